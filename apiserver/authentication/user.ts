@@ -1,0 +1,35 @@
+/** Who sends a request. Upstream: k8s.io/apiserver/pkg/authentication/user */
+export interface UserInfo {
+  readonly name: string
+  readonly uid: string
+  readonly groups: readonly string[]
+  readonly extra: Readonly<Record<string, readonly string[]>>
+}
+
+export const anonymousUser: UserInfo = {
+  name: 'system:anonymous',
+  uid: '',
+  groups: ['system:unauthenticated'],
+  extra: {},
+}
+
+export const allAuthenticated = 'system:authenticated'
+export const systemMasters = 'system:masters'
+
+/** The API server itself, when it acts on its own behalf. */
+export const loopbackUser: UserInfo = {
+  name: 'system:apiserver',
+  uid: '',
+  groups: [systemMasters, allAuthenticated],
+  extra: {},
+}
+
+export const serviceAccountPrefix = 'system:serviceaccount:'
+
+/** `system:serviceaccount:ns:name` taken apart, or undefined for other users. */
+export const parseServiceAccountUser = (name: string): { namespace: string; name: string } | undefined => {
+  if (!name.startsWith(serviceAccountPrefix)) return undefined
+  const [namespace, serviceAccount, ...rest] = name.slice(serviceAccountPrefix.length).split(':')
+  if (namespace === undefined || serviceAccount === undefined || rest.length > 0) return undefined
+  return { namespace, name: serviceAccount }
+}

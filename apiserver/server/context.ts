@@ -1,0 +1,60 @@
+/** The one object that a request carries through the chain. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { KubeObject } from '../../api/types.ts'
+import type { Logger } from '../../component-base/logging/logger.ts'
+import type { UserInfo } from '../authentication/user.ts'
+import type { RequestInfo } from './request-info.ts'
+
+/** Names a resource in one version: `{ group: '', version: 'v1', resource: 'pods' }`. */
+export interface ResourceId {
+  readonly group: string
+  readonly version: string
+  readonly resource: string
+}
+
+/** How the API server reaches kubelets. */
+export interface KubeletClientConfig {
+  readonly certFile: string
+  readonly keyFile: string
+  readonly caFile: string
+  /** In order of preference: `InternalIP`, `Hostname` … */
+  readonly preferredAddressTypes: readonly string[]
+}
+
+/** Consistent reads for handlers that need other objects than their own. */
+export interface ObjectReader {
+  /** Throws NotFound. The object is shared: never change it. */
+  getObject(ref: ResourceId, namespace: string, name: string): Promise<KubeObject>
+  listObjects(
+    ref: ResourceId,
+    namespace: string,
+    matches?: (object: KubeObject) => boolean,
+  ): Promise<readonly KubeObject[]>
+}
+
+export interface RequestContext {
+  readonly request: IncomingMessage
+  readonly method: string
+  readonly info: RequestInfo
+  readonly query: URLSearchParams
+  readonly auditId: string
+  readonly log: Logger
+  /** Set by the authentication filter, replaced by impersonation. */
+  user: UserInfo
+  /** Texts of Warning headers, code 299; collected until the answer is sent. */
+  readonly warnings: string[]
+  /** Aborted when the client goes away or the server stops. */
+  readonly signal: AbortSignal
+}
+
+/** A request that has a response to write; upgrades have a socket instead. */
+export interface HttpContext extends RequestContext {
+  readonly response: ServerResponse
+}
+
+/** What log, exec, attach, portforward and proxy get (apiserver/streaming). */
+export interface ConnectDependencies extends ObjectReader {
+  readonly kubelet: KubeletClientConfig
+}
+export type ConnectContext = HttpContext & ConnectDependencies
+export type UpgradeContext = RequestContext & ConnectDependencies
