@@ -160,10 +160,7 @@ export const methodNotAllowed = (gr: GroupResource, action: string): StatusError
     details: detailsOf(gr, ''),
   })
 export const notAcceptable = (accepted: readonly string[]): StatusError =>
-  new StatusError(
-    'NotAcceptable',
-    `only the following media types are accepted: ${accepted.join(', ')}`,
-  )
+  new StatusError('NotAcceptable', `only the following media types are accepted: ${accepted.join(', ')}`)
 export const unsupportedMediaType = (accepted: readonly string[]): StatusError =>
   new StatusError(
     'UnsupportedMediaType',
@@ -174,8 +171,12 @@ export const expired = (message: string, continueToken?: string): StatusError =>
 export const tooManyRequests = (message: string, retryAfterSeconds: number): StatusError =>
   new StatusError('TooManyRequests', message, { details: { retryAfterSeconds } })
 export const internalError = (cause: unknown): StatusError =>
-  new StatusError('InternalError', `Internal error occurred: ${cause instanceof Error ? cause.message : String(cause)}`, {
-    cause,
-  })
+  new StatusError(
+    'InternalError',
+    `Internal error occurred: ${cause instanceof Error ? cause.message : String(cause)}`,
+    {
+      cause,
+    },
+  )
 export const unimplemented = (what: string): StatusError =>
   new StatusError('Unimplemented', `${what} is not implemented by kubets`)
