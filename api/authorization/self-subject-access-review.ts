@@ -1,0 +1,12 @@
+import { defineKind } from '../kind.ts'
+import type { SelfSubjectAccessReview } from '../types.ts'
+
+export const selfSubjectAccessReviewKind = defineKind<SelfSubjectAccessReview>({
+  group: 'authorization.k8s.io',
+  version: 'v1',
+  kind: 'SelfSubjectAccessReview',
+  plural: 'selfsubjectaccessreviews',
+  scope: 'Cluster',
+  verbs: ['create'],
+  virtual: true,
+})

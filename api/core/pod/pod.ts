@@ -1,0 +1,36 @@
+import { defineKind } from '../../kind.ts'
+import type { Pod } from '../../types.ts'
+import { actionSubresource, proxySubresource, streamSubresource } from '../subresources.ts'
+
+export const podKind = defineKind<Pod>({
+  group: '',
+  version: 'v1',
+  kind: 'Pod',
+  plural: 'pods',
+  scope: 'Namespaced',
+  shortNames: ['po'],
+  categories: ['all'],
+  subresources: [
+    streamSubresource('attach', 'PodAttachOptions'),
+    actionSubresource('binding', '', 'v1', 'Binding'),
+    'ephemeralcontainers',
+    actionSubresource('eviction', 'policy', 'v1', 'Eviction'),
+    streamSubresource('exec', 'PodExecOptions'),
+    { name: 'log', verbs: ['get'] },
+    streamSubresource('portforward', 'PodPortForwardOptions'),
+    proxySubresource('PodProxyOptions'),
+    'resize',
+    'status',
+  ],
+  hasGeneration: true,
+  selectableFields: {
+    'spec.nodeName': (pod) => pod.spec?.nodeName ?? '',
+    'spec.restartPolicy': (pod) => pod.spec?.restartPolicy ?? '',
+    'spec.schedulerName': (pod) => pod.spec?.schedulerName ?? '',
+    'spec.serviceAccountName': (pod) => pod.spec?.serviceAccountName ?? '',
+    'spec.hostNetwork': (pod) => String(pod.spec?.hostNetwork ?? false),
+    'status.phase': (pod) => pod.status?.phase ?? '',
+    'status.podIP': (pod) => pod.status?.podIP ?? '',
+    'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
+  },
+})

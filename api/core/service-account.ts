@@ -1,0 +1,13 @@
+import { defineKind } from '../kind.ts'
+import type { ServiceAccount } from '../types.ts'
+import { actionSubresource } from './subresources.ts'
+
+export const serviceAccountKind = defineKind<ServiceAccount>({
+  group: '',
+  version: 'v1',
+  kind: 'ServiceAccount',
+  plural: 'serviceaccounts',
+  scope: 'Namespaced',
+  shortNames: ['sa'],
+  subresources: [actionSubresource('token', 'authentication.k8s.io', 'v1', 'TokenRequest')],
+})

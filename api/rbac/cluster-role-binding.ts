@@ -1,0 +1,13 @@
+import { defineKind } from '../kind.ts'
+import { isValidPathSegmentName } from '../meta/names.ts'
+import type { ClusterRoleBinding } from '../types.ts'
+
+export const clusterRoleBindingKind = defineKind<ClusterRoleBinding>({
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  kind: 'ClusterRoleBinding',
+  plural: 'clusterrolebindings',
+  scope: 'Cluster',
+  allowCreateOnUpdate: true,
+  validateName: isValidPathSegmentName,
+})

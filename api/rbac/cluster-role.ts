@@ -1,0 +1,13 @@
+import { defineKind } from '../kind.ts'
+import { isValidPathSegmentName } from '../meta/names.ts'
+import type { ClusterRole } from '../types.ts'
+
+export const clusterRoleKind = defineKind<ClusterRole>({
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  kind: 'ClusterRole',
+  plural: 'clusterroles',
+  scope: 'Cluster',
+  allowCreateOnUpdate: true,
+  validateName: isValidPathSegmentName,
+})

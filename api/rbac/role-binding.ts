@@ -1,0 +1,13 @@
+import { defineKind } from '../kind.ts'
+import { isValidPathSegmentName } from '../meta/names.ts'
+import type { RoleBinding } from '../types.ts'
+
+export const roleBindingKind = defineKind<RoleBinding>({
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  kind: 'RoleBinding',
+  plural: 'rolebindings',
+  scope: 'Namespaced',
+  allowCreateOnUpdate: true,
+  validateName: isValidPathSegmentName,
+})

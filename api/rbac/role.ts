@@ -1,0 +1,13 @@
+import { defineKind } from '../kind.ts'
+import { isValidPathSegmentName } from '../meta/names.ts'
+import type { Role } from '../types.ts'
+
+export const roleKind = defineKind<Role>({
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  kind: 'Role',
+  plural: 'roles',
+  scope: 'Namespaced',
+  allowCreateOnUpdate: true,
+  validateName: isValidPathSegmentName,
+})

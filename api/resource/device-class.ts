@@ -1,0 +1,11 @@
+import { defineKind } from '../kind.ts'
+import type { DeviceClass } from '../types.ts'
+
+export const deviceClassKind = defineKind<DeviceClass>({
+  group: 'resource.k8s.io',
+  version: 'v1',
+  kind: 'DeviceClass',
+  plural: 'deviceclasses',
+  scope: 'Cluster',
+  hasGeneration: true,
+})
