@@ -1,0 +1,37 @@
+/** Protobuf field numbers of the definitions that are kept. */
+import type { ProtobufTable } from './table-format.ts'
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** `io.k8s.api.core.v1.Pod` is `k8s.io.api.core.v1.Pod` in protobuf. */
+const messageName = (definition: string): string => definition.replace(/^io\.k8s\./, 'k8s.io.')
+
+/**
+ * The messages that definitions have, and those that these messages embed (VolumeSource, Handler …), each as
+ * field → [number, type], the type with a trailing `[]` where it repeats.
+ */
+export const protobufTable = (facts: unknown, definitions: readonly string[]): ProtobufTable => {
+  if (!isRecord(facts)) throw new Error('the protobuf facts are no object')
+  const table: Record<string, Record<string, readonly [number, string]>> = {}
+  const pending = definitions.map(messageName)
+  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+    const message = facts[name]
+    if (table[name] !== undefined || !isRecord(message)) continue
+    const scope = name.slice(0, name.lastIndexOf('.'))
+    /** Types of the same package are written without it. */
+    const fullName = (type: string): string => (facts[`${scope}.${type}`] === undefined ? type : `${scope}.${type}`)
+    const row: Record<string, readonly [number, string]> = {}
+    table[name] = row
+    for (const [field, value] of Object.entries(message)) {
+      if (!Array.isArray(value)) continue
+      const [number, type, label] = value as [number, string, string]
+      const [, keyType, valueType] = /^map<(\w+), (.+)>$/.exec(type) ?? []
+      const element = fullName(valueType ?? type)
+      const resolved = keyType === undefined ? element : `map<${keyType}, ${element}>`
+      row[field] = [number, label === 'repeated' ? `${resolved}[]` : resolved]
+      pending.push(element)
+    }
+  }
+  return table
+}
