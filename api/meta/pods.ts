@@ -1,0 +1,152 @@
+/** Facts about Pods that scheduler, kubelet, controllers and the API server must agree on. */
+import type { Container, Pod, PodSpec, ResourceRequirements } from '../types.ts'
+import { isConditionTrue } from './conditions.ts'
+import {
+  addQuantities,
+  compareQuantities,
+  isZeroQuantity,
+  maxQuantity,
+  parseQuantity,
+  type Quantity,
+} from './quantity.ts'
+
+/** Amounts by resource name. */
+export type ResourceAmounts = Record<string, Quantity>
+export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort'
+
+/** Condition Ready is True. */
+export const isPodReady = (pod: Pod): boolean => isConditionTrue(pod.status?.conditions, 'Ready')
+
+/** Ready since at least `minReadySeconds` before `nowMs`. Upstream: podutil.IsPodAvailable. */
+export const isPodAvailable = (pod: Pod, minReadySeconds: number, nowMs: number): boolean => {
+  const ready = pod.status?.conditions?.find((condition) => condition.type === 'Ready')
+  if (ready?.status !== 'True') return false
+  if (minReadySeconds === 0) return true
+  if (ready.lastTransitionTime === undefined) return false
+  return Date.parse(ready.lastTransitionTime) + minReadySeconds * 1000 <= nowMs
+}
+
+/** All containers have stopped for good: phase Succeeded or Failed. */
+export const isPodTerminal = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
+
+/** Neither finished nor being deleted. Upstream: controller.IsPodActive. */
+export const isPodActive = (pod: Pod): boolean => !isPodTerminal(pod) && pod.metadata?.deletionTimestamp === undefined
+
+/** An init container that keeps running beside the app containers: a sidecar. */
+export const isRestartableInitContainer = (container: Pick<Container, 'restartPolicy'>): boolean =>
+  container.restartPolicy === 'Always'
+
+const amountsOf = (list: Readonly<Record<string, string>> | undefined): ResourceAmounts => {
+  const amounts: ResourceAmounts = {}
+  for (const [name, text] of Object.entries(list ?? {})) amounts[name] = parseQuantity(text)
+  return amounts
+}
+
+const addInto = (sum: ResourceAmounts, amounts: Readonly<ResourceAmounts>): void => {
+  for (const [name, amount] of Object.entries(amounts)) {
+    const present = sum[name]
+    sum[name] = present === undefined ? amount : addQuantities(present, amount)
+  }
+}
+
+const raiseTo = (most: ResourceAmounts, amounts: Readonly<ResourceAmounts>): void => {
+  for (const [name, amount] of Object.entries(amounts)) {
+    const present = most[name]
+    most[name] = present === undefined ? amount : maxQuantity(present, amount)
+  }
+}
+
+type Which = 'requests' | 'limits'
+
+/**
+ * What the containers need together: the sum of app containers and sidecars, or the largest step of
+ * initialization if that is more. A step is one init container with the sidecars started before it.
+ */
+export const containerResources = (spec: PodSpec, which: Which): ResourceAmounts => {
+  const total: ResourceAmounts = {}
+  for (const container of spec.containers) addInto(total, amountsOf(container.resources?.[which]))
+  const sidecars: ResourceAmounts = {}
+  const largestStep: ResourceAmounts = {}
+  for (const container of spec.initContainers ?? []) {
+    const own = amountsOf(container.resources?.[which])
+    if (isRestartableInitContainer(container)) {
+      addInto(total, own)
+      addInto(sidecars, own)
+      raiseTo(largestStep, sidecars)
+    } else {
+      const step = { ...own }
+      addInto(step, sidecars)
+      raiseTo(largestStep, step)
+    }
+  }
+  raiseTo(total, largestStep)
+  return total
+}
+
+/** Resources that spec.resources may set for the Pod as a whole. */
+export const isPodLevelResource = (name: string): boolean =>
+  name === 'cpu' || name === 'memory' || name.startsWith('hugepages-')
+
+const podResources = (spec: PodSpec, which: Which): ResourceAmounts => {
+  const total = containerResources(spec, which)
+  for (const [name, amount] of Object.entries(amountsOf(spec.resources?.[which]))) {
+    if (isPodLevelResource(name)) total[name] = amount
+  }
+  return total
+}
+
+/** What the Pod asks of a node: containers or Pod level, plus overhead. Upstream: resourcehelper.PodRequests. */
+export const podRequests = (pod: Pod): ResourceAmounts => {
+  if (pod.spec === undefined) return {}
+  const total = podResources(pod.spec, 'requests')
+  addInto(total, amountsOf(pod.spec.overhead))
+  return total
+}
+
+/** What the Pod may use at most; overhead counts only where there is a limit. */
+export const podLimits = (pod: Pod): ResourceAmounts => {
+  if (pod.spec === undefined) return {}
+  const total = podResources(pod.spec, 'limits')
+  for (const [name, amount] of Object.entries(amountsOf(pod.spec.overhead))) {
+    const present = total[name]
+    if (present !== undefined) total[name] = addQuantities(present, amount)
+  }
+  return total
+}
+
+const positive = (list: Readonly<Record<string, string>> | undefined): ResourceAmounts =>
+  Object.fromEntries(
+    Object.entries(amountsOf(list)).filter(
+      ([name, amount]) => (name === 'cpu' || name === 'memory') && !isZeroQuantity(amount),
+    ),
+  )
+
+const classOf = (resources: readonly (ResourceRequirements | undefined)[]): QosClass => {
+  const requests: ResourceAmounts = {}
+  const limits: ResourceAmounts = {}
+  let allLimited = true
+  for (const one of resources) {
+    const own = positive(one?.limits)
+    addInto(requests, positive(one?.requests))
+    addInto(limits, own)
+    if (own.cpu === undefined || own.memory === undefined) allLimited = false
+  }
+  const names = Object.keys(requests)
+  if (names.length === 0 && Object.keys(limits).length === 0) return 'BestEffort'
+  const equal = names.every((name) => {
+    const [request, limit] = [requests[name], limits[name]]
+    return request !== undefined && limit !== undefined && compareQuantities(request, limit) === 0
+  })
+  return allLimited && equal && names.length === Object.keys(limits).length ? 'Guaranteed' : 'Burstable'
+}
+
+/** Quality of service, from cpu and memory of all containers, or of the Pod where it sets them. Upstream: qos.ComputePodQOS. */
+export const qosClass = (pod: Pod): QosClass => {
+  const spec = pod.spec
+  if (spec === undefined) return 'BestEffort'
+  const { requests, limits } = spec.resources ?? {}
+  if (Object.keys(requests ?? {}).length > 0 || Object.keys(limits ?? {}).length > 0) {
+    return classOf([spec.resources])
+  }
+  return classOf([...spec.containers, ...(spec.initContainers ?? [])].map((container) => container.resources))
+}
