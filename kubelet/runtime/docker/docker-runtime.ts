@@ -1,0 +1,123 @@
+/** RuntimeService and ImageService on a Docker engine. */
+import type { Cni } from '../cni/cni.ts'
+import { containerNameLabel, podUidLabel } from '../labels.ts'
+import type { ContainerStats, ImageService, RuntimeService } from '../runtime-service.ts'
+import { connectDocker, type Docker, engineMessage, orUndefined } from './client.ts'
+import type { EngineFacts } from './container-body.ts'
+import { createContainers } from './containers.ts'
+import { dockerEvents } from './events.ts'
+import { createHostNetwork } from './host-network.ts'
+import { createImages } from './images.ts'
+import { nodeLabel } from './labels.ts'
+import { createNamespaceDialer } from './namespace-dialer.ts'
+import { ensurePauseImage } from './pause-image.ts'
+import { createSandboxes } from './sandboxes.ts'
+import { runExec, startAttach, startExec, streamLogs } from './streaming.ts'
+
+export interface DockerRuntimeOptions {
+  readonly endpoint: string
+  readonly nodeName: string
+  readonly pauseImage: string
+  readonly cni: Cni
+  readonly logMaxSizeBytes: number
+  readonly logMaxFiles: number
+}
+
+export interface DockerRuntime {
+  readonly runtime: RuntimeService
+  readonly images: ImageService
+  /** 'cgroupfs' or 'systemd': how cgroup parents are written. */
+  readonly cgroupDriver: string
+  close(): void
+}
+
+const readStats = async (docker: Docker, id: string): Promise<Omit<ContainerStats, 'podUid' | 'name'> | undefined> => {
+  const stats = await orUndefined(docker.getContainer(id).stats({ stream: false, 'one-shot': true }))
+  if (stats?.memory_stats?.usage === undefined) return undefined
+  const memory = stats.memory_stats
+  // Cgroup v1 names it total_inactive_file, v2 inactive_file: pages that the kernel can drop at once.
+  const files = memory.stats as unknown as Record<string, number | undefined>
+  const inactive = files['total_inactive_file'] ?? files['inactive_file'] ?? 0
+  return {
+    id,
+    timestamp: Date.parse(stats.read),
+    cpuUsageNanoSeconds: stats.cpu_stats.cpu_usage.total_usage,
+    memoryUsageBytes: memory.usage,
+    memoryWorkingSetBytes: Math.max(0, memory.usage - inactive),
+  }
+}
+
+/** Connects, learns the engine's facts and makes sure of the sandbox's image. Rejects when the engine does not answer. */
+export const createDockerRuntime = async (options: DockerRuntimeOptions): Promise<DockerRuntime> => {
+  const { nodeName, pauseImage, cni } = options
+  const docker = connectDocker(options.endpoint)
+  const info: unknown = await docker.info()
+  const engine = info as { CgroupDriver?: string; SecurityOptions?: string[] }
+  await ensurePauseImage(docker, pauseImage)
+  const facts: EngineFacts = {
+    nodeName,
+    pauseImage,
+    logMaxSizeBytes: options.logMaxSizeBytes,
+    logMaxFiles: options.logMaxFiles,
+    appArmor: (engine.SecurityOptions ?? []).some((option) => option.includes('apparmor')),
+    // Engines without CAP_SYS_RESOURCE (in a VM or rootless) cannot go below their own value.
+    oomScoreAdjMinimum: 0,
+  }
+  const sandboxes = createSandboxes({ docker, facts, cni, hostNetwork: createHostNetwork(docker, nodeName, pauseImage) })
+  const containers = createContainers(docker, facts)
+  const dialer = createNamespaceDialer()
+
+  const isTty = async (id: string): Promise<boolean> => (await docker.getContainer(id).inspect()).Config.Tty
+
+  const runtime: RuntimeService = {
+    version: async () => {
+      const version = await docker.version()
+      return { name: 'docker', version: version.Version }
+    },
+    status: async () => {
+      const runtimeReady = await docker.ping().then(
+        () => '',
+        (error: unknown) => `container runtime is down: ${engineMessage(error)}`,
+      )
+      return { runtimeReady, networkReady: await cni.notReadyReason() }
+    },
+    runPodSandbox: sandboxes.run,
+    stopPodSandbox: sandboxes.stop,
+    removePodSandbox: sandboxes.remove,
+    podSandboxStatus: sandboxes.status,
+    listPodSandboxes: sandboxes.list,
+    createContainer: containers.create,
+    startContainer: containers.start,
+    stopContainer: containers.stop,
+    removeContainer: containers.remove,
+    containerStatus: containers.status,
+    listContainers: containers.list,
+    updateContainerResources: containers.update,
+    execSync: (id, command, timeoutMs) => runExec(docker, id, { command, timeoutMs }),
+    exec: (id, execOptions) => startExec(docker, id, execOptions),
+    attach: (id, attachOptions) => startAttach(docker, id, attachOptions),
+    portForward: async (sandboxId, port) => {
+      const { State } = await docker.getContainer(sandboxId).inspect()
+      if (!State.Running) throw new Error(`sandbox ${sandboxId} is not running`)
+      return dialer.dial(State.Pid, port)
+    },
+    containerLogs: async (id, logOptions, signal) => streamLogs(docker, id, { ...logOptions, tty: await isTty(id) }, signal),
+    containerStats: async (podUid) => {
+      const running = (await containers.list(podUid)).filter(({ state }) => state === 'running')
+      const stats = await Promise.all(
+        running.map(async ({ id, labels }) => {
+          const usage = await readStats(docker, id)
+          return usage && { ...usage, podUid: labels[podUidLabel] ?? '', name: labels[containerNameLabel] ?? '' }
+        }),
+      )
+      return stats.filter((entry) => entry !== undefined)
+    },
+    events: (signal) => dockerEvents(docker, nodeName, signal),
+  }
+
+  const close = (): void => dialer.close()
+  // Network leftovers of sandboxes that were removed while no kubelet ran.
+  const all = await docker.listContainers({ all: true, filters: { label: [`${nodeLabel}=${nodeName}`] } })
+  await cni.collectGarbage(new Set(all.map(({ Id }) => Id)))
+  return { runtime, images: createImages(docker), cgroupDriver: engine.CgroupDriver ?? 'cgroupfs', close }
+}

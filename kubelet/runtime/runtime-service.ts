@@ -1,0 +1,280 @@
+/**
+ * What the kubelet asks of a container engine, in CRI's vocabulary (runtime.v1.RuntimeService).
+ * The Docker implementation lives in docker/; the kubelet's managers know only this file.
+ */
+import type { Duplex, Readable } from 'node:stream'
+
+export type SandboxState = 'ready' | 'notReady'
+export type ContainerState = 'created' | 'running' | 'exited' | 'unknown'
+/** Who shares a Linux namespace: one container, the Pod, or the node. */
+export type NamespaceMode = 'container' | 'pod' | 'node'
+
+/** Identity of a sandbox; `attempt` counts sandboxes of one Pod. */
+export interface SandboxMetadata {
+  readonly name: string
+  readonly namespace: string
+  readonly uid: string
+  readonly attempt: number
+}
+
+export interface DnsConfig {
+  readonly servers: readonly string[]
+  readonly searches: readonly string[]
+  readonly options: readonly string[]
+}
+
+export interface PortMapping {
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP'
+  readonly containerPort: number
+  readonly hostPort: number
+  readonly hostIP: string
+}
+
+export interface PodSandboxConfig {
+  readonly metadata: SandboxMetadata
+  readonly hostname: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: Readonly<Record<string, string>>
+  /** Cgroup path of the Pod, or '' for the engine's own place. */
+  readonly cgroupParent: string
+  readonly network: 'pod' | 'node'
+  readonly pid: NamespaceMode
+  readonly ipc: 'pod' | 'node'
+  readonly sysctls: Readonly<Record<string, string>>
+  readonly portMappings: readonly PortMapping[]
+  readonly privileged: boolean
+}
+
+export interface PodSandboxStatus {
+  readonly id: string
+  readonly metadata: SandboxMetadata
+  readonly state: SandboxState
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+  /** Addresses of the Pod's own network; empty for a Pod in the node's network. */
+  readonly ips: readonly string[]
+  readonly network: 'pod' | 'node'
+  /** Init process in the host's PID namespace; 0 when it does not run. */
+  readonly pid: number
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: Readonly<Record<string, string>>
+}
+
+export interface Mount {
+  readonly containerPath: string
+  readonly hostPath: string
+  readonly readOnly: boolean
+  readonly propagation: 'private' | 'hostToContainer' | 'bidirectional'
+}
+
+export interface LinuxResources {
+  /** Relative weight; 1024 is one CPU. */
+  readonly cpuShares: number
+  /** Microseconds in each period; 0 is no limit. */
+  readonly cpuQuota: number
+  readonly cpuPeriod: number
+  /** 0 is no limit. */
+  readonly memoryLimitBytes: number
+  readonly oomScoreAdj: number
+}
+
+export interface SecurityConfig {
+  readonly privileged: boolean
+  readonly readOnlyRootFilesystem: boolean
+  readonly noNewPrivileges: boolean
+  /** `uid`, `uid:gid` or '' for the image's user. */
+  readonly user: string
+  readonly supplementalGroups: readonly number[]
+  readonly addCapabilities: readonly string[]
+  readonly dropCapabilities: readonly string[]
+  readonly seccomp: { readonly type: 'default' | 'unconfined' } | { readonly type: 'localhost'; readonly path: string }
+  readonly appArmor: string
+  readonly procMountUnmasked: boolean
+}
+
+export interface ContainerConfig {
+  readonly name: string
+  readonly attempt: number
+  /** Image reference as the engine knows it: its ID. */
+  readonly image: string
+  /** Empty: the image's ENTRYPOINT. */
+  readonly command: readonly string[]
+  /** Empty: the image's CMD, unless `command` is set. */
+  readonly args: readonly string[]
+  readonly workingDir: string
+  readonly env: readonly { readonly name: string; readonly value: string }[]
+  readonly mounts: readonly Mount[]
+  readonly devices: readonly { readonly hostPath: string; readonly containerPath: string; readonly permissions: string }[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: Readonly<Record<string, string>>
+  readonly stdin: boolean
+  readonly stdinOnce: boolean
+  readonly tty: boolean
+  readonly stopSignal: string
+  readonly resources: LinuxResources
+  readonly security: SecurityConfig
+  /** Whose PID namespace: its own, the sandbox's, the node's, or another container's ID. */
+  readonly pid: NamespaceMode | { readonly target: string }
+}
+
+/** A container as a list shows it. */
+export interface ContainerSummary {
+  readonly id: string
+  readonly sandboxId: string
+  readonly podUid: string
+  readonly name: string
+  readonly attempt: number
+  readonly state: ContainerState
+  readonly createdAt: number
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: Readonly<Record<string, string>>
+}
+
+export interface ContainerStatus extends ContainerSummary {
+  /** 0 when it never started. */
+  readonly startedAt: number
+  /** 0 while it runs. */
+  readonly finishedAt: number
+  readonly exitCode: number
+  /** Image as the Pod named it. */
+  readonly image: string
+  /** Image ID as Pod status shows it. */
+  readonly imageId: string
+  readonly imageRef: string
+  /** 'OOMKilled', 'Completed', 'Error', 'ContainerCannotRun' or ''. */
+  readonly reason: string
+  readonly message: string
+  readonly pid: number
+  readonly user: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] } | undefined
+}
+
+export interface ExecResult {
+  readonly exitCode: number
+  readonly stdout: Buffer
+  readonly stderr: Buffer
+}
+
+export interface ExecOptions {
+  readonly command: readonly string[]
+  readonly tty: boolean
+  readonly stdin: boolean
+}
+
+/** A process's three pipes. With a TTY everything comes on stdout. */
+export interface StreamSession {
+  readonly stdin: Duplex | undefined
+  readonly stdout: Readable
+  readonly stderr: Readable | undefined
+  /** Sends end-of-file to the process and keeps its output. */
+  closeStdin(): void
+  resize(size: { readonly width: number; readonly height: number }): Promise<void>
+  /** Exit code of the process (exec) or of the container (attach). */
+  wait(): Promise<number>
+  /** Cuts the session; the process lives on. */
+  destroy(): void
+}
+
+export interface LogOptions {
+  readonly follow: boolean
+  readonly timestamps: boolean
+  /** Milliseconds since the epoch; 0 is from the start. */
+  readonly sinceMs: number
+  /** Undefined is all. */
+  readonly tailLines: number | undefined
+  readonly stdout: boolean
+  readonly stderr: boolean
+}
+
+/** Resource use of one container. */
+export interface ContainerStats {
+  readonly id: string
+  readonly podUid: string
+  readonly name: string
+  readonly timestamp: number
+  /** Cumulative nanoseconds of CPU. */
+  readonly cpuUsageNanoSeconds: number
+  readonly memoryUsageBytes: number
+  readonly memoryWorkingSetBytes: number
+}
+
+/** Something happened to a container or sandbox of this node. */
+export interface RuntimeEvent {
+  readonly type: 'created' | 'started' | 'stopped' | 'deleted'
+  readonly podUid: string
+  readonly containerId: string
+}
+
+export interface RuntimeVersion {
+  /** 'docker' here; what containerID and containerRuntimeVersion begin with. */
+  readonly name: string
+  readonly version: string
+}
+
+export interface RuntimeService {
+  version(): Promise<RuntimeVersion>
+  /** Reasons why Pods cannot run, empty when all is well. */
+  status(): Promise<{ readonly runtimeReady: string; readonly networkReady: string }>
+
+  runPodSandbox(config: PodSandboxConfig): Promise<PodSandboxStatus>
+  /** Stops it and takes its network down; idempotent. */
+  stopPodSandbox(id: string): Promise<void>
+  removePodSandbox(id: string): Promise<void>
+  podSandboxStatus(id: string): Promise<PodSandboxStatus | undefined>
+  /** All of this node, or of one Pod; newest first. */
+  listPodSandboxes(podUid?: string): Promise<readonly PodSandboxStatus[]>
+
+  createContainer(sandbox: PodSandboxStatus, config: ContainerConfig): Promise<string>
+  startContainer(id: string): Promise<void>
+  /** SIGTERM (or the stop signal), then SIGKILL after the grace period; an aborted signal stops the waiting only. */
+  stopContainer(id: string, graceMs: number, signal?: AbortSignal): Promise<void>
+  removeContainer(id: string): Promise<void>
+  containerStatus(id: string): Promise<ContainerStatus | undefined>
+  /** All of this node, or of one Pod; newest first. */
+  listContainers(podUid?: string): Promise<readonly ContainerSummary[]>
+  updateContainerResources(id: string, resources: LinuxResources): Promise<void>
+
+  /** Runs a command to its end; rejects with TimeoutError after timeoutMs (0: never). */
+  execSync(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>
+  exec(id: string, options: ExecOptions): Promise<StreamSession>
+  attach(id: string, options: { readonly stdin: boolean; readonly tty: boolean }): Promise<StreamSession>
+  /** Opens a TCP connection inside the sandbox's network namespace. */
+  portForward(sandboxId: string, port: number): Promise<Duplex>
+  /** Two byte streams; with a TTY all is on stdout. They end with the container when following. */
+  containerLogs(
+    id: string,
+    options: LogOptions,
+    signal: AbortSignal,
+  ): Promise<{ readonly stdout: Readable; readonly stderr: Readable }>
+  containerStats(podUid?: string): Promise<readonly ContainerStats[]>
+  /** Events until the signal aborts; ends when the engine's stream breaks, and the caller relists. */
+  events(signal: AbortSignal): AsyncIterable<RuntimeEvent>
+}
+
+export interface Image {
+  readonly id: string
+  readonly repoTags: readonly string[]
+  readonly repoDigests: readonly string[]
+  readonly sizeBytes: number
+  /** User the image names; '' is root. */
+  readonly user: string
+}
+
+export interface RegistryAuth {
+  readonly username: string
+  readonly password: string
+  readonly serverAddress: string
+}
+
+export interface ImageService {
+  listImages(): Promise<readonly Image[]>
+  /** Undefined when the engine does not have it. */
+  imageStatus(reference: string): Promise<Image | undefined>
+  /** Returns the image's ID. */
+  pullImage(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<string>
+  removeImage(reference: string): Promise<void>
+}
+
+/** A command or hook took longer than it may. */
+export class TimeoutError extends Error {
+  override readonly name = 'TimeoutError'
+}
