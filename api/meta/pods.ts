@@ -64,7 +64,7 @@ type Which = 'requests' | 'limits'
  */
 export const containerResources = (spec: PodSpec, which: Which): ResourceAmounts => {
   const total: ResourceAmounts = {}
-  for (const container of spec.containers) addInto(total, amountsOf(container.resources?.[which]))
+  for (const container of spec.containers ?? []) addInto(total, amountsOf(container.resources?.[which]))
   const sidecars: ResourceAmounts = {}
   const largestStep: ResourceAmounts = {}
   for (const container of spec.initContainers ?? []) {
@@ -148,5 +148,5 @@ export const qosClass = (pod: Pod): QosClass => {
   if (Object.keys(requests ?? {}).length > 0 || Object.keys(limits ?? {}).length > 0) {
     return classOf([spec.resources])
   }
-  return classOf([...spec.containers, ...(spec.initContainers ?? [])].map((container) => container.resources))
+  return classOf([...(spec.containers ?? []), ...(spec.initContainers ?? [])].map((container) => container.resources))
 }

@@ -1,6 +1,8 @@
 import { defineKind } from '../../kind.ts'
 import type { Pod } from '../../types.ts'
 import { actionSubresource, proxySubresource, streamSubresource } from '../subresources.ts'
+import { setPodDefaults } from './defaults.ts'
+import { gracefulDeletion, prepareForCreate, prepareForStatusUpdate, prepareForUpdate } from './strategy.ts'
 
 export const podKind = defineKind<Pod>({
   group: '',
@@ -23,6 +25,11 @@ export const podKind = defineKind<Pod>({
     'status',
   ],
   hasGeneration: true,
+  setDefaults: setPodDefaults,
+  prepareForCreate,
+  prepareForUpdate,
+  prepareForStatusUpdate,
+  gracefulDeletion,
   selectableFields: {
     'spec.nodeName': (pod) => pod.spec?.nodeName ?? '',
     'spec.restartPolicy': (pod) => pod.spec?.restartPolicy ?? '',
