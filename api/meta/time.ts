@@ -49,9 +49,53 @@ export const canonicalTime = (text: string): string | undefined => {
 /** Days up to 28 exist in every month; the rest takes the slow path. */
 const canonical = /^[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/
 
-/** The same instant as metav1.MicroTime is written, or undefined where `text` is no RFC 3339 time. */
+/** The same instant as metav1.MicroTime is written, or undefined: Go's layout wants exactly six digits. */
 export const canonicalMicroTime = (text: string): string | undefined => {
-  const instant = parseInstant(text)
+  const instant = /[.]\d{6}(?!\d)/.test(text) ? parseInstant(text) : undefined
   if (instant === undefined) return undefined
   return `${new Date(instant.secondMs).toISOString().slice(0, 19)}.${instant.fraction.slice(0, 6)}Z`
+}
+
+/** Elements of a Go time layout, in order, with what each matches. */
+const layoutElements: readonly (readonly [layout: string, pattern: RegExp, max?: readonly [string, number, number]])[] =
+  [
+    ['2006', /^\d{4}/],
+    ['-', /^-/],
+    ['01', /^\d{2}/, ['month', 1, 12]],
+    ['-', /^-/],
+    ['02', /^\d{2}/, ['day', 1, 31]],
+    ['T', /^T/],
+    ['15', /^\d{2}/, ['hour', 0, 23]],
+    [':', /^:/],
+    ['04', /^\d{2}/, ['minute', 0, 59]],
+    [':', /^:/],
+    ['05', /^\d{2}/, ['second', 0, 59]],
+    ['.000000', /^\.\d{6}/],
+    ['Z07:00', /^(?:Z|[+-]\d{2}:\d{2})/],
+  ]
+
+/** Why Go cannot parse `text` as `layout`: `parsing time "x" as "2006-…": cannot parse "x" as "2006"`. */
+export const timeProblem = (text: string, layout: string): string => {
+  const start = `parsing time ${JSON.stringify(text)}`
+  let rest = text
+  for (const [element, pattern, range] of layoutElements) {
+    if (element === '.000000') {
+      // Go takes a fraction after the seconds even where the layout has none.
+      if (!layout.includes(element)) {
+        rest = rest.replace(/^[.,]\d+/, '')
+        continue
+      }
+    }
+    const match = pattern.exec(rest)
+    if (match === null) {
+      return `${start} as ${JSON.stringify(layout)}: cannot parse ${JSON.stringify(rest)} as ${JSON.stringify(element)}`
+    }
+    if (range !== undefined) {
+      const [name, min, max] = range
+      const value = Number(match[0])
+      if (value < min || value > max) return `${start}: ${name} out of range`
+    }
+    rest = rest.slice(match[0].length)
+  }
+  return rest === '' ? `${start}: day out of range` : `${start}: extra text: ${JSON.stringify(rest)}`
 }

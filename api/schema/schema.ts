@@ -22,7 +22,8 @@ export type ScalarType =
   | 'intOrString'
 
 export interface ScalarSchema {
-  readonly type: ScalarType
+  readonly type: 'scalar'
+  readonly scalar: ScalarType
 }
 
 /** A value that is kept as it is: RawExtension, JSON, FieldsV1. `name` is its definition, '' in custom resources. */
@@ -92,7 +93,9 @@ const scalarOfCode = {
   x: 'intOrString',
 } as const satisfies Record<string, ScalarType>
 
-const scalars = new Map(Object.entries(scalarOfCode).map(([code, type]) => [code, { type } satisfies ScalarSchema]))
+const scalars = new Map(
+  Object.entries(scalarOfCode).map(([code, scalar]): [string, ScalarSchema] => [code, { type: 'scalar', scalar }]),
+)
 
 const splitStrategy = (text: string | undefined): readonly PatchStrategy[] =>
   text === undefined ? [] : (text.split(',') as PatchStrategy[])
