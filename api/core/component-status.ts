@@ -1,5 +1,8 @@
 import { defineKind } from '../kind.ts'
+import { column, nameColumn } from '../printers/columns.ts'
 import type { ComponentStatus } from '../types.ts'
+
+const healthy = (component: ComponentStatus) => component.conditions?.find(({ type }) => type === 'Healthy')
 
 export const componentStatusKind = defineKind<ComponentStatus>({
   group: '',
@@ -9,4 +12,13 @@ export const componentStatusKind = defineKind<ComponentStatus>({
   scope: 'Cluster',
   shortNames: ['cs'],
   verbs: ['get', 'list'],
+  columns: [
+    nameColumn,
+    column('Status', 'Whether the component is healthy.', (component) => {
+      const condition = healthy(component)
+      return condition === undefined ? 'Unknown' : condition.status === 'True' ? 'Healthy' : 'Unhealthy'
+    }),
+    column('Message', 'What the component says.', (component) => healthy(component)?.message ?? ''),
+    column('Error', 'Why the component could not be asked.', (component) => healthy(component)?.error ?? ''),
+  ],
 })

@@ -1,4 +1,5 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { ConfigMap } from '../types.ts'
 
 export const configMapKind = defineKind<ConfigMap>({
@@ -8,4 +9,13 @@ export const configMapKind = defineKind<ConfigMap>({
   plural: 'configmaps',
   scope: 'Namespaced',
   shortNames: ['cm'],
+  columns: [
+    nameColumn,
+    column(
+      'Data',
+      'Number of entries.',
+      ({ data, binaryData }) => Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length,
+    ),
+    ageColumn,
+  ],
 })

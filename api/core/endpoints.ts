@@ -1,12 +1,32 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, firstOf, nameColumn } from '../printers/columns.ts'
 import type { Endpoints } from '../types.ts'
+
+const setDefaults = (endpoints: Endpoints): void => {
+  for (const subset of endpoints.subsets ?? []) for (const port of subset.ports ?? []) port.protocol ||= 'TCP'
+}
+
+const hostPort = (host: string, port: number): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+
+const addresses = (endpoints: Endpoints): string =>
+  firstOf(
+    (endpoints.subsets ?? []).flatMap((subset) => {
+      const ips = (subset.addresses ?? []).map(({ ip }) => ip)
+      const ports = subset.ports ?? []
+      return ports.length === 0 ? ips : ports.flatMap(({ port }) => ips.map((ip) => hostPort(ip, port)))
+    }),
+    3,
+  )
 
 export const endpointsKind = defineKind<Endpoints>({
   group: '',
   version: 'v1',
   kind: 'Endpoints',
   plural: 'endpoints',
+  singular: 'endpoints',
   scope: 'Namespaced',
   shortNames: ['ep'],
   allowCreateOnUpdate: true,
+  setDefaults,
+  columns: [nameColumn, column('Endpoints', 'Addresses that are ready.', addresses), ageColumn],
 })

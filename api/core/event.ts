@@ -1,5 +1,6 @@
 import { defineKind } from '../kind.ts'
 import type { Event } from '../types.ts'
+import { eventColumns } from './event-columns.ts'
 
 export const eventKind = defineKind<Event>({
   group: '',
@@ -22,4 +23,10 @@ export const eventKind = defineKind<Event>({
     source: (event) => event.source?.component ?? event.reportingComponent ?? '',
     type: (event) => event.type ?? '',
   },
+  setDefaults: (event) => {
+    event.source ??= {}
+    event.reportingComponent ??= ''
+    event.reportingInstance ??= ''
+  },
+  columns: eventColumns,
 })

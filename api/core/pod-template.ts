@@ -1,5 +1,7 @@
 import { defineKind } from '../kind.ts'
+import { column, containerImages, containerNames, labelsOrNone, nameColumn } from '../printers/columns.ts'
 import type { PodTemplate } from '../types.ts'
+import { setPodTemplateDefaults } from './pod-spec/defaults.ts'
 
 export const podTemplateKind = defineKind<PodTemplate>({
   group: '',
@@ -8,4 +10,15 @@ export const podTemplateKind = defineKind<PodTemplate>({
   plural: 'podtemplates',
   scope: 'Namespaced',
   hasGeneration: true,
+  setDefaults: (podTemplate) => void setPodTemplateDefaults(podTemplate),
+  columns: [
+    nameColumn,
+    column('Containers', 'Names of the containers in the template.', ({ template }) =>
+      containerNames(template?.spec?.containers),
+    ),
+    column('Images', 'Images of the containers in the template.', ({ template }) =>
+      containerImages(template?.spec?.containers),
+    ),
+    column('Pod Labels', 'Labels of the template.', ({ template }) => labelsOrNone(template?.metadata?.labels)),
+  ],
 })

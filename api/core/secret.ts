@@ -1,5 +1,22 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { Secret } from '../types.ts'
+
+/** stringData is a way to write: it ends up in data, in base64, and is never stored. */
+const moveStringData = (secret: Secret): void => {
+  const entries = Object.entries(secret.stringData ?? {})
+  delete secret.stringData
+  if (entries.length === 0) return
+  secret.data = {
+    ...secret.data,
+    ...Object.fromEntries(entries.map(([name, text]) => [name, Buffer.from(text).toString('base64')])),
+  }
+}
+
+const setDefaults = (secret: Secret): void => {
+  moveStringData(secret)
+  secret.type ||= 'Opaque'
+}
 
 export const secretKind = defineKind<Secret>({
   group: '',
@@ -8,4 +25,11 @@ export const secretKind = defineKind<Secret>({
   plural: 'secrets',
   scope: 'Namespaced',
   selectableFields: { type: (secret) => secret.type ?? '' },
+  setDefaults,
+  columns: [
+    nameColumn,
+    column('Type', 'What the secret is for.', (secret) => secret.type ?? ''),
+    column('Data', 'Number of entries.', (secret) => Object.keys(secret.data ?? {}).length),
+    ageColumn,
+  ],
 })

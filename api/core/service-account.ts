@@ -1,4 +1,5 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { ServiceAccount } from '../types.ts'
 import { actionSubresource } from './subresources.ts'
 
@@ -10,4 +11,9 @@ export const serviceAccountKind = defineKind<ServiceAccount>({
   scope: 'Namespaced',
   shortNames: ['sa'],
   subresources: [actionSubresource('token', 'authentication.k8s.io', 'v1', 'TokenRequest')],
+  columns: [
+    nameColumn,
+    column('Secrets', 'Number of secrets it may use.', (account) => (account.secrets ?? []).length),
+    ageColumn,
+  ],
 })

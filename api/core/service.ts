@@ -1,7 +1,72 @@
 import { defineKind } from '../kind.ts'
 import { isDns1035Label } from '../meta/names.ts'
+import { ageColumn, column, labelsOrNone, nameColumn, textOr, wideColumn } from '../printers/columns.ts'
+import { serverStatus } from '../strategy.ts'
 import type { Service } from '../types.ts'
 import { proxySubresource } from './subresources.ts'
+
+/** Three hours. */
+const clientIpAffinitySeconds = 10800
+
+type ServiceSpec = NonNullable<Service['spec']>
+
+/** Reachable from outside, so that externalTrafficPolicy means something. */
+const isExternallyAccessible = (spec: ServiceSpec): boolean =>
+  spec.type === 'LoadBalancer' ||
+  spec.type === 'NodePort' ||
+  (spec.type === 'ClusterIP' && (spec.externalIPs ?? []).length > 0)
+
+const setAffinityDefaults = (spec: ServiceSpec): void => {
+  spec.sessionAffinity ||= 'None'
+  if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig
+  else if (spec.sessionAffinity === 'ClientIP' && spec.sessionAffinityConfig?.clientIP?.timeoutSeconds === undefined) {
+    spec.sessionAffinityConfig = { clientIP: { timeoutSeconds: clientIpAffinitySeconds } }
+  }
+}
+
+/** Addresses, IP families and node ports are the allocator's, in the API server. */
+const setDefaults = (service: Service): void => {
+  const spec = (service.spec ??= {})
+  setAffinityDefaults(spec)
+  spec.type ||= 'ClusterIP'
+  for (const port of spec.ports ?? []) {
+    port.protocol ||= 'TCP'
+    if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === '') port.targetPort = port.port
+  }
+  if (isExternallyAccessible(spec)) spec.externalTrafficPolicy ||= 'Cluster'
+  if (spec.type !== 'ExternalName') spec.internalTrafficPolicy ??= 'Cluster'
+  if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true
+  const status = (service.status ??= {})
+  status.loadBalancer ??= {}
+  if (spec.type === 'LoadBalancer') {
+    for (const ingress of status.loadBalancer.ingress ?? []) if ((ingress.ip ?? '') !== '') ingress.ipMode ??= 'VIP'
+  }
+}
+
+const externalAddresses = (service: Service): string => {
+  const spec = service.spec ?? {}
+  const own = spec.externalIPs ?? []
+  switch (spec.type) {
+    case 'ExternalName':
+      return spec.externalName ?? ''
+    case 'LoadBalancer': {
+      const balanced = (service.status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) =>
+        textOr(ip, hostname ?? ''),
+      )
+      const all = [...[...new Set(balanced)].sort(), ...own]
+      return all.length === 0 ? '<pending>' : all.join(',')
+    }
+    default:
+      return own.length === 0 ? '<none>' : own.join(',')
+  }
+}
+
+const portsText = (service: Service): string => {
+  const ports = (service.spec?.ports ?? []).map(({ port, nodePort, protocol }) =>
+    (nodePort ?? 0) === 0 ? `${port}/${protocol}` : `${port}:${nodePort}/${protocol}`,
+  )
+  return ports.length === 0 ? '<none>' : ports.join(',')
+}
 
 export const serviceKind = defineKind<Service>({
   group: '',
@@ -18,4 +83,17 @@ export const serviceKind = defineKind<Service>({
     'spec.clusterIP': (service) => service.spec?.clusterIP ?? '',
     'spec.type': (service) => service.spec?.type ?? '',
   },
+  setDefaults,
+  ...serverStatus<Service>(() => ({ loadBalancer: {} })),
+  columns: [
+    nameColumn,
+    column('Type', 'How the service is reached.', (service) => service.spec?.type ?? ''),
+    column('Cluster-IP', 'Virtual address inside the cluster.', (service) =>
+      textOr(service.spec?.clusterIPs?.[0] ?? service.spec?.clusterIP, '<none>'),
+    ),
+    column('External-IP', 'Addresses outside the cluster.', externalAddresses),
+    column('Port(s)', 'Port, node port and protocol.', portsText),
+    ageColumn,
+    wideColumn('Selector', 'Labels of the Pods behind it.', (service) => labelsOrNone(service.spec?.selector)),
+  ],
 })

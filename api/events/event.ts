@@ -1,3 +1,4 @@
+import { eventColumns } from '../core/event-columns.ts'
 import { eventKind } from '../core/event.ts'
 import { defineKind } from '../kind.ts'
 import type { Event, EventsV1Event, KubeObject } from '../types.ts'
@@ -9,8 +10,8 @@ const present = <T extends object>(fields: T): T => {
 }
 
 /** events.k8s.io/v1 to core/v1: the stored form. Upstream: pkg/apis/core/v1 conversion of Event. */
-const toStored = (event: EventsV1Event): KubeObject => {
-  const stored: Event = present({
+const toStored = (event: EventsV1Event): Event =>
+  present({
     apiVersion: 'v1',
     kind: 'Event',
     metadata: event.metadata ?? {},
@@ -29,8 +30,6 @@ const toStored = (event: EventsV1Event): KubeObject => {
     reportingComponent: event.reportingController ?? '',
     reportingInstance: event.reportingInstance ?? '',
   })
-  return stored
-}
 
 const fromStored = (object: KubeObject): EventsV1Event => {
   // The registry hands over only what is stored under /registry/events.
@@ -77,5 +76,6 @@ export const eventsV1EventKind = defineKind<EventsV1Event>({
     reportingController: (event) => event.reportingController ?? '',
     type: (event) => event.type ?? '',
   },
+  columns: eventColumns.map((column) => ({ ...column, cell: (event, now) => column.cell(toStored(event), now) })),
   storedAs: { kind: eventKind, toStored, fromStored },
 })

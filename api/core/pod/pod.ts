@@ -1,6 +1,7 @@
 import { defineKind } from '../../kind.ts'
 import type { Pod } from '../../types.ts'
 import { actionSubresource, proxySubresource, streamSubresource } from '../subresources.ts'
+import { podColumns } from './columns.ts'
 import { setPodDefaults } from './defaults.ts'
 import { gracefulDeletion, prepareForCreate, prepareForStatusUpdate, prepareForUpdate } from './strategy.ts'
 
@@ -30,6 +31,7 @@ export const podKind = defineKind<Pod>({
   prepareForUpdate,
   prepareForStatusUpdate,
   gracefulDeletion,
+  columns: podColumns,
   selectableFields: {
     'spec.nodeName': (pod) => pod.spec?.nodeName ?? '',
     'spec.restartPolicy': (pod) => pod.spec?.restartPolicy ?? '',
