@@ -1,0 +1,25 @@
+/** POST to a collection. */
+import { createObject } from '../registry/create.ts'
+import type { HttpContext } from '../server/context.ts'
+import { decodeBody } from './decode.ts'
+import { parseWriteQuery } from './options.ts'
+import { admissionAttributes, checkNamespace, gvkOf, type Scope } from './scope.ts'
+import { negotiateObject, sendEntry } from './send.ts'
+
+export const create = async (scope: Scope, ctx: HttpContext): Promise<void> => {
+  const { resource, admission, clock } = scope
+  const media = negotiateObject(ctx)
+  const { dryRun, fieldValidation } = parseWriteQuery(ctx.query, 'CreateOptions')
+  const object = await decodeBody(ctx, gvkOf(scope), fieldValidation)
+  checkNamespace(object, resource, ctx.info.namespace)
+  resource.definition.setDefaults?.(object)
+  await admission.mutate(admissionAttributes(scope, ctx, 'CREATE', { object, dryRun }))
+  resource.definition.setDefaults?.(object)
+  const entry = await createObject(resource, object, {
+    dryRun,
+    clock,
+    validating: (stored) => admission.validate(admissionAttributes(scope, ctx, 'CREATE', { object: stored, dryRun })),
+  })
+  ctx.warnings.push(...(resource.definition.warnings?.(object, undefined) ?? []))
+  await sendEntry(ctx, resource, 201, media, entry)
+}

@@ -1,0 +1,88 @@
+/**
+ * From a request body to an object of the wanted kind: media type, parse, schema, strict fields.
+ * Upstream: the decoding part of createHandler, with transformDecodeError's messages.
+ */
+import { decodeInto, strictDecodingError, strictProblems, undecodable } from '../../api/codec/decode.ts'
+import { JsonSyntaxError, type ParsedText, parseJson } from '../../api/codec/json.ts'
+import { parseYaml } from '../../api/codec/yaml.ts'
+import { badRequest, unsupportedMediaType } from '../../api/meta/status-error.ts'
+import { type Gvk, type ObjectSchema, schemaFor } from '../../api/schema/schema.ts'
+import type { KubeObject } from '../../api/types.ts'
+import { apiVersionOf } from '../registry/resource.ts'
+import { readBody } from '../server/body.ts'
+import type { HttpContext } from '../server/context.ts'
+import type { FieldValidation } from './options.ts'
+
+const acceptedBodies = ['application/json', 'application/yaml']
+
+/** `application/json` of `application/json; charset=utf-8`. */
+export const mediaTypeOf = (ctx: HttpContext): string =>
+  (ctx.request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
+
+const summarize = (body: Buffer): string => {
+  if (body.length === 0) return '<empty>'
+  const cut = body.length > 30
+  const head = body.subarray(0, 30)
+  return `${body[0] === 0x7b ? head.toString('utf8') : head.toString('hex')}${cut ? ' ...' : ''}`
+}
+
+export const schemaOf = ({ group, version, kind }: Gvk): ObjectSchema => {
+  const schema = schemaFor(group, version, kind)
+  if (schema === undefined) throw new Error(`no schema for ${group}/${version} ${kind}`)
+  return schema
+}
+
+/** The parsed body; throws UnsupportedMediaType or BadRequest. */
+const parseBody = (mediaType: string, body: Buffer, kind: string, strict: boolean): ParsedText => {
+  if (mediaType !== '' && !acceptedBodies.includes(mediaType)) throw unsupportedMediaType(acceptedBodies)
+  const unrecognized = (why: string) =>
+    badRequest(`the object provided is unrecognized (must be of type ${kind}): ${why} (${summarize(body)})`)
+  if (mediaType === 'application/yaml') return parseYaml(body)
+  try {
+    return parseJson(body, { strict })
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error
+    throw unrecognized(`couldn't get version/kind; json parse error: ${error.message}`)
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Body without kind or apiVersion are taken for the wanted one; others must match. */
+const checkType = (value: unknown, wanted: Gvk, schema: ObjectSchema): void => {
+  if (!isObject(value)) return
+  const { kind, apiVersion } = value
+  const wantedVersion = apiVersionOf(wanted)
+  if (typeof apiVersion === 'string' && apiVersion !== '' && apiVersion !== wantedVersion) {
+    throw badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${wantedVersion})`)
+  }
+  if (typeof kind === 'string' && kind !== '' && kind !== wanted.kind) {
+    throw undecodable(schema, value, `converting (${wanted.version}.${kind}) to (${wanted.group === '' ? 'core' : wanted.group}.${wanted.kind}): unknown conversion`)
+  }
+}
+
+/** Reports strict problems as the request wants it: not at all, as warnings, or as 400. */
+const report = (ctx: HttpContext, schema: ObjectSchema, value: unknown, problems: readonly string[], validation: FieldValidation): void => {
+  if (problems.length === 0 || validation === 'Ignore') return
+  if (validation === 'Strict') throw strictDecodingError(schema, value, problems)
+  ctx.warnings.push(...problems)
+}
+
+/** Checks a value against the schema of `wanted` and makes it an object of that kind; the value is changed in place. */
+export const decodeValueAs = (ctx: HttpContext, parsed: ParsedText, wanted: Gvk, validation: FieldValidation): KubeObject => {
+  const schema = schemaOf(wanted)
+  checkType(parsed.value, wanted, schema)
+  const { value, unknownFields } = decodeInto(schema, parsed.value)
+  report(ctx, schema, value, strictProblems(unknownFields, parsed.duplicates), validation)
+  value['kind'] = wanted.kind
+  value['apiVersion'] = apiVersionOf(wanted)
+  return value
+}
+
+/** Decodes bytes that were read before: every call gives a fresh object. */
+export const decodeBytesAs = (ctx: HttpContext, body: Buffer, wanted: Gvk, validation: FieldValidation): KubeObject =>
+  decodeValueAs(ctx, parseBody(mediaTypeOf(ctx), body, wanted.kind, validation !== 'Ignore'), wanted, validation)
+
+export const decodeBody = async (ctx: HttpContext, wanted: Gvk, validation: FieldValidation): Promise<KubeObject> =>
+  decodeBytesAs(ctx, await readBody(ctx.request), wanted, validation)

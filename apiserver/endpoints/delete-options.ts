@@ -1,0 +1,68 @@
+/** DeleteOptions, from the body and from the query. */
+import { decodeInto } from '../../api/codec/decode.ts'
+import { type FieldError, invalid, notSupported } from '../../api/meta/field-error.ts'
+import { parseYaml } from '../../api/codec/yaml.ts'
+import { badRequest, unsupportedMediaType } from '../../api/meta/status-error.ts'
+import { schemaByRef } from '../../api/schema/schema.ts'
+import type { DeleteOptions } from '../registry/delete.ts'
+import { readBody } from '../server/body.ts'
+import type { HttpContext } from '../server/context.ts'
+import { mediaTypeOf } from './decode.ts'
+import { invalidOptions } from './options.ts'
+
+const policies: readonly string[] = ['Foreground', 'Background', 'Orphan']
+
+export interface DeleteRequest {
+  readonly options: DeleteOptions
+  readonly dryRun: boolean
+}
+
+const fromQuery = (query: URLSearchParams): Record<string, unknown> => {
+  const grace = query.get('gracePeriodSeconds')
+  if (grace !== null && !/^-?\d{1,10}$/.test(grace)) {
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(grace)}: invalid syntax`)
+  }
+  const orphan = query.get('orphanDependents')
+  const policy = query.get('propagationPolicy')
+  return {
+    ...(grace === null ? {} : { gracePeriodSeconds: Number(grace) }),
+    ...(orphan === null ? {} : { orphanDependents: orphan === 'true' || orphan === '1' }),
+    ...(policy === null ? {} : { propagationPolicy: policy }),
+    dryRun: query.getAll('dryRun').filter((value) => value !== ''),
+  }
+}
+
+const fromBody = (ctx: HttpContext, body: Buffer): Record<string, unknown> => {
+  const mediaType = mediaTypeOf(ctx)
+  if (!['', 'application/json', 'application/yaml'].includes(mediaType)) {
+    throw unsupportedMediaType(['application/json', 'application/yaml'])
+  }
+  const schema = schemaByRef('io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions')
+  if (schema?.type !== 'object') throw new Error('the schema table has no DeleteOptions')
+  const { value } = parseYaml(body)
+  const kind = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined
+  if (kind !== undefined && kind !== 'DeleteOptions') throw badRequest(`decoded object cannot be converted to DeleteOptions`)
+  return decodeInto(schema, value).value
+}
+
+const check = (raw: Record<string, unknown>): void => {
+  const { propagationPolicy: policy, orphanDependents: orphan, dryRun } = raw
+  const errors: FieldError[] = []
+  if (policy !== undefined && orphan !== undefined) {
+    errors.push(invalid('propagationPolicy', policy, 'orphanDependents and deletionPropagation cannot be both set'))
+  }
+  if (policy !== undefined && (typeof policy !== 'string' || !policies.includes(policy))) {
+    errors.push(notSupported('propagationPolicy', policy, [...policies, 'nil']))
+  }
+  if (Array.isArray(dryRun) && dryRun.some((value) => value !== 'All')) errors.push(notSupported('dryRun', dryRun, ['All']))
+  if (errors.length > 0) throw invalidOptions('DeleteOptions', errors)
+}
+
+/** Reads and checks them; a body wins over the query, as upstream. */
+export const readDeleteOptions = async (ctx: HttpContext): Promise<DeleteRequest> => {
+  const body = await readBody(ctx.request)
+  const raw = body.length > 0 ? fromBody(ctx, body) : fromQuery(ctx.query)
+  check(raw)
+  const { dryRun, ...options } = raw as DeleteOptions & { dryRun?: string[] }
+  return { options, dryRun: (dryRun ?? []).length > 0 }
+}

@@ -1,0 +1,68 @@
+/** What a handler of a resource knows: the resource, the subresource, and the libraries around it. */
+import type { Gvk } from '../../api/schema/schema.ts'
+import { badRequest } from '../../api/meta/status-error.ts'
+import type { KubeObject } from '../../api/types.ts'
+import type { Clock } from '../../component-base/clock.ts'
+import type { AdmissionAttributes, Operation } from '../admission/admission.ts'
+import type { AdmissionChain } from '../admission/chain.ts'
+import type { Resource } from '../registry/resource.ts'
+import type { HttpContext } from '../server/context.ts'
+
+export interface Scope {
+  readonly resource: Resource
+  /** '' for the resource itself. */
+  readonly subresource: string
+  readonly admission: AdmissionChain
+  readonly clock: Clock
+  /** Bookmarks and deadlines of watches. */
+  readonly minRequestTimeoutSeconds: number
+}
+
+export const gvkOf = ({ resource: { definition } }: Scope): Gvk => ({
+  group: definition.group,
+  version: definition.version,
+  kind: definition.kind,
+})
+
+/** Attributes of a write for admission. */
+export const admissionAttributes = (
+  scope: Scope,
+  ctx: HttpContext,
+  operation: Operation,
+  change: { object?: KubeObject; oldObject?: KubeObject | undefined; dryRun: boolean; kind?: Gvk },
+): AdmissionAttributes => ({
+  operation,
+  group: scope.resource.definition.group,
+  version: scope.resource.definition.version,
+  resource: scope.resource.definition.plural,
+  subresource: scope.subresource,
+  kind: change.kind ?? gvkOf(scope),
+  namespace: ctx.info.namespace,
+  name: change.object?.metadata?.name ?? change.oldObject?.metadata?.name ?? ctx.info.name,
+  object: change.object,
+  oldObject: change.oldObject,
+  user: ctx.user,
+  dryRun: change.dryRun,
+  warn: (text) => ctx.warnings.push(text),
+})
+
+/** The object's namespace must be the URL's, or empty; then it is set. Upstream: EnsureObjectNamespaceMatchesRequestNamespace. */
+export const checkNamespace = (object: KubeObject, resource: Resource, namespace: string): void => {
+  const metadata = (object.metadata ??= {})
+  if (!resource.namespaced) {
+    // Upstream's error for a cluster-scoped object with a namespace comes from validation; here it is the same field.
+    return
+  }
+  if (metadata.namespace === undefined || metadata.namespace === '') metadata.namespace = namespace
+  else if (metadata.namespace !== namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
+  }
+}
+
+/** PUT: the name in the body must be that of the URL. */
+export const checkName = (object: KubeObject, name: string): void => {
+  const given = object.metadata?.name ?? ''
+  if (given !== '' && given !== name) {
+    throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`)
+  }
+}

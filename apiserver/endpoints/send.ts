@@ -1,0 +1,94 @@
+/** Answers of the resource handlers: one object, a list, or a Status. */
+import type { KubeObject } from '../../api/types.ts'
+import { apiVersionOf, presented, presentedBytes, type Resource } from '../registry/resource.ts'
+import type { HttpContext } from '../server/context.ts'
+import { type MediaType, negotiate, type Transform } from '../server/negotiation.ts'
+import { isPretty, sendJsonBytes, sendStream, sendValue } from '../server/respond.ts'
+import type { Entry } from '../storage/encoding.ts'
+import type { ListResult } from '../storage/list.ts'
+import { includeObjectOf, partialMetadata, tableOf } from './table.ts'
+
+const objectTransforms: readonly Transform[] = ['Table', 'PartialObjectMetadata']
+const listTransforms: readonly Transform[] = ['Table', 'PartialObjectMetadataList']
+
+/** Decides the representation before any work is done: throws NotAcceptable. */
+export const negotiateObject = (ctx: HttpContext): MediaType => negotiate(ctx.request.headers.accept, objectTransforms)
+export const negotiateList = (ctx: HttpContext): MediaType => negotiate(ctx.request.headers.accept, listTransforms)
+export const negotiatePlain = (ctx: HttpContext): MediaType => negotiate(ctx.request.headers.accept, [])
+
+/** Sends one stored object; its bytes as they are wherever possible. */
+export const sendEntry = async (ctx: HttpContext, resource: Resource, code: number, media: MediaType, entry: Entry): Promise<void> => {
+  if (media.as === undefined) return sendJsonBytes(ctx, code, media, presentedBytes(resource, entry))
+  if (media.as.kind === 'Table') {
+    const table = tableOf(resource, [entry], new Date(), {
+      version: media.as.version,
+      includeObject: includeObjectOf(ctx.query),
+      withColumns: true,
+      listMeta: { resourceVersion: entry.object.metadata?.resourceVersion ?? '' },
+    })
+    return sendValue(ctx, code, media, table)
+  }
+  return sendValue(ctx, code, media, partialMetadata(entry.object, media.as.version))
+}
+
+const listMetaOf = (result: ListResult) => ({
+  resourceVersion: String(result.revision),
+  ...(result.continue === undefined ? {} : { continue: result.continue }),
+  ...(result.remainingItemCount === undefined ? {} : { remainingItemCount: result.remainingItemCount }),
+})
+
+export const sendList = async (ctx: HttpContext, resource: Resource, media: MediaType, result: ListResult): Promise<void> => {
+  const { definition } = resource
+  const metadata = listMetaOf(result)
+  if (media.as?.kind === 'Table') {
+    const options = {
+      version: media.as.version,
+      includeObject: includeObjectOf(ctx.query),
+      withColumns: true,
+      listMeta: metadata,
+    }
+    return sendValue(ctx, 200, media, tableOf(resource, result.entries, new Date(), options))
+  }
+  if (media.as !== undefined) {
+    const { version } = media.as
+    const items = result.entries.map((entry) => partialMetadata(entry.object, version))
+    const list = { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${version}`, metadata, items }
+    return sendValue(ctx, 200, media, list)
+  }
+  const head = { kind: `${definition.kind}List`, apiVersion: apiVersionOf(definition), metadata }
+  if (media.format === 'yaml' || isPretty(ctx)) {
+    const items = result.entries.map((entry) => withoutType(presented(resource, entry.object)))
+    return sendValue(ctx, 200, media, { ...head, items })
+  }
+  const parts = listParts(resource, head, result.entries)
+  let size = 0
+  for (const part of parts) size += part.length
+  return sendStream(ctx, parts, size)
+}
+
+/** Items of a list carry no kind and apiVersion, as upstream's typed lists. */
+const withoutType = ({ kind: _kind, apiVersion: _apiVersion, ...rest }: KubeObject): Record<string, unknown> => rest
+
+const comma = Buffer.from(',')
+const openBrace = Buffer.from('{')
+const commaBrace = Buffer.from(',{')
+const listEnd = Buffer.from(']}\n')
+
+/** The list as buffers: head, then each item's own bytes without its leading kind and apiVersion, then the end. */
+const listParts = (resource: Resource, head: Record<string, unknown>, entries: readonly Entry[]): Buffer[] => {
+  const { definition } = resource
+  const prefix = `{"kind":${JSON.stringify(definition.kind)},"apiVersion":${JSON.stringify(apiVersionOf(definition))},`
+  const text = JSON.stringify(head)
+  const parts = [Buffer.from(`${text.slice(0, -1)},"items":[`)]
+  for (const [index, entry] of entries.entries()) {
+    const bytes = presentedBytes(resource, entry)
+    if (bytes.latin1Slice(0, prefix.length) === prefix) {
+      parts.push(index === 0 ? openBrace : commaBrace, bytes.subarray(prefix.length))
+    } else {
+      if (index > 0) parts.push(comma)
+      parts.push(bytes)
+    }
+  }
+  parts.push(listEnd)
+  return parts
+}

@@ -1,0 +1,45 @@
+/** PUT of an object or of its status. */
+import { type UpdateScope, updateObject } from '../registry/update.ts'
+import { readBody } from '../server/body.ts'
+import type { HttpContext } from '../server/context.ts'
+import { decodeBytesAs } from './decode.ts'
+import { parseWriteQuery } from './options.ts'
+import { admissionAttributes, checkName, checkNamespace, gvkOf, type Scope } from './scope.ts'
+import { negotiateObject, sendEntry } from './send.ts'
+
+export const updateScopeOf = ({ subresource }: Scope): UpdateScope => (subresource === 'status' ? 'status' : 'main')
+
+export const update = async (scope: Scope, ctx: HttpContext): Promise<void> => {
+  const { resource, admission, clock } = scope
+  const { namespace, name } = ctx.info
+  const media = negotiateObject(ctx)
+  const { dryRun, fieldValidation } = parseWriteQuery(ctx.query, 'UpdateOptions')
+  const body = await readBody(ctx.request)
+  let attempts = 0
+  const result = await updateObject(
+    resource,
+    { namespace, name },
+    async (current) => {
+      // Warnings are told once, however often the update is tried.
+      const object = decodeBytesAs(ctx, body, gvkOf(scope), attempts++ === 0 ? fieldValidation : 'Ignore')
+      checkNamespace(object, resource, namespace)
+      checkName(object, name)
+      resource.definition.setDefaults?.(object)
+      const operation = current === undefined ? 'CREATE' : 'UPDATE'
+      await admission.mutate(admissionAttributes(scope, ctx, operation, { object, oldObject: current, dryRun }))
+      resource.definition.setDefaults?.(object)
+      return object
+    },
+    {
+      dryRun,
+      clock,
+      scope: updateScopeOf(scope),
+      validating: async (object, old) => {
+        const operation = old === undefined ? 'CREATE' : 'UPDATE'
+        await admission.validate(admissionAttributes(scope, ctx, operation, { object, oldObject: old, dryRun }))
+      },
+    },
+  )
+  ctx.warnings.push(...(resource.definition.warnings?.(result.entry.object, undefined) ?? []))
+  await sendEntry(ctx, resource, result.created ? 201 : 200, media, result.entry)
+}

@@ -1,0 +1,85 @@
+/** Watch events as bytes: `{"type":"ADDED","object":…}` and a newline. Made once per event and representation. */
+import type { StatusError } from '../../api/meta/status-error.ts'
+import type { KubeObject } from '../../api/types.ts'
+import { apiVersionOf, presentedBytes, type Resource } from '../registry/resource.ts'
+import type { MediaType } from '../server/negotiation.ts'
+import type { Entry } from '../storage/encoding.ts'
+import type { CacheEvent, Seen, WatchEventType } from '../storage/watch-cache/cache-event.ts'
+import { type IncludeObject, partialMetadata, tableOf } from './table.ts'
+
+export interface FrameEncoder {
+  /** Of an object that exists when the watch begins. */
+  initial(entry: Entry): Buffer
+  /** Of a change; shared with all watchers of the same representation. */
+  event(event: CacheEvent, seen: Seen): Buffer
+  bookmark(revision: number, initialEventsEnd: boolean): Buffer
+}
+
+const heads: Readonly<Record<WatchEventType, Buffer>> = {
+  ADDED: Buffer.from('{"type":"ADDED","object":'),
+  MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
+  DELETED: Buffer.from('{"type":"DELETED","object":'),
+}
+const tail = Buffer.from('}\n')
+
+const frame = (type: WatchEventType, object: Buffer): Buffer => Buffer.concat([heads[type], object, tail])
+const textFrame = (type: string, object: unknown): Buffer => Buffer.from(`${JSON.stringify({ type, object })}\n`)
+
+export const errorFrame = (error: StatusError): Buffer => textFrame('ERROR', error.toStatus())
+
+/** `encode` gives the object's bytes; `name` tells representations apart. */
+const shared = (name: string, encode: (entry: Entry) => Buffer): Pick<FrameEncoder, 'initial' | 'event'> => ({
+  initial: (entry) => frame('ADDED', encode(entry)),
+  event: (event, seen) => {
+    const key = `${name} ${seen.type}${seen.entry === event.entry ? '' : ' departed'}`
+    let bytes = event.frames.get(key)
+    if (bytes === undefined) {
+      bytes = frame(seen.type, encode(seen.entry))
+      event.frames.set(key, bytes)
+    }
+    return bytes
+  },
+})
+
+const bookmarkMetadata = (revision: number, initialEventsEnd: boolean): KubeObject['metadata'] => ({
+  resourceVersion: String(revision),
+  ...(initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
+})
+
+export const frameEncoder = (resource: Resource, media: MediaType, includeObject: IncludeObject): FrameEncoder => {
+  const { definition } = resource
+  const apiVersion = apiVersionOf(definition)
+  if (media.as === undefined) {
+    return {
+      ...shared(apiVersion, (entry) => presentedBytes(resource, entry)),
+      bookmark: (revision, end) =>
+        textFrame('BOOKMARK', { kind: definition.kind, apiVersion, metadata: bookmarkMetadata(revision, end) }),
+    }
+  }
+  const { kind, version } = media.as
+  if (kind === 'Table') {
+    // Ages in the cells are of the moment the frame is made; columns are only sent once, so frames are not shared.
+    let withColumns = true
+    const table = (type: WatchEventType, entry: Entry): Buffer => {
+      const listMeta = { resourceVersion: entry.object.metadata?.resourceVersion ?? '' }
+      const object = tableOf(resource, [entry], new Date(), { version, includeObject, withColumns, listMeta })
+      withColumns = false
+      return textFrame(type, object)
+    }
+    return {
+      initial: (entry) => table('ADDED', entry),
+      event: (_event, seen) => table(seen.type, seen.entry),
+      bookmark: (revision, end) => {
+        const metadata = { resourceVersion: String(revision) }
+        const object = { kind: definition.kind, apiVersion, metadata: bookmarkMetadata(revision, end) }
+        const rows = [{ cells: [], object: includeObject === 'Object' ? object : partialMetadata(object, version) }]
+        return textFrame('BOOKMARK', { kind: 'Table', apiVersion: `meta.k8s.io/${version}`, metadata, columnDefinitions: null, rows })
+      },
+    }
+  }
+  return {
+    ...shared(`partial/${version}`, (entry) => Buffer.from(JSON.stringify(partialMetadata(entry.object, version)))),
+    bookmark: (revision, end) =>
+      textFrame('BOOKMARK', partialMetadata({ metadata: bookmarkMetadata(revision, end) ?? {} }, version)),
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * Watches. Upstream: cacher.Watch and handlers/watch.go.
+ *
+ * Flow: the state or the missed events first, written with back-pressure while new events are kept aside; then those;
+ * from then on every event is written as it happens. A client that does not read fast enough is cut off: it comes back
+ * with its last resourceVersion and misses nothing.
+ */
+import { once } from 'node:events'
+import { expired, notAcceptable, StatusError } from '../../api/meta/status-error.ts'
+import type { HttpContext } from '../server/context.ts'
+import { type MediaType, negotiate } from '../server/negotiation.ts'
+import { chunked } from '../server/respond.ts'
+import { parseResourceVersion } from '../storage/list.ts'
+import { type CacheEvent, type Matches, seenThrough } from '../storage/watch-cache/cache-event.ts'
+import type { CacheWatcher, WatchCache } from '../storage/watch-cache/watch-cache.ts'
+import { parseWatchQuery, type WatchQuery } from './options.ts'
+import type { Scope } from './scope.ts'
+import { matcherFor } from './selectors.ts'
+import { includeObjectOf } from './table.ts'
+import { errorFrame, type FrameEncoder, frameEncoder } from './watch-frames.ts'
+import type { OpenWatch, WatchRegistry } from './watch-registry.ts'
+
+/** Bytes that may wait for a slow reader. */
+const maxBufferedBytes = 8 * 1024 * 1024
+/** Events that may wait while the initial ones are written. */
+const maxBacklog = 20_000
+
+const negotiateWatch = (ctx: HttpContext): MediaType => {
+  const media = negotiate(ctx.request.headers.accept, ['Table', 'PartialObjectMetadata'])
+  if (media.format === 'yaml') throw notAcceptable(['application/json;stream=watch'])
+  return media
+}
+
+export const watch = async (scope: Scope & { watches: WatchRegistry }, ctx: HttpContext): Promise<void> => {
+  const { resource } = scope
+  const media = negotiateWatch(ctx)
+  const query = parseWatchQuery(ctx.query)
+  const matches = matcherFor(resource, query.labelSelector, query.fieldSelector)
+  const encoder = frameEncoder(resource, media, includeObjectOf(ctx.query))
+  const prefix = resource.namespaced && ctx.info.namespace !== '' ? `${ctx.info.namespace}/` : ''
+  await freshEnough(scope, query)
+
+  const { cache } = resource.store
+  const stream = new WatchStream(ctx, cache, { prefix, matches, encoder, bookmarks: query.allowWatchBookmarks })
+  const unregister = scope.watches.add(stream)
+  try {
+    await stream.run(query, timeoutMs(query.timeoutSeconds, scope.minRequestTimeoutSeconds))
+  } finally {
+    unregister()
+  }
+}
+
+/** Without timeoutSeconds watches end after a random time, so that clients spread over the servers again. */
+const timeoutMs = (asked: number, minimum: number): number => (asked > 0 ? asked : minimum * (1 + Math.random())) * 1000
+
+const freshEnough = async ({ resource: { store } }: Scope, query: WatchQuery): Promise<void> => {
+  const version = parseResourceVersion(query.resourceVersion)
+  if (query.resourceVersion === '') await store.consistent()
+  else if (query.sendInitialEvents) await store.waitFor(version)
+  else await store.cache.ready()
+}
+
+interface StreamOptions {
+  readonly prefix: string
+  readonly matches: Matches | undefined
+  readonly encoder: FrameEncoder
+  readonly bookmarks: boolean
+}
+
+class WatchStream implements CacheWatcher, OpenWatch {
+  readonly #ctx: HttpContext
+  readonly #cache: WatchCache
+  readonly #options: StreamOptions
+  readonly #ended = Promise.withResolvers<void>()
+  /** Events that arrive while the initial ones are written; undefined once the stream is live. */
+  #backlog: CacheEvent[] | undefined = []
+  #corked = false
+  #sentRevision = 0
+
+  constructor(ctx: HttpContext, cache: WatchCache, options: StreamOptions) {
+    this.#ctx = ctx
+    this.#cache = cache
+    this.#options = options
+  }
+
+  async run(query: WatchQuery, timeout: number): Promise<void> {
+    const { response } = this.#ctx
+    const initial = this.#initialFrames(query)
+    response.setHeader('Audit-Id', this.#ctx.auditId)
+    response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' })
+    response.flushHeaders()
+    if (initial instanceof StatusError) {
+      response.end(errorFrame(initial))
+      return
+    }
+    // From here to the first await nothing can happen in between: no event is missed or seen twice.
+    const stop = this.#cache.watch(this)
+    const timer = setTimeout(() => this.end(), timeout)
+    response.once('close', () => this.#ended.resolve())
+    try {
+      await this.#writeInitial(initial)
+      this.#goLive()
+      await this.#ended.promise
+    } finally {
+      clearTimeout(timer)
+      stop()
+      if (!response.destroyed) {
+        this.sendBookmark()
+        response.end()
+      }
+    }
+  }
+
+  onEvent(event: CacheEvent): void {
+    if (this.#options.prefix !== '' && !event.key.startsWith(this.#options.prefix)) return
+    if (this.#backlog === undefined) {
+      this.#writeEvent(event)
+      return
+    }
+    this.#backlog.push(event)
+    if (this.#backlog.length > maxBacklog) this.#cutOff()
+  }
+
+  onRestart(): void {
+    this.#cutOff()
+  }
+
+  sendBookmark(): void {
+    if (!this.#options.bookmarks || this.#backlog !== undefined) return
+    const { revision } = this.#cache
+    if (revision <= this.#sentRevision) return
+    this.#write(this.#options.encoder.bookmark(revision, false))
+    this.#sentRevision = revision
+  }
+
+  end(): void {
+    this.#ended.resolve()
+  }
+
+  /** What comes before the live events: the whole state, or what was missed. */
+  #initialFrames(query: WatchQuery): Iterable<Buffer> | StatusError {
+    const version = parseResourceVersion(query.resourceVersion)
+    const { encoder, prefix, matches, bookmarks } = this.#options
+    const withState = query.sendInitialEvents || (version === 0 && this.#ctx.query.get('sendInitialEvents') === null)
+    if (withState) {
+      const entries = this.#cache.range(prefix)
+      const revision = this.#cache.revision
+      this.#sentRevision = revision
+      return (function* () {
+        for (const entry of entries) if (matches === undefined || matches(entry.object)) yield encoder.initial(entry)
+        if (query.sendInitialEvents && bookmarks) yield encoder.bookmark(revision, true)
+      })()
+    }
+    if (version === 0) return []
+    const events = this.#cache.eventsSince(version)
+    if (events === undefined) return expired(`too old resource version: ${version} (${this.#cache.oldestRevision})`)
+    this.#sentRevision = version
+    return (function* () {
+      for (const event of events) {
+        if (prefix !== '' && !event.key.startsWith(prefix)) continue
+        const seen = seenThrough(event, matches)
+        if (seen !== undefined) yield encoder.event(event, seen)
+      }
+    })()
+  }
+
+  async #writeInitial(frames: Iterable<Buffer>): Promise<void> {
+    const { response } = this.#ctx
+    for (const chunk of chunked(frames)) {
+      if (response.destroyed) return
+      if (!response.write(chunk)) await Promise.race([once(response, 'drain'), this.#ended.promise])
+    }
+  }
+
+  #goLive(): void {
+    const backlog = this.#backlog ?? []
+    this.#backlog = undefined
+    for (const event of backlog) this.#writeEvent(event)
+  }
+
+  #writeEvent(event: CacheEvent): void {
+    const seen = seenThrough(event, this.#options.matches)
+    if (seen === undefined) return
+    this.#sentRevision = event.revision
+    this.#write(this.#options.encoder.event(event, seen))
+  }
+
+  /** Frames of one turn of the event loop leave together. */
+  #write(frame: Buffer): void {
+    const { response } = this.#ctx
+    if (response.destroyed || response.writableEnded) return
+    if (!this.#corked) {
+      this.#corked = true
+      response.cork()
+      process.nextTick(() => {
+        this.#corked = false
+        response.uncork()
+      })
+    }
+    response.write(frame)
+    if (response.writableLength > maxBufferedBytes) this.#cutOff()
+  }
+
+  #cutOff(): void {
+    this.#ctx.response.destroy()
+    this.#ended.resolve()
+  }
+}

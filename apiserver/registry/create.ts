@@ -1,0 +1,81 @@
+/** Creation in the generic registry. Upstream: Store.Create in k8s.io/apiserver/pkg/registry/generic/registry */
+import { invalidObject } from '../../api/meta/field-error.ts'
+import { alreadyExists, isReason, StatusError } from '../../api/meta/status-error.ts'
+import { validateObjectMeta } from '../../api/meta/validate-metadata.ts'
+import type { KubeObject } from '../../api/types.ts'
+import type { Clock } from '../../component-base/clock.ts'
+import type { Entry } from '../storage/encoding.ts'
+import { dryRunEntry } from './dry-run.ts'
+import { fillSystemFields, generateName, metadataOf } from './metadata.ts'
+import { keyFor, type Resource, toStored } from './resource.ts'
+
+export interface WriteOptions {
+  readonly dryRun: boolean
+  readonly clock: Clock
+  /** Validating admission; sees what will be stored. */
+  readonly validating: (object: KubeObject, old: KubeObject | undefined) => Promise<void>
+}
+
+/** Names generated before giving up. Upstream: RetryGenerateName. */
+const maxNameAttempts = 8
+
+/** Server-owned fields, the kind's own preparation and all validation; in place. Throws Invalid. */
+export const prepareForCreate = (resource: Resource, object: KubeObject, nowMs: number): void => {
+  const { definition } = resource
+  fillSystemFields(object, definition, nowMs)
+  const metadata = metadataOf(object)
+  if (definition.prepareForCreate !== undefined) definition.prepareForCreate(object)
+  else if (definition.subresources.some(({ name }) => name === 'status')) delete object['status']
+  const errors = [
+    ...validateObjectMeta(metadata, { namespaced: resource.namespaced, validateName: definition.validateName }),
+    ...(definition.validate?.(object) ?? []),
+  ]
+  if (errors.length > 0) throw invalidObject(definition, metadata.name ?? '', errors)
+}
+
+/** Stores a new object. Throws Invalid, AlreadyExists, Forbidden (admission). `object` is changed and then owned by the cache. */
+export const createObject = async (resource: Resource, object: KubeObject, options: WriteOptions): Promise<Entry> => {
+  const metadata = metadataOf(object)
+  const generated = (metadata.name ?? '') === '' && (metadata.generateName ?? '') !== ''
+  for (let attempt = 1; ; attempt++) {
+    if (generated) metadata.name = generateName(metadata.generateName ?? '')
+    try {
+      return await createOnce(resource, object, options)
+    } catch (error) {
+      if (!generated || !isReason(error, 'AlreadyExists')) throw error
+      if (attempt === maxNameAttempts) throw nameCollision(resource, error)
+    }
+  }
+}
+
+const createOnce = async (resource: Resource, object: KubeObject, options: WriteOptions): Promise<Entry> => {
+  prepareForCreate(resource, object, options.clock.now())
+  await options.validating(object, undefined)
+  const { namespace = '', name = '' } = metadataOf(object)
+  const key = keyFor(resource, namespace, name)
+  const reservation = await resource.hooks.beginCreate?.(object, options.dryRun)
+  try {
+    const entry = options.dryRun ? await tryCreate(resource, key, object) : await store(resource, key, object)
+    reservation?.commit()
+    return entry
+  } catch (error) {
+    reservation?.rollback()
+    throw error
+  }
+}
+
+const store = (resource: Resource, key: string, object: KubeObject): Promise<Entry> =>
+  resource.store.create(key, toStored(resource, object), resource.ttlSeconds)
+
+const tryCreate = async (resource: Resource, key: string, object: KubeObject): Promise<Entry> => {
+  if ((await resource.store.getLive(key)) !== undefined) {
+    throw alreadyExists(resource.groupResource, object.metadata?.name ?? '')
+  }
+  return dryRunEntry(key, toStored(resource, object))
+}
+
+/** Upstream: NewGenerateNameConflict; clients may try the same request again. */
+const nameCollision = (resource: Resource, cause: StatusError): StatusError =>
+  new StatusError('AlreadyExists', `${cause.message}, the server was not able to generate a unique name for the object`, {
+    details: { ...cause.details, retryAfterSeconds: 1 },
+  })

@@ -1,0 +1,60 @@
+/** A resource as the generic registry sees it: its declaration, where it is stored, and what happens around writes. */
+import type { KindDefinition } from '../../api/kind.ts'
+import type { GroupResource } from '../../api/meta/status-error.ts'
+import type { KubeObject } from '../../api/types.ts'
+import { type Entry, viewOf } from '../storage/encoding.ts'
+import { objectKey } from '../storage/keys.ts'
+import type { ResourceStore } from '../storage/resource-store.ts'
+
+/** What a write has taken from elsewhere (a cluster IP, a node port): kept if it succeeds, given back if not. */
+export interface Reservation {
+  commit(): void
+  rollback(): void
+}
+
+/** The few resources that do more than store. Upstream: the begin and after hooks of registry.Store. */
+export interface ResourceHooks {
+  readonly beginCreate?: (object: KubeObject, dryRun: boolean) => Promise<Reservation | undefined>
+  readonly beginUpdate?: (object: KubeObject, old: KubeObject, dryRun: boolean) => Promise<Reservation | undefined>
+  readonly afterDelete?: (object: KubeObject) => void
+  /** More conditions for an object marked as deleted to go away (a Namespace's spec.finalizers). */
+  readonly mayBeRemoved?: (object: KubeObject) => boolean
+  /** Done to the object when its deletion begins. */
+  readonly onDeletionBegins?: (object: KubeObject) => void
+}
+
+export interface Resource {
+  readonly definition: KindDefinition
+  /** The declaration of the version that is stored; the same as `definition` for most. */
+  readonly stored: KindDefinition
+  readonly groupResource: GroupResource
+  readonly namespaced: boolean
+  readonly store: ResourceStore
+  readonly hooks: ResourceHooks
+  /** Seconds after which objects vanish (Events). */
+  readonly ttlSeconds: number | undefined
+}
+
+export const apiVersionOf = ({ group, version }: { group: string; version: string }): string =>
+  group === '' ? version : `${group}/${version}`
+
+export const keyFor = (resource: Resource, namespace: string, name: string): string =>
+  objectKey(resource.namespaced ? namespace : '', name)
+
+/** A stored object in the version of this resource. Shared: never changed. */
+export const presented = ({ definition }: Resource, object: KubeObject): KubeObject =>
+  definition.storedAs === undefined ? object : definition.storedAs.fromStored(object)
+
+/** The object of a request in the version that is stored. */
+export const toStored = ({ definition }: Resource, object: KubeObject): KubeObject =>
+  definition.storedAs === undefined ? object : definition.storedAs.toStored(object)
+
+/** The bytes of an entry in the version of this resource. */
+export const presentedBytes = (resource: Resource, entry: Entry): Buffer => {
+  const { storedAs, group, version } = resource.definition
+  if (storedAs === undefined) return entry.bytes
+  return viewOf(entry, `${group}/${version}`, (object) => {
+    const { kind, apiVersion, metadata, ...rest } = storedAs.fromStored(object)
+    return Buffer.from(JSON.stringify({ kind, apiVersion, metadata, ...rest }))
+  })
+}

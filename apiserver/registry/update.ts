@@ -1,0 +1,188 @@
+/** Updates in the generic registry: PUT, PATCH and the subresources. Upstream: Store.Update. */
+import { invalid, invalidObject } from '../../api/meta/field-error.ts'
+import { conflict, notFound, staleObject, type StatusError } from '../../api/meta/status-error.ts'
+import { validateObjectMetaUpdate } from '../../api/meta/validate-metadata.ts'
+import type { KubeObject } from '../../api/types.ts'
+import type { Entry } from '../storage/encoding.ts'
+import type { Decision } from '../storage/resource-store.ts'
+import { prepareForCreate, type WriteOptions } from './create.ts'
+import { dryRunEntry } from './dry-run.ts'
+import { keepSystemFields, metadataOf, specChanged } from './metadata.ts'
+import { keyFor, presented, type Reservation, type Resource, toStored } from './resource.ts'
+
+/** The new object, given the stored one; called again if somebody else wrote in between. Must return a fresh object. */
+export type Transform = (current: KubeObject | undefined) => Promise<KubeObject> | KubeObject
+
+/** Which part of the object an endpoint may change. */
+export type UpdateScope = 'main' | 'status' | 'unrestricted'
+
+export interface UpdateOptions extends WriteOptions {
+  readonly scope: UpdateScope
+  /** PUT and PATCH of a missing object create it: kinds that allow it, and server-side apply. */
+  readonly forceAllowCreate?: boolean
+}
+
+export interface UpdateResult {
+  readonly entry: Entry
+  readonly created: boolean
+}
+
+/** Throws NotFound, Conflict, Invalid, Forbidden. */
+export const updateObject = async (
+  resource: Resource,
+  { namespace, name }: { namespace: string; name: string },
+  transform: Transform,
+  options: UpdateOptions,
+): Promise<UpdateResult> => {
+  const key = keyFor(resource, namespace, name)
+  let reservation: Reservation | undefined
+  let dryRunResult: UpdateResult | undefined
+  const decide = async (currentStored: KubeObject | undefined): Promise<Decision> => {
+    reservation?.rollback()
+    reservation = undefined
+    const current = currentStored === undefined ? undefined : presented(resource, currentStored)
+    const object = await transform(current)
+    if (current === undefined) {
+      await beforeCreateOnUpdate(resource, name, object, options)
+      reservation = await resource.hooks.beginCreate?.(object, options.dryRun)
+    } else {
+      beforeUpdate(resource, object, current, options)
+      await options.validating(object, current)
+      reservation = await resource.hooks.beginUpdate?.(object, current, options.dryRun)
+    }
+    if (options.dryRun) {
+      dryRunResult = { entry: dryRunEntry(key, object), created: current === undefined }
+      return { type: 'keep' }
+    }
+    if (current !== undefined && isRemovable(resource, object)) return { type: 'delete' }
+    return { type: 'write', object: toStored(resource, object) }
+  }
+  try {
+    if (options.dryRun) return await dryRun(resource, key, decide, () => dryRunResult)
+    const outcome = await resource.store.update(key, decide, resource.ttlSeconds)
+    reservation?.commit()
+    if (outcome.type === 'deleted') resource.hooks.afterDelete?.(outcome.entry.object)
+    return { entry: outcome.entry, created: outcome.type === 'created' }
+  } catch (error) {
+    reservation?.rollback()
+    throw error
+  }
+}
+
+const dryRun = async (
+  resource: Resource,
+  key: string,
+  decide: (current: KubeObject | undefined) => Promise<Decision>,
+  result: () => UpdateResult | undefined,
+): Promise<UpdateResult> => {
+  await decide((await resource.store.getLive(key))?.object)
+  const outcome = result()
+  if (outcome === undefined) throw new Error('a dry run decided nothing')
+  return outcome
+}
+
+const beforeCreateOnUpdate = async (
+  resource: Resource,
+  name: string,
+  object: KubeObject,
+  options: UpdateOptions,
+): Promise<void> => {
+  const mayCreate = options.scope === 'main' && (resource.definition.allowCreateOnUpdate || options.forceAllowCreate === true)
+  if (!mayCreate) throw notFound(resource.groupResource, name)
+  prepareForCreate(resource, object, options.clock.now())
+  await options.validating(object, undefined)
+}
+
+/** Optimistic concurrency, then what the kind and metadata rules say about the change; in place. */
+const beforeUpdate = (resource: Resource, object: KubeObject, current: KubeObject, options: UpdateOptions): void => {
+  const { definition, groupResource } = resource
+  const metadata = metadataOf(object)
+  const name = current.metadata?.name ?? ''
+  const version = metadata.resourceVersion ?? ''
+  if (version === '' || version === '0') {
+    if (!definition.allowUnconditionalUpdate) {
+      throw invalidObject(definition, name, [invalid('metadata.resourceVersion', 0, 'must be specified for an update')])
+    }
+    metadata.resourceVersion = current.metadata?.resourceVersion
+  } else if (version !== current.metadata?.resourceVersion) {
+    throw staleObject(groupResource, name)
+  }
+  if ((metadata.uid ?? '') !== '' && metadata.uid !== current.metadata?.uid) {
+    throw uidMismatch(resource, metadata.uid ?? '', current)
+  }
+  keepSystemFields(object, current)
+  applyScope(resource, object, current, options.scope)
+  const errors = [
+    ...validateObjectMetaUpdate(metadata, current.metadata ?? {}),
+    ...validationErrors(resource, object, current, options.scope),
+  ]
+  if (errors.length > 0) throw invalidObject(definition, name, errors)
+}
+
+const applyScope = (resource: Resource, object: KubeObject, current: KubeObject, scope: UpdateScope): void => {
+  const { definition } = resource
+  if (scope === 'unrestricted') {
+    if (definition.hasGeneration && specChanged(object, current)) bumpGeneration(object)
+    return
+  }
+  if (scope === 'status') {
+    if (definition.prepareForStatusUpdate !== undefined) definition.prepareForStatusUpdate(object, current)
+    else keepAllButStatus(object, current)
+    return
+  }
+  if (definition.prepareForUpdate !== undefined) definition.prepareForUpdate(object, current)
+  else if (definition.subresources.some(({ name }) => name === 'status')) keepStatus(object, current)
+  if (definition.hasGeneration && metadataOf(object).generation === current.metadata?.generation && specChanged(object, current)) {
+    bumpGeneration(object)
+  }
+}
+
+const bumpGeneration = (object: KubeObject): void => {
+  const metadata = metadataOf(object)
+  metadata.generation = (metadata.generation ?? 0) + 1
+}
+
+const keepStatus = (object: KubeObject, current: KubeObject): void => {
+  if (current['status'] === undefined) delete object['status']
+  else object['status'] = current['status']
+}
+
+const keepAllButStatus = (object: KubeObject, current: KubeObject): void => {
+  for (const field of new Set([...Object.keys(object), ...Object.keys(current)])) {
+    if (field === 'metadata' || field === 'status' || field === 'kind' || field === 'apiVersion') continue
+    if (current[field] === undefined) delete object[field]
+    else object[field] = current[field]
+  }
+}
+
+const validationErrors = ({ definition }: Resource, object: KubeObject, current: KubeObject, scope: UpdateScope) => {
+  if (scope === 'status') return definition.validateStatusUpdate?.(object, current) ?? []
+  if (scope === 'unrestricted') return []
+  return [...(definition.validate?.(object) ?? []), ...(definition.validateUpdate?.(object, current) ?? [])]
+}
+
+const uidMismatch = (resource: Resource, uid: string, current: KubeObject): StatusError =>
+  preconditionFailed(resource, current, `UID in precondition: ${uid}, UID in object meta: ${current.metadata?.uid}`)
+
+/** The conflict of a failed precondition, in the words of upstream's storage layer. */
+export const preconditionFailed = (resource: Resource, current: KubeObject, detail: string): StatusError => {
+  const name = current.metadata?.name ?? ''
+  const key = resource.store.prefix + keyFor(resource, current.metadata?.namespace ?? '', name)
+  return conflict(
+    resource.groupResource,
+    name,
+    `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: ${detail}`,
+  )
+}
+
+/** An object whose deletion has begun goes away with the update that removes the last thing that held it. */
+const isRemovable = (resource: Resource, object: KubeObject): boolean => {
+  const metadata = metadataOf(object)
+  return (
+    metadata.deletionTimestamp !== undefined &&
+    (metadata.finalizers ?? []).length === 0 &&
+    (metadata.deletionGracePeriodSeconds ?? 0) === 0 &&
+    (resource.hooks.mayBeRemoved?.(object) ?? true)
+  )
+}
+

@@ -1,0 +1,39 @@
+/**
+ * The chain that every request walks, as one list. Each filter either answers (or throws a StatusError) or calls `next`.
+ * Upstream: DefaultBuildHandlerChain in k8s.io/apiserver/pkg/server/config.go
+ */
+import type { Authenticator } from '../authentication/authenticator.ts'
+import type { Authorizer } from '../authorization/authorizer.ts'
+import type { ApiServerMetrics } from '../metrics.ts'
+import type { HttpContext } from './context.ts'
+import { withAuthentication } from './filters/authentication.ts'
+import { withAuthorization } from './filters/authorization.ts'
+import { withErrors } from './filters/errors.ts'
+import { withImpersonation } from './filters/impersonation.ts'
+import { type InFlightLimits, withInFlightLimit } from './filters/in-flight-limit.ts'
+import { withRequestMetrics } from './filters/request-metrics.ts'
+
+export type Next = () => Promise<void>
+export type Filter = (ctx: HttpContext, next: Next) => Promise<void>
+export type Handler = (ctx: HttpContext) => Promise<void>
+
+export interface ChainOptions {
+  readonly metrics: ApiServerMetrics
+  readonly authenticator: Authenticator
+  readonly authorizer: Authorizer
+  readonly anonymousAuth: boolean
+  readonly inFlight: InFlightLimits
+}
+
+export const buildChain = (options: ChainOptions): readonly Filter[] => [
+  withRequestMetrics(options.metrics),
+  withErrors(),
+  withAuthentication(options.authenticator, options.anonymousAuth),
+  withImpersonation(options.authorizer),
+  withInFlightLimit(options.inFlight, options.metrics),
+  withAuthorization(options.authorizer),
+]
+
+/** One handler out of the filters and the handler at their end. */
+export const compose = (filters: readonly Filter[], handler: Handler): Handler =>
+  filters.reduceRight<Handler>((next, filter) => (ctx) => filter(ctx, () => next(ctx)), handler)

@@ -1,0 +1,40 @@
+/**
+ * Bounds how many requests run at once, reading and changing ones apart. Long-running requests (watch, exec, log …)
+ * and system:masters are not counted. Upstream: WithMaxInFlightLimit.
+ */
+import { tooManyRequests } from '../../../api/meta/status-error.ts'
+import { systemMasters } from '../../authentication/user.ts'
+import type { ApiServerMetrics } from '../../metrics.ts'
+import type { Filter } from '../chain.ts'
+import type { RequestInfo } from '../request-info.ts'
+
+export interface InFlightLimits {
+  /** 0 is unlimited. */
+  readonly readOnly: number
+  readonly mutating: number
+}
+
+const longRunningSubresources = new Set(['log', 'exec', 'attach', 'portforward', 'proxy'])
+const readVerbs = new Set(['get', 'list', 'watch'])
+
+export const isLongRunning = (info: RequestInfo): boolean =>
+  info.verb === 'watch' || info.verb === 'proxy' || longRunningSubresources.has(info.subresource)
+
+export const withInFlightLimit = (limits: InFlightLimits, metrics: ApiServerMetrics): Filter => {
+  const running = { readOnly: 0, mutating: 0 }
+  return async (ctx, next) => {
+    if (isLongRunning(ctx.info)) return next()
+    const kind = readVerbs.has(ctx.info.verb) ? 'readOnly' : 'mutating'
+    if (limits[kind] > 0 && running[kind] >= limits[kind] && !ctx.user.groups.includes(systemMasters)) {
+      throw tooManyRequests('Too many requests, please try again later.', 1)
+    }
+    running[kind]++
+    metrics.inFlight(kind, running[kind])
+    try {
+      await next()
+    } finally {
+      running[kind]--
+      metrics.inFlight(kind, running[kind])
+    }
+  }
+}

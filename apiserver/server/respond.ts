@@ -1,0 +1,120 @@
+/** Writing answers: headers that every answer has, JSON or YAML, gzip for big ones, Status for errors. */
+import { once } from 'node:events'
+import { createGzip, constants as zlib } from 'node:zlib'
+import type { StatusError } from '../../api/meta/status-error.ts'
+import type { HttpContext } from './context.ts'
+import { type MediaType, wantsPretty } from './negotiation.ts'
+
+/** Smaller answers are not worth the time. Upstream: defaultGzipThresholdBytes. */
+const gzipThresholdBytes = 128 * 1024
+const chunkBytes = 64 * 1024
+
+const contentTypes = { json: 'application/json', yaml: 'application/yaml' } as const
+
+/** `Warning: 299 - "text"`. */
+const warningHeader = (text: string): string => `299 - "${text.replace(/[^\x20-\x7e]/g, ' ').replace(/["\\]/g, '\\$&')}"`
+
+const setCommonHeaders = (ctx: HttpContext): void => {
+  const { response } = ctx
+  response.setHeader('Audit-Id', ctx.auditId)
+  response.setHeader('Cache-Control', 'no-cache, private')
+  if (ctx.warnings.length > 0) response.setHeader('Warning', [...new Set(ctx.warnings)].map(warningHeader))
+}
+
+const acceptsGzip = (ctx: HttpContext): boolean => {
+  const header = ctx.request.headers['accept-encoding']
+  return typeof header === 'string' && header.includes('gzip')
+}
+
+export const isPretty = (ctx: HttpContext): boolean => wantsPretty(ctx.query, ctx.request.headers['user-agent'])
+
+/** Sends bytes as they are. */
+export const sendBytes = (ctx: HttpContext, code: number, contentType: string, bytes: Buffer | string): void => {
+  if (ctx.response.headersSent) return
+  setCommonHeaders(ctx)
+  if (bytes.length > gzipThresholdBytes && acceptsGzip(ctx)) {
+    ctx.response.writeHead(code, { 'Content-Type': contentType, 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' })
+    const gzip = createGzip({ level: zlib.Z_BEST_SPEED })
+    gzip.pipe(ctx.response)
+    gzip.end(bytes)
+    return
+  }
+  ctx.response.writeHead(code, {
+    'Content-Type': contentType,
+    'Content-Length': typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.length,
+  })
+  ctx.response.end(bytes)
+}
+
+/** Encodes a value in the negotiated format. */
+export const sendValue = async (ctx: HttpContext, code: number, media: MediaType, value: unknown): Promise<void> => {
+  if (media.format === 'yaml') {
+    const { dump } = await import('js-yaml')
+    sendBytes(ctx, code, contentTypes.yaml, dump(value, { lineWidth: -1, noRefs: true }))
+    return
+  }
+  sendBytes(ctx, code, contentTypes.json, JSON.stringify(value, undefined, isPretty(ctx) ? 2 : undefined))
+}
+
+/** Sends JSON that is already encoded; re-encodes only for YAML and pretty output. */
+export const sendJsonBytes = async (ctx: HttpContext, code: number, media: MediaType, bytes: Buffer): Promise<void> => {
+  if (media.format === 'json' && !isPretty(ctx)) sendBytes(ctx, code, contentTypes.json, bytes)
+  else await sendValue(ctx, code, media, JSON.parse(bytes.toString('utf8')))
+}
+
+/**
+ * Streams many small buffers as one body: joined to chunks of 64 KiB, waiting for a slow reader, never one big string.
+ */
+export const sendStream = async (ctx: HttpContext, parts: Iterable<Buffer>, sizeBytes: number): Promise<void> => {
+  setCommonHeaders(ctx)
+  const gzipped = sizeBytes > gzipThresholdBytes && acceptsGzip(ctx)
+  ctx.response.writeHead(200, {
+    'Content-Type': contentTypes.json,
+    ...(gzipped ? { 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' } : { 'Content-Length': sizeBytes }),
+  })
+  const gzip = gzipped ? createGzip({ level: zlib.Z_BEST_SPEED }) : undefined
+  gzip?.pipe(ctx.response)
+  const sink = gzip ?? ctx.response
+  for (const chunk of chunked(parts)) {
+    if (ctx.response.destroyed) return
+    if (!sink.write(chunk)) await Promise.race([once(sink, 'drain'), once(ctx.response, 'close')])
+  }
+  sink.end()
+}
+
+export function* chunked(parts: Iterable<Buffer>): Generator<Buffer> {
+  let pending: Buffer[] = []
+  let size = 0
+  for (const part of parts) {
+    pending.push(part)
+    size += part.length
+    if (size < chunkBytes) continue
+    yield Buffer.concat(pending, size)
+    pending = []
+    size = 0
+  }
+  if (size > 0) yield Buffer.concat(pending, size)
+}
+
+/** The one place where an error becomes an answer. */
+export const sendStatusError = (ctx: HttpContext, error: StatusError): void => {
+  if (ctx.response.headersSent) {
+    // Too late for a Status: break the connection, so that the client does not take half an answer for a whole one.
+    ctx.response.destroy()
+    return
+  }
+  const retryAfter = error.details?.retryAfterSeconds
+  if (retryAfter !== undefined) ctx.response.setHeader('Retry-After', String(retryAfter))
+  // The rest of an oversize body is not read: the connection cannot be used again.
+  if (!ctx.request.complete) ctx.response.setHeader('Connection', 'close')
+  const accept = ctx.request.headers.accept
+  const text = JSON.stringify(error.toStatus(), undefined, isPretty(ctx) ? 2 : undefined)
+  if (accept === 'application/yaml') {
+    void sendValue(ctx, error.code, { format: 'yaml' }, error.toStatus())
+    return
+  }
+  sendBytes(ctx, error.code, contentTypes.json, text)
+}
+
+export const sendText = (ctx: HttpContext, code: number, text: string): void =>
+  sendBytes(ctx, code, 'text/plain; charset=utf-8', text)

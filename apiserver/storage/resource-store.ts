@@ -1,0 +1,180 @@
+/**
+ * Reads and writes of one stored resource: the watch cache in front, the store behind.
+ * Upstream: k8s.io/apiserver/pkg/storage (Interface), with the semantics of its resourceVersion parameters.
+ */
+import { alreadyExists, type GroupResource, notFound, StatusError } from '../../api/meta/status-error.ts'
+import type { KubeObject } from '../../api/types.ts'
+import { type Entry, encodeForStorage, entryFromStore, withRevision } from './encoding.ts'
+import { equalJson } from './json.ts'
+import type { KeyValue, KeyValueStore } from './key-value.ts'
+import type { LeasePool } from './lease-pool.ts'
+import type { EventHub } from './watch-cache/event-hub.ts'
+import { WatchCache } from './watch-cache/watch-cache.ts'
+
+/** What an update function decides, given the current object (undefined: there is none). */
+export type Decision =
+  | { readonly type: 'write'; readonly object: KubeObject }
+  | { readonly type: 'delete' }
+  /** Leave it as it is. */
+  | { readonly type: 'keep' }
+
+export type Decide = (current: KubeObject | undefined) => Promise<Decision> | Decision
+
+export interface UpdateOutcome {
+  readonly type: 'created' | 'updated' | 'unchanged' | 'deleted'
+  /** The object after the change, or its last state if deleted. */
+  readonly entry: Entry
+}
+
+export interface StoreDependencies {
+  readonly store: KeyValueStore
+  readonly hub: EventHub
+  readonly leases: LeasePool
+  /** The store's revision now, shared among concurrent readers. */
+  readonly currentRevision: () => Promise<number>
+}
+
+export class ResourceStore {
+  readonly prefix: string
+  readonly groupResource: GroupResource
+  readonly cache: WatchCache
+  readonly #deps: StoreDependencies
+
+  constructor(prefix: string, groupResource: GroupResource, deps: StoreDependencies) {
+    this.prefix = prefix
+    this.groupResource = groupResource
+    this.cache = new WatchCache(prefix, deps.store, deps.hub)
+    this.#deps = deps
+  }
+
+  get keyValues(): KeyValueStore {
+    return this.#deps.store
+  }
+
+  /** Waits until the cache is at least as new as the store is now. */
+  async consistent(): Promise<void> {
+    const [revision] = await Promise.all([this.#deps.currentRevision(), this.cache.ready()])
+    await this.waitFor(revision)
+  }
+
+  async waitFor(revision: number): Promise<void> {
+    await this.cache.ready()
+    if (this.cache.revision < revision) await this.#deps.hub.waitFor(revision)
+  }
+
+  /** Straight from the store. */
+  async getLive(key: string): Promise<Entry | undefined> {
+    const { current } = await this.#deps.store.get(this.prefix + key)
+    return current === undefined ? undefined : this.#entry(current)
+  }
+
+  /** From the cache, or from the store if the cache does not have it (yet): for admission and authentication. */
+  async getCached(key: string): Promise<Entry | undefined> {
+    await this.cache.ready()
+    return this.cache.get(key) ?? (await this.getLive(key))
+  }
+
+  /** Throws AlreadyExists. `ttlSeconds` makes the object vanish by itself. */
+  async create(key: string, object: KubeObject, ttlSeconds?: number): Promise<Entry> {
+    const stored = encodeForStorage(object)
+    const lease = ttlSeconds === undefined ? undefined : await this.#deps.leases(ttlSeconds)
+    const result = await this.#put(key, object, stored, 0, lease)
+    if (result.type === 'conflict') throw alreadyExists(this.groupResource, object.metadata?.name ?? key)
+    return result.entry
+  }
+
+  /**
+   * Reads, lets `decide` choose, and writes if nobody came between; else starts again with what is there now.
+   * `decide` first sees the cached object: what it throws about a stale one is not believed until it has seen the
+   * live one. A decision that changes nothing writes nothing. Upstream: GuaranteedUpdate.
+   */
+  async update(key: string, decide: Decide, ttlSeconds?: number): Promise<UpdateOutcome> {
+    await this.cache.ready()
+    let current = this.cache.get(key)
+    let live = false
+    if (current === undefined) {
+      current = await this.getLive(key)
+      live = true
+    }
+    for (;;) {
+      let decision: Decision
+      try {
+        decision = await decide(current?.object)
+      } catch (error) {
+        if (live) throw error
+        const fresh = await this.getLive(key)
+        live = true
+        if (fresh?.revision === current?.revision) throw error
+        current = fresh
+        continue
+      }
+      const unchanged =
+        decision.type === 'keep' || (decision.type === 'write' && current !== undefined && equalJson(decision.object, current.object))
+      if (unchanged) {
+        if (current === undefined) throw notFound(this.groupResource, nameOf(key))
+        if (live) return { type: 'unchanged', entry: current }
+        const fresh = await this.getLive(key)
+        live = true
+        if (fresh?.revision === current.revision) return { type: 'unchanged', entry: current }
+        current = fresh
+        continue
+      }
+      const outcome = await this.#attempt(key, decision, current, ttlSeconds)
+      if (outcome.type === 'conflict') {
+        current = outcome.current === undefined ? undefined : this.#entry(outcome.current)
+        live = true
+        continue
+      }
+      return outcome
+    }
+  }
+
+  async #attempt(
+    key: string,
+    decision: Decision,
+    current: Entry | undefined,
+    ttlSeconds: number | undefined,
+  ): Promise<UpdateOutcome | { readonly type: 'conflict'; readonly current: KeyValue | undefined }> {
+    if (decision.type === 'write') {
+      const stored = encodeForStorage(decision.object)
+      const lease = ttlSeconds === undefined ? undefined : await this.#deps.leases(ttlSeconds)
+      const result = await this.#put(key, decision.object, stored, current?.revision ?? 0, lease)
+      if (result.type === 'conflict') return result
+      return { type: current === undefined ? 'created' : 'updated', entry: result.entry }
+    }
+    if (current === undefined) throw notFound(this.groupResource, nameOf(key))
+    const result = await this.#deps.store.delete(this.prefix + key, current.revision)
+    return result.type === 'conflict' ? result : { type: 'deleted', entry: withRevision(current, result.revision) }
+  }
+
+  async #put(
+    key: string,
+    object: KubeObject,
+    stored: Buffer,
+    expected: number,
+    lease: string | undefined,
+  ): Promise<{ type: 'written'; entry: Entry } | { type: 'conflict'; current: KeyValue | undefined }> {
+    this.cache.expectWrite(key, object, stored)
+    try {
+      const result = await this.#deps.store.put(this.prefix + key, stored, expected, lease)
+      if (result.type === 'conflict') {
+        this.cache.forgetWrite(key, stored)
+        return result
+      }
+      return { type: 'written', entry: this.cache.entryOfWrite(key, object, stored, result.revision) }
+    } catch (error) {
+      this.cache.forgetWrite(key, stored)
+      throw error
+    }
+  }
+
+  #entry(item: KeyValue): Entry {
+    try {
+      return entryFromStore(item.key.slice(this.prefix.length), item.value, item.modRevision)
+    } catch (error) {
+      throw new StatusError('InternalError', `Internal error occurred: cannot decode ${item.key}`, { cause: error })
+    }
+  }
+}
+
+const nameOf = (key: string): string => key.slice(key.indexOf('/') + 1)

@@ -1,0 +1,246 @@
+/**
+ * The state of one resource in memory, with its recent history: serves get, list and watch.
+ * Upstream: k8s.io/apiserver/pkg/storage/cacher
+ *
+ * Life: *idle* until first asked, *loading* while the initial list runs and events are kept aside, *ready* afterwards.
+ * Writes put their object into `pending` first, so that the event which comes back need not be parsed.
+ */
+import type { KubeObject } from '../../../api/types.ts'
+import { type Entry, entryFromStore, entryFromWrite, withRevision } from '../encoding.ts'
+import type { KeyValue, KeyValueStore, StoreEvent } from '../key-value.ts'
+import { prefixEnd } from '../keys.ts'
+import type { CacheEvent } from './cache-event.ts'
+import type { EventHub, HubSubscriber } from './event-hub.ts'
+import { EventRing } from './event-ring.ts'
+import { SortedKeys } from './sorted-keys.ts'
+
+/** Receives events in order, synchronously: it may not block and may not throw. */
+export interface CacheWatcher {
+  onEvent(event: CacheEvent): void
+  /** The cache lost its history or goes away: end the stream, the client will list again. */
+  onRestart(): void
+}
+
+interface PendingWrite {
+  readonly object: KubeObject
+  readonly stored: Buffer
+  entry?: Entry
+}
+
+type State =
+  | { readonly type: 'idle' }
+  | { readonly type: 'loading'; readonly buffered: StoreEvent[]; readonly done: Promise<void> }
+  | { readonly type: 'ready' }
+
+const initialListPageSize = 2000
+/** Bounds `pending`: a write whose event never comes back (lost leadership of the store) must not leak. */
+const maxPendingWrites = 10_000
+
+export class WatchCache implements HubSubscriber {
+  readonly prefix: string
+  readonly #store: KeyValueStore
+  readonly #hub: EventHub
+  readonly #entries = new Map<string, Entry>()
+  readonly #keys = new SortedKeys()
+  readonly #pending = new Map<string, PendingWrite>()
+  readonly #watchers = new Set<CacheWatcher>()
+  readonly #listeners = new Set<() => void>()
+  #ring = new EventRing(0)
+  #state: State = { type: 'idle' }
+  #lastChange = 0
+  #loadedAt = 0
+
+  constructor(prefix: string, store: KeyValueStore, hub: EventHub) {
+    this.prefix = prefix
+    this.#store = store
+    this.#hub = hub
+  }
+
+  /** Revision of the newest change of this resource that is in here. */
+  get lastChange(): number {
+    return this.#lastChange
+  }
+  /** The state here is that of this revision: what lists and bookmarks carry. */
+  get revision(): number {
+    return Math.max(this.#hub.revision, this.#loadedAt)
+  }
+  get oldestRevision(): number {
+    return this.#ring.oldestRevision
+  }
+  get isReady(): boolean {
+    return this.#state.type === 'ready'
+  }
+  get size(): number {
+    return this.#entries.size
+  }
+  get watcherCount(): number {
+    return this.#watchers.size
+  }
+
+  /** Resolves when the cache holds the resource; starts it if need be. */
+  async ready(): Promise<void> {
+    if (this.#state.type === 'ready') return
+    if (this.#state.type === 'loading') return this.#state.done
+    const buffered: StoreEvent[] = []
+    const done = this.#load(buffered)
+    this.#state = { type: 'loading', buffered, done }
+    return done
+  }
+
+  get(key: string): Entry | undefined {
+    return this.#entries.get(key)
+  }
+
+  /** Entries whose key has the prefix (`ns/` or ''), in key order, from `start` on. */
+  range(prefix = '', start = ''): Entry[] {
+    const entries: Entry[] = []
+    for (const key of this.#keys.range(prefix, start)) {
+      const entry = this.#entries.get(key)
+      if (entry !== undefined) entries.push(entry)
+    }
+    return entries
+  }
+
+  /** All entries, in no particular order. */
+  values(): IterableIterator<Entry> {
+    return this.#entries.values()
+  }
+
+  /** Events after `revision`, or undefined if the history does not reach back that far. */
+  eventsSince(revision: number): CacheEvent[] | undefined {
+    return this.#ring.since(revision)
+  }
+
+  watch(watcher: CacheWatcher): () => void {
+    this.#watchers.add(watcher)
+    return () => this.#watchers.delete(watcher)
+  }
+
+  /** Called after every change; for in-process users that derive something from the whole (RBAC rules). */
+  onChange(listener: () => void): void {
+    this.#listeners.add(listener)
+  }
+
+  /** Forgets history up to `revision`. */
+  trim(revision: number): void {
+    this.#ring.trim(revision)
+  }
+
+  /** Announces a write that is about to be sent. */
+  expectWrite(key: string, object: KubeObject, stored: Buffer): void {
+    if (this.#pending.size >= maxPendingWrites) this.#pending.clear()
+    this.#pending.set(key, { object, stored })
+  }
+
+  forgetWrite(key: string, stored: Buffer): void {
+    if (this.#pending.get(key)?.stored === stored) this.#pending.delete(key)
+  }
+
+  /** The entry of a write that succeeded: shared with the event, whichever comes first. */
+  entryOfWrite(key: string, object: KubeObject, stored: Buffer, revision: number): Entry {
+    const known = this.#entries.get(key)
+    if (known?.revision === revision) return known
+    const entry = entryFromWrite(key, object, stored, revision)
+    const pending = this.#pending.get(key)
+    if (pending?.stored === stored) pending.entry = entry
+    return entry
+  }
+
+  apply(event: StoreEvent): void {
+    if (this.#state.type === 'loading') this.#state.buffered.push(event)
+    else if (this.#state.type === 'ready') this.#applyNow(event)
+  }
+
+  restart(): void {
+    const buffered: StoreEvent[] = []
+    this.#state = { type: 'loading', buffered, done: this.#load(buffered) }
+    const watchers = [...this.#watchers]
+    this.#watchers.clear()
+    for (const watcher of watchers) watcher.onRestart()
+  }
+
+  async #load(buffered: StoreEvent[]): Promise<void> {
+    this.#hub.add(this)
+    try {
+      const { items, revision } = await this.#listAll()
+      const entries = items.map((item) => entryFromStore(item.key.slice(this.prefix.length), item.value, item.modRevision))
+      this.#entries.clear()
+      for (const entry of entries) this.#entries.set(entry.key, entry)
+      this.#keys.replace(entries.map((entry) => entry.key))
+      this.#ring = new EventRing(revision)
+      this.#loadedAt = revision
+      this.#lastChange = entries.reduce((latest, entry) => Math.max(latest, entry.revision), 0)
+      // Nothing between here and the last buffered event may await: the hub delivers synchronously.
+      for (const event of buffered) this.#applyNow(event)
+      this.#state = { type: 'ready' }
+    } catch (error) {
+      this.#hub.remove(this)
+      this.#state = { type: 'idle' }
+      throw error
+    }
+    for (const listener of this.#listeners) listener()
+  }
+
+  /** The whole resource at one revision, page by page so that no single answer grows too large. */
+  async #listAll(): Promise<{ items: KeyValue[]; revision: number }> {
+    const end = prefixEnd(this.prefix)
+    const first = await this.#store.list({ start: this.prefix, end, limit: initialListPageSize })
+    const items = [...first.items]
+    let more = first.more
+    while (more) {
+      const start = `${items.at(-1)?.key}\0`
+      const page = await this.#store.list({ start, end, limit: initialListPageSize, revision: first.revision })
+      items.push(...page.items)
+      more = page.more
+    }
+    return { items, revision: first.revision }
+  }
+
+  #applyNow(event: StoreEvent): void {
+    // The list was ahead of the hub: what it already holds must not be played again.
+    if (event.revision <= this.#loadedAt) return
+    const key = event.key.slice(this.prefix.length)
+    const previous = this.#entries.get(key)
+    this.#lastChange = event.revision
+    if (event.type === 'delete') {
+      if (previous === undefined) return
+      this.#entries.delete(key)
+      this.#keys.remove(key)
+      this.#publish({
+        type: 'DELETED',
+        revision: event.revision,
+        key,
+        entry: withRevision(previous, event.revision),
+        previous,
+        frames: new Map(),
+      })
+      return
+    }
+    const entry = this.#entryOf(key, event)
+    this.#entries.set(key, entry)
+    if (previous === undefined) this.#keys.add(key)
+    this.#publish({
+      type: previous === undefined ? 'ADDED' : 'MODIFIED',
+      revision: event.revision,
+      key,
+      entry,
+      previous,
+      frames: new Map(),
+    })
+  }
+
+  #entryOf(key: string, event: StoreEvent & { type: 'put' }): Entry {
+    const pending = this.#pending.get(key)
+    if (pending?.stored.equals(event.value) === true) {
+      this.#pending.delete(key)
+      return pending.entry ?? entryFromWrite(key, pending.object, pending.stored, event.revision)
+    }
+    return entryFromStore(key, event.value, event.revision)
+  }
+
+  #publish(event: CacheEvent): void {
+    this.#ring.push(event)
+    for (const watcher of this.#watchers) watcher.onEvent(event)
+    for (const listener of this.#listeners) listener()
+  }
+}
