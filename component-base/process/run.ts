@@ -1,0 +1,63 @@
+/** The life of a process, once for all components: signals, deadline, and no error that nobody hears. */
+import { enableCompileCache } from 'node:module'
+import { createLogger, type Logger } from '../logging/logger.ts'
+
+export interface RunContext {
+  /** Aborted by the first SIGTERM or SIGINT. */
+  readonly signal: AbortSignal
+  readonly log: Logger
+}
+
+export interface RunOptions {
+  /** How long `main` may take to return once it was told to stop; default 10 s. */
+  readonly shutdownTimeoutMs?: number
+}
+
+/** A mistake in flags or files: told in one line, without a stack. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** `--v=4`, `-v 4`, `-v=4`: read before flags are parsed, because the logger comes first. */
+const verbosityOf = (argv: readonly string[]): number => {
+  const index = argv.findIndex((arg) => /^--?v(=|$)/.test(arg))
+  if (index < 0) return 0
+  const text = argv[index]?.split('=')[1] ?? argv[index + 1]
+  const value = Number(text)
+  return Number.isInteger(value) ? value : 0
+}
+
+/**
+ * Runs a component. `main` returns when it has stopped after `signal`; the process then exits 0. A second signal, a
+ * missed deadline, an uncaught exception or an unhandled rejection end it with 1.
+ */
+export const run = (name: string, main: (context: RunContext) => Promise<void>, options: RunOptions = {}): void => {
+  enableCompileCache()
+  process.title = name
+  const log = createLogger(name, verbosityOf(process.argv.slice(2)))
+  const controller = new AbortController()
+  const fail = (err: unknown, message: string): never => {
+    log.fatal({ err }, message)
+    process.exit(1)
+  }
+  process.on('uncaughtException', (err) => fail(err, 'uncaught exception'))
+  process.on('unhandledRejection', (err) => fail(err, 'unhandled rejection'))
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (controller.signal.aborted) process.exit(1)
+    controller.abort(new Error(`received ${signal}`))
+    setTimeout(() => fail(undefined, 'shutdown took too long'), options.shutdownTimeoutMs ?? 10_000).unref()
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+  main({ signal: controller.signal, log }).then(
+    () => process.exit(0),
+    (err: unknown) => {
+      if (err instanceof UsageError) {
+        process.stderr.write(`Error: ${err.message}\n`)
+        process.exit(1)
+      }
+      if (controller.signal.aborted && err === controller.signal.reason) process.exit(0)
+      fail(err, 'ended with an error')
+    },
+  )
+}

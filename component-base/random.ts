@@ -1,0 +1,12 @@
+/** Chance, in the few forms that Kubernetes needs. */
+import { randomInt } from 'node:crypto'
+
+/** Letters and digits without vowels and look-alikes, so that no word comes out. Upstream: utilrand.String. */
+const alphabet = 'bcdfghjklmnpqrstvwxz2456789'
+
+/** A random suffix of `length` characters for generated names. */
+export const randomSuffix = (length: number): string =>
+  Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join('')
+
+/** `value` made longer by up to `factor` times itself, so that many clients do not move in step. */
+export const jitter = (value: number, factor: number): number => value * (1 + Math.random() * factor)
