@@ -1,0 +1,90 @@
+/** `npm start | run status | stop | run reset`: the life of a local cluster from the user's side. */
+import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { defineFlags, parseFlags } from '../component-base/flags/flags.ts'
+import { removeContainers, unmountAll } from './cleanup.ts'
+import { ClusterConfigError, loadClusterConfig } from './cluster-config.ts'
+import { mergeContext, removeContext, userKubeconfigPath } from './kubeconfig.ts'
+import { type Layout, layoutOf, projectRoot } from './layout.ts'
+import { existingNodes, removeBridge, removeNode } from './network.ts'
+import { knownProcesses, running, start, stop } from './process-table.ts'
+import { printHowTo, printStatus } from './screen.ts'
+import { waitForCluster } from './wait.ts'
+
+const flags = defineFlags({
+  root: { type: 'string', default: join(projectRoot, '.cluster'), help: "Directory of the cluster's state." },
+  config: { type: 'string', default: '', help: 'Cluster file to apply; default: the one of the last start.' },
+  kubeconfig: { type: 'bool', default: true, help: "Keep a context for the cluster in the user's kubeconfig." },
+  timeout: { type: 'duration', default: 180_000, help: 'How long to wait until all nodes are Ready.' },
+})
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+const supervisorSpec = (layout: Layout): { name: string; argv: string[] } => ({
+  name: 'supervisor',
+  argv: [process.execPath, join(projectRoot, 'deploy/supervisor.ts'), `--root=${layout.root}`],
+})
+
+const startCluster = async (layout: Layout, options: { config: string; kubeconfig: boolean; timeout: number }) => {
+  const startedAt = performance.now()
+  mkdirSync(layout.root, { recursive: true })
+  const source = options.config === '' ? join(projectRoot, 'deploy/cluster.yaml') : options.config
+  loadClusterConfig(source) // a mistake in the file is told here, before anything of it is applied
+  if (options.config !== '' || !existsSync(layout.clusterFile)) copyFileSync(source, layout.clusterFile)
+  const config = loadClusterConfig(layout.clusterFile)
+  if (running(layout.run, 'supervisor') === undefined) start(supervisorSpec(layout), layout)
+  const times = await waitForCluster(config, layout, { startedAt, timeoutMs: options.timeout, say })
+  if (options.kubeconfig) mergeContext(userKubeconfigPath(), layout.adminConf, config.name)
+  printHowTo(config, layout, times, say)
+}
+
+/** Ends everything that runs; data stays. Works on whatever is there, also after a crash. */
+const stopCluster = async (layout: Layout): Promise<void> => {
+  if (!existsSync(layout.clusterFile)) return say(`kubets: no cluster in ${layout.root}`)
+  const config = loadClusterConfig(layout.clusterFile)
+  await stop(layout.run, 'supervisor')
+  const names = knownProcesses(layout.run)
+  const onNodes = names.filter((name) => name.endsWith('-kubelet') || name.endsWith('-kube-proxy'))
+  const store = names.filter((name) => name === 'etcd')
+  const rest = names.filter((name) => !onNodes.includes(name) && !store.includes(name))
+  // In the order of need: nodes first, the store last.
+  for (const group of [onNodes, rest, store]) await Promise.all(group.map((name) => stop(layout.run, name)))
+  await removeContainers(layout.root)
+  unmountAll(layout.root)
+  for (const name of await existingNodes(config)) await removeNode(config, { name })
+  await removeBridge(config)
+  say('kubets: stopped; the data is kept, `npm start` brings the same cluster back')
+}
+
+const resetCluster = async (layout: Layout): Promise<void> => {
+  if (existsSync(layout.clusterFile)) {
+    const { name } = loadClusterConfig(layout.clusterFile)
+    await stopCluster(layout)
+    removeContext(userKubeconfigPath(), name)
+  }
+  rmSync(layout.root, { recursive: true, force: true })
+  say(`kubets: ${layout.root} is gone`)
+}
+
+const main = async (): Promise<void> => {
+  const [command = 'start', ...rest] = process.argv.slice(2)
+  const { values } = parseFlags(flags, rest, { name: `kubets ${command}`, version: 'v1.36.0' })
+  const layout = layoutOf(values.root)
+  switch (command) {
+    case 'start':
+      return startCluster(layout, values)
+    case 'stop':
+      return stopCluster(layout)
+    case 'status':
+      return printStatus(layout, say)
+    case 'reset':
+      return resetCluster(layout)
+    default:
+      throw new ClusterConfigError(`unknown command ${command}: start, status, stop or reset`)
+  }
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`kubets: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 1
+})

@@ -1,0 +1,234 @@
+/** The declarative cluster file: what `npm start` brings up and a running cluster converges to. */
+import { readFileSync } from 'node:fs'
+import { load } from 'js-yaml'
+import { addressAt, parseCidr } from './cidr.ts'
+
+export interface Taint {
+  readonly key: string
+  readonly value?: string
+  readonly effect: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute'
+}
+
+export interface NodePool {
+  readonly name: string
+  readonly count: number
+  readonly zones: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly taints: readonly Taint[]
+  /** Extra fields of KubeletConfiguration for this pool's kubelets. */
+  readonly kubelet: Readonly<Record<string, unknown>>
+}
+
+export interface ClusterConfig {
+  readonly name: string
+  readonly networking: {
+    readonly nodeCIDR: string
+    readonly podCIDR: string
+    readonly serviceCIDR: string
+    readonly dnsDomain: string
+  }
+  readonly controlPlane: {
+    readonly apiServerPort: number
+    readonly etcdPort: number
+    readonly etcdMetricsPort: number
+    readonly controllerManagerPort: number
+    readonly schedulerPort: number
+    /** Extra command-line flags by component: `{ 'kube-apiserver': { v: '4' } }`. */
+    readonly extraArgs: Readonly<Record<string, Readonly<Record<string, string>>>>
+  }
+  readonly nodePools: readonly NodePool[]
+}
+
+/** One node of a pool, with everything that is derived from the cluster file. */
+export interface NodeConfig {
+  readonly name: string
+  readonly address: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly taints: readonly Taint[]
+  readonly kubelet: Readonly<Record<string, unknown>>
+}
+
+/** A mistake in the cluster file; the message names the field. */
+export class ClusterConfigError extends Error {
+  override readonly name = 'ClusterConfigError'
+}
+
+type Raw = Readonly<Record<string, unknown>>
+
+const isRecord = (value: unknown): value is Raw => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const record = (value: unknown, path: string): Raw => {
+  if (value === undefined || value === null) return {}
+  if (!isRecord(value)) throw new ClusterConfigError(`${path}: must be a mapping`)
+  return value
+}
+
+const onlyKeys = (value: Raw, path: string, known: readonly string[]): void => {
+  for (const key of Object.keys(value)) {
+    if (!known.includes(key)) throw new ClusterConfigError(`${path}.${key}: unknown field (known: ${known.join(', ')})`)
+  }
+}
+
+const text = (value: unknown, path: string, fallback?: string): string => {
+  if (value === undefined && fallback !== undefined) return fallback
+  if (typeof value !== 'string' || value === '') throw new ClusterConfigError(`${path}: must be a non-empty string`)
+  return value
+}
+
+const integer = (value: unknown, path: string, fallback: number, max: number): number => {
+  if (value === undefined) return fallback
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
+    throw new ClusterConfigError(`${path}: must be a whole number from 0 to ${max}`)
+  }
+  return value
+}
+
+const strings = (value: unknown, path: string): string[] => {
+  if (value === undefined || value === null) return []
+  if (!Array.isArray(value) || value.some((item) => typeof item !== 'string')) {
+    throw new ClusterConfigError(`${path}: must be a list of strings`)
+  }
+  return value as string[]
+}
+
+const stringMap = (value: unknown, path: string): Record<string, string> =>
+  Object.fromEntries(Object.entries(record(value, path)).map(([key, item]) => [key, String(item)]))
+
+const cidr = (value: unknown, path: string, fallback: string): string => {
+  const range = text(value, path, fallback)
+  try {
+    parseCidr(range)
+  } catch (error) {
+    throw new ClusterConfigError(`${path}: ${(error as Error).message}`)
+  }
+  return range
+}
+
+const taint = (value: unknown, path: string): Taint => {
+  const raw = record(value, path)
+  onlyKeys(raw, path, ['key', 'value', 'effect'])
+  const effect = text(raw['effect'], `${path}.effect`)
+  if (effect !== 'NoSchedule' && effect !== 'PreferNoSchedule' && effect !== 'NoExecute') {
+    throw new ClusterConfigError(`${path}.effect: must be NoSchedule, PreferNoSchedule or NoExecute`)
+  }
+  return {
+    key: text(raw['key'], `${path}.key`),
+    ...(raw['value'] === undefined ? {} : { value: String(raw['value']) }),
+    effect,
+  }
+}
+
+const nodePool = (value: unknown, path: string): NodePool => {
+  const raw = record(value, path)
+  onlyKeys(raw, path, ['name', 'count', 'zones', 'labels', 'taints', 'kubelet'])
+  const name = text(raw['name'], `${path}.name`)
+  if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) throw new ClusterConfigError(`${path}.name: must be a DNS label`)
+  const taints = raw['taints'] ?? []
+  if (!Array.isArray(taints)) throw new ClusterConfigError(`${path}.taints: must be a list`)
+  return {
+    name,
+    count: integer(raw['count'], `${path}.count`, 1, 200),
+    zones: strings(raw['zones'], `${path}.zones`),
+    labels: stringMap(raw['labels'], `${path}.labels`),
+    taints: taints.map((item, index) => taint(item, `${path}.taints[${index}]`)),
+    kubelet: record(raw['kubelet'], `${path}.kubelet`),
+  }
+}
+
+/** Checks a parsed cluster file and fills its defaults. Throws ClusterConfigError with the path of the bad field. */
+export const toClusterConfig = (document: unknown): ClusterConfig => {
+  const root = record(document, 'cluster')
+  onlyKeys(root, 'cluster', ['apiVersion', 'kind', 'metadata', 'spec'])
+  if (root['apiVersion'] !== 'kubets.dev/v1alpha1' || root['kind'] !== 'Cluster') {
+    throw new ClusterConfigError('cluster: apiVersion must be kubets.dev/v1alpha1 and kind Cluster')
+  }
+  const name = text(record(root['metadata'], 'metadata')['name'], 'metadata.name', 'kubets')
+  // Interface names have at most 15 characters: the name, a dash and what is left for a node's number.
+  if (!/^[a-z][a-z0-9]{0,7}$/.test(name)) {
+    throw new ClusterConfigError('metadata.name: must be 1 to 8 lower-case letters and digits')
+  }
+  const spec = record(root['spec'], 'spec')
+  onlyKeys(spec, 'spec', ['networking', 'controlPlane', 'nodePools'])
+  const networking = record(spec['networking'], 'spec.networking')
+  onlyKeys(networking, 'spec.networking', ['nodeCIDR', 'podCIDR', 'serviceCIDR', 'dnsDomain'])
+  const controlPlane = record(spec['controlPlane'], 'spec.controlPlane')
+  const ports = ['apiServerPort', 'etcdPort', 'etcdMetricsPort', 'controllerManagerPort', 'schedulerPort'] as const
+  onlyKeys(controlPlane, 'spec.controlPlane', [...ports, 'extraArgs'])
+  const port = (key: (typeof ports)[number], fallback: number): number =>
+    integer(controlPlane[key], `spec.controlPlane.${key}`, fallback, 65535)
+  const pools = spec['nodePools'] ?? []
+  if (!Array.isArray(pools)) throw new ClusterConfigError('spec.nodePools: must be a list')
+  const nodePools = pools.map((item, index) => nodePool(item, `spec.nodePools[${index}]`))
+  const names = nodePools.map((pool) => pool.name)
+  const twice = names.find((item, index) => names.indexOf(item) !== index)
+  if (twice !== undefined) throw new ClusterConfigError(`spec.nodePools: the name ${twice} stands twice`)
+  return {
+    name,
+    networking: {
+      nodeCIDR: cidr(networking['nodeCIDR'], 'spec.networking.nodeCIDR', '172.30.0.0/24'),
+      podCIDR: cidr(networking['podCIDR'], 'spec.networking.podCIDR', '10.244.0.0/16'),
+      serviceCIDR: cidr(networking['serviceCIDR'], 'spec.networking.serviceCIDR', '10.96.0.0/16'),
+      dnsDomain: text(networking['dnsDomain'], 'spec.networking.dnsDomain', 'cluster.local'),
+    },
+    controlPlane: {
+      apiServerPort: port('apiServerPort', 6443),
+      etcdPort: port('etcdPort', 2379),
+      etcdMetricsPort: port('etcdMetricsPort', 2381),
+      controllerManagerPort: port('controllerManagerPort', 10257),
+      schedulerPort: port('schedulerPort', 10259),
+      extraArgs: Object.fromEntries(
+        Object.entries(record(controlPlane['extraArgs'], 'spec.controlPlane.extraArgs')).map(([component, flags]) => [
+          component,
+          stringMap(flags, `spec.controlPlane.extraArgs.${component}`),
+        ]),
+      ),
+    },
+    nodePools,
+  }
+}
+
+/** Reads and checks a cluster file. */
+export const loadClusterConfig = (path: string): ClusterConfig => {
+  const source = readFileSync(path, 'utf8')
+  try {
+    return toClusterConfig(load(source))
+  } catch (error) {
+    throw new ClusterConfigError(`${path}: ${(error as Error).message}`)
+  }
+}
+
+/** Offset of the first node's address in the node CIDR: .1 is the machine, the rest up to it is free for masters. */
+const firstNodeOffset = 11
+
+/**
+ * The nodes that the file asks for. A node's number in its pool decides its zone; its address comes from `known`
+ * (what earlier starts handed out), so that a node keeps its address when pools before it grow or shrink.
+ */
+export const nodesOf = (config: ClusterConfig, known: ReadonlyMap<string, string>): NodeConfig[] => {
+  const names = config.nodePools.flatMap((pool) =>
+    Array.from({ length: pool.count }, (_, index) => ({ pool, index, name: `${pool.name}-${index + 1}` })),
+  )
+  const taken = new Set(names.map(({ name }) => known.get(name)).filter((address) => address !== undefined))
+  let offset = firstNodeOffset
+  const nextAddress = (): string => {
+    for (;;) {
+      const address = addressAt(config.networking.nodeCIDR, offset++)
+      if (!taken.has(address)) return address
+    }
+  }
+  return names.map(({ pool, index, name }) => {
+    const zone = pool.zones.length === 0 ? undefined : pool.zones[index % pool.zones.length]
+    return {
+      name,
+      address: known.get(name) ?? nextAddress(),
+      labels: {
+        'kubets.dev/node-pool': pool.name,
+        'topology.kubernetes.io/region': 'local',
+        ...(zone === undefined ? {} : { 'topology.kubernetes.io/zone': zone }),
+        ...pool.labels,
+      },
+      taints: pool.taints,
+      kubelet: pool.kubelet,
+    }
+  })
+}

@@ -1,0 +1,179 @@
+/** The command line of each process of a cluster: upstream's flags, as an administrator would write them. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { dump } from 'js-yaml'
+import { addressAt } from './cidr.ts'
+import type { ClusterConfig, NodeConfig } from './cluster-config.ts'
+import { type Layout, projectRoot } from './layout.ts'
+import { hostAddress, namespaceOf } from './network.ts'
+import type { ProcessSpec } from './process-table.ts'
+
+/** The tenth address of the service range, as kubeadm chooses it for cluster DNS. */
+export const dnsAddress = (config: ClusterConfig): string => addressAt(config.networking.serviceCIDR, 10)
+
+/** Name of the control plane's etcd process in pid files and logs; the rest are named after upstream's binaries. */
+export const controlPlaneNames = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const
+type ControlPlaneName = (typeof controlPlaneNames)[number]
+
+const sources: Readonly<Record<ControlPlaneName | 'kubelet' | 'kube-proxy', string>> = {
+  etcd: 'etcd-lite/main.ts',
+  'kube-apiserver': 'apiserver/main.ts',
+  'kube-controller-manager': 'controller-manager/main.ts',
+  'kube-scheduler': 'scheduler/main.ts',
+  kubelet: 'kubelet/main.ts',
+  'kube-proxy': 'proxy/main.ts',
+}
+
+type Flags = Readonly<Record<string, string | number | boolean>>
+
+/** Young generation sizes keep short-lived request garbage out of the old one. */
+const nodeOptions = ['--max-semi-space-size=32', '--disable-warning=ExperimentalWarning']
+
+const commandLine = (name: keyof typeof sources, flags: Flags): string[] => [
+  process.execPath,
+  ...nodeOptions,
+  join(projectRoot, sources[name]),
+  ...Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`),
+]
+
+const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<ControlPlaneName, Flags> => {
+  const pki = (file: string): string => join(layout.pki, file)
+  const { apiServerPort, etcdPort, etcdMetricsPort, controllerManagerPort, schedulerPort } = config.controlPlane
+  const { serviceCIDR, podCIDR } = config.networking
+  const etcdUrl = `https://127.0.0.1:${etcdPort}`
+  return {
+    etcd: {
+      name: 'etcd-0',
+      'data-dir': layout.etcd,
+      'listen-client-urls': etcdUrl,
+      'advertise-client-urls': etcdUrl,
+      'listen-metrics-urls': `http://127.0.0.1:${etcdMetricsPort}`,
+      'cert-file': pki('etcd/server.crt'),
+      'key-file': pki('etcd/server.key'),
+      'trusted-ca-file': pki('etcd/ca.crt'),
+      'client-cert-auth': true,
+    },
+    'kube-apiserver': {
+      'etcd-servers': etcdUrl,
+      'etcd-cafile': pki('etcd/ca.crt'),
+      'etcd-certfile': pki('apiserver-etcd-client.crt'),
+      'etcd-keyfile': pki('apiserver-etcd-client.key'),
+      'secure-port': apiServerPort,
+      'advertise-address': hostAddress(config),
+      'tls-cert-file': pki('apiserver.crt'),
+      'tls-private-key-file': pki('apiserver.key'),
+      'client-ca-file': pki('ca.crt'),
+      'kubelet-client-certificate': pki('apiserver-kubelet-client.crt'),
+      'kubelet-client-key': pki('apiserver-kubelet-client.key'),
+      'kubelet-certificate-authority': pki('ca.crt'),
+      'kubelet-preferred-address-types': 'InternalIP,Hostname',
+      'requestheader-client-ca-file': pki('front-proxy-ca.crt'),
+      'requestheader-allowed-names': 'front-proxy-client',
+      'requestheader-username-headers': 'X-Remote-User',
+      'requestheader-group-headers': 'X-Remote-Group',
+      'requestheader-extra-headers-prefix': 'X-Remote-Extra-',
+      'proxy-client-cert-file': pki('front-proxy-client.crt'),
+      'proxy-client-key-file': pki('front-proxy-client.key'),
+      'service-account-key-file': pki('sa.pub'),
+      'service-account-signing-key-file': pki('sa.key'),
+      'service-account-issuer': `https://kubernetes.default.svc.${config.networking.dnsDomain}`,
+      'service-cluster-ip-range': serviceCIDR,
+      'authorization-mode': 'Node,RBAC',
+      'enable-admission-plugins': 'NodeRestriction',
+      'enable-bootstrap-token-auth': true,
+      'allow-privileged': true,
+    },
+    'kube-controller-manager': {
+      kubeconfig: layout.controllerManagerConf,
+      'authentication-kubeconfig': layout.controllerManagerConf,
+      'authorization-kubeconfig': layout.controllerManagerConf,
+      'bind-address': '127.0.0.1',
+      'secure-port': controllerManagerPort,
+      'client-ca-file': pki('ca.crt'),
+      'allocate-node-cidrs': true,
+      'cluster-cidr': podCIDR,
+      'service-cluster-ip-range': serviceCIDR,
+      'cluster-signing-cert-file': pki('ca.crt'),
+      'cluster-signing-key-file': pki('ca.key'),
+      'root-ca-file': pki('ca.crt'),
+      'service-account-private-key-file': pki('sa.key'),
+      'use-service-account-credentials': true,
+      'leader-elect': true,
+    },
+    'kube-scheduler': {
+      kubeconfig: layout.schedulerConf,
+      'authentication-kubeconfig': layout.schedulerConf,
+      'authorization-kubeconfig': layout.schedulerConf,
+      'bind-address': '127.0.0.1',
+      'secure-port': schedulerPort,
+      'client-ca-file': pki('ca.crt'),
+      'leader-elect': true,
+    },
+  }
+}
+
+/** The control plane's processes in the order in which they are started. */
+export const controlPlaneProcesses = (config: ClusterConfig, layout: Layout): ProcessSpec[] => {
+  const flags = controlPlaneFlags(config, layout)
+  return controlPlaneNames.map((name) => ({
+    name,
+    argv: commandLine(name, { ...flags[name], ...config.controlPlane.extraArgs[name] }),
+  }))
+}
+
+/** Writes a node's KubeletConfiguration: what a config management tool would put on the host. */
+const writeKubeletConfig = (config: ClusterConfig, layout: Layout, node: NodeConfig): void => {
+  const paths = layout.node(node.name)
+  const kubeletConfiguration = {
+    apiVersion: 'kubelet.config.k8s.io/v1beta1',
+    kind: 'KubeletConfiguration',
+    authentication: {
+      anonymous: { enabled: false },
+      webhook: { enabled: true },
+      x509: { clientCAFile: join(layout.pki, 'ca.crt') },
+    },
+    authorization: { mode: 'Webhook' },
+    clusterDNS: [dnsAddress(config)],
+    clusterDomain: config.networking.dnsDomain,
+    tlsCertFile: join(paths.pki, 'kubelet.crt'),
+    tlsPrivateKeyFile: join(paths.pki, 'kubelet.key'),
+    staticPodPath: paths.manifests,
+    ...node.kubelet,
+  }
+  mkdirSync(paths.manifests, { recursive: true })
+  writeFileSync(paths.kubeletConfig, dump(kubeletConfiguration))
+}
+
+const mapFlag = (values: Readonly<Record<string, string>>): string =>
+  Object.entries(values)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',')
+
+/** A node's two processes, in the node's network namespace; its mounts are the machine's, where dockerd sees them. */
+export const nodeProcesses = (config: ClusterConfig, layout: Layout, node: NodeConfig): ProcessSpec[] => {
+  writeKubeletConfig(config, layout, node)
+  const paths = layout.node(node.name)
+  const enter = ['nsenter', `--net=/run/netns/${namespaceOf(config, node.name)}`, '--']
+  const taints = node.taints.map(({ key, value, effect }) => `${key}${value === undefined ? '' : `=${value}`}:${effect}`)
+  const kubelet = commandLine('kubelet', {
+    kubeconfig: paths.kubeletConf,
+    config: paths.kubeletConfig,
+    'hostname-override': node.name,
+    'node-ip': node.address,
+    'root-dir': paths.kubeletRoot,
+    'cni-conf-dir': paths.cniConf,
+    'node-labels': mapFlag(node.labels),
+    ...(taints.length === 0 ? {} : { 'register-with-taints': taints.join(',') }),
+  })
+  const proxy = commandLine('kube-proxy', {
+    kubeconfig: paths.proxyConf,
+    'hostname-override': node.name,
+    'cluster-cidr': config.networking.podCIDR,
+    'cluster-dns': dnsAddress(config),
+    'cluster-domain': config.networking.dnsDomain,
+  })
+  return [
+    { name: `${node.name}-kubelet`, argv: [...enter, ...kubelet] },
+    { name: `${node.name}-kube-proxy`, argv: [...enter, ...proxy] },
+  ]
+}

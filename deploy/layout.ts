@@ -1,0 +1,62 @@
+/** Where a cluster keeps its state: one directory, by default `.cluster/` in the checkout. */
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The checkout that this file is in. */
+export const projectRoot = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '')
+
+export interface Layout {
+  readonly root: string
+  /** The cluster file that the running cluster follows. */
+  readonly clusterFile: string
+  readonly pki: string
+  readonly logs: string
+  /** Pid files and what the supervisor must remember. */
+  readonly run: string
+  readonly etcd: string
+  readonly adminConf: string
+  readonly controllerManagerConf: string
+  readonly schedulerConf: string
+  readonly node: (name: string) => NodeLayout
+}
+
+export interface NodeLayout {
+  readonly root: string
+  readonly kubeletConf: string
+  readonly kubeletConfig: string
+  readonly proxyConf: string
+  readonly pki: string
+  /** The kubelet's --root-dir. */
+  readonly kubeletRoot: string
+  readonly cniConf: string
+  readonly manifests: string
+}
+
+/** The layout under `root`, which becomes absolute: kubelets hand these paths to dockerd. */
+export const layoutOf = (root: string): Layout => {
+  const base = resolve(root)
+  return {
+    root: base,
+    clusterFile: join(base, 'cluster.yaml'),
+    pki: join(base, 'pki'),
+    logs: join(base, 'logs'),
+    run: join(base, 'run'),
+    etcd: join(base, 'etcd'),
+    adminConf: join(base, 'admin.conf'),
+    controllerManagerConf: join(base, 'controller-manager.conf'),
+    schedulerConf: join(base, 'scheduler.conf'),
+    node: (name) => {
+      const node = join(base, 'nodes', name)
+      return {
+        root: node,
+        kubeletConf: join(node, 'kubelet.conf'),
+        kubeletConfig: join(node, 'kubelet-config.yaml'),
+        proxyConf: join(node, 'kube-proxy.conf'),
+        pki: join(node, 'pki'),
+        kubeletRoot: join(node, 'kubelet'),
+        cniConf: join(node, 'cni'),
+        manifests: join(node, 'manifests'),
+      }
+    },
+  }
+}

@@ -1,0 +1,70 @@
+import { loadConfigFile } from '../component-base/config/config-file.ts'
+import { defineFlags } from '../component-base/flags/flags.ts'
+import { filterPlugins, scorePlugins } from './plugins/index.ts'
+import type { Profile } from './schedule-pod.ts'
+
+/** kube-scheduler's flags. */
+export const flags = defineFlags({
+  config: { type: 'string', default: '', help: 'Path to a KubeSchedulerConfiguration file.' },
+  kubeconfig: { type: 'string', default: '', help: 'Path to the kubeconfig with credentials for the API server.' },
+  'authentication-kubeconfig': { type: 'string', default: '', help: 'Kubeconfig for delegated authentication.' },
+  'authorization-kubeconfig': { type: 'string', default: '', help: 'Kubeconfig for delegated authorization.' },
+  'bind-address': { type: 'string', default: '0.0.0.0', help: 'Address of the secure port.' },
+  'secure-port': { type: 'int', default: 10259, help: 'Port for health checks and metrics; 0 serves none.' },
+  'client-ca-file': { type: 'string', default: '', help: 'CA whose client certificates may read metrics.' },
+  'tls-cert-file': { type: 'string', default: '', help: 'Serving certificate; a self-signed one is made if empty.' },
+  'tls-private-key-file': { type: 'string', default: '', help: 'Key of --tls-cert-file.' },
+  'kube-api-qps': { type: 'float', default: 0, help: 'Limit of requests per second to the API server; 0 is none.' },
+  'kube-api-burst': { type: 'int', default: 0, help: 'Burst of --kube-api-qps.' },
+  'leader-elect': { type: 'bool', default: true, help: 'Run only while holding the leader lease.' },
+  'leader-elect-lease-duration': { type: 'duration', default: 15_000, help: 'How long a lease is valid.' },
+  'leader-elect-renew-deadline': { type: 'duration', default: 10_000, help: 'When a leader that cannot renew gives up.' },
+  'leader-elect-retry-period': { type: 'duration', default: 2_000, help: 'Time between attempts.' },
+  'leader-elect-resource-name': { type: 'string', default: 'kube-scheduler', help: 'Name of the Lease.' },
+  'leader-elect-resource-namespace': { type: 'string', default: 'kube-system', help: 'Namespace of the Lease.' },
+})
+
+/** What the configuration file decides. */
+export interface SchedulerConfig {
+  readonly profiles: ReadonlyMap<string, Profile>
+  readonly kubeconfig: string
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Names in `plugins.<point>.disabled`; `*` disables all. */
+const disabledAt = (profile: Record<string, unknown>, point: string): ReadonlySet<string> => {
+  const plugins = isRecord(profile['plugins']) ? profile['plugins'] : {}
+  const set = isRecord(plugins[point]) ? plugins[point] : {}
+  const disabled = Array.isArray(set['disabled']) ? set['disabled'] : []
+  return new Set(disabled.filter(isRecord).map((entry) => String(entry['name'])))
+}
+
+const toProfile = (profile: Record<string, unknown>, percentage: number): Profile => {
+  const without = (point: string) => {
+    const names = new Set([...disabledAt(profile, point), ...disabledAt(profile, 'multiPoint')])
+    return (plugin: { readonly name: string }): boolean => !names.has('*') && !names.has(plugin.name)
+  }
+  const own = profile['percentageOfNodesToScore']
+  return {
+    filters: filterPlugins.filter(without('filter')),
+    scores: scorePlugins.filter(without('score')),
+    percentageOfNodesToScore: typeof own === 'number' ? own : percentage,
+  }
+}
+
+/** Reads a KubeSchedulerConfiguration; without a file there is the one profile `default-scheduler`. */
+export const loadSchedulerConfig = (path: string): SchedulerConfig => {
+  const document =
+    path === '' ? {} : loadConfigFile(path, { apiVersion: 'kubescheduler.config.k8s.io/v1', kind: 'KubeSchedulerConfiguration' })
+  const percentage = typeof document['percentageOfNodesToScore'] === 'number' ? document['percentageOfNodesToScore'] : 0
+  const profiles = Array.isArray(document['profiles']) ? document['profiles'].filter(isRecord) : [{}]
+  const connection = isRecord(document['clientConnection']) ? document['clientConnection'] : {}
+  return {
+    profiles: new Map(
+      profiles.map((profile) => [String(profile['schedulerName'] ?? 'default-scheduler'), toProfile(profile, percentage)]),
+    ),
+    kubeconfig: typeof connection['kubeconfig'] === 'string' ? connection['kubeconfig'] : '',
+  }
+}

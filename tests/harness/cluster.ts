@@ -1,0 +1,114 @@
+/** Whole clusters for tests: real processes in a temporary directory, on free ports, gone when the test ends. */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { dump } from 'js-yaml'
+import { loadKubeconfig } from '../../client/rest/kubeconfig.ts'
+import { createRestClient, type RestClient } from '../../client/rest/rest-client.ts'
+import { type ClusterConfig, loadClusterConfig, type NodeConfig, nodesOf } from '../../deploy/cluster-config.ts'
+import { type Layout, layoutOf, projectRoot } from '../../deploy/layout.ts'
+import { createKubectl, type Kubectl } from './kubectl.ts'
+
+const execFileAsync = promisify(execFile)
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port'))))
+    })
+  })
+
+export interface TestClusterOptions {
+  /** 0: a control plane alone. */
+  readonly nodes?: number
+  readonly extraArgs?: Readonly<Record<string, Readonly<Record<string, string>>>>
+  /** Fields of KubeletConfiguration. */
+  readonly kubelet?: Readonly<Record<string, unknown>>
+}
+
+export interface TestCluster extends AsyncDisposable {
+  readonly layout: Layout
+  /** The cluster file as it is now. */
+  readonly config: () => ClusterConfig
+  readonly nodes: () => NodeConfig[]
+  readonly client: RestClient
+  readonly kubectl: Kubectl
+  /** kubectl of another version. */
+  readonly kubectlOf: (binary: string) => Kubectl
+  readonly server: string
+  /** Runs `deploy/cli.ts` on this cluster: stop, start, status. */
+  readonly cli: (command: string) => Promise<string>
+  readonly logOf: (process: string) => string
+}
+
+/** Two bytes that tell the clusters of one machine apart, also of test processes that run at the same time. */
+const uniqueNumber = (): number => 1 + ((process.pid * 7 + Math.floor(performance.now())) % 250)
+
+/** Starts a cluster and waits until all its nodes are Ready. Its disposal stops and removes everything. */
+export const startCluster = async (options: TestClusterOptions = {}): Promise<TestCluster> => {
+  const number = uniqueNumber()
+  const name = `t${number}`
+  const root = mkdtempSync(join(tmpdir(), `kubets-${name}-`))
+  const layout = layoutOf(root)
+  const file = join(root, 'wanted.yaml')
+  const controlPlane = {
+    apiServerPort: await freePort(),
+    etcdPort: await freePort(),
+    etcdMetricsPort: await freePort(),
+    controllerManagerPort: await freePort(),
+    schedulerPort: await freePort(),
+    extraArgs: options.extraArgs ?? {},
+  }
+  const count = options.nodes ?? 0
+  const spec = {
+    networking: {
+      nodeCIDR: `172.29.${number}.0/24`,
+      podCIDR: `10.${number < 96 ? 140 : 141}.0.0/16`,
+      serviceCIDR: '10.97.0.0/16',
+      dnsDomain: 'cluster.local',
+    },
+    controlPlane,
+    nodePools:
+      count === 0 ? [] : [{ name: `${name}n`, count, zones: ['zone-a', 'zone-b', 'zone-c'], kubelet: options.kubelet ?? {} }],
+  }
+  writeFileSync(file, dump({ apiVersion: 'kubets.dev/v1alpha1', kind: 'Cluster', metadata: { name }, spec }))
+  const cli = async (command: string, ...args: readonly string[]): Promise<string> => {
+    const argv = [join(projectRoot, 'deploy/cli.ts'), command, `--root=${root}`, '--kubeconfig=false', ...args]
+    const { stdout } = await execFileAsync(process.execPath, argv, { timeout: 240_000 })
+    return stdout
+  }
+  const dispose = async (): Promise<void> => {
+    if (process.env['KUBETS_KEEP'] !== undefined) return
+    await cli('reset')
+    rmSync(root, { recursive: true, force: true })
+  }
+  const logOf = (process: string): string => readFileSync(join(layout.logs, `${process}.log`), 'utf8')
+  try {
+    await cli('start', `--config=${file}`)
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+  const config = (): ClusterConfig => loadClusterConfig(layout.clusterFile)
+  return {
+    layout,
+    config,
+    nodes: () => nodesOf(config(), knownAddresses(layout)),
+    client: createRestClient(loadKubeconfig(layout.adminConf), { userAgent: 'kubets-tests' }),
+    kubectl: createKubectl(layout.adminConf),
+    kubectlOf: (binary) => createKubectl(layout.adminConf, binary),
+    server: `https://127.0.0.1:${controlPlane.apiServerPort}`,
+    cli,
+    logOf,
+    [Symbol.asyncDispose]: dispose,
+  }
+}
+
+const knownAddresses = (layout: Layout): Map<string, string> =>
+  new Map(Object.entries(JSON.parse(readFileSync(join(layout.run, 'addresses.json'), 'utf8')) as Record<string, string>))

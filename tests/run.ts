@@ -1,0 +1,81 @@
+/** `npm test`: runs every suite in order and ends with one line that sums them: `N passed, N failed`. */
+import { spawn } from 'node:child_process'
+import { globSync } from 'node:fs'
+import { projectRoot } from '../deploy/layout.ts'
+
+interface Suite {
+  readonly name: string
+  readonly patterns: readonly string[]
+  /** Files at a time: suites with whole clusters share the machine one after another. */
+  readonly concurrency: number
+  readonly timeoutMs: number
+}
+
+const minutes = (count: number): number => count * 60_000
+
+const components = ['api', 'apiserver', 'client', 'component-base', 'controller-manager', 'deploy', 'etcd-lite', 'kubelet', 'proxy', 'scheduler']
+
+const suites: readonly Suite[] = [
+  { name: 'unit', patterns: components.map((folder) => `${folder}/**/*.test.ts`), concurrency: 2, timeoutMs: minutes(5) },
+  { name: 'integration', patterns: ['tests/integration/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(10) },
+  { name: 'e2e', patterns: ['tests/e2e/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(20) },
+  { name: 'faults', patterns: ['tests/faults/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(20) },
+]
+
+interface Result {
+  readonly passed: number
+  readonly failed: number
+}
+
+const count = (output: string, word: string): number => Number(new RegExp(`^ℹ ${word} (\\d+)$`, 'm').exec(output)?.[1] ?? 0)
+
+const runSuite = (suite: Suite): Promise<Result> => {
+  const files = suite.patterns.flatMap((pattern) => globSync(pattern, { cwd: projectRoot })).sort()
+  if (files.length === 0) return Promise.resolve({ passed: 0, failed: 0 })
+  return new Promise((resolve) => {
+    const args = ['--test', '--test-reporter=spec', `--test-concurrency=${suite.concurrency}`, `--test-timeout=${suite.timeoutMs}`]
+    const child = spawn(process.execPath, [...args, ...files], { cwd: projectRoot, stdio: ['ignore', 'pipe', 'inherit'] })
+    let tail = ''
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      process.stdout.write(chunk)
+      tail = (tail + chunk).slice(-1_000_000)
+    })
+    child.on('close', (code) => {
+      const passed = count(tail, 'pass')
+      const failed = count(tail, 'fail') + count(tail, 'cancelled')
+      // A runner that died counted nothing: that is a failure too.
+      resolve({ passed, failed: failed === 0 && code !== 0 ? 1 : failed })
+    })
+  })
+}
+
+/** Checks that are one command each and count as one test each. */
+const runCheck = (name: string, args: readonly string[]): Promise<Result> =>
+  new Promise((resolve) => {
+    const [file = '', ...rest] = args
+    const child = spawn(file, rest, { cwd: projectRoot, stdio: ['ignore', 'inherit', 'inherit'] })
+    child.on('error', () => resolve({ passed: 0, failed: 1 }))
+    child.on('close', (code) => {
+      process.stdout.write(`${code === 0 ? '✔' : '✖'} ${name}\n`)
+      resolve(code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 })
+    })
+  })
+
+const only = process.argv.slice(2)
+const wanted = (name: string): boolean => only.length === 0 || only.includes(name)
+const results: Result[] = []
+if (wanted('check')) {
+  results.push(await runCheck('types', ['node_modules/.bin/tsc']))
+  results.push(await runCheck('lint', ['node_modules/.bin/oxlint', '--type-aware']))
+  results.push(await runCheck('format', ['node_modules/.bin/biome', 'format', '.']))
+  results.push(await runCheck('imports', [process.execPath, 'tests/check-imports.ts']))
+}
+for (const suite of suites) {
+  if (!wanted(suite.name)) continue
+  process.stdout.write(`\n=== ${suite.name}\n`)
+  results.push(await runSuite(suite))
+}
+const sum = (pick: (result: Result) => number): number => results.reduce((total, result) => total + pick(result), 0)
+const failed = sum((result) => result.failed)
+process.stdout.write(`\n${sum((result) => result.passed)} passed, ${failed} failed\n`)
+process.exitCode = failed === 0 ? 0 : 1
