@@ -1,5 +1,8 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { MutatingAdmissionPolicy } from '../types.ts'
+import { paramKindText } from './columns.ts'
+import { setMatchResourcesDefaults } from './match-defaults.ts'
 
 export const mutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
   group: 'admissionregistration.k8s.io',
@@ -10,4 +13,15 @@ export const mutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
   categories: ['api-extensions'],
   hasGeneration: true,
   allowUnconditionalUpdate: false,
+  setDefaults: (policy) => {
+    const spec = (policy.spec ??= {})
+    spec.failurePolicy ??= 'Fail'
+    setMatchResourcesDefaults(spec.matchConstraints)
+  },
+  columns: [
+    nameColumn,
+    column('Mutations', 'Number of mutations.', ({ spec }) => (spec?.mutations ?? []).length, 'integer'),
+    column('ParamKind', 'Kind of its parameters.', ({ spec }) => paramKindText(spec?.paramKind)),
+    ageColumn,
+  ],
 })

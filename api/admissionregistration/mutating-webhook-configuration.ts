@@ -1,5 +1,7 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { MutatingWebhookConfiguration } from '../types.ts'
+import { setWebhookDefaults } from './match-defaults.ts'
 
 export const mutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfiguration>({
   group: 'admissionregistration.k8s.io',
@@ -10,4 +12,15 @@ export const mutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfig
   categories: ['api-extensions'],
   hasGeneration: true,
   allowUnconditionalUpdate: false,
+  setDefaults: ({ webhooks }) => {
+    for (const webhook of webhooks ?? []) {
+      setWebhookDefaults(webhook)
+      webhook.reinvocationPolicy ??= 'Never'
+    }
+  },
+  columns: [
+    nameColumn,
+    column('Webhooks', 'Number of webhooks.', ({ webhooks }) => (webhooks ?? []).length, 'integer'),
+    ageColumn,
+  ],
 })

@@ -1,5 +1,8 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { ValidatingAdmissionPolicyBinding } from '../types.ts'
+import { paramRefText } from './columns.ts'
+import { setMatchResourcesDefaults } from './match-defaults.ts'
 
 export const validatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissionPolicyBinding>({
   group: 'admissionregistration.k8s.io',
@@ -10,4 +13,11 @@ export const validatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissi
   categories: ['api-extensions'],
   hasGeneration: true,
   allowUnconditionalUpdate: false,
+  setDefaults: ({ spec }) => setMatchResourcesDefaults(spec?.matchResources),
+  columns: [
+    nameColumn,
+    column('PolicyName', 'Policy that is bound.', ({ spec }) => spec?.policyName ?? ''),
+    column('ParamRef', 'Parameters that it gets.', ({ spec }) => paramRefText(spec?.paramRef)),
+    ageColumn,
+  ],
 })

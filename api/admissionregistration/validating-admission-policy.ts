@@ -1,5 +1,9 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
+import { serverStatus } from '../strategy.ts'
 import type { ValidatingAdmissionPolicy } from '../types.ts'
+import { paramKindText } from './columns.ts'
+import { setMatchResourcesDefaults } from './match-defaults.ts'
 
 export const validatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolicy>({
   group: 'admissionregistration.k8s.io',
@@ -11,4 +15,17 @@ export const validatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
   subresources: ['status'],
   hasGeneration: true,
   allowUnconditionalUpdate: false,
+  setDefaults: (policy) => {
+    const spec = (policy.spec ??= {})
+    spec.failurePolicy ??= 'Fail'
+    setMatchResourcesDefaults(spec.matchConstraints)
+    policy.status ??= {}
+  },
+  ...serverStatus<ValidatingAdmissionPolicy>(() => ({})),
+  columns: [
+    nameColumn,
+    column('Validations', 'Number of validations.', ({ spec }) => (spec?.validations ?? []).length, 'integer'),
+    column('ParamKind', 'Kind of its parameters.', ({ spec }) => paramKindText(spec?.paramKind)),
+    ageColumn,
+  ],
 })

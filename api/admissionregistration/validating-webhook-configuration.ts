@@ -1,5 +1,7 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { ValidatingWebhookConfiguration } from '../types.ts'
+import { setWebhookDefaults } from './match-defaults.ts'
 
 export const validatingWebhookConfigurationKind = defineKind<ValidatingWebhookConfiguration>({
   group: 'admissionregistration.k8s.io',
@@ -10,4 +12,12 @@ export const validatingWebhookConfigurationKind = defineKind<ValidatingWebhookCo
   categories: ['api-extensions'],
   hasGeneration: true,
   allowUnconditionalUpdate: false,
+  setDefaults: ({ webhooks }) => {
+    for (const webhook of webhooks ?? []) setWebhookDefaults(webhook)
+  },
+  columns: [
+    nameColumn,
+    column('Webhooks', 'Number of webhooks.', ({ webhooks }) => (webhooks ?? []).length, 'integer'),
+    ageColumn,
+  ],
 })

@@ -1,5 +1,25 @@
+import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
+import { labelSelectorString } from '../meta/labels.ts'
+import { ageColumn, column, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
+import { serverStatus } from '../strategy.ts'
 import type { Deployment } from '../types.ts'
+
+const setDefaults = (deployment: Deployment): void => {
+  const spec = (deployment.spec ??= { selector: {}, template: {} })
+  setPodTemplateDefaults(spec)
+  spec.replicas ??= 1
+  const strategy = (spec.strategy ??= {})
+  strategy.type ||= 'RollingUpdate'
+  if (strategy.type === 'RollingUpdate') {
+    strategy.rollingUpdate ??= {}
+    strategy.rollingUpdate.maxUnavailable ??= '25%'
+    strategy.rollingUpdate.maxSurge ??= '25%'
+  }
+  spec.revisionHistoryLimit ??= 10
+  spec.progressDeadlineSeconds ??= 600
+  deployment.status ??= {}
+}
 
 export const deploymentKind = defineKind<Deployment>({
   group: 'apps',
@@ -11,4 +31,27 @@ export const deploymentKind = defineKind<Deployment>({
   categories: ['all'],
   subresources: ['status', 'scale'],
   hasGeneration: true,
+  setDefaults,
+  ...serverStatus<Deployment>(() => ({})),
+  scale: {
+    getSpecReplicas: ({ spec }) => spec?.replicas ?? 0,
+    setSpecReplicas: (deployment, replicas) => {
+      if (deployment.spec !== undefined) deployment.spec.replicas = replicas
+    },
+    getStatusReplicas: ({ status }) => status?.replicas ?? 0,
+    getSelector: ({ spec }) => labelSelectorString(spec?.selector),
+  },
+  columns: [
+    nameColumn,
+    column(
+      'Ready',
+      'Ready replicas of those wanted.',
+      ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec?.replicas ?? 0}`,
+    ),
+    column('Up-to-date', 'Replicas of the current template.', ({ status }) => status?.updatedReplicas ?? 0),
+    column('Available', 'Replicas that are available.', ({ status }) => status?.availableReplicas ?? 0),
+    ageColumn,
+    ...templateColumns<Deployment>(({ spec }) => spec?.template),
+    selectorColumn<Deployment>(({ spec }) => spec?.selector),
+  ],
 })

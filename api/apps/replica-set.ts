@@ -1,5 +1,16 @@
+import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
+import { labelSelectorString } from '../meta/labels.ts'
+import { ageColumn, column, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
+import { serverStatus } from '../strategy.ts'
 import type { ReplicaSet } from '../types.ts'
+
+const setDefaults = (replicaSet: ReplicaSet): void => {
+  const spec = (replicaSet.spec ??= { selector: {} })
+  setPodTemplateDefaults(spec)
+  spec.replicas ??= 1
+  replicaSet.status ??= { replicas: 0 }
+}
 
 export const replicaSetKind = defineKind<ReplicaSet>({
   group: 'apps',
@@ -11,5 +22,24 @@ export const replicaSetKind = defineKind<ReplicaSet>({
   categories: ['all'],
   subresources: ['status', 'scale'],
   hasGeneration: true,
-  selectableFields: { 'status.replicas': (rs) => String(rs.status?.replicas ?? 0) },
+  selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
+  setDefaults,
+  ...serverStatus<ReplicaSet>(() => ({ replicas: 0 })),
+  scale: {
+    getSpecReplicas: ({ spec }) => spec?.replicas ?? 0,
+    setSpecReplicas: (replicaSet, replicas) => {
+      if (replicaSet.spec !== undefined) replicaSet.spec.replicas = replicas
+    },
+    getStatusReplicas: ({ status }) => status?.replicas ?? 0,
+    getSelector: ({ spec }) => labelSelectorString(spec?.selector),
+  },
+  columns: [
+    nameColumn,
+    column('Desired', 'Replicas wanted.', ({ spec }) => spec?.replicas ?? 0, 'integer'),
+    column('Current', 'Replicas there are.', ({ status }) => status?.replicas ?? 0, 'integer'),
+    column('Ready', 'Replicas that are ready.', ({ status }) => status?.readyReplicas ?? 0, 'integer'),
+    ageColumn,
+    ...templateColumns<ReplicaSet>(({ spec }) => spec?.template),
+    selectorColumn<ReplicaSet>(({ spec }) => spec?.selector),
+  ],
 })

@@ -1,5 +1,35 @@
+import { setPersistentVolumeClaimDefaults } from '../core/persistent-volume-claim.ts'
+import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
+import { labelSelectorString } from '../meta/labels.ts'
+import { ageColumn, column, nameColumn, templateColumns } from '../printers/columns.ts'
+import { serverStatus } from '../strategy.ts'
 import type { StatefulSet } from '../types.ts'
+
+const setDefaults = (statefulSet: StatefulSet): void => {
+  const spec = (statefulSet.spec ??= { selector: {}, template: {} })
+  setPodTemplateDefaults(spec)
+  for (const claim of spec.volumeClaimTemplates ?? []) {
+    claim.apiVersion ||= 'v1'
+    claim.kind ||= 'PersistentVolumeClaim'
+    setPersistentVolumeClaimDefaults(claim)
+  }
+  spec.podManagementPolicy ||= 'OrderedReady'
+  const strategy = (spec.updateStrategy ??= {})
+  if ((strategy.type ?? '') === '') {
+    strategy.type = 'RollingUpdate'
+    strategy.rollingUpdate ??= {}
+  }
+  if (strategy.type === 'RollingUpdate' && strategy.rollingUpdate !== undefined) {
+    strategy.rollingUpdate.partition ??= 0
+  }
+  const retention = (spec.persistentVolumeClaimRetentionPolicy ??= {})
+  retention.whenDeleted ||= 'Retain'
+  retention.whenScaled ||= 'Retain'
+  spec.replicas ??= 1
+  spec.revisionHistoryLimit ??= 10
+  statefulSet.status ??= { replicas: 0, availableReplicas: 0 }
+}
 
 export const statefulSetKind = defineKind<StatefulSet>({
   group: 'apps',
@@ -11,4 +41,24 @@ export const statefulSetKind = defineKind<StatefulSet>({
   categories: ['all'],
   subresources: ['status', 'scale'],
   hasGeneration: true,
+  setDefaults,
+  ...serverStatus<StatefulSet>(() => ({ replicas: 0, availableReplicas: 0 })),
+  scale: {
+    getSpecReplicas: ({ spec }) => spec?.replicas ?? 0,
+    setSpecReplicas: (statefulSet, replicas) => {
+      if (statefulSet.spec !== undefined) statefulSet.spec.replicas = replicas
+    },
+    getStatusReplicas: ({ status }) => status?.replicas ?? 0,
+    getSelector: ({ spec }) => labelSelectorString(spec?.selector),
+  },
+  columns: [
+    nameColumn,
+    column(
+      'Ready',
+      'Ready replicas of those wanted.',
+      ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec?.replicas ?? 0}`,
+    ),
+    ageColumn,
+    ...templateColumns<StatefulSet>(({ spec }) => spec?.template),
+  ],
 })

@@ -1,5 +1,8 @@
 import { defineKind } from '../kind.ts'
+import { serverStatus } from '../strategy.ts'
 import type { HorizontalPodAutoscaler } from '../types.ts'
+import { hpaColumns } from './hpa-columns.ts'
+import { emptyHpaStatus, setHpaDefaults } from './hpa-defaults.ts'
 
 export const horizontalPodAutoscalerKind = defineKind<HorizontalPodAutoscaler>({
   group: 'autoscaling',
@@ -10,4 +13,7 @@ export const horizontalPodAutoscalerKind = defineKind<HorizontalPodAutoscaler>({
   shortNames: ['hpa'],
   categories: ['all'],
   subresources: ['status'],
+  setDefaults: setHpaDefaults,
+  ...serverStatus<HorizontalPodAutoscaler>(emptyHpaStatus),
+  columns: hpaColumns,
 })

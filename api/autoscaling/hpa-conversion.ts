@@ -3,6 +3,7 @@
  * annotations, as JSON, so that a v1 client that reads and writes back loses nothing.
  * Upstream: pkg/apis/autoscaling/v1/conversion.go.
  */
+import { defaultMetric } from './hpa-defaults.ts'
 import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerV1, KubeObject, ObjectMeta } from '../types.ts'
 
 type V2Spec = NonNullable<HorizontalPodAutoscaler['spec']>
@@ -53,7 +54,7 @@ const isCpuStatus = (metric: MetricStatus): boolean =>
   metric.resource.current.averageUtilization !== undefined
 
 /** autoscaling/v1 to the stored v2 form. */
-export const toV2 = (object: HorizontalPodAutoscalerV1): KubeObject => {
+export const toV2 = (object: HorizontalPodAutoscalerV1): HorizontalPodAutoscaler => {
   const { metadata, spec, status } = object
   const metrics: MetricSpec[] = parsedList<MetricSpec>(metadata, metricsAnnotation)
   if (spec?.targetCPUUtilizationPercentage !== undefined) {
@@ -65,6 +66,7 @@ export const toV2 = (object: HorizontalPodAutoscalerV1): KubeObject => {
       },
     })
   }
+  if (metrics.length === 0) metrics.push(defaultMetric())
   const currentMetrics = parsedList<MetricStatus>(metadata, currentMetricsAnnotation)
   if (status?.currentCPUUtilizationPercentage !== undefined) {
     currentMetrics.push({

@@ -1,5 +1,44 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn, textOr } from '../printers/columns.ts'
+import { humanDuration } from '../printers/duration.ts'
+import { keepField } from '../strategy.ts'
 import type { CertificateSigningRequest } from '../types.ts'
+
+type Condition = NonNullable<NonNullable<CertificateSigningRequest['status']>['conditions']>[number]
+
+const isDecision = ({ type }: Condition): boolean => type === 'Approved' || type === 'Denied'
+
+/** The spec, with the requester's identity, never changes; status has its own endpoints. */
+const prepareForUpdate = (request: CertificateSigningRequest, old: CertificateSigningRequest): void => {
+  keepField(request, old, 'spec')
+  keepField(request, old, 'status')
+}
+
+/** The decision is /approval's alone: here it stays as it was. */
+const prepareForStatusUpdate = (request: CertificateSigningRequest, old: CertificateSigningRequest): void => {
+  keepField(request, old, 'spec')
+  const status = (request.status ??= {})
+  const decided = (old.status?.conditions ?? []).filter(isDecision)
+  const others = (status.conditions ?? []).filter((condition) => !isDecision(condition))
+  const conditions = [...decided, ...others]
+  if (conditions.length === 0) delete status.conditions
+  else status.conditions = conditions
+}
+
+/** For PUT and PATCH of /approval: conditions are the client's, all else is as stored. */
+export const prepareForApproval = (request: CertificateSigningRequest, old: CertificateSigningRequest): void => {
+  keepField(request, old, 'spec')
+  const conditions = request.status?.conditions
+  request.status = { ...old.status, ...(conditions === undefined ? {} : { conditions }) }
+  if (conditions === undefined) delete request.status.conditions
+}
+
+const conditionText = ({ status }: CertificateSigningRequest): string => {
+  const types = (status?.conditions ?? []).map(({ type }) => type)
+  const decision = types.includes('Denied') ? 'Denied' : types.includes('Approved') ? 'Approved' : 'Pending'
+  const failed = types.includes('Failed') ? ',Failed' : ''
+  return `${decision}${failed}${(status?.certificate ?? '') === '' ? '' : ',Issued'}`
+}
 
 export const certificateSigningRequestKind = defineKind<CertificateSigningRequest>({
   group: 'certificates.k8s.io',
@@ -9,5 +48,23 @@ export const certificateSigningRequestKind = defineKind<CertificateSigningReques
   scope: 'Cluster',
   shortNames: ['csr'],
   subresources: ['approval', 'status'],
-  selectableFields: { 'spec.signerName': (csr) => csr.spec.signerName },
+  selectableFields: { 'spec.signerName': ({ spec }) => spec?.signerName ?? '' },
+  setDefaults: (request) => {
+    request.status ??= {}
+  },
+  prepareForCreate: (request) => {
+    request.status = {}
+  },
+  prepareForUpdate,
+  prepareForStatusUpdate,
+  columns: [
+    nameColumn,
+    ageColumn,
+    column('SignerName', 'Who is asked to sign.', ({ spec }) => textOr(spec?.signerName, '<none>')),
+    column('Requestor', 'Who asks.', ({ spec }) => spec?.username ?? ''),
+    column('RequestedDuration', 'How long the certificate should be valid.', ({ spec }) =>
+      spec?.expirationSeconds === undefined ? '<none>' : humanDuration(spec.expirationSeconds * 1000),
+    ),
+    column('Condition', 'What was decided, and whether it is issued.', conditionText),
+  ],
 })

@@ -1,4 +1,5 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { Lease } from '../types.ts'
 
 export const leaseKind = defineKind<Lease>({
@@ -9,4 +10,8 @@ export const leaseKind = defineKind<Lease>({
   scope: 'Namespaced',
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,
+  setDefaults: (lease) => {
+    lease.spec ??= {}
+  },
+  columns: [nameColumn, column('Holder', 'Who holds the lease.', ({ spec }) => spec?.holderIdentity ?? ''), ageColumn],
 })

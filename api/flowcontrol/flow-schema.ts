@@ -1,5 +1,15 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn, textOr } from '../printers/columns.ts'
+import { serverStatus } from '../strategy.ts'
 import type { FlowSchema } from '../types.ts'
+
+const defaultPrecedence = 1000
+
+/** Whether the priority level that it names does not exist: the condition Dangling. */
+const missingLevel = ({ status }: FlowSchema): string => {
+  const dangling = status?.conditions?.find(({ type }) => type === 'Dangling')
+  return textOr(dangling?.status, '?')
+}
 
 export const flowSchemaKind = defineKind<FlowSchema>({
   group: 'flowcontrol.apiserver.k8s.io',
@@ -10,4 +20,19 @@ export const flowSchemaKind = defineKind<FlowSchema>({
   subresources: ['status'],
   hasGeneration: true,
   allowUnconditionalUpdate: false,
+  setDefaults: (schema) => {
+    if (schema.spec !== undefined) schema.spec.matchingPrecedence ||= defaultPrecedence
+    schema.status ??= {}
+  },
+  ...serverStatus<FlowSchema>(() => ({})),
+  columns: [
+    nameColumn,
+    column('PriorityLevel', 'Level that its requests get.', ({ spec }) => spec?.priorityLevelConfiguration?.name ?? ''),
+    column('MatchingPrecedence', 'Lower is asked first.', ({ spec }) => spec?.matchingPrecedence ?? 0, 'integer'),
+    column('DistinguisherMethod', 'How requests are told apart into flows.', ({ spec }) =>
+      textOr(spec?.distinguisherMethod?.type, '<none>'),
+    ),
+    ageColumn,
+    column('MissingPL', 'Whether its priority level is missing.', missingLevel),
+  ],
 })

@@ -1,5 +1,30 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
+import { serverStatus } from '../strategy.ts'
 import type { PriorityLevelConfiguration } from '../types.ts'
+
+const setDefaults = (level: PriorityLevelConfiguration): void => {
+  const { exempt, limited } = level.spec ?? {}
+  if (exempt !== undefined) {
+    exempt.nominalConcurrencyShares ??= 0
+    exempt.lendablePercent ??= 0
+  }
+  if (limited !== undefined) {
+    limited.nominalConcurrencyShares ??= 30
+    limited.lendablePercent ??= 0
+    const queuing = limited.limitResponse?.queuing
+    if (queuing !== undefined) {
+      queuing.handSize ||= 8
+      queuing.queues ||= 64
+      queuing.queueLengthLimit ||= 50
+    }
+  }
+  level.status ??= {}
+}
+
+const queuingOf = ({ spec }: PriorityLevelConfiguration) => spec?.limited?.limitResponse?.queuing
+
+const numberOrNone = (value: number | undefined): string | number => value ?? '<none>'
 
 export const priorityLevelConfigurationKind = defineKind<PriorityLevelConfiguration>({
   group: 'flowcontrol.apiserver.k8s.io',
@@ -10,4 +35,19 @@ export const priorityLevelConfigurationKind = defineKind<PriorityLevelConfigurat
   subresources: ['status'],
   hasGeneration: true,
   allowUnconditionalUpdate: false,
+  setDefaults,
+  ...serverStatus<PriorityLevelConfiguration>(() => ({})),
+  columns: [
+    nameColumn,
+    column('Type', 'Limited or Exempt.', ({ spec }) => spec?.type ?? ''),
+    column('NominalConcurrencyShares', 'Share of the server that it gets.', ({ spec }) =>
+      numberOrNone((spec?.limited ?? spec?.exempt)?.nominalConcurrencyShares),
+    ),
+    column('Queues', 'Number of queues.', (level) => numberOrNone(queuingOf(level)?.queues)),
+    column('HandSize', 'Queues that a flow may use.', (level) => numberOrNone(queuingOf(level)?.handSize)),
+    column('QueueLengthLimit', 'Requests that a queue holds.', (level) =>
+      numberOrNone(queuingOf(level)?.queueLengthLimit),
+    ),
+    ageColumn,
+  ],
 })

@@ -1,5 +1,18 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { IngressClass } from '../types.ts'
+
+const setDefaults = (ingressClass: IngressClass): void => {
+  const parameters = ingressClass.spec?.parameters
+  if (parameters !== undefined) parameters.scope ??= 'Cluster'
+}
+
+const parametersText = ({ spec }: IngressClass): string => {
+  const parameters = spec?.parameters
+  if (parameters === undefined) return '<none>'
+  const group = parameters.apiGroup === undefined ? '' : `.${parameters.apiGroup}`
+  return `${parameters.kind}${group}/${parameters.name}`
+}
 
 export const ingressClassKind = defineKind<IngressClass>({
   group: 'networking.k8s.io',
@@ -8,4 +21,11 @@ export const ingressClassKind = defineKind<IngressClass>({
   plural: 'ingressclasses',
   scope: 'Cluster',
   hasGeneration: true,
+  setDefaults,
+  columns: [
+    nameColumn,
+    column('Controller', 'Controller of this class.', ({ spec }) => spec?.controller ?? ''),
+    column('Parameters', 'Object with further configuration.', parametersText),
+    ageColumn,
+  ],
 })

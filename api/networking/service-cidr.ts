@@ -1,4 +1,6 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
+import { serverStatus } from '../strategy.ts'
 import type { ServiceCIDR } from '../types.ts'
 
 export const serviceCIDRKind = defineKind<ServiceCIDR>({
@@ -8,4 +10,14 @@ export const serviceCIDRKind = defineKind<ServiceCIDR>({
   plural: 'servicecidrs',
   scope: 'Cluster',
   subresources: ['status'],
+  setDefaults: (serviceCidr) => {
+    serviceCidr.spec ??= {}
+    serviceCidr.status ??= {}
+  },
+  ...serverStatus<ServiceCIDR>(() => ({})),
+  columns: [
+    nameColumn,
+    column('CIDRs', 'Ranges that service addresses come from.', ({ spec }) => (spec?.cidrs ?? []).join(',')),
+    ageColumn,
+  ],
 })

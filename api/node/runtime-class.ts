@@ -1,4 +1,6 @@
+import { roundUpToMilli } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { RuntimeClass } from '../types.ts'
 
 export const runtimeClassKind = defineKind<RuntimeClass>({
@@ -8,4 +10,10 @@ export const runtimeClassKind = defineKind<RuntimeClass>({
   plural: 'runtimeclasses',
   scope: 'Cluster',
   allowUnconditionalUpdate: false,
+  setDefaults: ({ overhead }) => roundUpToMilli(overhead?.podFixed),
+  columns: [
+    nameColumn,
+    column('Handler', 'Name of the handler in the container runtime.', ({ handler }) => handler),
+    ageColumn,
+  ],
 })

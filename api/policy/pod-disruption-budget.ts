@@ -1,5 +1,11 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
+import { serverStatus } from '../strategy.ts'
 import type { PodDisruptionBudget } from '../types.ts'
+
+const emptyStatus = () => ({ disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 })
+
+const bound = (value: string | number | undefined): string => (value === undefined ? 'N/A' : String(value))
 
 export const podDisruptionBudgetKind = defineKind<PodDisruptionBudget>({
   group: 'policy',
@@ -11,4 +17,16 @@ export const podDisruptionBudgetKind = defineKind<PodDisruptionBudget>({
   subresources: ['status'],
   hasGeneration: true,
   allowUnconditionalUpdate: false,
+  setDefaults: (budget) => {
+    budget.spec ??= {}
+    budget.status ??= emptyStatus()
+  },
+  ...serverStatus<PodDisruptionBudget>(emptyStatus),
+  columns: [
+    nameColumn,
+    column('Min Available', 'Pods that must stay available.', ({ spec }) => bound(spec?.minAvailable)),
+    column('Max Unavailable', 'Pods that may be unavailable.', ({ spec }) => bound(spec?.maxUnavailable)),
+    column('Allowed Disruptions', 'Pods that may go now.', ({ status }) => status?.disruptionsAllowed ?? 0, 'integer'),
+    ageColumn,
+  ],
 })

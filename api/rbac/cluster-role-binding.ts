@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import { isValidPathSegmentName } from '../meta/names.ts'
 import type { ClusterRoleBinding } from '../types.ts'
+import { bindingColumns, setBindingDefaults } from './binding-parts.ts'
 
 export const clusterRoleBindingKind = defineKind<ClusterRoleBinding>({
   group: 'rbac.authorization.k8s.io',
@@ -10,4 +11,6 @@ export const clusterRoleBindingKind = defineKind<ClusterRoleBinding>({
   scope: 'Cluster',
   allowCreateOnUpdate: true,
   validateName: isValidPathSegmentName,
+  setDefaults: setBindingDefaults,
+  columns: bindingColumns,
 })

@@ -1,5 +1,6 @@
 import { defineKind } from '../kind.ts'
 import { isValidPathSegmentName } from '../meta/names.ts'
+import { createdAtColumn, nameColumn } from '../printers/columns.ts'
 import type { ClusterRole } from '../types.ts'
 
 export const clusterRoleKind = defineKind<ClusterRole>({
@@ -10,4 +11,5 @@ export const clusterRoleKind = defineKind<ClusterRole>({
   scope: 'Cluster',
   allowCreateOnUpdate: true,
   validateName: isValidPathSegmentName,
+  columns: [nameColumn, createdAtColumn],
 })

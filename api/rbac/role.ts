@@ -1,5 +1,6 @@
 import { defineKind } from '../kind.ts'
 import { isValidPathSegmentName } from '../meta/names.ts'
+import { createdAtColumn, nameColumn } from '../printers/columns.ts'
 import type { Role } from '../types.ts'
 
 export const roleKind = defineKind<Role>({
@@ -10,4 +11,5 @@ export const roleKind = defineKind<Role>({
   scope: 'Namespaced',
   allowCreateOnUpdate: true,
   validateName: isValidPathSegmentName,
+  columns: [nameColumn, createdAtColumn],
 })

@@ -1,4 +1,5 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, nameColumn } from '../printers/columns.ts'
 import type { DeviceClass } from '../types.ts'
 
 export const deviceClassKind = defineKind<DeviceClass>({
@@ -8,4 +9,5 @@ export const deviceClassKind = defineKind<DeviceClass>({
   plural: 'deviceclasses',
   scope: 'Cluster',
   hasGeneration: true,
+  columns: [nameColumn, ageColumn],
 })

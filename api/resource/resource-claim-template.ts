@@ -1,5 +1,7 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, nameColumn } from '../printers/columns.ts'
 import type { ResourceClaimTemplate } from '../types.ts'
+import { setClaimSpecDefaults } from './device-requests.ts'
 
 export const resourceClaimTemplateKind = defineKind<ResourceClaimTemplate>({
   group: 'resource.k8s.io',
@@ -7,4 +9,6 @@ export const resourceClaimTemplateKind = defineKind<ResourceClaimTemplate>({
   kind: 'ResourceClaimTemplate',
   plural: 'resourceclaimtemplates',
   scope: 'Namespaced',
+  setDefaults: ({ spec }) => setClaimSpecDefaults(spec?.spec),
+  columns: [nameColumn, ageColumn],
 })

@@ -1,5 +1,20 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
+import { serverStatus } from '../strategy.ts'
 import type { ResourceClaim } from '../types.ts'
+import { setClaimSpecDefaults } from './device-requests.ts'
+
+const stateText = ({ metadata, status }: ResourceClaim): string => {
+  const words: string[] = []
+  if (metadata?.deletionTimestamp !== undefined) words.push('deleted')
+  if (status?.allocation === undefined) {
+    if (words.length === 0) words.push('pending')
+  } else {
+    words.push('allocated')
+    words.push((status.reservedFor ?? []).length > 0 ? 'reserved' : '')
+  }
+  return words.filter((word) => word !== '').join(',')
+}
 
 export const resourceClaimKind = defineKind<ResourceClaim>({
   group: 'resource.k8s.io',
@@ -8,4 +23,11 @@ export const resourceClaimKind = defineKind<ResourceClaim>({
   plural: 'resourceclaims',
   scope: 'Namespaced',
   subresources: ['status'],
+  setDefaults: (claim) => {
+    claim.spec ??= {}
+    setClaimSpecDefaults(claim.spec)
+    claim.status ??= {}
+  },
+  ...serverStatus<ResourceClaim>(() => ({})),
+  columns: [nameColumn, column('State', 'Whether devices are allocated and in use.', stateText), ageColumn],
 })

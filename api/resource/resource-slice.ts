@@ -1,4 +1,5 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn, textOr } from '../printers/columns.ts'
 import type { ResourceSlice } from '../types.ts'
 
 export const resourceSliceKind = defineKind<ResourceSlice>({
@@ -9,7 +10,14 @@ export const resourceSliceKind = defineKind<ResourceSlice>({
   scope: 'Cluster',
   hasGeneration: true,
   selectableFields: {
-    'spec.nodeName': (slice) => slice.spec.nodeName ?? '',
-    'spec.driver': (slice) => slice.spec.driver,
+    'spec.nodeName': ({ spec }) => spec?.nodeName ?? '',
+    'spec.driver': ({ spec }) => spec?.driver ?? '',
   },
+  columns: [
+    nameColumn,
+    column('Node', 'Node that has the devices.', ({ spec }) => textOr(spec?.nodeName, '<unset>')),
+    column('Driver', 'Driver of the devices.', ({ spec }) => spec?.driver ?? ''),
+    column('Pool', 'Pool that the devices belong to.', ({ spec }) => spec?.pool?.name ?? ''),
+    ageColumn,
+  ],
 })

@@ -1,4 +1,5 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { CSINode } from '../types.ts'
 
 export const csiNodeKind = defineKind<CSINode>({
@@ -8,4 +9,9 @@ export const csiNodeKind = defineKind<CSINode>({
   plural: 'csinodes',
   scope: 'Cluster',
   allowUnconditionalUpdate: false,
+  columns: [
+    nameColumn,
+    column('Drivers', 'Number of drivers on the node.', ({ spec }) => (spec?.drivers ?? []).length, 'integer'),
+    ageColumn,
+  ],
 })

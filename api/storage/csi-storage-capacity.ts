@@ -1,4 +1,5 @@
 import { defineKind } from '../kind.ts'
+import { column, nameColumn } from '../printers/columns.ts'
 import type { CSIStorageCapacity } from '../types.ts'
 
 export const csiStorageCapacityKind = defineKind<CSIStorageCapacity>({
@@ -8,4 +9,9 @@ export const csiStorageCapacityKind = defineKind<CSIStorageCapacity>({
   plural: 'csistoragecapacities',
   scope: 'Namespaced',
   allowUnconditionalUpdate: false,
+  columns: [
+    nameColumn,
+    column('StorageClassName', 'Storage class that it is about.', ({ storageClassName }) => storageClassName),
+    column('Capacity', 'What is left.', ({ capacity }) => capacity ?? '<unset>'),
+  ],
 })

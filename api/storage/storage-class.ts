@@ -1,5 +1,15 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn, textOr } from '../printers/columns.ts'
 import type { StorageClass } from '../types.ts'
+
+const defaultAnnotations = [
+  'storageclass.kubernetes.io/is-default-class',
+  'storageclass.beta.kubernetes.io/is-default-class',
+]
+
+/** Marked as the class of claims that name none. */
+export const isDefaultStorageClass = (storageClass: StorageClass): boolean =>
+  defaultAnnotations.some((annotation) => storageClass.metadata?.annotations?.[annotation] === 'true')
 
 export const storageClassKind = defineKind<StorageClass>({
   group: 'storage.k8s.io',
@@ -8,4 +18,28 @@ export const storageClassKind = defineKind<StorageClass>({
   plural: 'storageclasses',
   scope: 'Cluster',
   shortNames: ['sc'],
+  setDefaults: (storageClass) => {
+    storageClass.reclaimPolicy ??= 'Delete'
+    storageClass.volumeBindingMode ??= 'Immediate'
+  },
+  columns: [
+    {
+      ...nameColumn,
+      cell: (storageClass: StorageClass) =>
+        `${storageClass.metadata?.name ?? ''}${isDefaultStorageClass(storageClass) ? ' (default)' : ''}`,
+    },
+    column('Provisioner', 'Who makes the volumes.', ({ provisioner }) => provisioner),
+    column('ReclaimPolicy', 'What becomes of a volume when its claim goes.', ({ reclaimPolicy }) =>
+      textOr(reclaimPolicy, 'Delete'),
+    ),
+    column('VolumeBindingMode', 'When volumes are bound.', ({ volumeBindingMode }) =>
+      textOr(volumeBindingMode, 'Immediate'),
+    ),
+    column(
+      'AllowVolumeExpansion',
+      'Whether volumes can grow.',
+      ({ allowVolumeExpansion }) => allowVolumeExpansion ?? false,
+    ),
+    ageColumn,
+  ],
 })

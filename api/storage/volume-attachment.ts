@@ -1,4 +1,6 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
+import { serverStatus } from '../strategy.ts'
 import type { VolumeAttachment } from '../types.ts'
 
 export const volumeAttachmentKind = defineKind<VolumeAttachment>({
@@ -9,4 +11,16 @@ export const volumeAttachmentKind = defineKind<VolumeAttachment>({
   scope: 'Cluster',
   subresources: ['status'],
   allowUnconditionalUpdate: false,
+  setDefaults: (attachment) => {
+    attachment.status ??= { attached: false }
+  },
+  ...serverStatus<VolumeAttachment>(() => ({ attached: false })),
+  columns: [
+    nameColumn,
+    column('Attacher', 'Driver that attaches.', ({ spec }) => spec?.attacher ?? ''),
+    column('PV', 'Volume to attach.', ({ spec }) => spec?.source?.persistentVolumeName ?? ''),
+    column('Node', 'Node to attach it to.', ({ spec }) => spec?.nodeName ?? ''),
+    column('Attached', 'Whether it is attached.', ({ status }) => status?.attached ?? false, 'boolean'),
+    ageColumn,
+  ],
 })

@@ -1,5 +1,8 @@
 import { defineKind } from '../kind.ts'
+import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { VolumeAttributesClass } from '../types.ts'
+
+const defaultAnnotation = 'volumeattributesclass.alpha.kubernetes.io/is-default-class'
 
 export const volumeAttributesClassKind = defineKind<VolumeAttributesClass>({
   group: 'storage.k8s.io',
@@ -8,4 +11,13 @@ export const volumeAttributesClassKind = defineKind<VolumeAttributesClass>({
   plural: 'volumeattributesclasses',
   scope: 'Cluster',
   shortNames: ['vac'],
+  columns: [
+    {
+      ...nameColumn,
+      cell: (attributes: VolumeAttributesClass) =>
+        `${attributes.metadata?.name ?? ''}${attributes.metadata?.annotations?.[defaultAnnotation] === 'true' ? ' (default)' : ''}`,
+    },
+    column('DriverName', 'Driver that understands the parameters.', ({ driverName }) => driverName),
+    ageColumn,
+  ],
 })
