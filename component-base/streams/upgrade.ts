@@ -48,7 +48,7 @@ export const answerOnSocket = (
   headers: Readonly<Record<string, string>>,
   body: string,
 ): void => {
-  if (socket.destroyed) return
+  if (socket.destroyed || socket.writableEnded) return
   socket.on('error', () => {})
   const length = String(Buffer.byteLength(body))
   socket.end(headBytes(statusCode, { ...headers, 'Content-Length': length, Connection: 'close' }) + body)

@@ -1,0 +1,58 @@
+/** Who calls the kubelet, and what of the node's subresources the call touches. */
+import type { TLSSocket } from 'node:tls'
+import type { KubeletRequest } from './http.ts'
+
+export interface KubeletUser {
+  readonly name: string
+  readonly groups: readonly string[]
+}
+
+/** `allow` says whether `user` may `verb` the node's `subresource` (`proxy`, `log`, `stats`, `metrics` …). */
+export type AuthorizeKubelet = (user: KubeletUser, verb: string, subresource: string) => boolean | Promise<boolean>
+/** Finds the user of a bearer token, by TokenReview. */
+export type AuthenticateToken = (token: string) => Promise<KubeletUser | undefined>
+
+/** The user of a client certificate that the cluster's CA signed: common name and organizations. */
+const certificateUser = (socket: TLSSocket): KubeletUser | undefined => {
+  if (!socket.authorized) return undefined
+  const { subject } = socket.getPeerCertificate()
+  const name = [subject.CN].flat()[0]
+  if (name === undefined || name === '') return undefined
+  return { name, groups: [...[subject.O ?? []].flat(), 'system:authenticated'] }
+}
+
+/** Undefined: nobody we know, to be answered with 401. */
+export const authenticate = async (
+  { request }: KubeletRequest,
+  authenticateToken: AuthenticateToken | undefined,
+): Promise<KubeletUser | undefined> => {
+  const user = certificateUser(request.socket as TLSSocket)
+  if (user !== undefined || authenticateToken === undefined) return user
+  const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+  return token === undefined ? undefined : authenticateToken(token)
+}
+
+const verbs: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' }
+
+export const verbOf = (method: string | undefined): string => verbs[method ?? 'GET'] ?? 'get'
+
+/** Subresources of nodes, any of which opens the path. Upstream: pkg/kubelet/server/auth.go */
+export const subresourcesOf = (firstSegment: string | undefined): readonly string[] => {
+  switch (firstSegment) {
+    case 'stats':
+    case 'metrics':
+    case 'checkpoint':
+      return [firstSegment]
+    case 'logs':
+      return ['log']
+    case 'pods':
+    case 'runningpods':
+      return ['pods', 'proxy']
+    case 'healthz':
+    case 'configz':
+      return [firstSegment, 'proxy']
+    case undefined:
+    default:
+      return ['proxy']
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * The kubelet's HTTPS API, port 10250: TLS, then who calls, then may they, then the route.
+ * Everything needs a client certificate of the cluster's CA or a bearer token, /healthz included.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type Clock, realClock } from '../../component-base/clock.ts'
+import type { Logger } from '../../component-base/logging/logger.ts'
+import { refuseUpgrade, UpgradeRefused, type UpgradeRequest } from '../../component-base/streams/upgrade.ts'
+import { type AuthenticateToken, type AuthorizeKubelet, authenticate, subresourcesOf, verbOf } from './auth.ts'
+import type { KubeletServerBackend } from './backend.ts'
+import { serveAttach, serveExec } from './exec.ts'
+import { HttpError, type KubeletRequest, parseRequest, sendError } from './http.ts'
+import { servePortForwardRequest } from './port-forward.ts'
+import { createRoutes, notFound } from './routes.ts'
+
+/** Contents of PEM files. */
+export interface KubeletTls {
+  readonly cert: string | Buffer
+  readonly key: string | Buffer
+  /** CA of client certificates (`authentication.x509.clientCAFile`). */
+  readonly clientCa: string | Buffer
+}
+
+export interface KubeletServerOptions {
+  readonly tls: KubeletTls
+  readonly backend: KubeletServerBackend
+  readonly authorize: AuthorizeKubelet
+  /** Without it only certificates are accepted. */
+  readonly authenticateToken?: AuthenticateToken
+  readonly log: Logger
+  readonly clock?: Clock
+}
+
+export interface KubeletServer {
+  /** Port 0 chooses a free one; resolves with the port. */
+  listen(address: string, port: number): Promise<number>
+  /** New connections get the new certificate. */
+  setTls(tls: KubeletTls): void
+  /** Stops listening and cuts all connections, streams included. */
+  close(): Promise<void>
+}
+
+const secureContext = ({ cert, key, clientCa }: KubeletTls) =>
+  ({ cert, key, ca: clientCa, minVersion: 'TLSv1.2' }) as const
+
+/** Throws HttpError 401 or 403. */
+const admit = async (request: KubeletRequest, options: KubeletServerOptions): Promise<void> => {
+  const user = await authenticate(request, options.authenticateToken)
+  if (user === undefined) throw new HttpError(401, 'Unauthorized')
+  const verb = verbOf(request.request.method)
+  const subresources = subresourcesOf(request.segments[0])
+  for (const subresource of subresources) {
+    if (await options.authorize(user, verb, subresource)) return
+  }
+  throw new HttpError(
+    403,
+    `Forbidden (user=${user.name}, verb=${verb}, resource=nodes, subresource(s)=[${subresources.join(' ')}])\n`,
+  )
+}
+
+/** Serves exec, attach and portForward. */
+const serveUpgrade = async (
+  request: KubeletRequest,
+  upgrade: UpgradeRequest,
+  { backend }: KubeletServerOptions,
+): Promise<void> => {
+  switch (request.segments[0]) {
+    case 'exec':
+      return serveExec(request, upgrade, backend)
+    case 'attach':
+      return serveAttach(request, upgrade, backend)
+    case 'portForward':
+      return servePortForwardRequest(request, upgrade, backend)
+    case undefined:
+    default:
+      throw notFound()
+  }
+}
+
+export const createKubeletServer = (options: KubeletServerOptions): KubeletServer => {
+  const { log, backend } = options
+  const routes = createRoutes({ backend, clock: options.clock ?? realClock })
+  const upgraded = new Set<Duplex>()
+
+  const onRequest = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    try {
+      const parsed = parseRequest(request)
+      await admit(parsed, options)
+      const route = Object.hasOwn(routes, parsed.segments[0] ?? '') ? routes[parsed.segments[0] ?? ''] : undefined
+      if (route === undefined) throw notFound()
+      await route(parsed, response)
+    } catch (error) {
+      if (!(error instanceof HttpError)) log.warn({ err: error, path: request.url }, 'request failed')
+      sendError(response, error)
+    }
+  }
+
+  const onUpgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+    upgraded.add(socket)
+    socket.once('close', () => upgraded.delete(socket))
+    // Every stream ends by 'close'; an error of the socket alone is no news.
+    socket.on('error', () => {})
+    try {
+      const parsed = parseRequest(request)
+      await admit(parsed, options)
+      await serveUpgrade(parsed, { request, socket, head }, options)
+    } catch (error) {
+      if (error instanceof HttpError) refuseUpgrade(socket, new UpgradeRefused(error.statusCode, error.message))
+      else if (error instanceof UpgradeRefused) refuseUpgrade(socket, error)
+      else {
+        log.warn({ err: error, path: request.url }, 'stream failed')
+        refuseUpgrade(socket, error)
+      }
+    }
+  }
+
+  const server: Server = createServer(
+    // Who has no certificate may still have a token: the handshake lets everyone in, admit() does not.
+    { ...secureContext(options.tls), requestCert: true, rejectUnauthorized: false },
+    (request, response) => void onRequest(request, response),
+  )
+  server.on('upgrade', (request, socket, head) => void onUpgrade(request, socket, head))
+  server.on('secureConnection', (socket) => socket.setKeepAlive(true, 30_000))
+  server.on('tlsClientError', (err) => log.debug({ err }, 'TLS handshake failed'))
+
+  return {
+    listen: async (address, port) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(port, address, () => {
+          server.off('error', reject)
+          resolve((server.address() as AddressInfo).port)
+        })
+      }),
+    setTls: (tls) => server.setSecureContext(secureContext(tls)),
+    close: async () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+        for (const socket of upgraded) socket.destroy()
+      }),
+  }
+}
