@@ -1,0 +1,61 @@
+/** etcd v3.5 messages of the Cluster and Maintenance services. */
+import { message, type OutputOf } from '../protobuf/message.ts'
+import { ResponseHeader } from './messages.ts'
+
+export const Member = message('etcdserverpb.Member', {
+  ID: [1, 'uint64big'],
+  name: [2, 'string'],
+  peerURLs: [3, 'string', 'repeated'],
+  clientURLs: [4, 'string', 'repeated'],
+  isLearner: [5, 'bool'],
+})
+export const MemberListRequest = message('etcdserverpb.MemberListRequest', { linearizable: [1, 'bool'] })
+export const MemberListResponse = message('etcdserverpb.MemberListResponse', {
+  header: [1, ResponseHeader],
+  members: [2, Member, 'repeated'],
+})
+
+export const alarmType = { none: 0, noSpace: 1, corrupt: 2 } as const
+export const alarmAction = { get: 0, activate: 1, deactivate: 2 } as const
+export const AlarmRequest = message('etcdserverpb.AlarmRequest', {
+  action: [1, 'int32'],
+  memberID: [2, 'uint64big'],
+  alarm: [3, 'int32'],
+})
+export const AlarmMember = message('etcdserverpb.AlarmMember', { memberID: [1, 'uint64big'], alarm: [2, 'int32'] })
+export const AlarmResponse = message('etcdserverpb.AlarmResponse', {
+  header: [1, ResponseHeader],
+  alarms: [2, AlarmMember, 'repeated'],
+})
+
+export const StatusRequest = message('etcdserverpb.StatusRequest', {})
+export const StatusResponse = message('etcdserverpb.StatusResponse', {
+  header: [1, ResponseHeader],
+  version: [2, 'string'],
+  dbSize: [3, 'int64'],
+  leader: [4, 'uint64big'],
+  raftIndex: [5, 'uint64'],
+  raftTerm: [6, 'uint64'],
+  raftAppliedIndex: [7, 'uint64'],
+  errors: [8, 'string', 'repeated'],
+  dbSizeInUse: [9, 'int64'],
+  isLearner: [10, 'bool'],
+})
+export type StatusResponse = OutputOf<typeof StatusResponse>
+
+export const DefragmentRequest = message('etcdserverpb.DefragmentRequest', {})
+export const DefragmentResponse = message('etcdserverpb.DefragmentResponse', { header: [1, ResponseHeader] })
+export const HashRequest = message('etcdserverpb.HashRequest', {})
+export const HashResponse = message('etcdserverpb.HashResponse', { header: [1, ResponseHeader], hash: [2, 'uint32'] })
+export const HashKVRequest = message('etcdserverpb.HashKVRequest', { revision: [1, 'int64'] })
+export const HashKVResponse = message('etcdserverpb.HashKVResponse', {
+  header: [1, ResponseHeader],
+  hash: [2, 'uint32'],
+  compactRevision: [3, 'int64'],
+})
+export const SnapshotRequest = message('etcdserverpb.SnapshotRequest', {})
+export const SnapshotResponse = message('etcdserverpb.SnapshotResponse', {
+  header: [1, ResponseHeader],
+  remainingBytes: [2, 'uint64'],
+  blob: [3, 'bytes'],
+})

@@ -1,0 +1,66 @@
+/** etcd's gRPC methods: path, kind and messages, for server and client alike. */
+import { bidi, serverStream, unary } from '../grpc/method.ts'
+import * as maintenanceMessages from './maintenance-messages.ts'
+import * as kvMessages from './messages.ts'
+import * as watchMessages from './watch-messages.ts'
+
+export const kv = {
+  range: unary('/etcdserverpb.KV/Range', kvMessages.RangeRequest, kvMessages.RangeResponse),
+  put: unary('/etcdserverpb.KV/Put', kvMessages.PutRequest, kvMessages.PutResponse),
+  deleteRange: unary('/etcdserverpb.KV/DeleteRange', kvMessages.DeleteRangeRequest, kvMessages.DeleteRangeResponse),
+  txn: unary('/etcdserverpb.KV/Txn', kvMessages.TxnRequest, kvMessages.TxnResponse),
+  compact: unary('/etcdserverpb.KV/Compact', kvMessages.CompactionRequest, kvMessages.CompactionResponse),
+} as const
+
+export const watch = {
+  watch: bidi('/etcdserverpb.Watch/Watch', watchMessages.WatchRequest, watchMessages.WatchResponse),
+} as const
+
+export const lease = {
+  grant: unary('/etcdserverpb.Lease/LeaseGrant', watchMessages.LeaseGrantRequest, watchMessages.LeaseGrantResponse),
+  revoke: unary('/etcdserverpb.Lease/LeaseRevoke', watchMessages.LeaseRevokeRequest, watchMessages.LeaseRevokeResponse),
+  keepAlive: bidi(
+    '/etcdserverpb.Lease/LeaseKeepAlive',
+    watchMessages.LeaseKeepAliveRequest,
+    watchMessages.LeaseKeepAliveResponse,
+  ),
+  timeToLive: unary(
+    '/etcdserverpb.Lease/LeaseTimeToLive',
+    watchMessages.LeaseTimeToLiveRequest,
+    watchMessages.LeaseTimeToLiveResponse,
+  ),
+  leases: unary('/etcdserverpb.Lease/LeaseLeases', watchMessages.LeaseLeasesRequest, watchMessages.LeaseLeasesResponse),
+} as const
+
+export const cluster = {
+  memberList: unary(
+    '/etcdserverpb.Cluster/MemberList',
+    maintenanceMessages.MemberListRequest,
+    maintenanceMessages.MemberListResponse,
+  ),
+} as const
+
+export const maintenance = {
+  alarm: unary('/etcdserverpb.Maintenance/Alarm', maintenanceMessages.AlarmRequest, maintenanceMessages.AlarmResponse),
+  status: unary(
+    '/etcdserverpb.Maintenance/Status',
+    maintenanceMessages.StatusRequest,
+    maintenanceMessages.StatusResponse,
+  ),
+  defragment: unary(
+    '/etcdserverpb.Maintenance/Defragment',
+    maintenanceMessages.DefragmentRequest,
+    maintenanceMessages.DefragmentResponse,
+  ),
+  hash: unary('/etcdserverpb.Maintenance/Hash', maintenanceMessages.HashRequest, maintenanceMessages.HashResponse),
+  hashKv: unary(
+    '/etcdserverpb.Maintenance/HashKV',
+    maintenanceMessages.HashKVRequest,
+    maintenanceMessages.HashKVResponse,
+  ),
+  snapshot: serverStream(
+    '/etcdserverpb.Maintenance/Snapshot',
+    maintenanceMessages.SnapshotRequest,
+    maintenanceMessages.SnapshotResponse,
+  ),
+} as const

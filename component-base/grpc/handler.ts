@@ -1,0 +1,53 @@
+import type { IncomingHttpHeaders } from 'node:http2'
+import type { MessageType } from '../protobuf/message.ts'
+
+/** What a handler may know of its call besides the message. */
+export interface CallContext {
+  readonly path: string
+  readonly headers: IncomingHttpHeaders
+  /** Aborted when the client goes away, cancels, or the deadline passes. */
+  readonly signal: AbortSignal
+}
+
+/** A streaming call: requests come in as an async iterable, responses go out by `write`. */
+export interface ServerStreamCall<Req, Res> extends CallContext {
+  readonly requests: AsyncIterable<Req>
+  /** Queues a response; those written in one turn of the event loop leave as one piece. */
+  write(response: Res): void
+  /** The same for the parts of a message that is encoded already. */
+  writeEncoded(parts: readonly Uint8Array[]): void
+  /** Bytes written and not yet taken by the connection: the sender's measure of a slow client. */
+  readonly bufferedBytes: number
+  /** Resolves when everything written has been taken by the connection, or the call is over. */
+  drained(): Promise<void>
+}
+
+export type Handler<ReqOut, ReqIn, ResOut, ResIn> =
+  | {
+      readonly kind: 'unary'
+      readonly request: MessageType<ReqOut, ReqIn>
+      readonly response: MessageType<ResOut, ResIn>
+      readonly handle: (request: ReqOut, call: CallContext) => ResIn | Uint8Array | Promise<ResIn | Uint8Array>
+    }
+  | {
+      readonly kind: 'stream'
+      readonly request: MessageType<ReqOut, ReqIn>
+      readonly response: MessageType<ResOut, ResIn>
+      readonly handle: (call: ServerStreamCall<ReqOut, ResIn>) => Promise<void>
+    }
+
+/** A method with its handler, its message types hidden so that all fit into one table. */
+export interface Implementation {
+  readonly path: string
+  readonly handler: Handler<unknown, unknown, unknown, unknown>
+}
+
+export interface GrpcServerOptions {
+  readonly implementations: readonly Implementation[]
+  /** Largest request message; larger ones end with ResourceExhausted. Default 4 MiB, as in gRPC. */
+  readonly maxMessageBytes?: number
+  /** Told of every error that a handler threw and that was not a GrpcError. */
+  readonly onInternalError?: (err: unknown, path: string) => void
+  /** Told of every finished call. */
+  readonly onCallEnd?: (path: string, code: number) => void
+}

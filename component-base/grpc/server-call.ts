@@ -1,0 +1,255 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import { constants } from 'node:http2'
+import type { MessageType } from '../protobuf/message.ts'
+import { Deframer, encodeFrame, frameParts } from './frame.ts'
+import type { GrpcServerOptions, Handler, ServerStreamCall } from './handler.ts'
+import { MessageQueue } from './message-queue.ts'
+import { encodeGrpcMessage, GrpcError, grpcCode } from './status.ts'
+import { parseGrpcTimeout } from './timeout.ts'
+
+interface CallParts {
+  readonly stream: ServerHttp2Stream
+  readonly headers: IncomingHttpHeaders
+  readonly path: string
+  readonly handler: Handler<unknown, unknown, unknown, unknown>
+  readonly options: GrpcServerOptions
+}
+
+const defaultMaxMessageBytes = 4 << 20
+const responseHeaders = { ':status': 200, 'content-type': 'application/grpc' }
+const okTrailers = { 'grpc-status': '0', 'grpc-message': '' }
+
+const errorTrailers = (err: GrpcError): Record<string, string> => ({
+  'grpc-status': String(err.code),
+  'grpc-message': encodeGrpcMessage(err.details),
+})
+
+/** One call in progress. The end is reached exactly once, by `#finish` or by the stream closing under it. */
+class Call {
+  readonly path: string
+  readonly headers: IncomingHttpHeaders
+  readonly stream: ServerHttp2Stream
+  readonly #options: GrpcServerOptions
+  #controller: AbortController | undefined
+  #deadline: NodeJS.Timeout | undefined
+  #state: 'open' | 'responding' | 'finished' = 'open'
+  #onEnd: ((err: GrpcError) => void) | undefined
+  #pending: Buffer[] = []
+  #pendingBytes = 0
+
+  constructor({ stream, headers, path, options }: CallParts) {
+    this.stream = stream
+    this.headers = headers
+    this.path = path
+    this.#options = options
+    const timeoutMs = parseGrpcTimeout(headers['grpc-timeout'])
+    if (timeoutMs !== undefined) {
+      this.#deadline = setTimeout(() => {
+        const err = new GrpcError(grpcCode.deadlineExceeded, 'context deadline exceeded')
+        this.finish(err)
+        this.#abort(err)
+      }, timeoutMs)
+    }
+    stream.once('close', () => {
+      clearTimeout(this.#deadline)
+      if (this.#state !== 'finished') {
+        this.#state = 'finished'
+        this.#abort(new GrpcError(grpcCode.cancelled, 'context canceled'))
+        this.#options.onCallEnd?.(this.path, grpcCode.cancelled)
+      }
+    })
+  }
+
+  /** Made only for handlers that ask: most unary calls never do. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#state === 'finished') this.#controller.abort()
+    return this.#controller.signal
+  }
+
+  get finished(): boolean {
+    return this.#state === 'finished'
+  }
+
+  get bufferedBytes(): number {
+    return this.#pendingBytes + this.stream.writableLength
+  }
+
+  /** Calls `listener` when the call ends before its handler does. */
+  whenAborted(listener: (err: GrpcError) => void): void {
+    this.#onEnd = listener
+  }
+
+  send(frame: Buffer): void {
+    if (this.#state === 'finished') return
+    this.#respond()
+    if (this.#pending.push(frame) === 1) queueMicrotask(() => this.#flush())
+    this.#pendingBytes += frame.length
+  }
+
+  /** The whole of a unary answer: headers, message, trailers. */
+  sendLast(frame: Buffer): void {
+    if (this.#state === 'finished') return
+    this.#respond(okTrailers)
+    this.#finished(grpcCode.ok)
+    this.stream.end(frame)
+  }
+
+  finish(err?: GrpcError): void {
+    if (this.#state === 'finished' || this.stream.destroyed) return
+    if (this.#state === 'open' && err !== undefined) {
+      this.stream.respond({ ...responseHeaders, ...errorTrailers(err) }, { endStream: true })
+    } else {
+      this.#respond()
+      this.#flush()
+      this.stream.once('wantTrailers', () =>
+        this.stream.sendTrailers(err === undefined ? okTrailers : errorTrailers(err)),
+      )
+      this.stream.end()
+    }
+    this.#finished(err?.code ?? grpcCode.ok)
+    // The client may still be sending; NO_ERROR tells it to stop, as the specification wants.
+    if (!this.stream.readableEnded) this.stream.resume()
+  }
+
+  fail(thrown: unknown): void {
+    if (!(thrown instanceof GrpcError)) this.#options.onInternalError?.(thrown, this.path)
+    this.finish(GrpcError.from(thrown))
+  }
+
+  drained(): Promise<void> {
+    this.#flush()
+    if (this.stream.destroyed || this.stream.writableLength === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.stream.off('drain', done)
+        this.stream.off('close', done)
+        resolve()
+      }
+      this.stream.on('drain', done)
+      this.stream.on('close', done)
+      // 'drain' comes only after a write that was refused; this one asks for it.
+      this.stream.write(Buffer.alloc(0), done)
+    })
+  }
+
+  #respond(trailers?: Record<string, string>): void {
+    if (this.#state !== 'open') return
+    this.#state = 'responding'
+    this.stream.respond(responseHeaders, { waitForTrailers: true })
+    if (trailers !== undefined) this.stream.once('wantTrailers', () => this.stream.sendTrailers(trailers))
+  }
+
+  #flush(): void {
+    const pending = this.#pending
+    if (pending.length === 0) return
+    this.#pending = []
+    this.#pendingBytes = 0
+    if (this.stream.destroyed || this.stream.writableEnded) return
+    const [first] = pending
+    this.stream.write(pending.length === 1 ? first : Buffer.concat(pending))
+  }
+
+  #finished(code: number): void {
+    this.#state = 'finished'
+    clearTimeout(this.#deadline)
+    this.#options.onCallEnd?.(this.path, code)
+  }
+
+  #abort(err: GrpcError): void {
+    this.#onEnd?.(err)
+    this.#controller?.abort(err)
+  }
+}
+
+const decodeRequest = <Out>(type: MessageType<Out, unknown>, bytes: Buffer): Out => {
+  try {
+    return type.decode(bytes)
+  } catch (cause) {
+    throw new GrpcError(grpcCode.internal, `grpc: error unmarshalling request: ${type.name}`, { cause })
+  }
+}
+
+const startUnary = (
+  call: Call,
+  handler: Handler<unknown, unknown, unknown, unknown> & { readonly kind: 'unary' },
+  deframer: Deframer,
+): void => {
+  let state: 'waiting' | 'called' = 'waiting'
+  const answer = (response: unknown): void => {
+    if (call.finished) return
+    call.sendLast(response instanceof Uint8Array ? frameParts([response]) : encodeFrame(handler.response, response))
+  }
+  const onMessage = (bytes: Buffer): void => {
+    if (state === 'called') throw new GrpcError(grpcCode.internal, 'a unary call got two messages')
+    state = 'called'
+    const response = handler.handle(decodeRequest(handler.request, bytes), call)
+    if (response instanceof Promise) {
+      response.then(answer).catch((err: unknown) => call.fail(err))
+    } else answer(response)
+  }
+  call.stream.on('data', (chunk: Buffer) => {
+    try {
+      deframer.push(chunk, onMessage)
+    } catch (err) {
+      call.fail(err)
+    }
+  })
+  call.stream.on('end', () => {
+    if (state === 'waiting') call.fail(new GrpcError(grpcCode.internal, 'a unary call ended without a message'))
+  })
+}
+
+const startStream = (
+  call: Call,
+  handler: Handler<unknown, unknown, unknown, unknown> & { readonly kind: 'stream' },
+  deframer: Deframer,
+): void => {
+  const { stream } = call
+  const requests = new MessageQueue<unknown>(stream)
+  call.whenAborted((err) => requests.end(err))
+  stream.on('data', (chunk: Buffer) => {
+    try {
+      deframer.push(chunk, (bytes) => requests.push(decodeRequest(handler.request, bytes)))
+    } catch (err) {
+      call.fail(err)
+      requests.end(err)
+    }
+  })
+  stream.on('end', () => requests.end())
+  const streamCall: ServerStreamCall<unknown, unknown> = {
+    path: call.path,
+    headers: call.headers,
+    signal: call.signal,
+    requests,
+    write: (response) => call.send(encodeFrame(handler.response, response)),
+    writeEncoded: (parts) => call.send(frameParts(parts)),
+    get bufferedBytes() {
+      return call.bufferedBytes
+    },
+    drained: () => call.drained(),
+  }
+  handler.handle(streamCall).then(
+    () => call.finish(),
+    (err: unknown) => {
+      if (!call.finished) call.fail(err)
+    },
+  )
+}
+
+/** Begins to serve one HTTP/2 stream. */
+export const startCall = (parts: CallParts): void => {
+  const { stream, headers, handler, options } = parts
+  const call = new Call(parts)
+  const encoding = headers['grpc-encoding']
+  if (encoding !== undefined && encoding !== 'identity') {
+    call.finish(
+      new GrpcError(grpcCode.unimplemented, `grpc: Decompressor is not installed for grpc-encoding "${encoding}"`),
+    )
+    stream.close(constants.NGHTTP2_NO_ERROR)
+    return
+  }
+  const deframer = new Deframer(options.maxMessageBytes ?? defaultMaxMessageBytes)
+  if (handler.kind === 'unary') startUnary(call, handler, deframer)
+  else startStream(call, handler, deframer)
+}
