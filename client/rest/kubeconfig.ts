@@ -1,0 +1,103 @@
+/** Kubeconfig files: where the API server is and who we are. */
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { load } from 'js-yaml'
+
+/** How to reach and convince an API server. Files are read when asked for, so that rotation takes effect. */
+export interface ClientConfig {
+  readonly server: string
+  readonly insecureSkipTlsVerify: boolean
+  readonly tlsServerName: string | undefined
+  readonly ca: () => Buffer | undefined
+  readonly cert: () => Buffer | undefined
+  readonly key: () => Buffer | undefined
+  /** The bearer token, or undefined. */
+  readonly token: () => string | undefined
+  /** Changes whenever `ca`, `cert` or `key` would give something new. */
+  readonly tlsVersion: () => string
+}
+
+type Raw = Readonly<Record<string, unknown>>
+
+const isRecord = (value: unknown): value is Raw => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const named = (list: unknown, name: string, field: string): Raw => {
+  const entry = Array.isArray(list) ? list.filter(isRecord).find((item) => item['name'] === name) : undefined
+  const value = entry?.[field]
+  return isRecord(value) ? value : {}
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
+
+const tokenLifeMs = 60_000
+
+/** A file's text, read again after a minute: projected tokens are replaced in place. */
+const cachedFile = (path: string): (() => string) => {
+  let content = ''
+  let readAt = Number.NEGATIVE_INFINITY
+  return () => {
+    if (performance.now() - readAt > tokenLifeMs) {
+      content = readFileSync(path, 'utf8').trim()
+      readAt = performance.now()
+    }
+    return content
+  }
+}
+
+/** Loads the current context of a kubeconfig; throws an Error that names the file if there is none. */
+export const loadKubeconfig = (path: string): ClientConfig => {
+  const document = load(readFileSync(path, 'utf8'))
+  if (!isRecord(document)) throw new Error(`${path}: not a kubeconfig`)
+  const context = named(document['contexts'], text(document['current-context']) ?? '', 'context')
+  const cluster = named(document['clusters'], text(context['cluster']) ?? '', 'cluster')
+  const user = named(document['users'], text(context['user']) ?? '', 'user')
+  const server = text(cluster['server'])
+  if (server === undefined) throw new Error(`${path}: no cluster for the current context`)
+  const files: string[] = []
+  const material = (from: Raw, field: string): (() => Buffer | undefined) => {
+    const data = text(from[`${field}-data`])
+    if (data !== undefined) {
+      const bytes = Buffer.from(data, 'base64')
+      return () => bytes
+    }
+    const file = text(from[field])
+    if (file === undefined) return () => undefined
+    const absolute = resolve(dirname(path), file)
+    files.push(absolute)
+    return () => readFileSync(absolute)
+  }
+  const tokenFile = text(user['tokenFile'])
+  const token = text(user['token'])
+  const fromFile = tokenFile === undefined ? undefined : cachedFile(resolve(dirname(path), tokenFile))
+  return {
+    server: server.replace(/\/$/, ''),
+    insecureSkipTlsVerify: cluster['insecure-skip-tls-verify'] === true,
+    tlsServerName: text(cluster['tls-server-name']),
+    ca: material(cluster, 'certificate-authority'),
+    cert: material(user, 'client-certificate'),
+    key: material(user, 'client-key'),
+    token: fromFile ?? (() => token),
+    tlsVersion: () => files.map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0).join(),
+  }
+}
+
+const serviceAccountDir = '/var/run/secrets/kubernetes.io/serviceaccount'
+
+/** The configuration of a Pod: its ServiceAccount's token and the Service `kubernetes`. */
+export const inClusterConfig = (): ClientConfig => {
+  const host = process.env['KUBERNETES_SERVICE_HOST']
+  const port = process.env['KUBERNETES_SERVICE_PORT']
+  if (host === undefined || port === undefined || !existsSync(`${serviceAccountDir}/token`)) {
+    throw new Error('not in a cluster: KUBERNETES_SERVICE_HOST or the ServiceAccount token is missing')
+  }
+  return {
+    server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    insecureSkipTlsVerify: false,
+    tlsServerName: undefined,
+    ca: () => readFileSync(`${serviceAccountDir}/ca.crt`),
+    cert: () => undefined,
+    key: () => undefined,
+    token: cachedFile(`${serviceAccountDir}/token`),
+    tlsVersion: () => '',
+  }
+}

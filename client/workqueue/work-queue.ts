@@ -1,0 +1,105 @@
+/**
+ * A queue of keys for reconcilers: no key twice, no key worked on by two at once, and a key that comes while it is
+ * worked on is given out again afterwards.
+ *
+ *     addAfter ─► waiting ──time──► ready ──get──► processing ──done──► (gone)
+ *                                     ▲                │ add meanwhile
+ *                                     └──── done ──── dirty
+ */
+import { type Clock, realClock, type TimerHandle } from '../../component-base/clock.ts'
+import { defaultRateLimiter, type RateLimiter } from './rate-limiter.ts'
+
+export interface WorkQueueOptions {
+  readonly rateLimiter?: RateLimiter
+  readonly clock?: Clock
+}
+
+export interface WorkQueue {
+  readonly add: (key: string) => void
+  /** Adds the key when `ms` have passed; of two such times the earlier wins. */
+  readonly addAfter: (key: string, ms: number) => void
+  /** Adds the key after its back-off. */
+  readonly addRateLimited: (key: string) => void
+  /** The key succeeded: its back-off starts over. */
+  readonly forget: (key: string) => void
+  readonly failures: (key: string) => number
+  /** The next key, when there is one; undefined after shutdown. Must be followed by `done`. */
+  readonly get: () => Promise<string | undefined>
+  readonly done: (key: string) => void
+  readonly shutdown: () => void
+  /** Keys that are ready. */
+  readonly length: () => number
+}
+
+export const createWorkQueue = ({
+  clock = realClock,
+  rateLimiter = defaultRateLimiter(clock),
+}: WorkQueueOptions = {}): WorkQueue => {
+  const ready = new Set<string>()
+  const processing = new Set<string>()
+  const dirty = new Set<string>()
+  const waiting = new Map<string, { readonly at: number; readonly timer: TimerHandle }>()
+  const getters: ((key: string | undefined) => void)[] = []
+  let isShutDown = false
+
+  const take = (): string | undefined => {
+    for (const key of ready) {
+      ready.delete(key)
+      processing.add(key)
+      return key
+    }
+    return undefined
+  }
+
+  const stopWaiting = (key: string): void => {
+    const entry = waiting.get(key)
+    if (entry === undefined) return
+    clock.clearTimeout(entry.timer)
+    waiting.delete(key)
+  }
+
+  const add = (key: string): void => {
+    if (isShutDown) return
+    stopWaiting(key)
+    if (processing.has(key)) return void dirty.add(key)
+    ready.add(key)
+    const getter = getters.shift()
+    if (getter !== undefined) getter(take())
+  }
+
+  const addAfter = (key: string, ms: number): void => {
+    if (isShutDown) return
+    if (ms <= 0) return add(key)
+    const at = clock.now() + ms
+    const known = waiting.get(key)
+    if (ready.has(key) || (known !== undefined && known.at <= at)) return
+    stopWaiting(key)
+    waiting.set(key, { at, timer: clock.setTimeout(() => add(key), ms) })
+  }
+
+  return {
+    add,
+    addAfter,
+    addRateLimited: (key) => addAfter(key, rateLimiter.when(key)),
+    forget: rateLimiter.forget,
+    failures: rateLimiter.failures,
+    get: () => {
+      if (isShutDown) return Promise.resolve(undefined)
+      const key = take()
+      if (key !== undefined) return Promise.resolve(key)
+      return new Promise((resolve) => getters.push(resolve))
+    },
+    done: (key) => {
+      processing.delete(key)
+      if (dirty.delete(key)) add(key)
+    },
+    shutdown: () => {
+      isShutDown = true
+      for (const { timer } of waiting.values()) clock.clearTimeout(timer)
+      waiting.clear()
+      ready.clear()
+      for (const getter of getters.splice(0)) getter(undefined)
+    },
+    length: () => ready.size,
+  }
+}
