@@ -39,12 +39,20 @@ const watchServices = (informers: InformerFactory, changed: (key: string) => voi
   const onService = (service: { metadata?: { namespace?: string; name?: string } }): void =>
     changed(`${service.metadata?.namespace}/${service.metadata?.name}`)
   const onSlice = (slice: EndpointSlice): void => changed(serviceKeyOf(slice))
-  informers.for(servicesRef).addHandler({ onAdd: onService, onUpdate: (_, next) => onService(next), onDelete: onService })
-  informers.for(endpointSlicesRef).addHandler({ onAdd: onSlice, onUpdate: (_, next) => onSlice(next), onDelete: onSlice })
+  informers
+    .for(servicesRef)
+    .addHandler({ onAdd: onService, onUpdate: (_, next) => onService(next), onDelete: onService })
+  informers
+    .for(endpointSlicesRef)
+    .addHandler({ onAdd: onSlice, onUpdate: (_, next) => onSlice(next), onDelete: onSlice })
 }
 
 /** Node routes, synced one at a time; a failure is tried again. */
-const followRoutes = (informers: InformerFactory, self: string, context: { signal: AbortSignal; log: Logger }): void => {
+const followRoutes = (
+  informers: InformerFactory,
+  self: string,
+  context: { signal: AbortSignal; log: Logger },
+): void => {
   const { signal, log } = context
   const nodes = informers.for(nodesRef)
   let dirty = false

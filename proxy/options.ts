@@ -6,11 +6,19 @@ export const flags = defineFlags({
   config: { type: 'string', default: '', help: 'Path to a KubeProxyConfiguration file; it wins over other flags.' },
   kubeconfig: { type: 'string', default: '', help: 'Path to the kubeconfig with credentials for the API server.' },
   'hostname-override': { type: 'string', default: '', help: 'Name of the node; default: the hostname.' },
-  'cluster-cidr': { type: 'string', default: '', help: 'Range of all Pods: other sources are masqueraded to cluster IPs.' },
+  'cluster-cidr': {
+    type: 'string',
+    default: '',
+    help: 'Range of all Pods: other sources are masqueraded to cluster IPs.',
+  },
   'proxy-mode': { type: 'string', default: 'nftables', help: 'Only nftables is supported.' },
   'healthz-bind-address': { type: 'string', default: '0.0.0.0:10256', help: 'Address of /healthz and /livez.' },
   'metrics-bind-address': { type: 'string', default: '127.0.0.1:10249', help: 'Address of /metrics.' },
-  'cluster-dns': { type: 'string', default: '', help: 'Address on which this node answers cluster DNS; empty: no DNS.' },
+  'cluster-dns': {
+    type: 'string',
+    default: '',
+    help: 'Address on which this node answers cluster DNS; empty: no DNS.',
+  },
   'cluster-domain': { type: 'string', default: 'cluster.local', help: 'Domain of cluster DNS.' },
   'resolv-conf': { type: 'string', default: '/etc/resolv.conf', help: 'Resolvers for names outside the cluster.' },
   'node-routes': { type: 'bool', default: true, help: "Keep routes to the other nodes' Pods." },
@@ -28,4 +36,6 @@ export interface ProxyConfiguration {
 }
 
 export const loadProxyConfiguration = (path: string): ProxyConfiguration =>
-  path === '' ? {} : loadConfigFile(path, { apiVersion: 'kubeproxy.config.k8s.io/v1alpha1', kind: 'KubeProxyConfiguration' })
+  path === ''
+    ? {}
+    : loadConfigFile(path, { apiVersion: 'kubeproxy.config.k8s.io/v1alpha1', kind: 'KubeProxyConfiguration' })

@@ -18,7 +18,11 @@ export const flags = defineFlags({
   'kube-api-burst': { type: 'int', default: 0, help: 'Burst of --kube-api-qps.' },
   'leader-elect': { type: 'bool', default: true, help: 'Run only while holding the leader lease.' },
   'leader-elect-lease-duration': { type: 'duration', default: 15_000, help: 'How long a lease is valid.' },
-  'leader-elect-renew-deadline': { type: 'duration', default: 10_000, help: 'When a leader that cannot renew gives up.' },
+  'leader-elect-renew-deadline': {
+    type: 'duration',
+    default: 10_000,
+    help: 'When a leader that cannot renew gives up.',
+  },
   'leader-elect-retry-period': { type: 'duration', default: 2_000, help: 'Time between attempts.' },
   'leader-elect-resource-name': { type: 'string', default: 'kube-scheduler', help: 'Name of the Lease.' },
   'leader-elect-resource-namespace': { type: 'string', default: 'kube-system', help: 'Namespace of the Lease.' },
@@ -57,13 +61,18 @@ const toProfile = (profile: Record<string, unknown>, percentage: number): Profil
 /** Reads a KubeSchedulerConfiguration; without a file there is the one profile `default-scheduler`. */
 export const loadSchedulerConfig = (path: string): SchedulerConfig => {
   const document =
-    path === '' ? {} : loadConfigFile(path, { apiVersion: 'kubescheduler.config.k8s.io/v1', kind: 'KubeSchedulerConfiguration' })
+    path === ''
+      ? {}
+      : loadConfigFile(path, { apiVersion: 'kubescheduler.config.k8s.io/v1', kind: 'KubeSchedulerConfiguration' })
   const percentage = typeof document['percentageOfNodesToScore'] === 'number' ? document['percentageOfNodesToScore'] : 0
   const profiles = Array.isArray(document['profiles']) ? document['profiles'].filter(isRecord) : [{}]
   const connection = isRecord(document['clientConnection']) ? document['clientConnection'] : {}
   return {
     profiles: new Map(
-      profiles.map((profile) => [String(profile['schedulerName'] ?? 'default-scheduler'), toProfile(profile, percentage)]),
+      profiles.map((profile) => [
+        String(profile['schedulerName'] ?? 'default-scheduler'),
+        toProfile(profile, percentage),
+      ]),
     ),
     kubeconfig: typeof connection['kubeconfig'] === 'string' ? connection['kubeconfig'] : '',
   }

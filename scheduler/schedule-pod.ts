@@ -1,10 +1,22 @@
 /** One scheduling cycle: from a Pod to the node that suits it best, or to the reasons why none does. Pure. */
 import type { Node, Pod } from '../api/types.ts'
 import type { NodeInfo } from './framework/node-info.ts'
-import { type FilterPlugin, fits, type FilterResult, maxNodeScore, type ScorePlugin, type Snapshot } from './framework/plugin.ts'
+import {
+  type FilterPlugin,
+  fits,
+  type FilterResult,
+  maxNodeScore,
+  type ScorePlugin,
+  type Snapshot,
+} from './framework/plugin.ts'
 
 export type ScheduleResult =
-  | { readonly type: 'scheduled'; readonly nodeName: string; readonly feasibleNodes: number; readonly evaluatedNodes: number }
+  | {
+      readonly type: 'scheduled'
+      readonly nodeName: string
+      readonly feasibleNodes: number
+      readonly evaluatedNodes: number
+    }
   | { readonly type: 'unschedulable'; readonly message: string; readonly rejectedBy: ReadonlySet<string> }
 
 export interface Profile {
@@ -40,7 +52,11 @@ interface Filtered {
   readonly rejectedBy: Set<string>
 }
 
-const runFilters = (pod: Pod, snapshot: Snapshot, options: { readonly profile: Profile; readonly startIndex: number }): Filtered => {
+const runFilters = (
+  pod: Pod,
+  snapshot: Snapshot,
+  options: { readonly profile: Profile; readonly startIndex: number },
+): Filtered => {
   const { profile, startIndex } = options
   const { nodes } = snapshot
   const filters = profile.filters.map((plugin) => ({ plugin, state: plugin.preFilter?.(pod, snapshot) }))
@@ -64,7 +80,11 @@ const runFilters = (pod: Pod, snapshot: Snapshot, options: { readonly profile: P
 }
 
 /** Sum of weighted scores of each feasible node, in their order. */
-const runScores = (pod: Pod, feasible: readonly LiveNode[], context: { snapshot: Snapshot; profile: Profile }): number[] => {
+const runScores = (
+  pod: Pod,
+  feasible: readonly LiveNode[],
+  context: { snapshot: Snapshot; profile: Profile },
+): number[] => {
   const totals = feasible.map(() => 0)
   for (const plugin of context.profile.scores) {
     const state = plugin.preScore === undefined ? true : plugin.preScore(pod, feasible, context.snapshot)

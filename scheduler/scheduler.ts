@@ -2,7 +2,7 @@
 import { isReason } from '../api/meta/status-error.ts'
 import { namespaces as namespacesRef, nodes as nodesRef, pods as podsRef } from '../api/resources.ts'
 import type { Node, Pod } from '../api/types.ts'
-import type { InformerFactory } from '../client/cache/informer-factory.ts'
+import type { InformerFactory } from '../client/cache/informer.ts'
 import type { EventRecorder } from '../client/events/event-recorder.ts'
 import type { RestClient } from '../client/rest/rest-client.ts'
 import { nowRfc3339 } from '../api/meta/time.ts'
@@ -64,7 +64,7 @@ export class Scheduler {
       clock,
       mayHelp: (event, rejectedBy) => {
         const listeners = this.#listeners.get(event)
-        return listeners !== undefined && !listeners.isDisjointFrom(rejectedBy)
+        return listeners !== undefined && [...rejectedBy].some((name) => listeners.has(name))
       },
       onReady: () => this.#kick(),
     })
@@ -128,7 +128,8 @@ export class Scheduler {
       const labelsChanged =
         old !== undefined && JSON.stringify(old.metadata?.labels) !== JSON.stringify(pod.metadata?.labels)
       if (old === undefined || !hasNode(old)) this.#queue.onEvent('AssignedPod/Add')
-      else if (labelsChanged || old.metadata?.generation !== pod.metadata?.generation) this.#queue.onEvent('AssignedPod/Update')
+      else if (labelsChanged || old.metadata?.generation !== pod.metadata?.generation)
+        this.#queue.onEvent('AssignedPod/Update')
       return
     }
     if (this.#cache.isAssumed(uidOf(pod))) return // its binding is under way

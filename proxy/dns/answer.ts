@@ -11,7 +11,10 @@ const schemaVersion = '1.1.0'
 
 export type Rcode = 'NOERROR' | 'SERVFAIL' | 'NXDOMAIN' | 'NOTIMP' | 'REFUSED'
 /** Codes as they stand in the header's last four bits. */
-export const rcodeNumber = { NOERROR: 0, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const satisfies Record<Rcode, number>
+export const rcodeNumber = { NOERROR: 0, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const satisfies Record<
+  Rcode,
+  number
+>
 
 export interface Reply {
   readonly rcode: Rcode
@@ -67,7 +70,9 @@ export const answerFromZone = (zone: Zone, question: Question, random: () => num
     case 'nodata':
       return negative('NOERROR', zone.domain)
     case 'records': {
-      const wanted = found.records.filter(({ type }) => type === question.type || question.type === ('ANY' as string) || type === 'CNAME')
+      const wanted = found.records.filter(
+        ({ type }) => type === question.type || question.type === ('ANY' as string) || type === 'CNAME',
+      )
       if (wanted.length === 0) return negative('NOERROR', zone.domain)
       const answers = rotated(wanted, random).map((record) => toAnswer(question.name, record))
       return { rcode: 'NOERROR', answers, authorities: [], additionals: addressesOfTargets(zone, wanted) }

@@ -35,7 +35,8 @@ const askUdp = (server: string, query: Buffer): Promise<Buffer> =>
     socket.once('error', finish)
     socket.on('message', (message, from) => {
       // Anything but the answer to this question from that server is noise or an attack.
-      if (from.address === server && message.length >= 12 && message.readUInt16BE(0) === query.readUInt16BE(0)) finish(message)
+      if (from.address === server && message.length >= 12 && message.readUInt16BE(0) === query.readUInt16BE(0))
+        finish(message)
     })
     socket.send(query, 53, server, (error) => {
       if (error) finish(error)

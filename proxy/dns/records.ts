@@ -7,7 +7,15 @@ import type { EndpointSlice, Service } from '../../api/types.ts'
 export type DnsRecord =
   | { readonly type: 'A'; readonly data: string }
   | { readonly type: 'CNAME'; readonly data: string }
-  | { readonly type: 'SRV'; readonly data: { readonly port: number; readonly target: string; readonly priority: number; readonly weight: number } }
+  | {
+      readonly type: 'SRV'
+      readonly data: {
+        readonly port: number
+        readonly target: string
+        readonly priority: number
+        readonly weight: number
+      }
+    }
   | { readonly type: 'PTR'; readonly data: string }
 
 /** Records by full name, lower case, without the final dot. */
@@ -43,7 +51,8 @@ export const recordsOfService = (service: Service, slices: readonly EndpointSlic
     add(records, reverseName(clusterIP), { type: 'PTR', data: base })
     for (const port of spec.ports ?? []) {
       const name = srvName(port, base)
-      if (name !== undefined) add(records, name, { type: 'SRV', data: { port: port.port, target: base, priority: 0, weight: 100 } })
+      if (name !== undefined)
+        add(records, name, { type: 'SRV', data: { port: port.port, target: base, priority: 0, weight: 100 } })
     }
     return records
   }
@@ -68,7 +77,11 @@ export const recordsOfService = (service: Service, slices: readonly EndpointSlic
 }
 
 /** `10-244-1-5.namespace.pod.domain` is the address itself; undefined for any other name. */
-export const podRecord = (name: string, domain: string, hasNamespace: (name: string) => boolean): DnsRecord | undefined => {
+export const podRecord = (
+  name: string,
+  domain: string,
+  hasNamespace: (name: string) => boolean,
+): DnsRecord | undefined => {
   const suffix = `.pod.${domain}`
   if (!name.endsWith(suffix)) return undefined
   const [host = '', namespace = '', ...rest] = name.slice(0, -suffix.length).split('.')

@@ -38,18 +38,36 @@ const withEdns = (query: Packet, response: Packet): Packet =>
         ...response,
         additionals: [
           ...(response.additionals ?? []),
-          { type: 'OPT', name: '.', udpPayloadSize: maxUdpSize, extendedRcode: 0, ednsVersion: 0, flags: 0, flag_do: false, options: [] },
+          {
+            type: 'OPT',
+            name: '.',
+            udpPayloadSize: maxUdpSize,
+            extendedRcode: 0,
+            ednsVersion: 0,
+            flags: 0,
+            flag_do: false,
+            options: [],
+          },
         ],
       }
 
 const encodeFor = (query: Packet, response: Packet, transport: Transport): Buffer => {
   const whole = encode(withEdns(query, response))
-  const limit = transport === 'tcp' ? 65_535 : Math.min(maxUdpSize, Math.max(plainUdpSize, ednsSize(query) ?? plainUdpSize))
+  const limit =
+    transport === 'tcp' ? 65_535 : Math.min(maxUdpSize, Math.max(plainUdpSize, ednsSize(query) ?? plainUdpSize))
   if (whole.length <= limit) return whole
   const slim = encode(withEdns(query, { ...response, additionals: [] }))
   if (slim.length <= limit) return slim
   // The client asks again over TCP.
-  return encode(withEdns(query, { ...response, flags: (response.flags ?? 0) | truncatedFlag, answers: [], authorities: [], additionals: [] }))
+  return encode(
+    withEdns(query, {
+      ...response,
+      flags: (response.flags ?? 0) | truncatedFlag,
+      answers: [],
+      authorities: [],
+      additionals: [],
+    }),
+  )
 }
 
 const failure = (rcode: Reply['rcode']): Reply => ({ rcode, answers: [], authorities: [], additionals: [] })
@@ -73,7 +91,8 @@ const respond = async (bytes: Buffer, transport: Transport, options: DnsServerOp
   if (own !== undefined) {
     const [first] = own.answers
     // An ExternalName's target is not ours: the resolver of the node knows it.
-    if (first?.type === 'CNAME' && question.type !== 'CNAME') return finish(await followCname(own, question.type, options), true)
+    if (first?.type === 'CNAME' && question.type !== 'CNAME')
+      return finish(await followCname(own, question.type, options), true)
     return finish(own, true)
   }
   try {
@@ -91,7 +110,12 @@ const followCname = async (reply: Reply, type: string, options: DnsServerOptions
   const local = answerFromZone(options.zone, { name: target, type: type as 'A', class: 'IN' }, Math.random)
   if (local !== undefined) return { ...reply, answers: [...reply.answers, ...local.answers] }
   try {
-    const query = encode({ type: 'query', id: 1, flags: 0x0100, questions: [{ name: target, type: type as 'A', class: 'IN' }] })
+    const query = encode({
+      type: 'query',
+      id: 1,
+      flags: 0x0100,
+      questions: [{ name: target, type: type as 'A', class: 'IN' }],
+    })
     const { answers } = decode(await options.forward(query, 'udp'))
     return { ...reply, answers: [...reply.answers, ...(answers ?? [])] }
   } catch {

@@ -34,7 +34,9 @@ export const baseRules = ({ clusterCIDR }: RulesetOptions): string[] => {
     add('map', 'no-endpoint-services', 'type ipv4_addr . inet_proto . inet_service : verdict;'),
     add('map', 'no-endpoint-nodeports', 'type inet_proto . inet_service : verdict;'),
     add('set', 'hairpin-connections', 'type ipv4_addr . ipv4_addr;'),
-    ...['services', 'service-endpoints-check', 'cluster-ips-check', 'masquerading', 'reject-chain', 'drop-chain'].map(chain),
+    ...['services', 'service-endpoints-check', 'cluster-ips-check', 'masquerading', 'reject-chain', 'drop-chain'].map(
+      chain,
+    ),
     chain('mark-for-masquerade'),
     base('filter-prerouting', 'filter', 'prerouting', -110),
     base('filter-forward', 'filter', 'forward', -110),
@@ -46,13 +48,18 @@ export const baseRules = ({ clusterCIDR }: RulesetOptions): string[] => {
     rule('services', 'ip daddr . meta l4proto . th dport vmap @service-ips'),
     rule('services', 'fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @service-nodeports'),
     rule('service-endpoints-check', 'ip daddr . meta l4proto . th dport vmap @no-endpoint-services'),
-    rule('service-endpoints-check', 'fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @no-endpoint-nodeports'),
+    rule(
+      'service-endpoints-check',
+      'fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @no-endpoint-nodeports',
+    ),
     // What still carries a cluster IP after DNAT asked for a port that its Service does not have.
     rule('cluster-ips-check', 'ip daddr @cluster-ips reject'),
     rule('mark-for-masquerade', `meta mark set meta mark or ${masqueradeMark}`),
     rule('masquerading', 'ip saddr . ip daddr @hairpin-connections masquerade fully-random'),
     rule('masquerading', `meta mark and ${masqueradeMark} != 0 masquerade fully-random`),
-    ...(clusterCIDR === '' ? [] : [rule('masquerading', `ip saddr ${clusterCIDR} ip daddr != ${clusterCIDR} masquerade fully-random`)]),
+    ...(clusterCIDR === ''
+      ? []
+      : [rule('masquerading', `ip saddr ${clusterCIDR} ip daddr != ${clusterCIDR} masquerade fully-random`)]),
     rule('reject-chain', 'reject'),
     rule('drop-chain', 'drop'),
     rule('filter-prerouting', 'ct state new jump service-endpoints-check'),
@@ -138,10 +145,17 @@ export const servicePortFragment = (port: ServicePort, { clusterCIDR }: RulesetO
     addElement(draft, 'service-ips', internalKey, `goto ${internal}`)
   } else {
     // Upstream: "no endpoints" is refused, "no endpoints here" under a Local policy is dropped.
-    addElement(draft, 'no-endpoint-services', internalKey, `goto ${port.internalPolicyLocal ? 'drop-chain' : 'reject-chain'}`)
+    addElement(
+      draft,
+      'no-endpoint-services',
+      internalKey,
+      `goto ${port.internalPolicyLocal ? 'drop-chain' : 'reject-chain'}`,
+    )
   }
   const outside = [
-    ...port.externalIPs.map((ip) => ['service-ips', 'no-endpoint-services', `${ip} . ${port.protocol} . ${port.port}`] as const),
+    ...port.externalIPs.map(
+      (ip) => ['service-ips', 'no-endpoint-services', `${ip} . ${port.protocol} . ${port.port}`] as const,
+    ),
     ...(port.nodePort === 0
       ? []
       : [['service-nodeports', 'no-endpoint-nodeports', `${port.protocol} . ${port.nodePort}`] as const]),
@@ -152,10 +166,7 @@ export const servicePortFragment = (port: ServicePort, { clusterCIDR }: RulesetO
       balanceChain(draft, `${external}/balance`, port, port.externalEndpoints)
     }
     const balance = draft.chains.has(`${external}/balance`) ? `${external}/balance` : `${internal}/balance`
-    draft.chains.set(external, [
-      ...(port.externalPolicyLocal ? [] : ['jump mark-for-masquerade']),
-      `goto ${balance}`,
-    ])
+    draft.chains.set(external, [...(port.externalPolicyLocal ? [] : ['jump mark-for-masquerade']), `goto ${balance}`])
     for (const [map, , key] of outside) addElement(draft, map, key, `goto ${external}`)
   } else {
     for (const [, map, key] of outside) {

@@ -46,7 +46,8 @@ const elementCommand = (verb: 'add' | 'delete', table: string, name: string, ite
 export const diffFragments = (table: string, before: Fragment, after: Fragment): string[] => {
   const commands: string[] = []
   for (const [name, body] of after.sets) {
-    if (before.sets.get(name) !== body) commands.push(`add ${body.startsWith('map ') ? 'map' : 'set'} ${table} ${name} ${body.slice(4)}`)
+    if (before.sets.get(name) !== body)
+      commands.push(`add ${body.startsWith('map ') ? 'map' : 'set'} ${table} ${name} ${body.slice(4)}`)
   }
   for (const name of after.chains.keys()) if (!before.chains.has(name)) commands.push(`add chain ${table} ${name}`)
   for (const [name, rules] of after.chains) {
@@ -60,7 +61,9 @@ export const diffFragments = (table: string, before: Fragment, after: Fragment):
     const old = before.elements.get(name) ?? new Map<string, string>()
     const next = after.elements.get(name) ?? new Map<string, string>()
     const gone = [...old].filter(([key, value]) => next.get(key) !== value).map(([key]) => key)
-    const added = [...next].filter(([key, value]) => old.get(key) !== value).map(([key, value]) => elementText(key, value))
+    const added = [...next]
+      .filter(([key, value]) => old.get(key) !== value)
+      .map(([key, value]) => elementText(key, value))
     commands.push(...elementCommand('delete', table, name, gone), ...elementCommand('add', table, name, added))
   }
   const dead = [...before.chains.keys()].filter((name) => !after.chains.has(name))

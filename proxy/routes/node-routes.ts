@@ -13,7 +13,9 @@ const addressOf = (node: Node): string | undefined =>
   node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address
 
 const podCIDRsOf = (node: Node): string[] =>
-  (node.spec?.podCIDRs ?? (node.spec?.podCIDR === undefined ? [] : [node.spec.podCIDR])).filter((cidr) => cidr.includes('.'))
+  (node.spec?.podCIDRs ?? (node.spec?.podCIDR === undefined ? [] : [node.spec.podCIDR])).filter((cidr) =>
+    cidr.includes('.'),
+  )
 
 /** The wanted routes: Pod CIDR to gateway. Pure. */
 export const wantedRoutes = (nodes: readonly Node[], self: string): Map<string, string> => {

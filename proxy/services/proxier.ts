@@ -5,7 +5,13 @@ import { sleep } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { ProxyMetrics } from '../metrics.ts'
 import { applyNft } from '../nftables/nft.ts'
-import { baseRules, hairpinAddresses, type RulesetOptions, servicePortFragment, tableName } from '../nftables/ruleset.ts'
+import {
+  baseRules,
+  hairpinAddresses,
+  type RulesetOptions,
+  servicePortFragment,
+  tableName,
+} from '../nftables/ruleset.ts'
 import { diffFragments, emptyFragment, type Fragment, mergeFragments } from '../nftables/table.ts'
 import { type ServicePort, servicePortsOf } from './service-port.ts'
 
@@ -151,7 +157,11 @@ export class Proxier {
       else this.#hairpins.set(ip, next)
     }
     const commands = [
-      ...diffFragments(tableName, mergeFragments(before.map((s) => s.fragment)), mergeFragments(after.map((s) => s.fragment))),
+      ...diffFragments(
+        tableName,
+        mergeFragments(before.map((s) => s.fragment)),
+        mergeFragments(after.map((s) => s.fragment)),
+      ),
       ...hairpinCommands('delete', gone),
       ...hairpinCommands('add', added),
     ]

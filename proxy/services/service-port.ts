@@ -31,7 +31,7 @@ export interface ServicePort {
 
 const isIPv4 = (address: string): boolean => address.includes('.')
 
-type SliceEndpoint = EndpointSlice['endpoints'][number]
+type SliceEndpoint = NonNullable<EndpointSlice['endpoints']>[number]
 
 /** Ready endpoints; if there is none, those that serve while they terminate. Upstream: topology.go. */
 const usable = (endpoints: readonly SliceEndpoint[]): readonly SliceEndpoint[] => {

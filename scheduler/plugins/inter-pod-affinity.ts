@@ -107,7 +107,10 @@ export const interPodAffinity: FilterPlugin<State> = {
         return { type: 'unschedulable', reasons: ["node(s) didn't match pod anti-affinity rules"] }
       }
     }
-    if (state.repelled.size > 0 && Object.entries(labels).some(([key, value]) => state.repelled.has(`${key}=${value}`))) {
+    if (
+      state.repelled.size > 0 &&
+      Object.entries(labels).some(([key, value]) => state.repelled.has(`${key}=${value}`))
+    ) {
       return { type: 'unschedulable', reasons: ["node(s) didn't satisfy existing pods anti-affinity rules"] }
     }
     return fits
@@ -158,7 +161,10 @@ export const interPodAffinityScore: ScorePlugin<TopologyScores> = {
     return scores.size === 0 ? undefined : scores
   },
   score: (_pod, { node }, scores) =>
-    Object.entries(node.metadata?.labels ?? {}).reduce((sum, [key, value]) => sum + (scores.get(`${key}=${value}`) ?? 0), 0),
+    Object.entries(node.metadata?.labels ?? {}).reduce(
+      (sum, [key, value]) => sum + (scores.get(`${key}=${value}`) ?? 0),
+      0,
+    ),
   normalize: (scores) => {
     const highest = Math.max(...scores)
     const lowest = Math.min(...scores)

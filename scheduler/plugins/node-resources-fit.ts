@@ -52,12 +52,16 @@ export const balancedAllocation: ScorePlugin<PodResources> = {
   preScore: (pod) => {
     const resources = podResources(pod)
     // A Pod that asks for nothing changes no balance.
-    return (resources.requests.get('cpu') ?? 0) === 0 && (resources.requests.get('memory') ?? 0) === 0 ? undefined : resources
+    return (resources.requests.get('cpu') ?? 0) === 0 && (resources.requests.get('memory') ?? 0) === 0
+      ? undefined
+      : resources
   },
   score: (_pod, info, { requests }) => {
     const share = (name: string): number => {
       const allocatable = info.allocatable.get(name) ?? 0
-      return allocatable === 0 ? 1 : Math.min(1, ((info.requested.get(name) ?? 0) + (requests.get(name) ?? 0)) / allocatable)
+      return allocatable === 0
+        ? 1
+        : Math.min(1, ((info.requested.get(name) ?? 0) + (requests.get(name) ?? 0)) / allocatable)
     }
     return Math.floor((1 - Math.abs(share('cpu') - share('memory')) / 2) * maxNodeScore)
   },

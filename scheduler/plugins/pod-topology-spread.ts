@@ -36,7 +36,10 @@ const toConstraint = (pod: Pod, raw: SpreadConstraint): Constraint => {
       if (raw.nodeAffinityPolicy !== 'Ignore' && !podMatchesNode(candidate, node)) return false
       return (
         raw.nodeTaintsPolicy !== 'Honor' ||
-        findUntoleratedTaint(node.spec?.taints ?? [], candidate.spec?.tolerations ?? [], ['NoSchedule', 'NoExecute']) === undefined
+        findUntoleratedTaint(node.spec?.taints ?? [], candidate.spec?.tolerations ?? [], [
+          'NoSchedule',
+          'NoExecute',
+        ]) === undefined
       )
     },
   }

@@ -45,7 +45,8 @@ const before = (a: QueuedPod, b: QueuedPod): boolean => {
   return difference === 0 ? a.addedAt < b.addedAt : difference > 0
 }
 
-const backoffMs = (attempts: number): number => Math.min(maxBackoffMs, initialBackoffMs * 2 ** Math.max(0, attempts - 1))
+const backoffMs = (attempts: number): number =>
+  Math.min(maxBackoffMs, initialBackoffMs * 2 ** Math.max(0, attempts - 1))
 
 export class SchedulingQueue {
   readonly #options: SchedulingQueueOptions
@@ -81,7 +82,8 @@ export class SchedulingQueue {
       this.#activate(queued)
       return
     }
-    const changed = JSON.stringify([known.pod.spec, known.pod.metadata?.labels]) !== JSON.stringify([pod.spec, pod.metadata?.labels])
+    const changed =
+      JSON.stringify([known.pod.spec, known.pod.metadata?.labels]) !== JSON.stringify([pod.spec, pod.metadata?.labels])
     known.pod = pod
     if (changed && known.state === 'unschedulable') this.#activate(known)
   }
@@ -124,7 +126,8 @@ export class SchedulingQueue {
   onEvent(event: ClusterEvent): void {
     for (const queued of this.#pods.values()) {
       if (queued.state === 'inFlight') queued.missedEvents.push(event)
-      else if (queued.state === 'unschedulable' && this.#options.mayHelp(event, queued.rejectedBy)) this.#backOff(queued)
+      else if (queued.state === 'unschedulable' && this.#options.mayHelp(event, queued.rejectedBy))
+        this.#backOff(queued)
     }
   }
 
