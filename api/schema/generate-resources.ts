@@ -28,6 +28,7 @@ interface Draft {
   kind: string
   namespaced: boolean
   verbs: Set<string>
+  deleteReturnsObject: boolean
   subresources: Map<string, SubresourceRow>
 }
 
@@ -65,6 +66,7 @@ export const resourceTable = (openapi: OpenApiDocument): readonly ResourceRow[] 
       kind: '',
       namespaced: false,
       verbs: new Set<string>(),
+      deleteReturnsObject: false,
       subresources: new Map<string, SubresourceRow>(),
     }
     drafts.set(key, draft)
@@ -76,6 +78,10 @@ export const resourceTable = (openapi: OpenApiDocument): readonly ResourceRow[] 
     }
     if (subresource === undefined) {
       draft.kind = first.kind
+      const deleted = operations.delete
+      if (deleted?.['x-kubernetes-action'] === 'delete') {
+        draft.deleteReturnsObject = !(deleted.responses?.['200']?.schema?.$ref ?? '').endsWith('.meta.v1.Status')
+      }
       for (const [, operation] of present) {
         const verb = verbOfAction.get(operation['x-kubernetes-action'] ?? '')
         if (verb !== undefined) draft.verbs.add(verb)
@@ -102,8 +108,9 @@ export const resourceTable = (openapi: OpenApiDocument): readonly ResourceRow[] 
       ...(Object.keys(query).length === 0 ? {} : { query }),
     })
   }
-  return [...drafts.values()].map((draft) => ({
+  return [...drafts.values()].map(({ deleteReturnsObject, ...draft }) => ({
     ...draft,
+    ...(deleteReturnsObject ? { deleteReturnsObject } : {}),
     verbs: [...draft.verbs].sort(),
     subresources: [...draft.subresources.values()],
   }))

@@ -225,6 +225,10 @@ export const schemaFor = (group: string, version: string, kind: string): ObjectS
   return schema?.type === 'object' ? schema : undefined
 }
 
+/** `io.k8s.api.core.v1.Pod` of ('', 'v1', 'Pod'), or undefined. */
+export const definitionNameFor = (group: string, version: string, kind: string): string | undefined =>
+  table().byGvk.get(gvkKey(group, version, kind))
+
 /** Names of all definitions, in order. */
 export const definitionNames = (): readonly string[] => table().names
 

@@ -67,6 +67,8 @@ export interface ResourceRow {
   readonly namespaced: boolean
   /** create, delete, deletecollection, get, list, patch, update, watch */
   readonly verbs: readonly string[]
+  /** DELETE answers with the object rather than with a Status. */
+  readonly deleteReturnsObject?: true
   readonly subresources: readonly SubresourceRow[]
 }
 

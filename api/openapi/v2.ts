@@ -1,0 +1,94 @@
+/** OpenAPI v2 (`/openapi/v2`): one document for all that is served. Older kubectl, and clients that generate code. */
+import { resourceRows } from '../schema/resource-table.ts'
+import { definition, type JsonObject } from './definitions.ts'
+import { noDescriptions } from './descriptions.ts'
+import { groupVersionPathItem, type Operation, type PathItem, resourcePaths, rootPathItems } from './operations.ts'
+import { type Parameter, sharedParameters } from './parameters.ts'
+import { type OpenApiOptions, usedDefinitions } from './v3.ts'
+
+const inlineParameter = ({ name, in: place, type, description }: Parameter): JsonObject => ({
+  uniqueItems: true,
+  type,
+  description,
+  name,
+  in: place,
+  ...(place === 'path' ? { required: true } : {}),
+})
+
+/** Shared parameters are referred to, but for those that kubectl looks for in place. */
+const parameter = (parameter: Parameter): JsonObject =>
+  sharedParameters.get(parameter.name) === parameter
+    ? { $ref: `#/parameters/${parameter.name}` }
+    : inlineParameter(parameter)
+
+const schemaOf = (answer: string): JsonObject =>
+  answer === 'string' ? { type: 'string' } : { $ref: `#/definitions/${answer}` }
+
+const responseTexts: Readonly<Record<string, string>> = { 200: 'OK', 201: 'Created', 202: 'Accepted' }
+
+const parametersOf = (op: Operation): JsonObject[] => [
+  ...(op.body === undefined
+    ? []
+    : [
+        {
+          name: 'body',
+          in: 'body',
+          ...(op.body.required ? { required: true } : {}),
+          schema: schemaOf(op.body.definition),
+        },
+      ]),
+  ...op.parameters.map(parameter),
+]
+
+const operation = (op: Operation): JsonObject => {
+  const parameters = parametersOf(op)
+  return {
+    description: op.description,
+    consumes: op.body?.consumes ?? ['*/*'],
+    produces: op.produces,
+    schemes: ['https'],
+    tags: [op.tag],
+    operationId: op.operationId,
+    ...(parameters.length === 0 ? {} : { parameters }),
+    responses: {
+      ...Object.fromEntries(
+        Object.entries(op.responses).map(([code, answer]) => [
+          code,
+          { description: responseTexts[code] ?? '', schema: schemaOf(answer) },
+        ]),
+      ),
+      401: { description: 'Unauthorized' },
+    },
+    ...(op.action === undefined ? {} : { 'x-kubernetes-action': op.action }),
+    ...(op.gvk === undefined ? {} : { 'x-kubernetes-group-version-kind': op.gvk }),
+  }
+}
+
+const pathItem = (item: PathItem): JsonObject => ({
+  ...Object.fromEntries(item.operations.map((op) => [op.method, operation(op)])),
+  ...(item.parameters.length === 0 ? {} : { parameters: item.parameters.map(parameter) }),
+})
+
+/** The whole document. Some 400 paths: build it once, off the path of requests. */
+export const openApiV2Document = (options: OpenApiOptions = {}): JsonObject => {
+  const { descriptions = noDescriptions, resources = resourceRows() } = options
+  const groupVersions = new Map(resources.map((row) => [`${row.group}/${row.version}`, row]))
+  const items = [
+    ...rootPathItems([...new Set(resources.map(({ group }) => group))]),
+    ...[...groupVersions.values()].map(({ group, version }) => groupVersionPathItem(group, version)),
+    ...resources.flatMap(resourcePaths),
+  ]
+  return {
+    swagger: '2.0',
+    info: { title: 'Kubernetes', version: 'v1.36.0' },
+    paths: Object.fromEntries(items.map((item) => [item.path, pathItem(item)])),
+    definitions: Object.fromEntries(usedDefinitions(items).map((name) => [name, definition(name, 'v2', descriptions)])),
+    parameters: Object.fromEntries(
+      [...sharedParameters.values()].map((shared) => [shared.name, inlineParameter(shared)]),
+    ),
+    securityDefinitions: {
+      BearerToken: { type: 'apiKey', description: 'Bearer Token authentication', name: 'authorization', in: 'header' },
+    },
+    security: [{ BearerToken: [] }],
+  }
+}
