@@ -45,8 +45,9 @@ const stopCluster = async (layout: Layout): Promise<void> => {
   await stop(layout.run, 'supervisor')
   const names = knownProcesses(layout.run)
   const onNodes = names.filter((name) => name.endsWith('-kubelet') || name.endsWith('-kube-proxy'))
-  const store = names.filter((name) => name === 'etcd')
-  const rest = names.filter((name) => !onNodes.includes(name) && !store.includes(name))
+  const isStore = (name: string): boolean => name === 'etcd'
+  const store = names.filter(isStore)
+  const rest = names.filter((name) => !onNodes.includes(name) && !isStore(name))
   // In the order of need: nodes first, the store last.
   for (const group of [onNodes, rest, store]) await Promise.all(group.map((name) => stop(layout.run, name)))
   await removeContainers(layout.root)

@@ -154,7 +154,9 @@ export const nodeProcesses = (config: ClusterConfig, layout: Layout, node: NodeC
   writeKubeletConfig(config, layout, node)
   const paths = layout.node(node.name)
   const enter = ['nsenter', `--net=/run/netns/${namespaceOf(config, node.name)}`, '--']
-  const taints = node.taints.map(({ key, value, effect }) => `${key}${value === undefined ? '' : `=${value}`}:${effect}`)
+  const taints = node.taints.map(
+    ({ key, value, effect }) => `${key}${value === undefined ? '' : `=${value}`}:${effect}`,
+  )
   const kubelet = commandLine('kubelet', {
     kubeconfig: paths.kubeletConf,
     config: paths.kubeletConfig,

@@ -44,14 +44,23 @@ export const nodePatch = (node: Node, wanted: NodeConfig): object | undefined =>
   for (const [key, value] of Object.entries(wanted.labels)) if (current[key] !== value) labels[key] = value
   for (const key of managed.labels) if (!(key in wanted.labels) && key in current) labels[key] = null
   const taints = node.spec?.taints ?? []
-  const foreign = taints.filter((taint) => !managed.taints.includes(taintId(taint)) && !next.taints.includes(taintId(taint)))
+  const foreign = taints.filter(
+    (taint) => !managed.taints.includes(taintId(taint)) && !next.taints.includes(taintId(taint)),
+  )
   const nextTaints = [...foreign, ...wanted.taints]
   const taintsDiffer =
     nextTaints.length !== taints.length ||
-    nextTaints.some((taint) => !taints.some((t) => taintId(t) === taintId(taint) && (t.value ?? '') === (taint.value ?? '')))
-  if (Object.keys(labels).length === 0 && !taintsDiffer && JSON.stringify(managed) === JSON.stringify(next)) return undefined
+    nextTaints.some(
+      (taint) => !taints.some((t) => taintId(t) === taintId(taint) && (t.value ?? '') === (taint.value ?? '')),
+    )
+  if (Object.keys(labels).length === 0 && !taintsDiffer && JSON.stringify(managed) === JSON.stringify(next))
+    return undefined
   return {
-    metadata: { resourceVersion: node.metadata?.resourceVersion, labels, annotations: { [managedAnnotation]: JSON.stringify(next) } },
+    metadata: {
+      resourceVersion: node.metadata?.resourceVersion,
+      labels,
+      annotations: { [managedAnnotation]: JSON.stringify(next) },
+    },
     ...(taintsDiffer ? { spec: { taints: nextTaints } } : {}),
   }
 }
@@ -92,7 +101,8 @@ export const followNodes = (
   const sync = (node: Node): void => {
     syncNode(client, node, { config, wanted }).catch((error: unknown) => {
       // A stale object is followed by its newer version; a node that is gone needs nothing.
-      if (!isReason(error, 'Conflict', 'NotFound')) log.warn({ err: error, node: node.metadata?.name }, 'node not synced')
+      if (!isReason(error, 'Conflict', 'NotFound'))
+        log.warn({ err: error, node: node.metadata?.name }, 'node not synced')
     })
   }
   informer.addHandler({ onAdd: sync, onUpdate: (_old, node) => sync(node), onDelete: () => undefined })

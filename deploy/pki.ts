@@ -1,2 +1,123 @@
-/** The certificates and kubeconfigs of a cluster, under kubeadm's names. */
-import { mkdirSync } from 'node:fs'
+/** The certificates and kubeconfigs of a cluster, under kubeadm's names. Made once, kept, renewed when near their end. */
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type { CertificatePair } from '../component-base/pki/certificates.ts'
+import { writeKubeconfig } from '../component-base/pki/kubeconfig.ts'
+import {
+  type CertificateSpec,
+  ensureCa,
+  ensureCertificate,
+  ensureCertificateFrom,
+  ensureKeyPair,
+} from '../component-base/pki/store.ts'
+import { addressAt } from './cidr.ts'
+import type { ClusterConfig, NodeConfig } from './cluster-config.ts'
+import type { Layout } from './layout.ts'
+import { hostAddress } from './network.ts'
+
+const days = 365
+
+const client = (
+  file: string,
+  ca: string,
+  commonName: string,
+  organizations: readonly string[] = [],
+): CertificateSpec => ({
+  file,
+  ca,
+  commonName,
+  organizations,
+  usages: ['client'],
+  days,
+})
+
+const controlPlaneCertificates = (config: ClusterConfig): CertificateSpec[] => {
+  const { dnsDomain, serviceCIDR } = config.networking
+  const local = { dnsNames: ['localhost', hostname()], ips: ['127.0.0.1', hostAddress(config)] }
+  const service = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', `kubernetes.default.svc.${dnsDomain}`]
+  return [
+    {
+      file: 'apiserver',
+      ca: 'ca',
+      commonName: 'kube-apiserver',
+      dnsNames: [...service, ...local.dnsNames],
+      ips: [addressAt(serviceCIDR, 1), ...local.ips],
+      usages: ['server'],
+      days,
+    },
+    client('apiserver-kubelet-client', 'ca', 'kube-apiserver-kubelet-client', ['kubeadm:cluster-admins']),
+    client('front-proxy-client', 'front-proxy-ca', 'front-proxy-client'),
+    { file: 'etcd/server', ca: 'etcd/ca', commonName: 'etcd-0', ...local, usages: ['server', 'client'], days },
+    { file: 'etcd/peer', ca: 'etcd/ca', commonName: 'etcd-0', ...local, usages: ['server', 'client'], days },
+    client('etcd/healthcheck-client', 'etcd/ca', 'kube-etcd-healthcheck-client'),
+    client('apiserver-etcd-client', 'etcd/ca', 'kube-apiserver-etcd-client'),
+    client('admin', 'ca', 'kubernetes-admin', ['kubeadm:cluster-admins']),
+    client('controller-manager', 'ca', 'system:kube-controller-manager'),
+    client('scheduler', 'ca', 'system:kube-scheduler'),
+  ]
+}
+
+interface Identity {
+  readonly config: ClusterConfig
+  readonly layout: Layout
+  readonly user: string
+  readonly server: string
+  readonly pair: CertificatePair
+}
+
+const kubeconfig = (path: string, { config, layout, user, server, pair }: Identity): void => {
+  const caPem = readFileSync(join(layout.pki, 'ca.crt'), 'utf8')
+  writeKubeconfig(path, { cluster: config.name, user, server, caPem, ...pair })
+}
+
+/** Everything that the control plane and the administrator need. */
+export const ensureClusterPki = async (config: ClusterConfig, layout: Layout): Promise<void> => {
+  await Promise.all([
+    ensureCa(layout.pki, 'ca', 'kubernetes'),
+    ensureCa(layout.pki, 'front-proxy-ca', 'front-proxy-ca'),
+    ensureCa(layout.pki, 'etcd/ca', 'etcd-ca'),
+  ])
+  ensureKeyPair(layout.pki, 'sa')
+  const specs = controlPlaneCertificates(config)
+  const pairs = await Promise.all(specs.map((spec) => ensureCertificate(layout.pki, spec)))
+  const pairOf = new Map(specs.map((spec, index) => [spec.file, pairs[index]]))
+  const server = `https://127.0.0.1:${config.controlPlane.apiServerPort}`
+  const users = [
+    { file: 'controller-manager', path: layout.controllerManagerConf, user: 'system:kube-controller-manager' },
+    { file: 'scheduler', path: layout.schedulerConf, user: 'system:kube-scheduler' },
+    { file: 'admin', path: layout.adminConf, user: 'kubernetes-admin' },
+  ]
+  for (const { file, path, user } of users) {
+    const pair = pairOf.get(file)
+    if (pair !== undefined) kubeconfig(path, { config, layout, user, server, pair })
+  }
+}
+
+/** A node's identities: its kubelet as client and server, and its proxy. */
+export const ensureNodePki = async (config: ClusterConfig, layout: Layout, node: NodeConfig): Promise<void> => {
+  const paths = layout.node(node.name)
+  const ca: CertificatePair = {
+    certPem: readFileSync(join(layout.pki, 'ca.crt'), 'utf8'),
+    keyPem: readFileSync(join(layout.pki, 'ca.key'), 'utf8'),
+  }
+  const server = `https://${hostAddress(config)}:${config.controlPlane.apiServerPort}`
+  const issue = (spec: CertificateSpec): Promise<CertificatePair> => ensureCertificateFrom(ca, paths.pki, spec)
+  const user = `system:node:${node.name}`
+  const [kubelet, proxy] = await Promise.all([
+    issue(client('kubelet-client', 'ca', user, ['system:nodes'])),
+    issue(client('kube-proxy', 'ca', 'system:kube-proxy')),
+    issue({
+      file: 'kubelet',
+      ca: 'ca',
+      commonName: user,
+      organizations: ['system:nodes'],
+      dnsNames: [node.name],
+      ips: [node.address],
+      usages: ['server'],
+      days,
+    }),
+  ])
+  kubeconfig(paths.kubeletConf, { config, layout, user, server, pair: kubelet })
+  kubeconfig(paths.proxyConf, { config, layout, user: 'system:kube-proxy', server, pair: proxy })
+}

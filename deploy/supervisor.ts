@@ -90,7 +90,11 @@ const prepare = async (layout: Layout, log: Logger): Promise<Desired> => {
       await ensureNode(config, node)
     }),
   )
-  return { config, nodes, processes: [...controlPlane, ...nodes.flatMap((node) => nodeProcesses(config, layout, node))] }
+  return {
+    config,
+    nodes,
+    processes: [...controlPlane, ...nodes.flatMap((node) => nodeProcesses(config, layout, node))],
+  }
 }
 
 const convergeControlPlane = async (specs: readonly ProcessSpec[], layout: Layout, log: Logger): Promise<void> => {

@@ -28,7 +28,8 @@ export const waitForCluster = async (
   const { startedAt, say } = options
   const elapsed = (): number => performance.now() - startedAt
   const checkTime = (what: string): void => {
-    if (elapsed() > options.timeoutMs) throw new Error(`${what} after ${options.timeoutMs / 1000} s; logs: ${layout.logs}`)
+    if (elapsed() > options.timeoutMs)
+      throw new Error(`${what} after ${options.timeoutMs / 1000} s; logs: ${layout.logs}`)
   }
   const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
   while (!existsSync(layout.adminConf)) {
