@@ -79,10 +79,10 @@ const listParts = (resource: Resource, head: Record<string, unknown>, entries: r
   const { definition } = resource
   const prefix = `{"kind":${JSON.stringify(definition.kind)},"apiVersion":${JSON.stringify(apiVersionOf(definition))},`
   const text = JSON.stringify(head)
-  const parts = [Buffer.from(`${text.slice(0, -1)},"items":[`)]
+  const parts: Buffer[] = [Buffer.from(`${text.slice(0, -1)},"items":[`)]
   for (const [index, entry] of entries.entries()) {
     const bytes = presentedBytes(resource, entry)
-    if (bytes.latin1Slice(0, prefix.length) === prefix) {
+    if (bytes.toString('latin1', 0, prefix.length) === prefix) {
       parts.push(index === 0 ? openBrace : commaBrace, bytes.subarray(prefix.length))
     } else {
       if (index > 0) parts.push(comma)

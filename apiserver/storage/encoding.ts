@@ -73,7 +73,7 @@ const spliceVersion = (key: string, object: KubeObject, stored: Buffer, revision
   const insert = `,"resourceVersion":"${version}"`
   const bytes = Buffer.allocUnsafe(stored.length + insert.length)
   stored.copy(bytes, 0, 0, at)
-  bytes.latin1Write(insert, at)
+  bytes.write(insert, at, 'latin1')
   stored.copy(bytes, at + insert.length, at)
   const versionEnd = at + insert.length - 1
   return { key, object, bytes, revision, versionStart: versionEnd - version.length, versionEnd }
@@ -95,7 +95,7 @@ export const entryFromWrite = (key: string, object: KubeObject, stored: Buffer, 
 export const entryFromStore = (key: string, stored: Buffer, revision: number): Entry => {
   const object = parseJson(stored, { strict: false }).value as KubeObject
   setVersion(object, revision)
-  if (ownShape.test(stored.latin1Slice(0, maxHeadBytes))) {
+  if (ownShape.test(stored.toString('latin1', 0, maxHeadBytes))) {
     const entry = spliceVersion(key, object, stored, revision)
     if (entry !== undefined) return entry
   }

@@ -1,0 +1,146 @@
+/** From flags to what the server is built of: files read, defaults resolved, choices checked. */
+import { readFileSync } from 'node:fs'
+import { parseFlags } from '../component-base/flags/flags.ts'
+import { UsageError } from '../component-base/process/run.ts'
+import { flagSpecs } from './options.ts'
+import type { KubeletClientConfig } from './server/context.ts'
+
+export type AuthorizationMode = 'AlwaysAllow' | 'AlwaysDeny' | 'Node' | 'RBAC'
+
+export interface RequestHeaderConfig {
+  readonly caFile: string
+  readonly allowedNames: readonly string[]
+  readonly usernameHeaders: readonly string[]
+  readonly groupHeaders: readonly string[]
+  readonly extraPrefixes: readonly string[]
+}
+
+export interface ServiceAccountConfig {
+  /** The first signs; all are accepted. */
+  readonly issuers: readonly string[]
+  readonly keyFiles: readonly string[]
+  readonly signingKeyFile: string
+  readonly audiences: readonly string[]
+  readonly maxExpirationSeconds: number
+  readonly extendExpiration: boolean
+  readonly jwksUri: string
+}
+
+export interface Config {
+  readonly etcd: { readonly servers: readonly string[]; readonly caFile: string; readonly certFile: string; readonly keyFile: string }
+  readonly etcdPrefix: string
+  readonly compactionIntervalMs: number
+  readonly eventTtlSeconds: number
+  readonly bindAddress: string
+  readonly securePort: number
+  readonly advertiseAddress: string
+  readonly reconcileEndpoints: boolean
+  readonly tls: { readonly certFile: string; readonly keyFile: string }
+  readonly clientCaFile: string
+  readonly requestHeader: RequestHeaderConfig | undefined
+  readonly anonymousAuth: boolean
+  readonly tokenAuthFile: string
+  readonly bootstrapTokens: boolean
+  readonly serviceAccount: ServiceAccountConfig
+  readonly authorizationModes: readonly AuthorizationMode[]
+  readonly enableAdmission: readonly string[]
+  readonly disableAdmission: readonly string[]
+  readonly notReadyTolerationSeconds: number
+  readonly unreachableTolerationSeconds: number
+  readonly serviceCidr: string
+  readonly nodePorts: { readonly first: number; readonly last: number }
+  readonly kubelet: KubeletClientConfig
+  readonly maxInFlight: { readonly readOnly: number; readonly mutating: number }
+  readonly minRequestTimeoutSeconds: number
+  readonly shutdownDelayMs: number
+}
+
+const modes: readonly AuthorizationMode[] = ['AlwaysAllow', 'AlwaysDeny', 'Node', 'RBAC']
+
+const authorizationModes = (names: readonly string[]): AuthorizationMode[] =>
+  names.map((name) => {
+    const mode = modes.find((candidate) => candidate === name)
+    if (mode === undefined) throw new UsageError(`authorization-mode ${JSON.stringify(name)} is not implemented by kubets`)
+    return mode
+  })
+
+const portRange = (text: string): { first: number; last: number } => {
+  const match = /^(\d+)(?:-(\d+)|\+(\d+))?$/.exec(text)
+  if (match === null) throw new UsageError(`invalid port range ${JSON.stringify(text)} for --service-node-port-range`)
+  const first = Number(match[1])
+  const last = match[2] !== undefined ? Number(match[2]) : first + Number(match[3] ?? 0)
+  return { first, last }
+}
+
+export const parseConfig = (argv: readonly string[]): Config => {
+  const { values: flags } = parseFlags(flagSpecs, argv, { name: 'kube-apiserver', version: 'v1.36.0' })
+  if (flags['etcd-servers'].length === 0) throw new UsageError('--etcd-servers must be specified')
+  if (flags['encryption-provider-config'] !== '') {
+    throw new UsageError('--encryption-provider-config is not implemented by kubets')
+  }
+  const issuers = flags['service-account-issuer']
+  if (issuers.length === 0) throw new UsageError('service-account-issuer is a required flag')
+  if (flags['service-account-signing-key-file'] === '') throw new UsageError('service-account-signing-key-file is a required flag')
+  if (flags['tls-cert-file'] !== '' && flags['tls-private-key-file'] === '') {
+    throw new UsageError('--tls-private-key-file is required with --tls-cert-file')
+  }
+  const keyFiles = flags['service-account-key-file']
+  return {
+    etcd: {
+      servers: flags['etcd-servers'],
+      caFile: flags['etcd-cafile'],
+      certFile: flags['etcd-certfile'],
+      keyFile: flags['etcd-keyfile'],
+    },
+    etcdPrefix: flags['etcd-prefix'].replace(/\/+$/, '').replace(/^\/*/, '/'),
+    compactionIntervalMs: flags['etcd-compaction-interval'],
+    eventTtlSeconds: flags['event-ttl'] / 1000,
+    bindAddress: flags['bind-address'],
+    securePort: flags['secure-port'],
+    advertiseAddress: flags['advertise-address'],
+    reconcileEndpoints: flags['endpoint-reconciler-type'] !== 'none',
+    tls: { certFile: flags['tls-cert-file'], keyFile: flags['tls-private-key-file'] },
+    clientCaFile: flags['client-ca-file'],
+    requestHeader:
+      flags['requestheader-client-ca-file'] === ''
+        ? undefined
+        : {
+            caFile: flags['requestheader-client-ca-file'],
+            allowedNames: flags['requestheader-allowed-names'],
+            usernameHeaders: flags['requestheader-username-headers'],
+            groupHeaders: flags['requestheader-group-headers'],
+            extraPrefixes: flags['requestheader-extra-headers-prefix'],
+          },
+    anonymousAuth: flags['anonymous-auth'],
+    tokenAuthFile: flags['token-auth-file'],
+    bootstrapTokens: flags['enable-bootstrap-token-auth'],
+    serviceAccount: {
+      issuers,
+      keyFiles: keyFiles.length > 0 ? keyFiles : [flags['service-account-signing-key-file']],
+      signingKeyFile: flags['service-account-signing-key-file'],
+      audiences: flags['api-audiences'].length > 0 ? flags['api-audiences'] : issuers,
+      maxExpirationSeconds: flags['service-account-max-token-expiration'] / 1000,
+      extendExpiration: flags['service-account-extend-token-expiration'],
+      jwksUri: flags['service-account-jwks-uri'],
+    },
+    authorizationModes: authorizationModes(flags['authorization-mode']),
+    enableAdmission: flags['enable-admission-plugins'],
+    disableAdmission: flags['disable-admission-plugins'],
+    notReadyTolerationSeconds: flags['default-not-ready-toleration-seconds'],
+    unreachableTolerationSeconds: flags['default-unreachable-toleration-seconds'],
+    serviceCidr: flags['service-cluster-ip-range'],
+    nodePorts: portRange(flags['service-node-port-range']),
+    kubelet: {
+      certFile: flags['kubelet-client-certificate'],
+      keyFile: flags['kubelet-client-key'],
+      caFile: flags['kubelet-certificate-authority'],
+      preferredAddressTypes: flags['kubelet-preferred-address-types'],
+    },
+    maxInFlight: { readOnly: flags['max-requests-inflight'], mutating: flags['max-mutating-requests-inflight'] },
+    minRequestTimeoutSeconds: flags['min-request-timeout'],
+    shutdownDelayMs: flags['shutdown-delay-duration'],
+  }
+}
+
+/** A file's text, or undefined for an empty path. */
+export const readOptional = (path: string): string | undefined => (path === '' ? undefined : readFileSync(path, 'utf8'))

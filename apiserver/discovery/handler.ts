@@ -1,0 +1,110 @@
+/** Serves discovery, legacy or aggregated as the client accepts, with ETag. */
+import { createHash } from 'node:crypto'
+import { StatusError } from '../../api/meta/status-error.ts'
+import type { Resources } from '../registry/resources.ts'
+import type { HttpContext } from '../server/context.ts'
+import { negotiate } from '../server/negotiation.ts'
+import { sendBytes, sendValue } from '../server/respond.ts'
+import { groupDiscoveryList } from './aggregated.ts'
+import { apiGroup, apiGroupList, apiResourceList, apiVersions, resourcesOf, servedGroups } from './legacy.ts'
+
+interface Document {
+  readonly bytes: Buffer
+  readonly etag: string
+}
+
+const aggregatedVersions = ['v2', 'v2beta1'] as const
+
+/** `application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList`: the first that is known, before plain JSON. */
+const wantedAggregated = (accept: string | undefined): (typeof aggregatedVersions)[number] | undefined => {
+  for (const clause of (accept ?? '').split(',')) {
+    const parts = clause.split(';').map((part) => part.trim())
+    if (parts[0] !== 'application/json') continue
+    if (!parts.includes('as=APIGroupDiscoveryList')) return undefined
+    const version = aggregatedVersions.find((candidate) => parts.includes(`v=${candidate}`))
+    if (version !== undefined && parts.includes('g=apidiscovery.k8s.io')) return version
+  }
+  return undefined
+}
+
+export class Discovery {
+  readonly #resources: Resources
+  readonly #serverAddress: string
+  readonly #aggregated = new Map<string, Document>()
+
+  constructor(resources: Resources, serverAddress: string) {
+    this.#resources = resources
+    this.#serverAddress = serverAddress
+  }
+
+  /** Forgets made documents: the set of resources has changed. */
+  invalidate(): void {
+    this.#aggregated.clear()
+  }
+
+  /** True if the path was a discovery path and has been answered. */
+  async handle(ctx: HttpContext): Promise<boolean> {
+    const parts = ctx.info.path.replace(/\/$/, '').split('/').slice(1)
+    const [root, group, version] = parts
+    if (root === 'api') {
+      if (parts.length === 1) return this.#sendRoot(ctx, true)
+      if (parts.length === 2 && group !== undefined) return this.#sendResources(ctx, '', group)
+    }
+    if (root === 'apis') {
+      if (parts.length === 1) return this.#sendRoot(ctx, false)
+      if (parts.length === 2 && group !== undefined) return this.#sendGroup(ctx, group)
+      if (parts.length === 3 && group !== undefined && version !== undefined) return this.#sendResources(ctx, group, version)
+    }
+    return false
+  }
+
+  async #sendRoot(ctx: HttpContext, core: boolean): Promise<boolean> {
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return false
+    const version = wantedAggregated(ctx.request.headers.accept)
+    ctx.response.setHeader('Vary', 'Accept')
+    if (version === undefined) {
+      await this.#send(ctx, core ? apiVersions(this.#serverAddress) : apiGroupList(this.#resources))
+      return true
+    }
+    const document = this.#document(core, version)
+    ctx.response.setHeader('ETag', document.etag)
+    if (ctx.request.headers['if-none-match'] === document.etag) {
+      ctx.response.writeHead(304).end()
+      return true
+    }
+    sendBytes(ctx, 200, `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`, document.bytes)
+    return true
+  }
+
+  #document(core: boolean, version: (typeof aggregatedVersions)[number]): Document {
+    const key = `${core} ${version}`
+    let document = this.#aggregated.get(key)
+    if (document === undefined) {
+      const bytes = Buffer.from(JSON.stringify(groupDiscoveryList(this.#resources, core, version)))
+      const hash = createHash('sha512').update(bytes).digest('hex').toUpperCase()
+      document = { bytes, etag: `"${hash}"` }
+      this.#aggregated.set(key, document)
+    }
+    return document
+  }
+
+  async #sendGroup(ctx: HttpContext, name: string): Promise<boolean> {
+    const group = servedGroups(this.#resources).find((candidate) => candidate.name === name && name !== '')
+    if (group === undefined) throw notServed()
+    await this.#send(ctx, { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(group) })
+    return true
+  }
+
+  async #sendResources(ctx: HttpContext, group: string, version: string): Promise<boolean> {
+    if (resourcesOf(this.#resources, group, version).length === 0) throw notServed()
+    await this.#send(ctx, apiResourceList(this.#resources, group, version))
+    return true
+  }
+
+  #send(ctx: HttpContext, value: unknown): Promise<void> {
+    return sendValue(ctx, 200, negotiate(ctx.request.headers.accept, []), value)
+  }
+}
+
+const notServed = (): StatusError =>
+  new StatusError('NotFound', 'the server could not find the requested resource', { details: {} })

@@ -1,0 +1,73 @@
+/** /api, /apis, /apis/<group>, /api/v1 and /apis/<group>/<version>: the documents that old clients walk. */
+import { type ApiGroup, apiGroups } from '../../api/kinds.ts'
+import { apiVersionOf, type Resource } from '../registry/resource.ts'
+import type { Resources } from '../registry/resources.ts'
+
+/** Groups in discovery's order, with the versions that have resources. */
+export const servedGroups = (resources: Resources): readonly ApiGroup[] => {
+  const served = new Set([...resources.all()].map(({ definition: { group, version } }) => `${group}/${version}`))
+  return apiGroups
+    .map((group) => ({ ...group, versions: group.versions.filter((version) => served.has(`${group.name}/${version}`)) }))
+    .filter(({ versions }) => versions.length > 0)
+}
+
+export const apiVersions = (serverAddress: string) => ({
+  kind: 'APIVersions',
+  versions: ['v1'],
+  serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }],
+})
+
+const groupVersion = (name: string, version: string) => ({ groupVersion: `${name}/${version}`, version })
+
+export const apiGroup = ({ name, versions, preferredVersion }: ApiGroup) => ({
+  name,
+  versions: versions.map((version) => groupVersion(name, version)),
+  preferredVersion: groupVersion(name, preferredVersion),
+})
+
+export const apiGroupList = (resources: Resources) => ({
+  kind: 'APIGroupList',
+  apiVersion: 'v1',
+  groups: servedGroups(resources)
+    .filter(({ name }) => name !== '')
+    .map(apiGroup),
+})
+
+const optional = <T extends Record<string, unknown>>(values: T): Partial<T> =>
+  Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0)),
+  ) as Partial<T>
+
+const resourceEntries = ({ definition }: Resource) => {
+  const namespaced = definition.scope === 'Namespaced'
+  return [
+    {
+      name: definition.plural,
+      singularName: definition.singular,
+      namespaced,
+      kind: definition.kind,
+      verbs: [...definition.verbs],
+      ...optional({ shortNames: definition.shortNames, categories: definition.categories }),
+    },
+    ...definition.subresources.map(({ name, kind, verbs }) => ({
+      name: `${definition.plural}/${name}`,
+      singularName: '',
+      namespaced,
+      ...(kind === undefined ? {} : optional({ group: kind.group || undefined, version: kind.group === '' ? undefined : kind.version })),
+      kind: kind?.kind ?? definition.kind,
+      verbs: [...verbs],
+    })),
+  ]
+}
+
+export const resourcesOf = (resources: Resources, group: string, version: string): Resource[] =>
+  [...resources.all()]
+    .filter(({ definition }) => definition.group === group && definition.version === version)
+    .toSorted((a, b) => (a.definition.plural < b.definition.plural ? -1 : 1))
+
+export const apiResourceList = (resources: Resources, group: string, version: string) => ({
+  kind: 'APIResourceList',
+  ...(group === '' ? {} : { apiVersion: 'v1' }),
+  groupVersion: apiVersionOf({ group, version }),
+  resources: resourcesOf(resources, group, version).flatMap(resourceEntries).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+})

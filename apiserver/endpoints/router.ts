@@ -1,0 +1,87 @@
+/** From request info to the handler of a resource. Upstream: what the API installer registers. */
+import { StatusError } from '../../api/meta/status-error.ts'
+import type { Clock } from '../../component-base/clock.ts'
+import type { AdmissionChain } from '../admission/chain.ts'
+import type { Resource } from '../registry/resource.ts'
+import type { Resources } from '../registry/resources.ts'
+import type { HttpContext } from '../server/context.ts'
+import type { RequestInfo } from '../server/request-info.ts'
+import { create } from './create.ts'
+import { deleteCollection, deleteOne } from './delete.ts'
+import { patchObject } from './patch.ts'
+import { get, listCollection } from './read.ts'
+import type { Scope } from './scope.ts'
+import { update } from './update.ts'
+import { watch } from './watch.ts'
+import type { WatchRegistry } from './watch-registry.ts'
+
+export type ResourceHandler = (scope: Scope, ctx: HttpContext) => Promise<void>
+
+/** A subresource's handlers by verb. */
+export type SubresourceHandlers = Readonly<Record<string, ResourceHandler>>
+
+export interface RouterOptions {
+  readonly resources: Resources
+  readonly admission: AdmissionChain
+  readonly clock: Clock
+  readonly watches: WatchRegistry
+  readonly minRequestTimeoutSeconds: number
+  /** `pods/binding`, `*` + `/scale`: what subresources beside status do. */
+  readonly subresources: (resource: Resource, subresource: string) => SubresourceHandlers | undefined
+  /** What POST does for kinds that are answered and not stored. */
+  readonly virtual: (resource: Resource) => ResourceHandler | undefined
+}
+
+const notServed = (): StatusError =>
+  new StatusError('NotFound', 'the server could not find the requested resource', { details: {} })
+const notAllowed = (): StatusError =>
+  new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource', { details: {} })
+
+const statusHandlers: SubresourceHandlers = { get, update, patch: patchObject }
+
+/** Verbs that name one object; the others are of a collection. */
+const objectVerbs = new Set(['get', 'update', 'patch', 'delete'])
+
+export const createRouter = (options: RouterOptions): ((ctx: HttpContext) => Promise<void>) => {
+  const { resources, admission, clock, minRequestTimeoutSeconds } = options
+  const main: Readonly<Record<string, ResourceHandler>> = {
+    get,
+    list: listCollection,
+    watch: (scope, ctx) => watch({ ...scope, watches: options.watches }, ctx),
+    create,
+    update,
+    patch: patchObject,
+    delete: deleteOne,
+    deletecollection: deleteCollection,
+  }
+  const handlerOf = (resource: Resource, info: RequestInfo, hasName: boolean): ResourceHandler => {
+    const { verb, subresource } = info
+    if (subresource !== '') {
+      const declared = resource.definition.subresources.find(({ name }) => name === subresource)
+      const handlers = options.subresources(resource, subresource) ?? (subresource === 'status' ? statusHandlers : undefined)
+      if (declared === undefined || handlers === undefined) throw notServed()
+      const handler = handlers[verb]
+      if (handler === undefined) throw notAllowed()
+      return handler
+    }
+    const handler = resource.definition.virtual === true ? options.virtual(resource) : main[verb]
+    if (handler === undefined || !resource.definition.verbs.some((allowed) => allowed === verb)) throw notAllowed()
+    if (objectVerbs.has(verb) !== hasName && verb !== 'watch') throw notAllowed()
+    return handler
+  }
+  return async (ctx) => {
+    const { info } = ctx
+    const resource = resources.find(info.apiGroup, info.apiVersion, info.resource)
+    if (resource === undefined) throw notServed()
+    if (resource.namespaced === (info.namespace === '') && !acrossNamespaces(resource, info)) throw notServed()
+    const hasName = info.name !== '' && info.verb !== 'list' && info.verb !== 'deletecollection'
+    const handler = handlerOf(resource, info, hasName)
+    await handler({ resource, subresource: info.subresource, admission, clock, minRequestTimeoutSeconds }, ctx)
+  }
+}
+
+/** Lists and watches of namespaced resources may span all; a namespace itself has its own name as its namespace. */
+const acrossNamespaces = (resource: Resource, info: RequestInfo): boolean =>
+  resource.namespaced
+    ? info.verb === 'list' || info.verb === 'watch' || info.verb === 'create'
+    : info.resource === 'namespaces'

@@ -1,0 +1,101 @@
+/** All resources that are served, by group, version and plural. Custom resources come and go. */
+import type { KindDefinition } from '../../api/kind.ts'
+import { notFound } from '../../api/meta/status-error.ts'
+import type { KubeObject } from '../../api/types.ts'
+import type { ObjectReader, ResourceId } from '../server/context.ts'
+import { resourcePrefix } from '../storage/keys.ts'
+import { ResourceStore, type StoreDependencies } from '../storage/resource-store.ts'
+import { keyFor, presented, type Resource, type ResourceHooks } from './resource.ts'
+
+export interface ResourcesOptions {
+  /** `--etcd-prefix`. */
+  readonly root: string
+  readonly deps: StoreDependencies
+  /** `--event-ttl` in seconds. */
+  readonly eventTtlSeconds: number
+}
+
+export class Resources implements ObjectReader {
+  readonly #options: ResourcesOptions
+  readonly #byId = new Map<string, Resource>()
+  readonly #stores = new Map<string, ResourceStore>()
+
+  constructor(options: ResourcesOptions) {
+    this.#options = options
+  }
+
+  /** Serves a kind; a second version of a stored kind shares its store. */
+  add(definition: KindDefinition, hooks: ResourceHooks = {}): Resource {
+    const stored = definition.storedAs?.kind ?? definition
+    const groupResource = { group: definition.group, resource: definition.plural }
+    const prefix = resourcePrefix(this.#options.root, stored)
+    let store = this.#stores.get(prefix)
+    if (store === undefined) {
+      store = new ResourceStore(prefix, { group: stored.group, resource: stored.plural }, this.#options.deps)
+      this.#stores.set(prefix, store)
+    }
+    const resource: Resource = {
+      definition,
+      stored,
+      groupResource,
+      namespaced: definition.scope === 'Namespaced',
+      store,
+      hooks,
+      ttlSeconds: stored.plural === 'events' ? this.#options.eventTtlSeconds : undefined,
+    }
+    this.#byId.set(idOf(definition.group, definition.version, definition.plural), resource)
+    return resource
+  }
+
+  find(group: string, version: string, plural: string): Resource | undefined {
+    return this.#byId.get(idOf(group, version, plural))
+  }
+
+  /** A resource that must exist: a built-in one. */
+  get({ group, version, resource }: ResourceId): Resource {
+    const found = this.find(group, version, resource)
+    if (found === undefined) throw new Error(`resource ${group}/${version} ${resource} is not served`)
+    return found
+  }
+
+  /** The first version that serves this resource. */
+  findAnyVersion(group: string, plural: string): Resource | undefined {
+    for (const resource of this.#byId.values()) {
+      if (resource.definition.group === group && resource.definition.plural === plural) return resource
+    }
+    return undefined
+  }
+
+  all(): IterableIterator<Resource> {
+    return this.#byId.values()
+  }
+
+  async getObject(ref: ResourceId, namespace: string, name: string): Promise<KubeObject> {
+    const resource = this.get(ref)
+    await resource.store.consistent()
+    const entry = resource.store.cache.get(keyFor(resource, namespace, name))
+    if (entry === undefined) throw notFound(resource.groupResource, name)
+    return presented(resource, entry.object)
+  }
+
+  async listObjects(
+    ref: ResourceId,
+    namespace: string,
+    matches: (object: KubeObject) => boolean = () => true,
+  ): Promise<readonly KubeObject[]> {
+    const resource = this.get(ref)
+    await resource.store.consistent()
+    const prefix = resource.namespaced && namespace !== '' ? `${namespace}/` : ''
+    return resource.store.cache
+      .range(prefix)
+      .map((entry) => presented(resource, entry.object))
+      .filter(matches)
+  }
+
+  /** Forgets history older than what clients still resume from. */
+  trim(revision: number): void {
+    for (const store of this.#stores.values()) store.cache.trim(revision)
+  }
+}
+
+const idOf = (group: string, version: string, plural: string): string => `${group}/${version}/${plural}`

@@ -1,0 +1,100 @@
+/** Where a request is sent on to, and one HTTP request to there. */
+import { readFile } from 'node:fs/promises'
+import { type ClientRequest, type OutgoingHttpHeaders, request as httpRequest } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import type { KubeletClientConfig } from '../server/context.ts'
+import { type HostPort, joinHostPort } from './kubelet-address.ts'
+
+export interface Backend extends HostPort {
+  readonly scheme: 'http' | 'https'
+  /** Path and query, as they go over the wire. */
+  readonly path: string
+  /** TLS to it; undefined for plain HTTP. */
+  readonly agent: HttpsAgent | undefined
+}
+
+/** TLS to Pods, Services and ports of nodes is not verified: nobody knows their certificates. */
+const unverifiedAgent = new HttpsAgent({ rejectUnauthorized: false })
+
+/** Certificates are rotated on disk; no kubelet connection is made with files read longer ago than this. */
+const agentLifetimeMs = 60_000
+
+interface KubeletAgents {
+  readonly verified: HttpsAgent
+  readonly unverified: HttpsAgent
+  readonly loadedAtMs: number
+}
+const kubeletAgents = new WeakMap<KubeletClientConfig, Promise<KubeletAgents>>()
+
+const loadAgents = async (config: KubeletClientConfig): Promise<KubeletAgents> => {
+  const read = async (file: string): Promise<Buffer | undefined> => (file === '' ? undefined : readFile(file))
+  const [cert, key, ca] = await Promise.all([read(config.certFile), read(config.keyFile), read(config.caFile)])
+  const identity = { ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }) }
+  const unverified = new HttpsAgent({ ...identity, rejectUnauthorized: false })
+  // Without --kubelet-certificate-authority upstream does not verify kubelets either.
+  const verified = ca === undefined ? unverified : new HttpsAgent({ ...identity, ca })
+  return { verified, unverified, loadedAtMs: performance.now() }
+}
+
+/** mTLS to kubelets. `verify: false` is for insecureSkipTLSVerifyBackend. */
+const kubeletAgent = async (config: KubeletClientConfig, verify: boolean): Promise<HttpsAgent> => {
+  let agents = kubeletAgents.get(config)
+  const old = await agents?.catch(() => undefined)
+  if (agents === undefined || old === undefined || performance.now() - old.loadedAtMs > agentLifetimeMs) {
+    agents = loadAgents(config)
+    kubeletAgents.set(config, agents)
+  }
+  const { verified, unverified } = await agents
+  return verify ? verified : unverified
+}
+
+export const kubeletBackend = async (
+  config: KubeletClientConfig,
+  address: HostPort,
+  path: string,
+  options: { readonly verify: boolean } = { verify: true },
+): Promise<Backend> => ({ ...address, scheme: 'https', path, agent: await kubeletAgent(config, options.verify) })
+
+export const plainBackend = (scheme: 'http' | 'https', address: HostPort, path: string): Backend => ({
+  ...address,
+  scheme,
+  path,
+  agent: scheme === 'https' ? unverifiedAgent : undefined,
+})
+
+/** `https://10.0.0.1:10250/pods` for messages. */
+export const backendUrl = ({ scheme, host, port, path }: Backend): string =>
+  `${scheme}://${joinHostPort({ host, port })}${path}`
+
+/** Starts a request; the caller sends the body and ends it. */
+export const openRequest = (
+  backend: Backend,
+  method: string,
+  headers: OutgoingHttpHeaders,
+  signal: AbortSignal,
+): ClientRequest => {
+  const options = { host: backend.host, port: backend.port, path: backend.path, method, headers, signal }
+  if (backend.scheme === 'http') return httpRequest({ ...options, agent: false })
+  return httpsRequest({ ...options, agent: backend.agent ?? unverifiedAgent })
+}
+
+const codeTexts: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connect: connection refused',
+  EHOSTUNREACH: 'connect: no route to host',
+  ENETUNREACH: 'connect: network is unreachable',
+  ETIMEDOUT: 'i/o timeout',
+}
+
+/** Why a connection was not made, in the words that Go's net package uses and users search for. */
+export const dialErrorText = (error: unknown, { host, port }: HostPort): string => {
+  if (!(error instanceof Error)) return String(error)
+  const { code } = error as NodeJS.ErrnoException
+  const text = code === undefined ? undefined : codeTexts[code]
+  if (text !== undefined) return `dial tcp ${joinHostPort({ host, port })}: ${text}`
+  if (code === 'ENOTFOUND') return `dial tcp: lookup ${host}: no such host`
+  if (code === 'ECONNRESET') return 'EOF'
+  if (code?.startsWith('ERR_TLS') || code?.includes('CERT')) {
+    return `tls: failed to verify certificate: ${error.message}`
+  }
+  return error.message
+}

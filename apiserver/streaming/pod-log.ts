@@ -1,0 +1,92 @@
+/** pods/log: the kubelet's answer, passed on. Upstream: pkg/registry/core/pod/rest/log.go, LocationStreamer */
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { pipeline } from 'node:stream/promises'
+import { parsePodLogOptions, validatePodLogOptions } from '../../api/core/pod-log-options.ts'
+import { invalidObject } from '../../api/meta/field-error.ts'
+import { badRequest, StatusError } from '../../api/meta/status-error.ts'
+import { backendUrl, dialErrorText, kubeletBackend, openRequest } from './backend.ts'
+import { type AnyConnectContext, type ConnectContext, getNode, getPod } from './context.ts'
+import { kubeletAddress } from './kubelet-address.ts'
+import { chooseContainer, logPath } from './pod-location.ts'
+
+/** An error of the kubelet, which comes as plain text, as a Status. Upstream: GenericHttpResponseChecker. */
+const kubeletError = (code: number, text: string, name: string): StatusError => {
+  const details = { name, kind: 'pods' }
+  switch (code) {
+    case 400:
+      return badRequest(text)
+    case 500:
+      return new StatusError('InternalError', `Internal error occurred: ${text}`, {
+        details: { causes: [{ message: text }] },
+      })
+    case 404:
+      return new StatusError('NotFound', `the server could not find the requested resource (get pods ${name})`, {
+        details: { ...details, causes: [{ reason: 'UnexpectedServerResponse', message: text }] },
+      })
+    default:
+      return new StatusError(
+        '',
+        `the server responded with the status code ${code} but did not return more information`,
+        {
+          code,
+          details: { ...details, causes: [{ reason: 'UnexpectedServerResponse', message: text }] },
+        },
+      )
+  }
+}
+
+const maxErrorBytes = 64 * 1024
+
+const textOf = async (response: IncomingMessage): Promise<string> => {
+  let text = ''
+  for await (const chunk of response.setEncoding('utf8')) {
+    text += String(chunk)
+    if (text.length > maxErrorBytes) break
+  }
+  return text
+}
+
+/** The kubelet's response, or undefined where the Pod is on no node yet. Throws StatusError. */
+export const openPodLog = async (ctx: AnyConnectContext): Promise<IncomingMessage | undefined> => {
+  const { namespace, name } = ctx.info
+  const options = parsePodLogOptions(ctx.query)
+  const errors = validatePodLogOptions(options)
+  if (errors.length > 0) throw invalidObject({ group: '', kind: 'PodLogOptions' }, name, errors)
+  const pod = await getPod(ctx, namespace, name)
+  const container = chooseContainer(pod, options.container)
+  const nodeName = pod.spec?.nodeName ?? ''
+  if (nodeName === '') return undefined
+  const address = kubeletAddress(await getNode(ctx, nodeName), ctx.kubelet.preferredAddressTypes)
+  const backend = await kubeletBackend(ctx.kubelet, address, logPath(pod, container, options), {
+    verify: !options.insecureSkipTLSVerifyBackend,
+  })
+  const request = openRequest(backend, 'GET', {}, ctx.signal)
+  request.end()
+  const [response] = (await once(request, 'response').catch((error: unknown) => {
+    throw new StatusError('', `Get ${JSON.stringify(backendUrl(backend))}: ${dialErrorText(error, backend)}`, {
+      code: 500,
+      cause: error,
+    })
+  })) as [IncomingMessage]
+  const code = response.statusCode ?? 0
+  if (code < 200 || code > 206) throw kubeletError(code, await textOf(response), name)
+  return response
+}
+
+export const podLog = async (ctx: ConnectContext): Promise<void> => {
+  const log = await openPodLog(ctx)
+  const { response } = ctx
+  if (log === undefined) {
+    response.writeHead(204).end()
+    return
+  }
+  response.writeHead(200, { 'Content-Type': 'text/plain', 'Cache-Control': 'no-cache, private' })
+  // A follower of a silent container must see that it is connected.
+  response.flushHeaders()
+  await pipeline(log, response).catch((error: unknown) => {
+    // The status is out: all that can be said now is that the text is not complete.
+    if (!ctx.signal.aborted) ctx.log.debug({ err: error, path: ctx.info.path }, 'log stream broke off')
+    response.destroy()
+  })
+}
