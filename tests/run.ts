@@ -13,10 +13,26 @@ interface Suite {
 
 const minutes = (count: number): number => count * 60_000
 
-const components = ['api', 'apiserver', 'client', 'component-base', 'controller-manager', 'deploy', 'etcd-lite', 'kubelet', 'proxy', 'scheduler']
+const components = [
+  'api',
+  'apiserver',
+  'client',
+  'component-base',
+  'controller-manager',
+  'deploy',
+  'etcd-lite',
+  'kubelet',
+  'proxy',
+  'scheduler',
+]
 
 const suites: readonly Suite[] = [
-  { name: 'unit', patterns: components.map((folder) => `${folder}/**/*.test.ts`), concurrency: 2, timeoutMs: minutes(5) },
+  {
+    name: 'unit',
+    patterns: components.map((folder) => `${folder}/**/*.test.ts`),
+    concurrency: 2,
+    timeoutMs: minutes(5),
+  },
   { name: 'integration', patterns: ['tests/integration/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(10) },
   { name: 'e2e', patterns: ['tests/e2e/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(20) },
   { name: 'faults', patterns: ['tests/faults/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(20) },
@@ -27,14 +43,23 @@ interface Result {
   readonly failed: number
 }
 
-const count = (output: string, word: string): number => Number(new RegExp(`^ℹ ${word} (\\d+)$`, 'm').exec(output)?.[1] ?? 0)
+const count = (output: string, word: string): number =>
+  Number(new RegExp(`^ℹ ${word} (\\d+)$`, 'm').exec(output)?.[1] ?? 0)
 
 const runSuite = (suite: Suite): Promise<Result> => {
   const files = suite.patterns.flatMap((pattern) => globSync(pattern, { cwd: projectRoot })).sort()
   if (files.length === 0) return Promise.resolve({ passed: 0, failed: 0 })
   return new Promise((resolve) => {
-    const args = ['--test', '--test-reporter=spec', `--test-concurrency=${suite.concurrency}`, `--test-timeout=${suite.timeoutMs}`]
-    const child = spawn(process.execPath, [...args, ...files], { cwd: projectRoot, stdio: ['ignore', 'pipe', 'inherit'] })
+    const args = [
+      '--test',
+      '--test-reporter=spec',
+      `--test-concurrency=${suite.concurrency}`,
+      `--test-timeout=${suite.timeoutMs}`,
+    ]
+    const child = spawn(process.execPath, [...args, ...files], {
+      cwd: projectRoot,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     let tail = ''
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
       process.stdout.write(chunk)

@@ -118,7 +118,9 @@ export const parseFlags = <const Specs extends FlagSpecs>(
   identity: Identity,
 ): ParsedFlags<Specs> => {
   const all: FlagSpecs = { ...commonFlags, ...specs }
-  const shorts = new Map(Object.entries(all).flatMap(([name, { short }]) => (short === undefined ? [] : [[short, name]])))
+  const shorts = new Map(
+    Object.entries(all).flatMap(([name, { short }]) => (short === undefined ? [] : [[short, name]])),
+  )
   const found = new Map<string, unknown>()
   const positional: string[] = []
   for (let index = 0; index < argv.length; index++) {
@@ -135,7 +137,9 @@ export const parseFlags = <const Specs extends FlagSpecs>(
     const name = dashes === '-' ? (shorts.get(given) ?? given) : given
     const spec = Object.hasOwn(all, name) ? all[name] : undefined
     if (spec === undefined) {
-      throw new UsageError(dashes === '--' ? `unknown flag: --${given}` : `unknown shorthand flag: '${given}' in ${arg}`)
+      throw new UsageError(
+        dashes === '--' ? `unknown flag: --${given}` : `unknown shorthand flag: '${given}' in ${arg}`,
+      )
     }
     let text = inline
     if (text === undefined) {
@@ -154,6 +158,8 @@ export const parseFlags = <const Specs extends FlagSpecs>(
     process.stdout.write(`Kubernetes ${identity.version}\n`)
     process.exit(0)
   }
-  const values = Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, found.get(name) ?? spec.default]))
+  const values = Object.fromEntries(
+    Object.entries(specs).map(([name, spec]) => [name, found.get(name) ?? spec.default]),
+  )
   return { values: values as FlagValues<Specs>, isSet: (name) => found.has(String(name)), positional }
 }

@@ -35,7 +35,9 @@ export class HealthChecks {
       const entry = entries.find(({ name }) => name === only)
       if (entry === undefined) return { code: 404, text: '404 page not found\n' }
       const healthy = await passes(entry)
-      return healthy ? { code: 200, text: 'ok' } : { code: 500, text: `internal server error: ${only}: reason withheld\n` }
+      return healthy
+        ? { code: 200, text: 'ok' }
+        : { code: 500, text: `internal server error: ${only}: reason withheld\n` }
     }
     const excluded = new Set(query.getAll('exclude'))
     const results = await Promise.all(

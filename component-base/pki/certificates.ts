@@ -76,7 +76,10 @@ export const createCa = async (commonName: string, days = 3650): Promise<Certifi
     extensions: [
       new x509.BasicConstraintsExtension(true, undefined, true),
       new x509.KeyUsagesExtension(
-        KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment | KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign,
+        KeyUsageFlags.digitalSignature |
+          KeyUsageFlags.keyEncipherment |
+          KeyUsageFlags.keyCertSign |
+          KeyUsageFlags.cRLSign,
         true,
       ),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
@@ -131,7 +134,13 @@ export const issueCertificate = async (ca: CertificatePair, request: Certificate
 /** What a PKCS #10 request asks for; throws if it is no valid request or its signature is wrong. */
 export const readCsr = async (
   pem: string,
-): Promise<{ commonName: string; organizations: string[]; dnsNames: string[]; ips: string[]; publicKey: CryptoKey }> => {
+): Promise<{
+  commonName: string
+  organizations: string[]
+  dnsNames: string[]
+  ips: string[]
+  publicKey: CryptoKey
+}> => {
   const x509 = await load()
   const csr = new x509.Pkcs10CertificateRequest(pem)
   if (!(await csr.verify())) throw new Error('the signature of the certificate request is wrong')

@@ -14,7 +14,10 @@ export interface KubeconfigContent {
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
 /** Writes a kubeconfig with everything embedded, readable by its owner only; leaves it alone if it is so already. */
-export const writeKubeconfig = (path: string, { cluster, user, server, caPem, certPem, keyPem }: KubeconfigContent): void => {
+export const writeKubeconfig = (
+  path: string,
+  { cluster, user, server, caPem, certPem, keyPem }: KubeconfigContent,
+): void => {
   const context = `${user}@${cluster}`
   const config = {
     apiVersion: 'v1',

@@ -38,7 +38,8 @@ const handle = async (request: IncomingMessage, response: ServerResponse, option
   const health = await options.health.answer(url.pathname, url.searchParams)
   if (health !== undefined) return send(response, health.code, health.text)
   if (!isAuthorized(request)) return send(response, 401, 'Unauthorized\n')
-  if (url.pathname === '/metrics') return send(response, 200, await options.metrics.metrics(), options.metrics.contentType)
+  if (url.pathname === '/metrics')
+    return send(response, 200, await options.metrics.metrics(), options.metrics.contentType)
   send(response, 404, '404 page not found\n')
 }
 

@@ -74,14 +74,20 @@ spec:
 
 let cluster: TestCluster
 
-before(async () => {
-  ensureTestImages()
-  cluster = await startCluster({ nodes: 3 })
-}, { timeout: 240_000 })
+before(
+  async () => {
+    ensureTestImages()
+    cluster = await startCluster({ nodes: 3 })
+  },
+  { timeout: 240_000 },
+)
 
-after(async () => {
-  await cluster?.[Symbol.asyncDispose]()
-}, { timeout: 120_000 })
+after(
+  async () => {
+    await cluster?.[Symbol.asyncDispose]()
+  },
+  { timeout: 120_000 },
+)
 
 for (const binary of oldestAndNewest()) {
   const namespace = `main-${basename(binary).replaceAll(/[^a-z0-9]/g, '-')}`
@@ -111,10 +117,11 @@ for (const binary of oldestAndNewest()) {
       assert.equal(wide.match(/ Ready /g)?.length, 3, wide)
       assert.match(wide, /v1\.36/)
       const { items } = await admin.json<List<Node>>('get', 'nodes')
-      assert.deepEqual(
-        items.map((node) => node.metadata?.labels?.['topology.kubernetes.io/zone']).sort(),
-        ['zone-a', 'zone-b', 'zone-c'],
-      )
+      assert.deepEqual(items.map((node) => node.metadata?.labels?.['topology.kubernetes.io/zone']).sort(), [
+        'zone-a',
+        'zone-b',
+        'zone-c',
+      ])
     })
 
     it('spreads six replicas of a Deployment over the three nodes', async () => {
@@ -132,7 +139,16 @@ for (const binary of oldestAndNewest()) {
       const clients = cluster.nodes().map(({ name }) => ({ name: `client-${name}`, node: name }))
       for (const { name, node } of clients) {
         const overrides = JSON.stringify({ spec: { nodeName: node, terminationGracePeriodSeconds: 0 } })
-        await inNamespace('run', name, `--image=${busyboxImage}`, '--restart=Never', `--overrides=${overrides}`, '--', 'sleep', '3600')
+        await inNamespace(
+          'run',
+          name,
+          `--image=${busyboxImage}`,
+          '--restart=Never',
+          `--overrides=${overrides}`,
+          '--',
+          'sleep',
+          '3600',
+        )
       }
       await whenRunning(`run in (${clients.map(({ name }) => name).join(',')})`, clients.length)
       const ask = (client: string, host: string): Promise<string> =>
@@ -186,7 +202,10 @@ for (const binary of oldestAndNewest()) {
       } finally {
         follow.kill()
       }
-      assert.match(await inNamespace('logs', 'talker', '--tail=2', '--timestamps'), /^\d{4}-.*Z line \d+\n\d{4}-.*Z line \d+\n$/)
+      assert.match(
+        await inNamespace('logs', 'talker', '--tail=2', '--timestamps'),
+        /^\d{4}-.*Z line \d+\n\d{4}-.*Z line \d+\n$/,
+      )
       const echoed = await admin.run(['-n', namespace, 'exec', '-i', 'talker', '--', 'cat'], { input: 'through stdin' })
       assert.equal(echoed.stdout, 'through stdin')
       const failed = await admin.run(['-n', namespace, 'exec', 'talker', '--', 'sh', '-c', 'echo oops >&2; exit 7'])
@@ -221,7 +240,14 @@ for (const binary of oldestAndNewest()) {
     })
 
     it('forwards a port', async () => {
-      const child = spawn(binary, [`--kubeconfig=${admin.kubeconfig}`, '-n', namespace, 'port-forward', 'deployment/web', ':80'])
+      const child = spawn(binary, [
+        `--kubeconfig=${admin.kubeconfig}`,
+        '-n',
+        namespace,
+        'port-forward',
+        'deployment/web',
+        ':80',
+      ])
       let output = ''
       child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
         output += chunk
@@ -246,7 +272,13 @@ for (const binary of oldestAndNewest()) {
       await admin.withInput(manifest(webImage(1), false), '-n', namespace, 'apply', '-f', '-')
       assert.equal(await inNamespace('get', 'configmap', 'settings', '-o', 'jsonpath={.data}'), '{"color":"blue"}')
       assert.equal(
-        await inNamespace('get', 'deployment', 'applied', '-o', 'jsonpath={.spec.template.spec.containers[0].env[*].name}'),
+        await inNamespace(
+          'get',
+          'deployment',
+          'applied',
+          '-o',
+          'jsonpath={.spec.template.spec.containers[0].env[*].name}',
+        ),
         'COLOR',
       )
       await inNamespace('rollout', 'status', 'deployment/applied', '--timeout=60s')
@@ -255,12 +287,18 @@ for (const binary of oldestAndNewest()) {
     })
 
     it('prints what it is asked for', async () => {
-      assert.match(await inNamespace('describe', 'deployment', 'web'), /StrategyType:\s+RollingUpdate[\s\S]*ScalingReplicaSet/)
+      assert.match(
+        await inNamespace('describe', 'deployment', 'web'),
+        /StrategyType:\s+RollingUpdate[\s\S]*ScalingReplicaSet/,
+      )
       assert.match(await inNamespace('describe', 'pod', 'talker'), /Events:[\s\S]*Scheduled[\s\S]*Started/)
       assert.match(await admin('describe', 'node', cluster.nodes()[0]?.name ?? ''), /Allocated resources:/)
       assert.match(await inNamespace('get', 'pods', '-o', 'wide'), /NAME\s+READY\s+STATUS\s+RESTARTS\s+AGE\s+IP\s+NODE/)
       assert.match(await inNamespace('get', 'pod', 'talker', '-o', 'yaml'), /^ {2}phase: Running$/m)
-      assert.match(await inNamespace('get', 'pods', '-o', 'custom-columns=N:.metadata.name,P:.status.phase'), /^talker\s+Running$/m)
+      assert.match(
+        await inNamespace('get', 'pods', '-o', 'custom-columns=N:.metadata.name,P:.status.phase'),
+        /^talker\s+Running$/m,
+      )
       assert.match(await inNamespace('get', 'all'), /deployment.apps\/web\s+3\/3\s+3\s+3/)
       assert.match(await inNamespace('events'), /Started/)
       assert.match(await inNamespace('get', 'events'), /Scheduled/)
@@ -276,7 +314,15 @@ for (const binary of oldestAndNewest()) {
     })
 
     it('watches and waits', async () => {
-      const child = spawn(binary, [`--kubeconfig=${admin.kubeconfig}`, '-n', namespace, 'get', 'pods', '-w', '--no-headers'])
+      const child = spawn(binary, [
+        `--kubeconfig=${admin.kubeconfig}`,
+        '-n',
+        namespace,
+        'get',
+        'pods',
+        '-w',
+        '--no-headers',
+      ])
       let output = ''
       child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
         output += chunk
@@ -284,7 +330,10 @@ for (const binary of oldestAndNewest()) {
       try {
         await waitFor(() => output.includes('talker'), { what: 'the initial list of a watch' })
         await inNamespace('run', 'short', `--image=${busyboxImage}`, '--restart=Never', '--', 'true')
-        await waitFor(() => /short.*Completed/.test(output), { what: 'the watch to show completion', timeoutMs: 60_000 })
+        await waitFor(() => /short.*Completed/.test(output), {
+          what: 'the watch to show completion',
+          timeoutMs: 60_000,
+        })
       } finally {
         child.kill()
       }
@@ -295,16 +344,35 @@ for (const binary of oldestAndNewest()) {
     it('labels, annotates, patches and edits', async () => {
       await inNamespace('label', 'pod', 'talker', 'tier=test')
       await inNamespace('annotate', 'pod', 'talker', 'note=hello')
-      await inNamespace('patch', 'deployment', 'web', '-p', '{"spec":{"template":{"spec":{"containers":[{"name":"web","env":[{"name":"A","value":"1"}]}]}}}}')
-      await inNamespace('patch', 'deployment', 'web', '--type=json', '-p', '[{"op":"replace","path":"/spec/replicas","value":2}]')
+      await inNamespace(
+        'patch',
+        'deployment',
+        'web',
+        '-p',
+        '{"spec":{"template":{"spec":{"containers":[{"name":"web","env":[{"name":"A","value":"1"}]}]}}}}',
+      )
+      await inNamespace(
+        'patch',
+        'deployment',
+        'web',
+        '--type=json',
+        '-p',
+        '[{"op":"replace","path":"/spec/replicas","value":2}]',
+      )
       await inNamespace('patch', 'configmap', 'settings', '--type=merge', '-p', '{"data":{"color":"red"}}')
-      const edited = await admin.run(['-n', namespace, 'edit', 'configmap', 'settings'], { env: { KUBE_EDITOR: 'sed -i s/red/green/' } })
+      const edited = await admin.run(['-n', namespace, 'edit', 'configmap', 'settings'], {
+        env: { KUBE_EDITOR: 'sed -i s/red/green/' },
+      })
       assert.equal(edited.code, 0, edited.stderr)
       assert.equal(await inNamespace('get', 'configmap', 'settings', '-o', 'jsonpath={.data.color}'), 'green')
       assert.equal(await inNamespace('get', 'pods', '-l', 'tier=test', '-o', 'name'), 'pod/talker\n')
       await inNamespace('rollout', 'status', 'deployment/web', '--timeout=60s')
       const pods = await whenRunning('app=web', 2)
-      assert.equal(pods[0]?.spec?.containers[0]?.image, webImage(1), 'a strategic merge keeps the rest of the container')
+      assert.equal(
+        pods[0]?.spec?.containers[0]?.image,
+        webImage(1),
+        'a strategic merge keeps the rest of the container',
+      )
     })
 
     it('cordons, drains and uncordons a node', async () => {
@@ -321,7 +389,10 @@ for (const binary of oldestAndNewest()) {
 
     it('deletes with cascade', async () => {
       await inNamespace('delete', 'deployment', 'web', 'applied', '--wait=true', '--timeout=60s')
-      await waitFor(async () => (await podsOf('app in (web,applied)')).length === 0, { what: 'the Pods to go', timeoutMs: 60_000 })
+      await waitFor(async () => (await podsOf('app in (web,applied)')).length === 0, {
+        what: 'the Pods to go',
+        timeoutMs: 60_000,
+      })
       assert.equal(await inNamespace('get', 'replicasets', '-o', 'name'), '')
       await admin('delete', 'namespace', namespace, '--timeout=90s')
     })

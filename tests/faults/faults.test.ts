@@ -30,7 +30,11 @@ const whenReady = (label: string, count: number, timeoutMs = 60_000): Promise<Po
 
 /** Container ids of Pods, which tell whether one was started again. */
 const containersOf = (pods: readonly Pod[]): string[] =>
-  pods.flatMap((pod) => (pod.status?.containerStatuses ?? []).map((status) => `${pod.metadata?.name} ${status.containerID}`)).sort()
+  pods
+    .flatMap((pod) =>
+      (pod.status?.containerStatuses ?? []).map((status) => `${pod.metadata?.name} ${status.containerID}`),
+    )
+    .sort()
 
 const whenNodesReady = (count: number): Promise<Node[]> =>
   waitFor(
@@ -41,34 +45,58 @@ const whenNodesReady = (count: number): Promise<Node[]> =>
     { what: `${count} Ready nodes`, timeoutMs: 90_000 },
   )
 
-before(async () => {
-  ensureTestImages()
-  cluster = await startCluster({
-    nodes: 3,
-    extraArgs: { 'kube-controller-manager': { 'node-monitor-grace-period': '8s', 'node-monitor-period': '1s' } },
-    kubelet: { nodeStatusUpdateFrequency: '2s', nodeLeaseDurationSeconds: 8 },
-  })
-  // One Pod on every node that nothing in these tests should ever disturb.
-  for (const { name } of cluster.nodes()) {
-    const overrides = JSON.stringify({ spec: { nodeName: name } })
-    await cluster.kubectl('run', `steady-${name}`, '--labels=app=steady', `--image=${busyboxImage}`, `--overrides=${overrides}`, '--', 'sleep', '100000')
-  }
-  await whenReady('app=steady', 3)
-  await cluster.kubectl('create', 'deployment', 'web', `--image=${webImage(1)}`, '--replicas=2')
-  await whenReady('app=web', 2)
-}, { timeout: 240_000 })
+before(
+  async () => {
+    ensureTestImages()
+    cluster = await startCluster({
+      nodes: 3,
+      extraArgs: { 'kube-controller-manager': { 'node-monitor-grace-period': '8s', 'node-monitor-period': '1s' } },
+      kubelet: { nodeStatusUpdateFrequency: '2s', nodeLeaseDurationSeconds: 8 },
+    })
+    // One Pod on every node that nothing in these tests should ever disturb.
+    for (const { name } of cluster.nodes()) {
+      const overrides = JSON.stringify({ spec: { nodeName: name } })
+      await cluster.kubectl(
+        'run',
+        `steady-${name}`,
+        '--labels=app=steady',
+        `--image=${busyboxImage}`,
+        `--overrides=${overrides}`,
+        '--',
+        'sleep',
+        '100000',
+      )
+    }
+    await whenReady('app=steady', 3)
+    await cluster.kubectl('create', 'deployment', 'web', `--image=${webImage(1)}`, '--replicas=2')
+    await whenReady('app=web', 2)
+  },
+  { timeout: 240_000 },
+)
 
-after(async () => {
-  await cluster?.[Symbol.asyncDispose]()
-}, { timeout: 120_000 })
+after(
+  async () => {
+    await cluster?.[Symbol.asyncDispose]()
+  },
+  { timeout: 120_000 },
+)
 
 describe('kill -9 of one process while a Deployment is scaled', () => {
   let replicas = 2
-  const kinds = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'supervisor']
+  const kinds = [
+    'etcd',
+    'kube-apiserver',
+    'kube-controller-manager',
+    'kube-scheduler',
+    'kubelet',
+    'kube-proxy',
+    'supervisor',
+  ]
   for (const kind of kinds) {
     it(`${kind}: the cluster converges, and no other container is started again`, { timeout: 120_000 }, async () => {
       const steady = containersOf(await podsOf('app=steady'))
-      const name = knownProcesses(cluster.layout.run).find((process) => process === kind || process.endsWith(`-${kind}`)) ?? kind
+      const name =
+        knownProcesses(cluster.layout.run).find((process) => process === kind || process.endsWith(`-${kind}`)) ?? kind
       const victim = running(cluster.layout.run, name)
       assert.ok(victim, `${name} runs`)
       replicas = replicas === 2 ? 5 : 2
@@ -77,10 +105,13 @@ describe('kill -9 of one process while a Deployment is scaled', () => {
       await cluster.kubectl('create', 'configmap', `kept-${kind}`, '--from-literal=a=b')
       process.kill(victim.pid, 'SIGKILL')
       if (kind === 'supervisor') await cluster.cli('start')
-      await waitFor(() => {
-        const now = running(cluster.layout.run, name)
-        return now !== undefined && now.pid !== victim.pid
-      }, { what: `${name} to run again` })
+      await waitFor(
+        () => {
+          const now = running(cluster.layout.run, name)
+          return now !== undefined && now.pid !== victim.pid
+        },
+        { what: `${name} to run again` },
+      )
       await whenReady('app=web', replicas, 90_000)
       await waitFor(() => cluster.kubectl('get', 'configmap', `kept-${kind}`), { what: 'the acknowledged ConfigMap' })
       assert.deepEqual(containersOf(await podsOf('app=steady')), steady)
@@ -89,7 +120,9 @@ describe('kill -9 of one process while a Deployment is scaled', () => {
 })
 
 describe('a node whose link is cut', () => {
-  it('turns NotReady, its Pods are replaced elsewhere, and the stale ones go when it is back', { timeout: 240_000 }, async () => {
+  it('turns NotReady, its Pods are replaced elsewhere, and the stale ones go when it is back', {
+    timeout: 240_000,
+  }, async () => {
     const [node] = cluster.nodes()
     assert.ok(node)
     await whenNodesReady(3)
@@ -105,7 +138,10 @@ describe('a node whose link is cut', () => {
     const spec = {
       replicas: 6,
       selector: { matchLabels: labels },
-      template: { metadata: { labels }, spec: { tolerations, terminationGracePeriodSeconds: 1, containers: [container] } },
+      template: {
+        metadata: { labels },
+        spec: { tolerations, terminationGracePeriodSeconds: 1, containers: [container] },
+      },
     }
     const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'mover' }, spec }
     await cluster.kubectl.withInput(JSON.stringify(deployment), 'apply', '-f', '-')
@@ -123,9 +159,16 @@ describe('a node whose link is cut', () => {
       await setLink(cluster.config(), node, 'up')
     }
     await whenNodesReady(3)
-    await waitFor(async () => (await podsOf('app=mover')).length === 6, { what: 'the stale Pods to go', timeoutMs: 60_000 })
+    await waitFor(async () => (await podsOf('app=mover')).length === 6, {
+      what: 'the stale Pods to go',
+      timeoutMs: 60_000,
+    })
     const containers = (): string =>
-      execFileSync('docker', ['ps', '-q', ...stale.flatMap((pod) => ['--filter', `label=io.kubernetes.pod.uid=${pod.metadata?.uid}`])], { encoding: 'utf8' })
+      execFileSync(
+        'docker',
+        ['ps', '-q', ...stale.flatMap((pod) => ['--filter', `label=io.kubernetes.pod.uid=${pod.metadata?.uid}`])],
+        { encoding: 'utf8' },
+      )
     await waitFor(() => containers() === '', { what: 'the stale containers to go', timeoutMs: 60_000 })
     await cluster.kubectl('delete', 'deployment', 'mover')
   })

@@ -20,7 +20,9 @@ const freePort = (): Promise<number> =>
     server.once('error', reject)
     server.listen(0, '127.0.0.1', () => {
       const address = server.address()
-      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port'))))
+      server.close(() =>
+        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port')),
+      )
     })
   })
 
@@ -75,7 +77,9 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
     },
     controlPlane,
     nodePools:
-      count === 0 ? [] : [{ name: `${name}n`, count, zones: ['zone-a', 'zone-b', 'zone-c'], kubelet: options.kubelet ?? {} }],
+      count === 0
+        ? []
+        : [{ name: `${name}n`, count, zones: ['zone-a', 'zone-b', 'zone-c'], kubelet: options.kubelet ?? {} }],
   }
   writeFileSync(file, dump({ apiVersion: 'kubets.dev/v1alpha1', kind: 'Cluster', metadata: { name }, spec }))
   const cli = async (command: string, ...args: readonly string[]): Promise<string> => {
@@ -111,4 +115,6 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
 }
 
 const knownAddresses = (layout: Layout): Map<string, string> =>
-  new Map(Object.entries(JSON.parse(readFileSync(join(layout.run, 'addresses.json'), 'utf8')) as Record<string, string>))
+  new Map(
+    Object.entries(JSON.parse(readFileSync(join(layout.run, 'addresses.json'), 'utf8')) as Record<string, string>),
+  )

@@ -3,7 +3,8 @@ import { execFile, execFileSync } from 'node:child_process'
 import { readdirSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-const findOnPath = (name: string): string => execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim()
+const findOnPath = (name: string): string =>
+  execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim()
 
 /** All kubectl binaries: the one on the PATH, and `kubectl.1.NN` beside its real path. Oldest first. */
 export const kubectlBinaries = (): string[] => {

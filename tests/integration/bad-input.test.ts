@@ -28,7 +28,9 @@ interface Call {
 const call = (path: string, { method = 'GET', body, headers = {}, asAdmin = true }: Call = {}): Promise<Answer> =>
   new Promise((resolve, reject) => {
     const { pki } = cluster.layout
-    const credentials = asAdmin ? { cert: readFileSync(join(pki, 'admin.crt')), key: readFileSync(join(pki, 'admin.key')) } : {}
+    const credentials = asAdmin
+      ? { cert: readFileSync(join(pki, 'admin.crt')), key: readFileSync(join(pki, 'admin.key')) }
+      : {}
     const request = httpsRequest(
       `${cluster.server}${path}`,
       { method, headers, ca: readFileSync(join(pki, 'ca.crt')), agent: false, ...credentials },
@@ -39,7 +41,12 @@ const call = (path: string, { method = 'GET', body, headers = {}, asAdmin = true
         })
         response.on('end', () => {
           const isJson = String(response.headers['content-type']).includes('json')
-          resolve({ code: response.statusCode ?? 0, headers: response.headers, text, status: (isJson ? JSON.parse(text) : {}) as Status })
+          resolve({
+            code: response.statusCode ?? 0,
+            headers: response.headers,
+            text,
+            status: (isJson ? JSON.parse(text) : {}) as Status,
+          })
         })
       },
     )
@@ -56,7 +63,12 @@ const post = (path: string, object: unknown, headers: Record<string, string> = {
 
 const configMaps = '/api/v1/namespaces/default/configmaps'
 const deployments = '/apis/apps/v1/namespaces/default/deployments'
-const aConfigMap = (name: string): object => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { a: 'b' } })
+const aConfigMap = (name: string): object => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name },
+  data: { a: 'b' },
+})
 const aDeployment = (change: object = {}): object => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
@@ -68,12 +80,18 @@ const aDeployment = (change: object = {}): object => ({
   },
 })
 
-before(async () => {
-  cluster = await startCluster()
-}, { timeout: 120_000 })
-after(async () => {
-  await cluster?.[Symbol.asyncDispose]()
-}, { timeout: 60_000 })
+before(
+  async () => {
+    cluster = await startCluster()
+  },
+  { timeout: 120_000 },
+)
+after(
+  async () => {
+    await cluster?.[Symbol.asyncDispose]()
+  },
+  { timeout: 60_000 },
+)
 
 describe('bad input', () => {
   it('is told about broken JSON', async () => {
@@ -96,7 +114,10 @@ describe('bad input', () => {
     const extra = { ...aDeployment({ replicas: 1, unknownField: 1 }), foo: 'bar' }
     const strict = await post(`${deployments}?fieldValidation=Strict`, extra)
     assert.equal(strict.code, 400)
-    assert.match(strict.status.message ?? '', /strict decoding error: unknown field "foo", unknown field "spec.unknownField"/)
+    assert.match(
+      strict.status.message ?? '',
+      /strict decoding error: unknown field "foo", unknown field "spec.unknownField"/,
+    )
     const warned = await post(`${deployments}?fieldValidation=Warn&dryRun=All`, extra)
     assert.equal(warned.code, 201)
     assert.match(String(warned.headers['warning']), /299 - "unknown field \\"spec.unknownField\\""/)
@@ -112,11 +133,17 @@ describe('bad input', () => {
     const answer = await post(deployments, aDeployment({ replicas: 'three' }))
     assert.equal(answer.code, 400)
     assert.equal(answer.status.reason, 'BadRequest')
-    assert.match(answer.status.message ?? '', /Deployment in version "v1" cannot be handled as a Deployment: .*cannot unmarshal string into Go struct field.*replicas of type int32/)
+    assert.match(
+      answer.status.message ?? '',
+      /Deployment in version "v1" cannot be handled as a Deployment: .*cannot unmarshal string into Go struct field.*replicas of type int32/,
+    )
   })
 
   it('is told about missing required fields, with causes', async () => {
-    const answer = await post(deployments, aDeployment({ selector: undefined, template: { spec: { containers: [{ name: 'web' }] } } }))
+    const answer = await post(
+      deployments,
+      aDeployment({ selector: undefined, template: { spec: { containers: [{ name: 'web' }] } } }),
+    )
     assert.equal(answer.code, 422)
     assert.equal(answer.status.reason, 'Invalid')
     assert.match(answer.status.message ?? '', /^Deployment.apps "web" is invalid: \[?spec.selector: Required value/)
@@ -129,7 +156,10 @@ describe('bad input', () => {
   it('is told about bad names', async () => {
     const answer = await post(configMaps, aConfigMap('Not_A_Name'))
     assert.equal(answer.code, 422)
-    assert.match(answer.status.message ?? '', /metadata.name: Invalid value: "Not_A_Name": a lowercase RFC 1123 subdomain must consist of/)
+    assert.match(
+      answer.status.message ?? '',
+      /metadata.name: Invalid value: "Not_A_Name": a lowercase RFC 1123 subdomain must consist of/,
+    )
   })
 
   it('is told about a conflicting resourceVersion', async () => {
@@ -198,7 +228,10 @@ describe('bad input', () => {
   })
 
   it('does not let prototype keys in', async () => {
-    const answer = await post(configMaps, '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"proto"},"data":{"__proto__":"x","constructor":"y"}}')
+    const answer = await post(
+      configMaps,
+      '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"proto"},"data":{"__proto__":"x","constructor":"y"}}',
+    )
     assert.equal(answer.code, 201)
     assert.equal(({} as Record<string, unknown>)['x'], undefined)
     const { text } = await call(`${configMaps}/proto`)

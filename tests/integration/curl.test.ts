@@ -18,17 +18,30 @@ const configMaps = '/api/v1/namespaces/default/configmaps'
 
 interface WatchEvent {
   readonly type: string
-  readonly object: { readonly metadata: { readonly name?: string; readonly resourceVersion: string; readonly annotations?: Record<string, string> }; readonly data?: Record<string, string> }
+  readonly object: {
+    readonly metadata: {
+      readonly name?: string
+      readonly resourceVersion: string
+      readonly annotations?: Record<string, string>
+    }
+    readonly data?: Record<string, string>
+  }
 }
 
-before(async () => {
-  cluster = await startCluster()
-  const { pki } = cluster.layout
-  certificate = ['--cacert', `${pki}/ca.crt`, '--cert', `${pki}/admin.crt`, '--key', `${pki}/admin.key`]
-}, { timeout: 120_000 })
-after(async () => {
-  await cluster?.[Symbol.asyncDispose]()
-}, { timeout: 60_000 })
+before(
+  async () => {
+    cluster = await startCluster()
+    const { pki } = cluster.layout
+    certificate = ['--cacert', `${pki}/ca.crt`, '--cert', `${pki}/admin.crt`, '--key', `${pki}/admin.key`]
+  },
+  { timeout: 120_000 },
+)
+after(
+  async () => {
+    await cluster?.[Symbol.asyncDispose]()
+  },
+  { timeout: 60_000 },
+)
 
 describe('curl', () => {
   it('creates, gets, lists, patches and deletes while a watch sees it all', async () => {
@@ -56,16 +69,34 @@ describe('curl', () => {
         ['strategic-merge-patch+json', '{"data":{"c":"3"}}'],
         ['json-patch+json', '[{"op":"remove","path":"/data/a"}]'],
       ] as const) {
-        const code = await curl('-o', '/dev/null', '-w', '%{http_code}', '-X', 'PATCH', '-H', `Content-Type: application/${type}`, '-d', patch, url(`${configMaps}/curled`))
+        const code = await curl(
+          '-o',
+          '/dev/null',
+          '-w',
+          '%{http_code}',
+          '-X',
+          'PATCH',
+          '-H',
+          `Content-Type: application/${type}`,
+          '-d',
+          patch,
+          url(`${configMaps}/curled`),
+        )
         assert.equal(code, '200', type)
       }
       const got = JSON.parse(await curl(url(`${configMaps}/curled`))) as WatchEvent['object']
       assert.deepEqual(got.data, { b: '2', c: '3' })
       await curl('-X', 'DELETE', url(`${configMaps}/curled`))
       await waitFor(() => seen().at(-1)?.type === 'DELETED', { what: 'the DELETED event' })
-      assert.deepEqual(seen().map(({ type }) => type), ['ADDED', 'MODIFIED', 'MODIFIED', 'MODIFIED', 'DELETED'])
+      assert.deepEqual(
+        seen().map(({ type }) => type),
+        ['ADDED', 'MODIFIED', 'MODIFIED', 'MODIFIED', 'DELETED'],
+      )
       const versions = seen().map(({ object }) => Number(object.metadata.resourceVersion))
-      assert.deepEqual(versions, [...versions].sort((a, b) => a - b))
+      assert.deepEqual(
+        versions,
+        [...versions].sort((a, b) => a - b),
+      )
     } finally {
       watch.kill()
     }
@@ -76,9 +107,22 @@ describe('curl', () => {
     await cluster.kubectl('create', 'rolebinding', 'reader', '--clusterrole=view', '--serviceaccount=default:reader')
     const token = (await cluster.kubectl('create', 'token', 'reader')).trim()
     const withToken = (...args: readonly string[]): Promise<string> =>
-      execFileAsync('curl', ['-sS', '--cacert', `${cluster.layout.pki}/ca.crt`, '-H', `Authorization: Bearer ${token}`, ...args]).then(({ stdout }) => stdout)
-    await waitFor(async () => (JSON.parse(await withToken(url(configMaps))) as { kind: string }).kind === 'ConfigMapList', { what: 'the binding to work' })
-    const refused = JSON.parse(await withToken(url('/api/v1/namespaces/default/secrets'))) as { reason: string; message: string }
+      execFileAsync('curl', [
+        '-sS',
+        '--cacert',
+        `${cluster.layout.pki}/ca.crt`,
+        '-H',
+        `Authorization: Bearer ${token}`,
+        ...args,
+      ]).then(({ stdout }) => stdout)
+    await waitFor(
+      async () => (JSON.parse(await withToken(url(configMaps))) as { kind: string }).kind === 'ConfigMapList',
+      { what: 'the binding to work' },
+    )
+    const refused = JSON.parse(await withToken(url('/api/v1/namespaces/default/secrets'))) as {
+      reason: string
+      message: string
+    }
     assert.equal(refused.reason, 'Forbidden')
     assert.match(refused.message, /User "system:serviceaccount:default:reader" cannot list resource "secrets"/)
   })
@@ -87,14 +131,26 @@ describe('curl', () => {
     const startedAt = Date.now()
     await curl(url(`${configMaps}?watch=true&timeoutSeconds=1&resourceVersion=0`))
     assert.ok(Date.now() - startedAt < 10_000)
-    const future = JSON.parse(await curl(url(`${configMaps}?resourceVersion=999999999&resourceVersionMatch=Exact`))) as { code: number }
+    const future = JSON.parse(
+      await curl(url(`${configMaps}?resourceVersion=999999999&resourceVersionMatch=Exact`)),
+    ) as { code: number }
     assert.ok(future.code >= 400)
   })
 
   it('streams initial events and marks their end', async () => {
-    const text = await curl(url(`${configMaps}?watch=true&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&timeoutSeconds=1`))
-    const events = text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as WatchEvent)
-    const end = events.findIndex(({ type, object }) => type === 'BOOKMARK' && object.metadata.annotations?.['k8s.io/initial-events-end'] === 'true')
+    const text = await curl(
+      url(
+        `${configMaps}?watch=true&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&timeoutSeconds=1`,
+      ),
+    )
+    const events = text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as WatchEvent)
+    const end = events.findIndex(
+      ({ type, object }) =>
+        type === 'BOOKMARK' && object.metadata.annotations?.['k8s.io/initial-events-end'] === 'true',
+    )
     assert.ok(end >= 1, text)
     assert.ok(events.slice(0, end).every(({ type }) => type === 'ADDED'))
   })
@@ -102,7 +158,11 @@ describe('curl', () => {
   it('pages through a list at one resourceVersion', async () => {
     for (let index = 0; index < 5; index++) await cluster.kubectl('create', 'configmap', `page-${index}`)
     interface Page {
-      readonly metadata: { readonly resourceVersion: string; readonly continue?: string; readonly remainingItemCount?: number }
+      readonly metadata: {
+        readonly resourceVersion: string
+        readonly continue?: string
+        readonly remainingItemCount?: number
+      }
       readonly items: readonly WatchEvent['object'][]
     }
     const names: (string | undefined)[] = []
