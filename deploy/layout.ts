@@ -15,6 +15,8 @@ export interface Layout {
   readonly run: string
   readonly etcd: string
   readonly adminConf: string
+  /** In system:masters: what no RBAC rule can lock out. */
+  readonly superAdminConf: string
   readonly controllerManagerConf: string
   readonly schedulerConf: string
   readonly node: (name: string) => NodeLayout
@@ -43,6 +45,7 @@ export const layoutOf = (root: string): Layout => {
     run: join(base, 'run'),
     etcd: join(base, 'etcd'),
     adminConf: join(base, 'admin.conf'),
+    superAdminConf: join(base, 'super-admin.conf'),
     controllerManagerConf: join(base, 'controller-manager.conf'),
     schedulerConf: join(base, 'scheduler.conf'),
     node: (name) => {

@@ -53,6 +53,7 @@ const controlPlaneCertificates = (config: ClusterConfig): CertificateSpec[] => {
     client('etcd/healthcheck-client', 'etcd/ca', 'kube-etcd-healthcheck-client'),
     client('apiserver-etcd-client', 'etcd/ca', 'kube-apiserver-etcd-client'),
     client('admin', 'ca', 'kubernetes-admin', ['kubeadm:cluster-admins']),
+    client('super-admin', 'ca', 'kubernetes-super-admin', ['system:masters']),
     client('controller-manager', 'ca', 'system:kube-controller-manager'),
     client('scheduler', 'ca', 'system:kube-scheduler'),
   ]
@@ -86,6 +87,7 @@ export const ensureClusterPki = async (config: ClusterConfig, layout: Layout): P
   const users = [
     { file: 'controller-manager', path: layout.controllerManagerConf, user: 'system:kube-controller-manager' },
     { file: 'scheduler', path: layout.schedulerConf, user: 'system:kube-scheduler' },
+    { file: 'super-admin', path: layout.superAdminConf, user: 'kubernetes-super-admin' },
     { file: 'admin', path: layout.adminConf, user: 'kubernetes-admin' },
   ]
   for (const { file, path, user } of users) {

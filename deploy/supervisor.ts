@@ -11,6 +11,7 @@ import { run } from '../component-base/process/run.ts'
 import { sleep } from '../component-base/clock.ts'
 import { type ClusterConfig, loadClusterConfig, type NodeConfig, nodesOf } from './cluster-config.ts'
 import { controlPlaneProcesses, nodeProcesses } from './components.ts'
+import { ensureAddons } from './addons.ts'
 import { removeContainers, unmountAll } from './cleanup.ts'
 import { followNodes } from './node-sync.ts'
 import { type Layout, layoutOf } from './layout.ts'
@@ -74,7 +75,7 @@ interface Desired {
 }
 
 /** Makes files and networks as the cluster file says, and tells which processes it wants. */
-const prepare = async (layout: Layout, log: Logger): Promise<Desired> => {
+const prepare = async (layout: Layout): Promise<Desired> => {
   const config = loadClusterConfig(layout.clusterFile)
   const nodes = nodesOf(config, knownAddresses(layout))
   const addresses = Object.fromEntries(nodes.map((node) => [node.name, node.address]))
@@ -82,7 +83,7 @@ const prepare = async (layout: Layout, log: Logger): Promise<Desired> => {
   await ensureClusterPki(config, layout)
   const controlPlane = controlPlaneProcesses(config, layout)
   // The control plane need not wait for the nodes' networks.
-  await convergeControlPlane(controlPlane, layout, log)
+  for (const spec of controlPlane) if (running(layout.run, spec.name) === undefined) start(spec, layout)
   await ensureBridge(config)
   await Promise.all(
     nodes.map(async (node) => {
@@ -94,14 +95,6 @@ const prepare = async (layout: Layout, log: Logger): Promise<Desired> => {
     config,
     nodes,
     processes: [...controlPlane, ...nodes.flatMap((node) => nodeProcesses(config, layout, node))],
-  }
-}
-
-const convergeControlPlane = async (specs: readonly ProcessSpec[], layout: Layout, log: Logger): Promise<void> => {
-  for (const spec of specs) {
-    if (running(layout.run, spec.name) !== undefined) continue
-    const pid = start(spec, layout)
-    log.info({ process: spec.name, pid }, 'started')
   }
 }
 
@@ -144,13 +137,14 @@ run('kubets-supervisor', async ({ signal, log }) => {
   mkdirSync(layout.run, { recursive: true })
   const restarts = new Map<string, Restarts>()
   const file = changeOf(layout, signal)
-  let desired = await prepare(layout, log)
+  let desired = await prepare(layout)
+  const addons = ensureAddons(desired.config, layout, { log, signal })
   let follower = followNodes(desired.config, desired.nodes, layout, log)
   await removeSurplusNodes(desired, layout, log)
   while (!signal.aborted) {
     if (file.changed()) {
       try {
-        desired = await prepare(layout, log)
+        desired = await prepare(layout)
         await follower.stop()
         follower = followNodes(desired.config, desired.nodes, layout, log)
         await convergeProcesses(desired.processes, layout, restarts, log)
@@ -163,5 +157,5 @@ run('kubets-supervisor', async ({ signal, log }) => {
     await convergeProcesses(desired.processes, layout, restarts, log)
     await sleep(checkIntervalMs, signal).catch(() => undefined)
   }
-  await follower.stop()
+  await Promise.all([follower.stop(), addons])
 })
