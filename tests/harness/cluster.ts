@@ -44,6 +44,8 @@ export interface TestCluster extends AsyncDisposable {
   /** kubectl of another version. */
   readonly kubectlOf: (binary: string) => Kubectl
   readonly server: string
+  /** What `npm start` printed. */
+  readonly startScreen: string
   /** Runs `deploy/cli.ts` on this cluster: stop, start, status. */
   readonly cli: (command: string) => Promise<string>
   readonly logOf: (process: string) => string
@@ -93,8 +95,9 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
     rmSync(root, { recursive: true, force: true })
   }
   const logOf = (process: string): string => readFileSync(join(layout.logs, `${process}.log`), 'utf8')
+  let startScreen: string
   try {
-    await cli('start', `--config=${file}`)
+    startScreen = await cli('start', `--config=${file}`)
   } catch (error) {
     await dispose()
     throw error
@@ -107,6 +110,7 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
     client: createRestClient(loadKubeconfig(layout.adminConf), { userAgent: 'kubets-tests' }),
     kubectl: createKubectl(layout.adminConf),
     kubectlOf: (binary) => createKubectl(layout.adminConf, binary),
+    startScreen,
     server: `https://127.0.0.1:${controlPlane.apiServerPort}`,
     cli,
     logOf,
