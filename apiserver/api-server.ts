@@ -27,7 +27,12 @@ import { createEtcdKeyValue } from './storage/etcd.ts'
 import { createLeasePool } from './storage/lease-pool.ts'
 import { EventHub } from './storage/watch-cache/event-hub.ts'
 
-export const startApiServer = async (config: Config, registry: Registry, log: Logger, signal: AbortSignal): Promise<void> => {
+export const startApiServer = async (
+  config: Config,
+  registry: Registry,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> => {
   const metrics = createApiServerMetrics(registry)
   const pem = (file: string): string | undefined => (file === '' ? undefined : readFileSync(file, 'utf8'))
   const client = new EtcdClient({
@@ -71,10 +76,20 @@ export const startApiServer = async (config: Config, registry: Registry, log: Lo
     issuerDocuments: new Map(),
     groupPaths: () => [],
   })
-  const filters = buildChain({ metrics, authenticator, authorizer, anonymousAuth: config.anonymousAuth, inFlight: config.maxInFlight })
+  const filters = buildChain({
+    metrics,
+    authenticator,
+    authorizer,
+    anonymousAuth: config.anonymousAuth,
+    inFlight: config.maxInFlight,
+  })
   const handle = compose(filters, (ctx) => (ctx.info.isResourceRequest ? route(ctx) : paths(ctx)))
   const server = createServer({
-    tls: { cert: readFileSync(config.tls.certFile, 'utf8'), key: readFileSync(config.tls.keyFile, 'utf8'), ca: [pem(config.clientCaFile) ?? ''] },
+    tls: {
+      cert: readFileSync(config.tls.certFile, 'utf8'),
+      key: readFileSync(config.tls.keyFile, 'utf8'),
+      ca: [pem(config.clientCaFile) ?? ''],
+    },
     log,
     handle,
     handleUpgrade: (ctx: HttpRequestContext, _socket: Duplex, _head: Buffer) => handle(ctx),

@@ -27,7 +27,12 @@ export interface ServiceAccountConfig {
 }
 
 export interface Config {
-  readonly etcd: { readonly servers: readonly string[]; readonly caFile: string; readonly certFile: string; readonly keyFile: string }
+  readonly etcd: {
+    readonly servers: readonly string[]
+    readonly caFile: string
+    readonly certFile: string
+    readonly keyFile: string
+  }
   readonly etcdPrefix: string
   readonly compactionIntervalMs: number
   readonly eventTtlSeconds: number
@@ -60,7 +65,8 @@ const modes: readonly AuthorizationMode[] = ['AlwaysAllow', 'AlwaysDeny', 'Node'
 const authorizationModes = (names: readonly string[]): AuthorizationMode[] =>
   names.map((name) => {
     const mode = modes.find((candidate) => candidate === name)
-    if (mode === undefined) throw new UsageError(`authorization-mode ${JSON.stringify(name)} is not implemented by kubets`)
+    if (mode === undefined)
+      throw new UsageError(`authorization-mode ${JSON.stringify(name)} is not implemented by kubets`)
     return mode
   })
 
@@ -80,7 +86,8 @@ export const parseConfig = (argv: readonly string[]): Config => {
   }
   const issuers = flags['service-account-issuer']
   if (issuers.length === 0) throw new UsageError('service-account-issuer is a required flag')
-  if (flags['service-account-signing-key-file'] === '') throw new UsageError('service-account-signing-key-file is a required flag')
+  if (flags['service-account-signing-key-file'] === '')
+    throw new UsageError('service-account-signing-key-file is a required flag')
   if (flags['tls-cert-file'] !== '' && flags['tls-private-key-file'] === '') {
     throw new UsageError('--tls-private-key-file is required with --tls-cert-file')
   }

@@ -87,7 +87,15 @@ export const createApiServerMetrics = (registry: Registry): ApiServerMetrics => 
       if (child === undefined) {
         const values = known
           ? labelsOf(info)
-          : { verb: verbOf(info), group: '', version: '', resource: '', subresource: '', scope: '', component: 'apiserver' }
+          : {
+              verb: verbOf(info),
+              group: '',
+              version: '',
+              resource: '',
+              subresource: '',
+              scope: '',
+              component: 'apiserver',
+            }
         child = { counter: requests.labels({ ...values, code }), histogram: durations.labels(values) }
         requestChildren.set(key, child)
       }

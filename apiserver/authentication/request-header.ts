@@ -16,7 +16,9 @@ export const requestHeader = (options: RequestHeaderOptions): RequestAuthenticat
   const groupHeaders = options.groupHeaders.map((name) => name.toLowerCase())
   const prefixes = options.extraPrefixes.map((name) => name.toLowerCase())
   return (request) => {
-    const name = userHeaders.map((header) => request.headers[header]).find((value) => typeof value === 'string' && value !== '')
+    const name = userHeaders
+      .map((header) => request.headers[header])
+      .find((value) => typeof value === 'string' && value !== '')
     if (typeof name !== 'string') return undefined
     const socket = tlsSocketOf(request)
     const certificate = socket === undefined ? undefined : options.check(socket)

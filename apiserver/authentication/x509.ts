@@ -10,7 +10,9 @@ export type CertificateCheck = (socket: TLSSocket) => PeerCertificate | 'invalid
 
 /** The certificates of a PEM bundle. */
 export const parseBundle = (pem: string): X509Certificate[] =>
-  (pem.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? []).map((text) => new X509Certificate(text))
+  (pem.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? []).map(
+    (text) => new X509Certificate(text),
+  )
 
 /**
  * The peer's certificate if it was verified in the handshake and issued by one of `authorities`. The handshake knows
@@ -23,7 +25,9 @@ export const createCertificateCheck = (authorities: () => readonly X509Certifica
     if (peer.raw === undefined) return 'none'
     if (!socket.authorized) return 'invalid'
     const certificate = new X509Certificate(peer.raw)
-    const issued = authorities().some((authority) => certificate.checkIssued(authority) && certificate.verify(authority.publicKey))
+    const issued = authorities().some(
+      (authority) => certificate.checkIssued(authority) && certificate.verify(authority.publicKey),
+    )
     return issued ? peer : 'none'
   }
   return (socket) => {

@@ -40,7 +40,15 @@ export const attributesOf = (user: UserInfo, info: RequestInfo): Attributes => (
 
 export const resourceAttributes = (
   user: UserInfo,
-  of: { verb: string; group: string; version?: string; resource: string; name?: string; namespace?: string; subresource?: string },
+  of: {
+    verb: string
+    group: string
+    version?: string
+    resource: string
+    name?: string
+    namespace?: string
+    subresource?: string
+  },
 ): Attributes => ({
   user,
   isResourceRequest: true,

@@ -9,7 +9,8 @@ export const forbiddenMessage = (attributes: Attributes): string => {
   const { user, verb, group, namespace, path } = attributes
   const who = `User ${JSON.stringify(user.name)} cannot ${verb}`
   if (!attributes.isResourceRequest) return `${who} path ${JSON.stringify(path)}`
-  const resource = attributes.subresource === '' ? attributes.resource : `${attributes.resource}/${attributes.subresource}`
+  const resource =
+    attributes.subresource === '' ? attributes.resource : `${attributes.resource}/${attributes.subresource}`
   const what = `${who} resource ${JSON.stringify(resource)} in API group ${JSON.stringify(group)}`
   return namespace === '' ? `${what} at the cluster scope` : `${what} in the namespace ${JSON.stringify(namespace)}`
 }

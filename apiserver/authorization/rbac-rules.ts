@@ -10,7 +10,9 @@ const hasOrAll = (list: readonly string[] | undefined, wanted: string): boolean 
 const resourceMatches = (resources: readonly string[] | undefined, { resource, subresource }: Attributes): boolean => {
   if (resources === undefined) return false
   const combined = subresource === '' ? resource : `${resource}/${subresource}`
-  return resources.some((entry) => entry === '*' || entry === combined || (subresource !== '' && entry === `*/${subresource}`))
+  return resources.some(
+    (entry) => entry === '*' || entry === combined || (subresource !== '' && entry === `*/${subresource}`),
+  )
 }
 
 const pathMatches = (urls: readonly string[] | undefined, path: string): boolean =>

@@ -138,7 +138,8 @@ export const createRbacAuthorizer = (resources: Resources): RbacAuthorizer => {
       const missing: string[] = []
       for (const role of boundRoles(user, namespace)) {
         const found = rulesOf(role)
-        if (found === undefined) missing.push(`${role.kind.toLowerCase()}.${group} ${JSON.stringify(role.name)} not found`)
+        if (found === undefined)
+          missing.push(`${role.kind.toLowerCase()}.${group} ${JSON.stringify(role.name)} not found`)
         else rules.push(...found)
       }
       return { rules, missing }

@@ -53,7 +53,8 @@ export class Discovery {
     if (root === 'apis') {
       if (parts.length === 1) return this.#sendRoot(ctx, false)
       if (parts.length === 2 && group !== undefined) return this.#sendGroup(ctx, group)
-      if (parts.length === 3 && group !== undefined && version !== undefined) return this.#sendResources(ctx, group, version)
+      if (parts.length === 3 && group !== undefined && version !== undefined)
+        return this.#sendResources(ctx, group, version)
     }
     return false
   }

@@ -7,7 +7,10 @@ import type { Resources } from '../registry/resources.ts'
 export const servedGroups = (resources: Resources): readonly ApiGroup[] => {
   const served = new Set([...resources.all()].map(({ definition: { group, version } }) => `${group}/${version}`))
   return apiGroups
-    .map((group) => ({ ...group, versions: group.versions.filter((version) => served.has(`${group.name}/${version}`)) }))
+    .map((group) => ({
+      ...group,
+      versions: group.versions.filter((version) => served.has(`${group.name}/${version}`)),
+    }))
     .filter(({ versions }) => versions.length > 0)
 }
 
@@ -53,7 +56,9 @@ const resourceEntries = ({ definition }: Resource) => {
       name: `${definition.plural}/${name}`,
       singularName: '',
       namespaced,
-      ...(kind === undefined ? {} : optional({ group: kind.group || undefined, version: kind.group === '' ? undefined : kind.version })),
+      ...(kind === undefined
+        ? {}
+        : optional({ group: kind.group || undefined, version: kind.group === '' ? undefined : kind.version })),
       kind: kind?.kind ?? definition.kind,
       verbs: [...verbs],
     })),
@@ -69,5 +74,7 @@ export const apiResourceList = (resources: Resources, group: string, version: st
   kind: 'APIResourceList',
   ...(group === '' ? {} : { apiVersion: 'v1' }),
   groupVersion: apiVersionOf({ group, version }),
-  resources: resourcesOf(resources, group, version).flatMap(resourceEntries).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+  resources: resourcesOf(resources, group, version)
+    .flatMap(resourceEntries)
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
 })

@@ -9,11 +9,12 @@ import { badRequest, unsupportedMediaType } from '../../api/meta/status-error.ts
 import { type Gvk, type ObjectSchema, schemaFor } from '../../api/schema/schema.ts'
 import type { KubeObject } from '../../api/types.ts'
 import { apiVersionOf } from '../registry/resource.ts'
+import { decodeProtobuf, protobufMediaType } from '../codec/protobuf.ts'
 import { readBody } from '../server/body.ts'
 import type { HttpContext } from '../server/context.ts'
 import type { FieldValidation } from './options.ts'
 
-const acceptedBodies = ['application/json', 'application/yaml']
+const acceptedBodies = ['application/json', 'application/yaml', protobufMediaType]
 
 /** `application/json` of `application/json; charset=utf-8`. */
 export const mediaTypeOf = (ctx: HttpContext): string =>
@@ -33,7 +34,14 @@ export const schemaOf = ({ group, version, kind }: Gvk): ObjectSchema => {
 }
 
 /** The parsed body; throws UnsupportedMediaType or BadRequest. */
-const parseBody = (mediaType: string, body: Buffer, kind: string, strict: boolean): ParsedText => {
+const parseBody = (
+  mediaType: string,
+  body: Buffer,
+  schema: ObjectSchema,
+  kind: string,
+  strict: boolean,
+): ParsedText => {
+  if (mediaType === protobufMediaType) return { value: decodeProtobuf(body, schema.name), duplicates: [] }
   if (mediaType !== '' && !acceptedBodies.includes(mediaType)) throw unsupportedMediaType(acceptedBodies)
   const unrecognized = (why: string) =>
     badRequest(`the object provided is unrecognized (must be of type ${kind}): ${why} (${summarize(body)})`)
@@ -55,22 +63,39 @@ const checkType = (value: unknown, wanted: Gvk, schema: ObjectSchema): void => {
   const { kind, apiVersion } = value
   const wantedVersion = apiVersionOf(wanted)
   if (typeof apiVersion === 'string' && apiVersion !== '' && apiVersion !== wantedVersion) {
-    throw badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${wantedVersion})`)
+    throw badRequest(
+      `the API version in the data (${apiVersion}) does not match the expected API version (${wantedVersion})`,
+    )
   }
   if (typeof kind === 'string' && kind !== '' && kind !== wanted.kind) {
-    throw undecodable(schema, value, `converting (${wanted.version}.${kind}) to (${wanted.group === '' ? 'core' : wanted.group}.${wanted.kind}): unknown conversion`)
+    throw undecodable(
+      schema,
+      value,
+      `converting (${wanted.version}.${kind}) to (${wanted.group === '' ? 'core' : wanted.group}.${wanted.kind}): unknown conversion`,
+    )
   }
 }
 
 /** Reports strict problems as the request wants it: not at all, as warnings, or as 400. */
-const report = (ctx: HttpContext, schema: ObjectSchema, value: unknown, problems: readonly string[], validation: FieldValidation): void => {
+const report = (
+  ctx: HttpContext,
+  schema: ObjectSchema,
+  value: unknown,
+  problems: readonly string[],
+  validation: FieldValidation,
+): void => {
   if (problems.length === 0 || validation === 'Ignore') return
   if (validation === 'Strict') throw strictDecodingError(schema, value, problems)
   ctx.warnings.push(...problems)
 }
 
 /** Checks a value against the schema of `wanted` and makes it an object of that kind; the value is changed in place. */
-export const decodeValueAs = (ctx: HttpContext, parsed: ParsedText, wanted: Gvk, validation: FieldValidation): KubeObject => {
+export const decodeValueAs = (
+  ctx: HttpContext,
+  parsed: ParsedText,
+  wanted: Gvk,
+  validation: FieldValidation,
+): KubeObject => {
   const schema = schemaOf(wanted)
   checkType(parsed.value, wanted, schema)
   const { value, unknownFields } = decodeInto(schema, parsed.value)
@@ -82,7 +107,12 @@ export const decodeValueAs = (ctx: HttpContext, parsed: ParsedText, wanted: Gvk,
 
 /** Decodes bytes that were read before: every call gives a fresh object. */
 export const decodeBytesAs = (ctx: HttpContext, body: Buffer, wanted: Gvk, validation: FieldValidation): KubeObject =>
-  decodeValueAs(ctx, parseBody(mediaTypeOf(ctx), body, wanted.kind, validation !== 'Ignore'), wanted, validation)
+  decodeValueAs(
+    ctx,
+    parseBody(mediaTypeOf(ctx), body, schemaOf(wanted), wanted.kind, validation !== 'Ignore'),
+    wanted,
+    validation,
+  )
 
 export const decodeBody = async (ctx: HttpContext, wanted: Gvk, validation: FieldValidation): Promise<KubeObject> =>
   decodeBytesAs(ctx, await readBody(ctx.request), wanted, validation)

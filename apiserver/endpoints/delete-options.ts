@@ -5,11 +5,13 @@ import { parseYaml } from '../../api/codec/yaml.ts'
 import { badRequest, unsupportedMediaType } from '../../api/meta/status-error.ts'
 import { schemaByRef } from '../../api/schema/schema.ts'
 import type { DeleteOptions } from '../registry/delete.ts'
+import { decodeProtobuf, protobufMediaType } from '../codec/protobuf.ts'
 import { readBody } from '../server/body.ts'
 import type { HttpContext } from '../server/context.ts'
 import { mediaTypeOf } from './decode.ts'
 import { invalidOptions } from './options.ts'
 
+const deleteOptionsName = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions'
 const policies: readonly string[] = ['Foreground', 'Background', 'Orphan']
 
 export interface DeleteRequest {
@@ -34,14 +36,16 @@ const fromQuery = (query: URLSearchParams): Record<string, unknown> => {
 
 const fromBody = (ctx: HttpContext, body: Buffer): Record<string, unknown> => {
   const mediaType = mediaTypeOf(ctx)
+  if (mediaType === protobufMediaType) return decodeProtobuf(body, deleteOptionsName)
   if (!['', 'application/json', 'application/yaml'].includes(mediaType)) {
     throw unsupportedMediaType(['application/json', 'application/yaml'])
   }
-  const schema = schemaByRef('io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions')
+  const schema = schemaByRef(deleteOptionsName)
   if (schema?.type !== 'object') throw new Error('the schema table has no DeleteOptions')
   const { value } = parseYaml(body)
   const kind = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined
-  if (kind !== undefined && kind !== 'DeleteOptions') throw badRequest(`decoded object cannot be converted to DeleteOptions`)
+  if (kind !== undefined && kind !== 'DeleteOptions')
+    throw badRequest(`decoded object cannot be converted to DeleteOptions`)
   return decodeInto(schema, value).value
 }
 
@@ -54,7 +58,8 @@ const check = (raw: Record<string, unknown>): void => {
   if (policy !== undefined && (typeof policy !== 'string' || !policies.includes(policy))) {
     errors.push(notSupported('propagationPolicy', policy, [...policies, 'nil']))
   }
-  if (Array.isArray(dryRun) && dryRun.some((value) => value !== 'All')) errors.push(notSupported('dryRun', dryRun, ['All']))
+  if (Array.isArray(dryRun) && dryRun.some((value) => value !== 'All'))
+    errors.push(notSupported('dryRun', dryRun, ['All']))
   if (errors.length > 0) throw invalidOptions('DeleteOptions', errors)
 }
 

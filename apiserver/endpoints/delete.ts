@@ -47,17 +47,27 @@ export const deleteOne = async (scope: Scope, ctx: HttpContext): Promise<void> =
   await sendDeleted(ctx, scope.resource, media, result)
 }
 
-const sendDeleted = async (ctx: HttpContext, resource: Resource, media: MediaType, result: DeleteResult): Promise<void> => {
+const sendDeleted = async (
+  ctx: HttpContext,
+  resource: Resource,
+  media: MediaType,
+  result: DeleteResult,
+): Promise<void> => {
   if (!result.deleted || returnsObject(resource)) return sendEntry(ctx, resource, 200, media, result.entry)
   const { group, plural } = resource.definition
   const { name, uid } = result.entry.object.metadata ?? {}
-  return sendValue(ctx, 200, { format: media.format }, {
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Success',
-    details: { name, ...(group === '' ? {} : { group }), kind: plural, uid },
-  })
+  return sendValue(
+    ctx,
+    200,
+    { format: media.format },
+    {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Success',
+      details: { name, ...(group === '' ? {} : { group }), kind: plural, uid },
+    },
+  )
 }
 
 /** How many deletions of a collection run at once. Upstream: --delete-collection-workers. */
@@ -71,7 +81,8 @@ export const deleteCollection = async (scope: Scope, ctx: HttpContext): Promise<
   const result = await list(scope.resource.store, options)
   const queue = [...result.entries]
   const work = async (): Promise<void> => {
-    for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) await removeListed(scope, ctx, request, entry)
+    for (let entry = queue.shift(); entry !== undefined; entry = queue.shift())
+      await removeListed(scope, ctx, request, entry)
   }
   await Promise.all(Array.from({ length: Math.min(workers, queue.length) }, work))
   await sendList(ctx, scope.resource, media, result)

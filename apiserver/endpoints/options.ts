@@ -37,7 +37,11 @@ export const parseWriteQuery = (query: URLSearchParams, kind: OptionsKind, isApp
   const force = query.get('force')
   if (kind === 'PatchOptions') {
     if (isApply && fieldManager === '') {
-      errors.push({ type: 'FieldValueRequired', field: 'fieldManager', detail: 'Required value: is required for apply patch' })
+      errors.push({
+        type: 'FieldValueRequired',
+        field: 'fieldManager',
+        detail: 'Required value: is required for apply patch',
+      })
     }
     if (!isApply && force !== null) errors.push(forbiddenField('force', 'may not be specified for non-apply patch'))
   }
@@ -97,13 +101,24 @@ export const parseWatchQuery = (query: URLSearchParams): WatchQuery => {
   const errors: FieldError[] = []
   if (sendInitialEvents === null) {
     if (match !== '') {
-      errors.push(forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'))
+      errors.push(
+        forbiddenField(
+          'resourceVersionMatch',
+          'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+        ),
+      )
     }
   } else {
     if (match !== 'NotOlderThan') {
-      errors.push(forbiddenField('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'))
+      errors.push(
+        forbiddenField(
+          'resourceVersionMatch',
+          'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+        ),
+      )
     }
-    if (parsed.continue !== '') errors.push(forbiddenField('continue', 'sendInitialEvents is forbidden when continue is provided'))
+    if (parsed.continue !== '')
+      errors.push(forbiddenField('continue', 'sendInitialEvents is forbidden when continue is provided'))
   }
   if (errors.length > 0) throw invalidOptions('ListOptions', errors)
   return parsed

@@ -48,7 +48,13 @@ export const readPatch = async (ctx: HttpContext): Promise<Patch> => {
 }
 
 /** The patched object as an object of `wanted`; `current` stays as it is. Throws what upstream answers to bad patches. */
-export const applyPatch = (ctx: HttpContext, patch: Patch, current: KubeObject, wanted: Gvk, validation: FieldValidation): KubeObject => {
+export const applyPatch = (
+  ctx: HttpContext,
+  patch: Patch,
+  current: KubeObject,
+  wanted: Gvk,
+  validation: FieldValidation,
+): KubeObject => {
   const schema = schemaOf(wanted)
   const { value: body, duplicates } = patch.body
   const patched = ((): Record<string, unknown> => {

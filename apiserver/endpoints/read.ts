@@ -10,7 +10,12 @@ import { matcherFor } from './selectors.ts'
 import { negotiateList, negotiateObject, sendEntry, sendList } from './send.ts'
 
 /** Reads one object: as of now if no resourceVersion is given, else at least that new. Throws NotFound. */
-export const readEntry = async (resource: Resource, namespace: string, name: string, resourceVersion = ''): Promise<Entry> => {
+export const readEntry = async (
+  resource: Resource,
+  namespace: string,
+  name: string,
+  resourceVersion = '',
+): Promise<Entry> => {
   const { store } = resource
   if (resourceVersion === '') await store.consistent()
   else await store.waitFor(parseResourceVersion(resourceVersion))

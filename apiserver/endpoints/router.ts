@@ -35,7 +35,9 @@ export interface RouterOptions {
 const notServed = (): StatusError =>
   new StatusError('NotFound', 'the server could not find the requested resource', { details: {} })
 const notAllowed = (): StatusError =>
-  new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource', { details: {} })
+  new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {
+    details: {},
+  })
 
 const statusHandlers: SubresourceHandlers = { get, update, patch: patchObject }
 
@@ -58,7 +60,8 @@ export const createRouter = (options: RouterOptions): ((ctx: HttpContext) => Pro
     const { verb, subresource } = info
     if (subresource !== '') {
       const declared = resource.definition.subresources.find(({ name }) => name === subresource)
-      const handlers = options.subresources(resource, subresource) ?? (subresource === 'status' ? statusHandlers : undefined)
+      const handlers =
+        options.subresources(resource, subresource) ?? (subresource === 'status' ? statusHandlers : undefined)
       if (declared === undefined || handlers === undefined) throw notServed()
       const handler = handlers[verb]
       if (handler === undefined) throw notAllowed()

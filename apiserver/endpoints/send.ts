@@ -17,7 +17,13 @@ export const negotiateList = (ctx: HttpContext): MediaType => negotiate(ctx.requ
 export const negotiatePlain = (ctx: HttpContext): MediaType => negotiate(ctx.request.headers.accept, [])
 
 /** Sends one stored object; its bytes as they are wherever possible. */
-export const sendEntry = async (ctx: HttpContext, resource: Resource, code: number, media: MediaType, entry: Entry): Promise<void> => {
+export const sendEntry = async (
+  ctx: HttpContext,
+  resource: Resource,
+  code: number,
+  media: MediaType,
+  entry: Entry,
+): Promise<void> => {
   if (media.as === undefined) return sendJsonBytes(ctx, code, media, presentedBytes(resource, entry))
   if (media.as.kind === 'Table') {
     const table = tableOf(resource, [entry], new Date(), {
@@ -37,7 +43,12 @@ const listMetaOf = (result: ListResult) => ({
   ...(result.remainingItemCount === undefined ? {} : { remainingItemCount: result.remainingItemCount }),
 })
 
-export const sendList = async (ctx: HttpContext, resource: Resource, media: MediaType, result: ListResult): Promise<void> => {
+export const sendList = async (
+  ctx: HttpContext,
+  resource: Resource,
+  media: MediaType,
+  result: ListResult,
+): Promise<void> => {
   const { definition } = resource
   const metadata = listMetaOf(result)
   if (media.as?.kind === 'Table') {

@@ -31,7 +31,8 @@ const createdAtColumn: PrinterColumn = {
   cell: (object) => object.metadata?.creationTimestamp ?? null,
 }
 
-export const columnsOf = ({ columns }: KindDefinition): readonly PrinterColumn[] => columns ?? [nameColumn, createdAtColumn]
+export const columnsOf = ({ columns }: KindDefinition): readonly PrinterColumn[] =>
+  columns ?? [nameColumn, createdAtColumn]
 
 export const partialMetadata = (object: KubeObject, version: string): Record<string, unknown> => ({
   kind: 'PartialObjectMetadata',
@@ -44,17 +45,32 @@ export interface TableOptions {
   readonly includeObject: IncludeObject
   /** False for watch events after the first: clients keep the columns. */
   readonly withColumns: boolean
-  readonly listMeta: { readonly resourceVersion: string; readonly continue?: string; readonly remainingItemCount?: number }
+  readonly listMeta: {
+    readonly resourceVersion: string
+    readonly continue?: string
+    readonly remainingItemCount?: number
+  }
 }
 
-export const tableOf = (resource: Resource, entries: readonly Entry[], now: Date, options: TableOptions): Record<string, unknown> => {
+export const tableOf = (
+  resource: Resource,
+  entries: readonly Entry[],
+  now: Date,
+  options: TableOptions,
+): Record<string, unknown> => {
   const columns = columnsOf(resource.definition)
   return {
     kind: 'Table',
     apiVersion: `meta.k8s.io/${options.version}`,
     metadata: options.listMeta,
     columnDefinitions: options.withColumns
-      ? columns.map(({ name, type, format = '', description, priority }) => ({ name, type, format, description, priority }))
+      ? columns.map(({ name, type, format = '', description, priority }) => ({
+          name,
+          type,
+          format,
+          description,
+          priority,
+        }))
       : null,
     rows: entries.map((entry) => {
       const object = presented(resource, entry.object)

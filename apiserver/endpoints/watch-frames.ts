@@ -73,7 +73,13 @@ export const frameEncoder = (resource: Resource, media: MediaType, includeObject
         const metadata = { resourceVersion: String(revision) }
         const object = { kind: definition.kind, apiVersion, metadata: bookmarkMetadata(revision, end) }
         const rows = [{ cells: [], object: includeObject === 'Object' ? object : partialMetadata(object, version) }]
-        return textFrame('BOOKMARK', { kind: 'Table', apiVersion: `meta.k8s.io/${version}`, metadata, columnDefinitions: null, rows })
+        return textFrame('BOOKMARK', {
+          kind: 'Table',
+          apiVersion: `meta.k8s.io/${version}`,
+          metadata,
+          columnDefinitions: null,
+          rows,
+        })
       },
     }
   }

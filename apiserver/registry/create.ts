@@ -76,6 +76,10 @@ const tryCreate = async (resource: Resource, key: string, object: KubeObject): P
 
 /** Upstream: NewGenerateNameConflict; clients may try the same request again. */
 const nameCollision = (resource: Resource, cause: StatusError): StatusError =>
-  new StatusError('AlreadyExists', `${cause.message}, the server was not able to generate a unique name for the object`, {
-    details: { ...cause.details, retryAfterSeconds: 1 },
-  })
+  new StatusError(
+    'AlreadyExists',
+    `${cause.message}, the server was not able to generate a unique name for the object`,
+    {
+      details: { ...cause.details, retryAfterSeconds: 1 },
+    },
+  )

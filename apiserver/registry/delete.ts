@@ -80,7 +80,12 @@ const checkPreconditions = (resource: Resource, current: KubeObject, { precondit
 }
 
 /** What deletion does to this object now: removes it, marks it, or (already marked) nothing. Pure. */
-export const planDeletion = (resource: Resource, current: KubeObject, options: DeleteOptions, nowMs: number): Decision => {
+export const planDeletion = (
+  resource: Resource,
+  current: KubeObject,
+  options: DeleteOptions,
+  nowMs: number,
+): Decision => {
   const { definition, hooks } = resource
   const object = cloneJson(current)
   const metadata = metadataOf(object)
@@ -150,7 +155,8 @@ export const finalizersFor = (
     if (present.includes(foreground)) return foreground
     return defaultPolicy === 'orphan' ? orphan : undefined
   })()
-  if (wanted !== undefined && present.includes(wanted)) return present.filter((name) => name === wanted || !isGcFinalizer(name))
+  if (wanted !== undefined && present.includes(wanted))
+    return present.filter((name) => name === wanted || !isGcFinalizer(name))
   const rest = present.filter((name) => !isGcFinalizer(name))
   return wanted === undefined ? rest : [...rest, wanted]
 }

@@ -87,7 +87,8 @@ const beforeCreateOnUpdate = async (
   object: KubeObject,
   options: UpdateOptions,
 ): Promise<void> => {
-  const mayCreate = options.scope === 'main' && (resource.definition.allowCreateOnUpdate || options.forceAllowCreate === true)
+  const mayCreate =
+    options.scope === 'main' && (resource.definition.allowCreateOnUpdate || options.forceAllowCreate === true)
   if (!mayCreate) throw notFound(resource.groupResource, name)
   prepareForCreate(resource, object, options.clock.now())
   await options.validating(object, undefined)
@@ -132,7 +133,11 @@ const applyScope = (resource: Resource, object: KubeObject, current: KubeObject,
   }
   if (definition.prepareForUpdate !== undefined) definition.prepareForUpdate(object, current)
   else if (definition.subresources.some(({ name }) => name === 'status')) keepStatus(object, current)
-  if (definition.hasGeneration && metadataOf(object).generation === current.metadata?.generation && specChanged(object, current)) {
+  if (
+    definition.hasGeneration &&
+    metadataOf(object).generation === current.metadata?.generation &&
+    specChanged(object, current)
+  ) {
     bumpGeneration(object)
   }
 }
@@ -185,4 +190,3 @@ const isRemovable = (resource: Resource, object: KubeObject): boolean => {
     (resource.hooks.mayBeRemoved?.(object) ?? true)
   )
 }
-

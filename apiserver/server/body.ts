@@ -27,7 +27,9 @@ export const readBody = async (request: IncomingMessage, limit = maxBodyBytes): 
       const [only] = chunks
       resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size))
     })
-    request.once('error', (error) => reject(new StatusError('BadRequest', 'cannot read the request body', { cause: error })))
+    request.once('error', (error) =>
+      reject(new StatusError('BadRequest', 'cannot read the request body', { cause: error })),
+    )
     request.once('close', () => reject(new StatusError('BadRequest', 'the request body ended early')))
   })
 }

@@ -43,12 +43,16 @@ const parseAccept = (header: string): Clause[] =>
     })
     .toSorted((a, b) => b.quality - a.quality)
 
-const transformOf = (params: ReadonlyMap<string, string>, allowed: readonly Transform[]): MediaType['as'] | 'refused' => {
+const transformOf = (
+  params: ReadonlyMap<string, string>,
+  allowed: readonly Transform[],
+): MediaType['as'] | 'refused' => {
   const as = params.get('as')
   if (as === undefined) return undefined
   const kind = allowed.find((candidate) => candidate === as)
   const version = params.get('v')
-  if (kind === undefined || params.get('g') !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return 'refused'
+  if (kind === undefined || params.get('g') !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1'))
+    return 'refused'
   return { kind, version }
 }
 

@@ -20,13 +20,28 @@ export interface PathsOptions {
   readonly groupPaths: () => readonly string[]
 }
 
-const fixedPaths = ['/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/openid/v1/jwks', '/readyz', '/version']
+const fixedPaths = [
+  '/healthz',
+  '/livez',
+  '/metrics',
+  '/openapi/v2',
+  '/openapi/v3',
+  '/openid/v1/jwks',
+  '/readyz',
+  '/version',
+]
 
 export const createPathHandler = (options: PathsOptions): Handler => {
   const exact: Readonly<Record<string, Handler>> = {
     '/': (ctx) =>
       sendValue(ctx, 200, negotiate(ctx.request.headers.accept, []), {
-        paths: ['/.well-known/openid-configuration', '/api', '/apis', ...options.groupPaths(), ...fixedPaths].toSorted(),
+        paths: [
+          '/.well-known/openid-configuration',
+          '/api',
+          '/apis',
+          ...options.groupPaths(),
+          ...fixedPaths,
+        ].toSorted(),
       }),
     '/version': (ctx) => sendValue(ctx, 200, negotiate(ctx.request.headers.accept, []), versionInfo),
     '/metrics': async (ctx) => sendBytes(ctx, 200, 'text/plain; version=0.0.4; charset=utf-8', await options.metrics()),
@@ -49,4 +64,6 @@ export const createPathHandler = (options: PathsOptions): Handler => {
 }
 
 const notAllowed = (): StatusError =>
-  new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource', { details: {} })
+  new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {
+    details: {},
+  })

@@ -94,7 +94,8 @@ export const parseRequestInfo = (method: string, path: string, query: URLSearchP
   const resource = decodePart(parts[at] ?? '')
   const name = decodePart(parts[at + 1] ?? '')
   const subresource = decodePart(parts[at + 2] ?? '')
-  const subpath = parts.length > at + 3 ? `/${segments.slice(versionAt + 1 + at + 3).join('/')}` : path.endsWith('/') ? '/' : ''
+  const subpath =
+    parts.length > at + 3 ? `/${segments.slice(versionAt + 1 + at + 3).join('/')}` : path.endsWith('/') ? '/' : ''
 
   let effectiveName = name
   if (name === '') {

@@ -12,7 +12,8 @@ const chunkBytes = 64 * 1024
 const contentTypes = { json: 'application/json', yaml: 'application/yaml' } as const
 
 /** `Warning: 299 - "text"`. */
-const warningHeader = (text: string): string => `299 - "${text.replace(/[^\x20-\x7e]/g, ' ').replace(/["\\]/g, '\\$&')}"`
+const warningHeader = (text: string): string =>
+  `299 - "${text.replace(/[^\x20-\x7e]/g, ' ').replace(/["\\]/g, '\\$&')}"`
 
 const setCommonHeaders = (ctx: HttpContext): void => {
   const { response } = ctx

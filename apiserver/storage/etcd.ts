@@ -1,10 +1,24 @@
 /** KeyValueStore over etcd's v3 API. */
 import type { EtcdClient } from '../../component-base/etcd/client.ts'
-import { compareResult, compareTarget, eventType, type KeyValue as EtcdKeyValue, type RequestOpInit } from '../../component-base/etcd/messages.ts'
+import {
+  compareResult,
+  compareTarget,
+  eventType,
+  type KeyValue as EtcdKeyValue,
+  type RequestOpInit,
+} from '../../component-base/etcd/messages.ts'
 import type { WatchResponse } from '../../component-base/etcd/watch-messages.ts'
 import { GrpcError, grpcCode } from '../../component-base/grpc/status.ts'
 import { StatusError } from '../../api/meta/status-error.ts'
-import { CompactedError, FutureRevisionError, type KeyValue, type KeyValueStore, type StoreEvent, type StoreEvents, type WriteResult } from './key-value.ts'
+import {
+  CompactedError,
+  FutureRevisionError,
+  type KeyValue,
+  type KeyValueStore,
+  type StoreEvent,
+  type StoreEvents,
+  type WriteResult,
+} from './key-value.ts'
 
 const asBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -61,7 +75,12 @@ export const createEtcdKeyValue = (client: EtcdClient, root: string, observe: Ob
       const answer = await call('list', () =>
         client.range({ key: Buffer.from(start), rangeEnd: Buffer.from(end), limit, revision }, callOptions),
       )
-      return { items: answer.kvs.map(fromEtcd), count: answer.count, more: answer.more, revision: answer.header?.revision ?? 0 }
+      return {
+        items: answer.kvs.map(fromEtcd),
+        count: answer.count,
+        more: answer.more,
+        revision: answer.header?.revision ?? 0,
+      }
     },
     put: (key, value, expected, lease) =>
       guarded(expected === 0 ? 'create' : 'update', key, expected, {

@@ -7,7 +7,8 @@ export const cloneJson = <T>(value: T): T => {
   const copy: Record<string, unknown> = {}
   for (const key of Object.keys(value)) {
     const item = cloneJson((value as Record<string, unknown>)[key])
-    if (key === '__proto__') Object.defineProperty(copy, key, { value: item, enumerable: true, configurable: true, writable: true })
+    if (key === '__proto__')
+      Object.defineProperty(copy, key, { value: item, enumerable: true, configurable: true, writable: true })
     else copy[key] = item
   }
   return copy as T

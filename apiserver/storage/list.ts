@@ -33,7 +33,9 @@ export interface ListResult {
 export const parseResourceVersion = (text: string): number => {
   if (text === '' || text === '0') return 0
   if (!/^\d{1,19}$/.test(text)) {
-    throw badRequest(`Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`)
+    throw badRequest(
+      `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+    )
   }
   return Number(text)
 }
@@ -41,7 +43,8 @@ export const parseResourceVersion = (text: string): number => {
 export const list = async (store: ResourceStore, options: ListOptions): Promise<ListResult> => {
   if (options.continue !== '') return continueList(store, options, decodeContinue(options.continue))
   const asked = parseResourceVersion(options.resourceVersion)
-  const exact = options.resourceVersionMatch === 'Exact' || (asked > 0 && options.limit > 0 && options.resourceVersionMatch === '')
+  const exact =
+    options.resourceVersionMatch === 'Exact' || (asked > 0 && options.limit > 0 && options.resourceVersionMatch === '')
   if (exact) return listAt(store, options, asked, '')
   if (options.resourceVersion === '') await store.consistent()
   else await store.waitFor(asked)
@@ -61,9 +64,18 @@ const continueList = async (store: ResourceStore, options: ListOptions, token: C
 }
 
 /** The state of exactly that revision: from memory if nothing has changed since, else from the store's history. */
-const listAt = async (store: ResourceStore, options: ListOptions, revision: number, start: string): Promise<ListResult> => {
+const listAt = async (
+  store: ResourceStore,
+  options: ListOptions,
+  revision: number,
+  start: string,
+): Promise<ListResult> => {
   await store.cache.ready()
-  if (revision <= store.cache.revision && store.cache.lastChange <= revision && revision >= store.cache.oldestRevision) {
+  if (
+    revision <= store.cache.revision &&
+    store.cache.lastChange <= revision &&
+    revision >= store.cache.oldestRevision
+  ) {
     return fromCache(store, options, start, revision)
   }
   try {
@@ -106,14 +118,24 @@ const pageResult = (page: Entry[], revision: number, matches: Matches | undefine
   }
 }
 
-const fromStore = async (store: ResourceStore, options: ListOptions, start: string, revision: number): Promise<ListResult> => {
+const fromStore = async (
+  store: ResourceStore,
+  options: ListOptions,
+  start: string,
+  revision: number,
+): Promise<ListResult> => {
   const { prefix, matches, limit } = options
   const base = store.prefix + prefix
   const end = prefixEnd(base)
   const page: Entry[] = []
   let from = start > prefix ? store.prefix + start : base
   for (;;) {
-    const answer: ListPage = await store.keyValues.list({ start: from, end, limit: limit === 0 ? 2000 : limit, revision })
+    const answer: ListPage = await store.keyValues.list({
+      start: from,
+      end,
+      limit: limit === 0 ? 2000 : limit,
+      revision,
+    })
     for (const [index, item] of answer.items.entries()) {
       const entry = entryFromStore(item.key.slice(store.prefix.length), item.value, item.modRevision)
       if (matches !== undefined && !matches(entry.object)) continue
@@ -130,12 +152,17 @@ const fromStore = async (store: ResourceStore, options: ListOptions, start: stri
 export const checkListOptions = (options: ListOptions): void => {
   const forbid = (message: string): never => {
     throw new StatusError('Invalid', `ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: ${message}`, {
-      details: { group: 'meta.k8s.io', kind: 'ListOptions', causes: [{ reason: 'FieldValueForbidden', message, field: 'resourceVersionMatch' }] },
+      details: {
+        group: 'meta.k8s.io',
+        kind: 'ListOptions',
+        causes: [{ reason: 'FieldValueForbidden', message, field: 'resourceVersionMatch' }],
+      },
     })
   }
   const match = options.resourceVersionMatch
   if (match === '') return
-  if (options.resourceVersion === '') forbid('Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided')
+  if (options.resourceVersion === '')
+    forbid('Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided')
   if (options.continue !== '') forbid('Forbidden: resourceVersionMatch is forbidden when continue is provided')
   if (match !== 'Exact' && match !== 'NotOlderThan') {
     forbid(`Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan", ""`)

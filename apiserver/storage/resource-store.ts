@@ -109,7 +109,8 @@ export class ResourceStore {
         continue
       }
       const unchanged =
-        decision.type === 'keep' || (decision.type === 'write' && current !== undefined && equalJson(decision.object, current.object))
+        decision.type === 'keep' ||
+        (decision.type === 'write' && current !== undefined && equalJson(decision.object, current.object))
       if (unchanged) {
         if (current === undefined) throw notFound(this.groupResource, nameOf(key))
         if (live) return { type: 'unchanged', entry: current }

@@ -9,7 +9,10 @@ export const withErrors = (): Filter => async (ctx, next) => {
   } catch (thrown) {
     const error = StatusError.from(thrown)
     if (error.code >= 500 && error.cause !== undefined) {
-      ctx.log.error({ err: error.cause, method: ctx.method, path: ctx.info.path, auditId: ctx.auditId }, 'request failed')
+      ctx.log.error(
+        { err: error.cause, method: ctx.method, path: ctx.info.path, auditId: ctx.auditId },
+        'request failed',
+      )
     }
     sendStatusError(ctx, error)
   }

@@ -26,19 +26,26 @@ const wantedUser = (request: IncomingMessage): Wanted | undefined => {
   const groups = headerValues(request, 'impersonate-group')
   const extra: Record<string, readonly string[]> = Object.create(null)
   for (const name of Object.keys(request.headers)) {
-    if (name.startsWith(extraPrefix)) extra[decodeURIComponent(name.slice(extraPrefix.length))] = headerValues(request, name)
+    if (name.startsWith(extraPrefix))
+      extra[decodeURIComponent(name.slice(extraPrefix.length))] = headerValues(request, name)
   }
   if (user === '' && uid === '' && groups.length === 0 && Object.keys(extra).length === 0) return undefined
   if (user === '') {
-    throw new StatusError('InternalError', 'Internal error occurred: requested impersonation without impersonating a user')
+    throw new StatusError(
+      'InternalError',
+      'Internal error occurred: requested impersonation without impersonating a user',
+    )
   }
   return { user, uid, groups, extra }
 }
 
 /** What must be allowed: one check for each thing that is taken on. */
 const checksFor = (requester: UserInfo, wanted: Wanted): Attributes[] => {
-  const check = (resource: string, name: string, more: { group?: string; namespace?: string; subresource?: string } = {}) =>
-    resourceAttributes(requester, { verb: 'impersonate', version: 'v1', group: '', resource, name, ...more })
+  const check = (
+    resource: string,
+    name: string,
+    more: { group?: string; namespace?: string; subresource?: string } = {},
+  ) => resourceAttributes(requester, { verb: 'impersonate', version: 'v1', group: '', resource, name, ...more })
   const serviceAccount = parseServiceAccountUser(wanted.user)
   const authentication = { group: 'authentication.k8s.io' }
   return [
@@ -59,7 +66,8 @@ const groupsOf = ({ user, groups }: Wanted): string[] => {
     groups.length === 0 && serviceAccount !== undefined
       ? ['system:serviceaccounts', `system:serviceaccounts:${serviceAccount.namespace}`]
       : [...groups]
-  if (user === 'system:anonymous') return all.includes('system:unauthenticated') ? all : [...all, 'system:unauthenticated']
+  if (user === 'system:anonymous')
+    return all.includes('system:unauthenticated') ? all : [...all, 'system:unauthenticated']
   return all.includes(allAuthenticated) || all.includes('system:unauthenticated') ? all : [...all, allAuthenticated]
 }
 

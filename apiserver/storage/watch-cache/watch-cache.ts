@@ -163,7 +163,9 @@ export class WatchCache implements HubSubscriber {
     this.#hub.add(this)
     try {
       const { items, revision } = await this.#listAll()
-      const entries = items.map((item) => entryFromStore(item.key.slice(this.prefix.length), item.value, item.modRevision))
+      const entries = items.map((item) =>
+        entryFromStore(item.key.slice(this.prefix.length), item.value, item.modRevision),
+      )
       this.#entries.clear()
       for (const entry of entries) this.#entries.set(entry.key, entry)
       this.#keys.replace(entries.map((entry) => entry.key))
