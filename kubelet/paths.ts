@@ -1,0 +1,33 @@
+/** The kubelet's folders under --root-dir, as upstream names them. */
+import { join } from 'node:path'
+
+export interface KubeletPaths {
+  readonly root: string
+  readonly pods: string
+  pod(uid: string): string
+  podVolumes(uid: string): string
+  /** `kind` is upstream's plugin name, for example `empty-dir`. */
+  podVolume(uid: string, kind: string, name: string): string
+  podContainer(uid: string, container: string): string
+  etcHosts(uid: string): string
+  resolvConf(uid: string): string
+  readonly cniCache: string
+  readonly cniNetworks: string
+}
+
+export const kubeletPaths = (root: string): KubeletPaths => {
+  const pods = join(root, 'pods')
+  const pod = (uid: string): string => join(pods, uid)
+  return {
+    root,
+    pods,
+    pod,
+    podVolumes: (uid) => join(pod(uid), 'volumes'),
+    podVolume: (uid, kind, name) => join(pod(uid), 'volumes', `kubernetes.io~${kind}`, name),
+    podContainer: (uid, container) => join(pod(uid), 'containers', container),
+    etcHosts: (uid) => join(pod(uid), 'etc-hosts'),
+    resolvConf: (uid) => join(pod(uid), 'resolv.conf'),
+    cniCache: join(root, 'cni', 'results'),
+    cniNetworks: join(root, 'cni', 'networks'),
+  }
+}

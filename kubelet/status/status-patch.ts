@@ -1,0 +1,42 @@
+/** The strategic merge patch that turns one Pod status into another: pure. */
+import { isDeepStrictEqual } from 'node:util'
+import type { PodStatus } from '../../api/types.ts'
+import { kubeletConditions, type PodCondition } from './conditions.ts'
+
+type IpList = readonly { readonly ip?: string }[]
+
+/** Conditions merge by type: only the kubelet's own that changed are sent, all others stay. */
+const conditionsPatch = (before: readonly PodCondition[], after: readonly PodCondition[]): readonly PodCondition[] =>
+  after.filter(
+    (condition) =>
+      kubeletConditions.has(condition.type) &&
+      !isDeepStrictEqual(condition, before.find(({ type }) => type === condition.type)),
+  )
+
+/** Addresses merge by ip: one that is gone has to be named. */
+const addressPatch = (before: IpList, after: IpList): unknown[] => [
+  ...after,
+  ...before.filter(({ ip }) => !after.some((entry) => entry.ip === ip)).map(({ ip }) => ({ $patch: 'delete', ip })),
+]
+
+/** Undefined when they say the same. */
+export const statusPatch = (before: PodStatus, after: PodStatus): Record<string, unknown> | undefined => {
+  const patch: Record<string, unknown> = {}
+  for (const key of new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof PodStatus>) {
+    if (isDeepStrictEqual(before[key], after[key])) continue
+    if (key === 'conditions') {
+      const conditions = conditionsPatch(before.conditions ?? [], after.conditions ?? [])
+      if (conditions.length > 0) patch[key] = conditions
+    } else if (key === 'podIPs' || key === 'hostIPs') {
+      patch[key] = addressPatch(before[key] ?? [], after[key] ?? [])
+    } else {
+      // Absent in the new status: a null takes it away. Fields that others own are carried over by the generator.
+      patch[key] = after[key] ?? null
+    }
+  }
+  // Others own these.
+  for (const key of ['nominatedNodeName', 'resize', 'allocatedResources', 'resources', 'extendedResourceClaimStatus', 'resourceClaimStatuses']) {
+    if (patch[key] === null) delete patch[key]
+  }
+  return Object.keys(patch).length === 0 ? undefined : patch
+}

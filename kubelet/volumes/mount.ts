@@ -1,0 +1,29 @@
+/** Mounts of memory file systems, in the host's mount namespace, where the container engine sees them. */
+import { execFile } from 'node:child_process'
+import { mkdir, readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/** Mount points at or below the folder, deepest first. */
+export const mountPointsUnder = async (folder: string): Promise<string[]> => {
+  const text = await readFile('/proc/self/mountinfo', 'utf8')
+  return text
+    .split('\n')
+    .map((line) => (line.split(' ')[4] ?? '').replace(/\\([0-7]{3})/g, (_match, code: string) => String.fromCharCode(Number.parseInt(code, 8))))
+    .filter((point) => point === folder || point.startsWith(`${folder}/`))
+    .toSorted((a, b) => b.length - a.length)
+}
+
+/** Mounts a tmpfs unless one is there; sizeBytes 0 is the kernel's default (half of the memory). */
+export const mountTmpfs = async (folder: string, sizeBytes: number): Promise<void> => {
+  await mkdir(folder, { recursive: true })
+  if ((await mountPointsUnder(folder)).includes(folder)) return
+  const options = ['mode=0777', ...(sizeBytes === 0 ? [] : [`size=${sizeBytes}`])]
+  await run('mount', ['-t', 'tmpfs', '-o', options.join(','), 'tmpfs', folder])
+}
+
+/** Unmounts everything at or below the folder. */
+export const unmountUnder = async (folder: string): Promise<void> => {
+  for (const point of await mountPointsUnder(folder)) await run('umount', ['-l', point])
+}
