@@ -149,11 +149,18 @@ const mapFlag = (values: Readonly<Record<string, string>>): string =>
     .map(([key, value]) => `${key}=${value}`)
     .join(',')
 
-/** A node's two processes, in the node's network namespace; its mounts are the machine's, where dockerd sees them. */
-export const nodeProcesses = (config: ClusterConfig, layout: Layout, node: NodeConfig): ProcessSpec[] => {
+/**
+ * A node's two processes. `enter` is the command that puts them into the node's network namespace, if they are not
+ * started in it; their mounts are the machine's, where dockerd sees them.
+ */
+export const nodeProcesses = (
+  config: ClusterConfig,
+  layout: Layout,
+  node: NodeConfig,
+  enter: readonly string[] = ['nsenter', `--net=/run/netns/${namespaceOf(config, node.name)}`, '--'],
+): ProcessSpec[] => {
   writeKubeletConfig(config, layout, node)
   const paths = layout.node(node.name)
-  const enter = ['nsenter', `--net=/run/netns/${namespaceOf(config, node.name)}`, '--']
   const taints = node.taints.map(
     ({ key, value, effect }) => `${key}${value === undefined ? '' : `=${value}`}:${effect}`,
   )

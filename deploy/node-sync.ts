@@ -11,9 +11,8 @@ import { createInformer } from '../client/cache/informer.ts'
 import { loadKubeconfig } from '../client/rest/kubeconfig.ts'
 import { createRestClient, type RestClient } from '../client/rest/rest-client.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
-import type { ClusterConfig, NodeConfig } from './cluster-config.ts'
+import type { NodeConfig } from './cluster-config.ts'
 import type { Layout } from './layout.ts'
-import { bridgeOf } from './network.ts'
 
 const execFileAsync = promisify(execFile)
 
@@ -65,32 +64,27 @@ export const nodePatch = (node: Node, wanted: NodeConfig): object | undefined =>
   }
 }
 
-const ensureRoute = async (config: ClusterConfig, node: Node): Promise<void> => {
+const ensureRoute = async (node: Node): Promise<void> => {
   const podCIDR = node.spec?.podCIDR
   const address = node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address
   if (podCIDR === undefined || address === undefined) return
-  await execFileAsync('ip', ['route', 'replace', podCIDR, 'via', address, 'dev', bridgeOf(config)])
+  await execFileAsync('ip', ['route', 'replace', podCIDR, 'via', address])
 }
 
-const syncNode = async (
-  client: RestClient,
-  node: Node,
-  context: { readonly config: ClusterConfig; readonly wanted: readonly NodeConfig[] },
-): Promise<void> => {
+const syncNode = async (client: RestClient, node: Node, wanted: readonly NodeConfig[]): Promise<void> => {
   const name = node.metadata?.name ?? ''
-  const wanted = context.wanted.find((candidate) => candidate.name === name)
-  if (wanted === undefined) {
+  const config = wanted.find((candidate) => candidate.name === name)
+  if (config === undefined) {
     await client.delete(nodesRef, name, undefined)
     return
   }
-  await ensureRoute(context.config, node)
-  const patch = nodePatch(node, wanted)
+  await ensureRoute(node)
+  const patch = nodePatch(node, config)
   if (patch !== undefined) await client.patch(nodesRef, name, undefined, patch, { type: 'merge' })
 }
 
 /** Follows all Nodes until it is stopped; failures are logged and met again at the next change of the Node. */
 export const followNodes = (
-  config: ClusterConfig,
   wanted: readonly NodeConfig[],
   layout: Layout,
   log: Logger,
@@ -99,7 +93,7 @@ export const followNodes = (
   const client = createRestClient(loadKubeconfig(layout.adminConf), { userAgent: 'kubets-supervisor' })
   const informer = createInformer(client, nodesRef, {})
   const sync = (node: Node): void => {
-    syncNode(client, node, { config, wanted }).catch((error: unknown) => {
+    syncNode(client, node, wanted).catch((error: unknown) => {
       // A stale object is followed by its newer version; a node that is gone needs nothing.
       if (!isReason(error, 'Conflict', 'NotFound'))
         log.warn({ err: error, node: node.metadata?.name }, 'node not synced')

@@ -139,14 +139,14 @@ run('kubets-supervisor', async ({ signal, log }) => {
   const file = changeOf(layout, signal)
   let desired = await prepare(layout)
   const addons = ensureAddons(desired.config, layout, { log, signal })
-  let follower = followNodes(desired.config, desired.nodes, layout, log)
+  let follower = followNodes(desired.nodes, layout, log)
   await removeSurplusNodes(desired, layout, log)
   while (!signal.aborted) {
     if (file.changed()) {
       try {
         desired = await prepare(layout)
         await follower.stop()
-        follower = followNodes(desired.config, desired.nodes, layout, log)
+        follower = followNodes(desired.nodes, layout, log)
         await convergeProcesses(desired.processes, layout, restarts, log)
         await removeSurplusNodes(desired, layout, log)
         log.info({ nodes: desired.nodes.length }, 'cluster file applied')
