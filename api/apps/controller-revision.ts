@@ -2,6 +2,7 @@ import { defineKind } from '../kind.ts'
 import { controllerOf } from '../meta/owners.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { ControllerRevision } from '../types.ts'
+import { validateControllerRevision, validateControllerRevisionUpdate } from './validation.ts'
 
 /** `statefulset.apps/web`. */
 const controller = (revision: ControllerRevision): string => {
@@ -17,6 +18,8 @@ export const controllerRevisionKind = defineKind<ControllerRevision>({
   kind: 'ControllerRevision',
   plural: 'controllerrevisions',
   scope: 'Namespaced',
+  validate: validateControllerRevision,
+  validateUpdate: validateControllerRevisionUpdate,
   columns: [
     nameColumn,
     column('Controller', 'What the revision is of.', controller),

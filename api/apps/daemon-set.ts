@@ -3,6 +3,7 @@ import { defineKind } from '../kind.ts'
 import { ageColumn, column, labelsOrNone, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
 import type { DaemonSet } from '../types.ts'
+import { validateDaemonSet, validateDaemonSetUpdate } from './validation.ts'
 
 const emptyStatus = () => ({
   currentNumberScheduled: 0,
@@ -37,6 +38,8 @@ export const daemonSetKind = defineKind<DaemonSet>({
   hasGeneration: true,
   setDefaults,
   ...serverStatus<DaemonSet>(emptyStatus),
+  validate: validateDaemonSet,
+  validateUpdate: validateDaemonSetUpdate,
   columns: [
     nameColumn,
     column(

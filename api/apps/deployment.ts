@@ -4,6 +4,7 @@ import { labelSelectorString } from '../meta/labels.ts'
 import { ageColumn, column, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
 import type { Deployment } from '../types.ts'
+import { validateDeployment, validateDeploymentStatusUpdate, validateDeploymentUpdate } from './validation.ts'
 
 const setDefaults = (deployment: Deployment): void => {
   const spec = (deployment.spec ??= { selector: {}, template: {} })
@@ -33,6 +34,9 @@ export const deploymentKind = defineKind<Deployment>({
   hasGeneration: true,
   setDefaults,
   ...serverStatus<Deployment>(() => ({})),
+  validate: validateDeployment,
+  validateUpdate: validateDeploymentUpdate,
+  validateStatusUpdate: validateDeploymentStatusUpdate,
   scale: {
     getSpecReplicas: ({ spec }) => spec?.replicas ?? 0,
     setSpecReplicas: (deployment, replicas) => {

@@ -4,6 +4,7 @@ import { labelSelectorString } from '../meta/labels.ts'
 import { ageColumn, column, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
 import type { ReplicaSet } from '../types.ts'
+import { validateReplicaSet, validateReplicaSetStatusUpdate, validateReplicaSetUpdate } from './validation.ts'
 
 const setDefaults = (replicaSet: ReplicaSet): void => {
   const spec = (replicaSet.spec ??= { selector: {} })
@@ -25,6 +26,9 @@ export const replicaSetKind = defineKind<ReplicaSet>({
   selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
   setDefaults,
   ...serverStatus<ReplicaSet>(() => ({ replicas: 0 })),
+  validate: validateReplicaSet,
+  validateUpdate: validateReplicaSetUpdate,
+  validateStatusUpdate: validateReplicaSetStatusUpdate,
   scale: {
     getSpecReplicas: ({ spec }) => spec?.replicas ?? 0,
     setSpecReplicas: (replicaSet, replicas) => {

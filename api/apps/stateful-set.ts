@@ -5,6 +5,7 @@ import { labelSelectorString } from '../meta/labels.ts'
 import { ageColumn, column, nameColumn, templateColumns } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
 import type { StatefulSet } from '../types.ts'
+import { validateStatefulSet, validateStatefulSetUpdate } from './validation.ts'
 
 const setDefaults = (statefulSet: StatefulSet): void => {
   const spec = (statefulSet.spec ??= { selector: {}, template: {} })
@@ -43,6 +44,8 @@ export const statefulSetKind = defineKind<StatefulSet>({
   hasGeneration: true,
   setDefaults,
   ...serverStatus<StatefulSet>(() => ({ replicas: 0, availableReplicas: 0 })),
+  validate: validateStatefulSet,
+  validateUpdate: validateStatefulSetUpdate,
   scale: {
     getSpecReplicas: ({ spec }) => spec?.replicas ?? 0,
     setSpecReplicas: (statefulSet, replicas) => {

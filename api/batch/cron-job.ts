@@ -5,6 +5,7 @@ import { age } from '../printers/duration.ts'
 import { serverStatus } from '../strategy.ts'
 import type { CronJob } from '../types.ts'
 import { setFailurePolicyDefaults } from './job.ts'
+import { validateCronJob } from './validation.ts'
 
 const setDefaults = (cronJob: CronJob): void => {
   const spec = (cronJob.spec ??= { schedule: '', jobTemplate: {} })
@@ -33,6 +34,7 @@ export const cronJobKind = defineKind<CronJob>({
   hasGeneration: true,
   setDefaults,
   ...serverStatus<CronJob>(() => ({})),
+  validate: validateCronJob,
   columns: [
     nameColumn,
     column('Schedule', 'When it runs, in cron format.', ({ spec }) => spec?.schedule ?? ''),

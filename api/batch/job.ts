@@ -4,6 +4,7 @@ import { serverStatus } from '../strategy.ts'
 import type { Job } from '../types.ts'
 import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { jobCompletions, jobDuration, jobStatusText } from './job-columns.ts'
+import { validateJob, validateJobUpdate } from './validation.ts'
 
 type JobSpec = NonNullable<Job['spec']>
 
@@ -75,6 +76,8 @@ export const jobKind = defineKind<Job>({
     status.prepareForCreate(job)
   },
   prepareForUpdate: status.prepareForUpdate,
+  validate: validateJob,
+  validateUpdate: validateJobUpdate,
   columns: [
     nameColumn,
     column('Status', 'Running, or how it ended.', jobStatusText),

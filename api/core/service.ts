@@ -46,19 +46,13 @@ const setDefaults = (service: Service): void => {
 const externalAddresses = (service: Service): string => {
   const spec = service.spec ?? {}
   const own = spec.externalIPs ?? []
-  switch (spec.type) {
-    case 'ExternalName':
-      return spec.externalName ?? ''
-    case 'LoadBalancer': {
-      const balanced = (service.status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) =>
-        textOr(ip, hostname ?? ''),
-      )
-      const all = [...[...new Set(balanced)].sort(), ...own]
-      return all.length === 0 ? '<pending>' : all.join(',')
-    }
-    default:
-      return own.length === 0 ? '<none>' : own.join(',')
+  if (spec.type === 'ExternalName') return spec.externalName ?? ''
+  if (spec.type === 'LoadBalancer') {
+    const balanced = (service.status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => textOr(ip, hostname ?? ''))
+    const all = [...[...new Set(balanced)].sort(), ...own]
+    return all.length === 0 ? '<pending>' : all.join(',')
   }
+  return own.length === 0 ? '<none>' : own.join(',')
 }
 
 const portsText = (service: Service): string => {

@@ -4,6 +4,7 @@ import { actionSubresource, proxySubresource, streamSubresource } from '../subre
 import { podColumns } from './columns.ts'
 import { setPodDefaults } from './defaults.ts'
 import { gracefulDeletion, prepareForCreate, prepareForStatusUpdate, prepareForUpdate } from './strategy.ts'
+import { validatePod, validatePodStatusUpdate, validatePodUpdate } from './validation.ts'
 
 export const podKind = defineKind<Pod>({
   group: '',
@@ -31,6 +32,9 @@ export const podKind = defineKind<Pod>({
   prepareForUpdate,
   prepareForStatusUpdate,
   gracefulDeletion,
+  validate: validatePod,
+  validateUpdate: validatePodUpdate,
+  validateStatusUpdate: validatePodStatusUpdate,
   columns: podColumns,
   selectableFields: {
     'spec.nodeName': (pod) => pod.spec?.nodeName ?? '',

@@ -1,0 +1,71 @@
+/** What all workloads check alike: selector, template, counts. Upstream: pkg/apis/apps/validation. */
+import { validatePodTemplateSpec } from '../core/pod-spec/validate.ts'
+import { absent, isEmptySelector, nonNegative, validateLabelSelector } from '../meta/checks.ts'
+import { child, type FieldError, forbiddenField, invalid, notSupported, required } from '../meta/field-error.ts'
+import { matcherFromLabelSelector } from '../meta/labels.ts'
+import type { LabelSelector, PodTemplateSpec } from '../types.ts'
+
+interface WorkloadSpec {
+  readonly replicas?: number
+  readonly minReadySeconds?: number
+  readonly revisionHistoryLimit?: number
+  readonly selector: LabelSelector
+  readonly template?: PodTemplateSpec
+}
+
+/** Present, well formed and not empty. `what` is the kind, in upstream's words: `deployment`. */
+export const validateWorkloadSelector = (selector: LabelSelector | undefined, what: string): FieldError[] => {
+  const path = 'spec.selector'
+  if (selector === undefined || selector === null) return [required(path)]
+  const errors = validateLabelSelector(selector, path)
+  if (isEmptySelector(selector)) errors.push(invalid(path, selector, `empty selector is invalid for ${what}`))
+  return errors
+}
+
+const selectorMatches = (selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean => {
+  try {
+    return matcherFromLabelSelector(selector)(labels)
+  } catch {
+    // Malformed: said already, with its own path.
+    return true
+  }
+}
+
+/** The template makes Pods that the selector finds, and that restart always. */
+export const validateWorkloadTemplate = (spec: WorkloadSpec, what: string): FieldError[] => {
+  const path = 'spec.template'
+  const { selector, template } = spec
+  if (template === undefined) return [required(path)]
+  const errors: FieldError[] = []
+  const labels = template.metadata?.labels ?? {}
+  if (selector !== undefined && !isEmptySelector(selector) && !selectorMatches(selector, labels)) {
+    errors.push(invalid(child(path, 'metadata', 'labels'), labels, '`selector` does not match template `labels`'))
+  }
+  errors.push(...validatePodTemplateSpec(template, path))
+  const restartPolicy = template.spec?.restartPolicy
+  if (!absent(restartPolicy) && restartPolicy !== 'Always') {
+    errors.push(notSupported(child(path, 'spec', 'restartPolicy'), restartPolicy, ['Always']))
+  }
+  if (template.spec?.activeDeadlineSeconds !== undefined) {
+    errors.push(
+      forbiddenField(child(path, 'spec', 'activeDeadlineSeconds'), `activeDeadlineSeconds in ${what} is not Supported`),
+    )
+  }
+  return errors
+}
+
+export const validateCounts = (spec: WorkloadSpec): FieldError[] => [
+  ...nonNegative('spec.replicas', spec.replicas),
+  ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+  ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
+]
+
+/** Counters of a status, none negative. */
+export const validateStatusCounts = <Status extends object>(
+  status: Status | undefined,
+  fields: readonly (keyof Status & string)[],
+): FieldError[] =>
+  fields.flatMap((field) => {
+    const value = status?.[field]
+    return typeof value === 'number' ? nonNegative(`status.${field}`, value) : []
+  })
