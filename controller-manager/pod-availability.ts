@@ -1,16 +1,8 @@
-/** When a ready Pod counts as available. Upstream: podutil.IsPodAvailable. */
+/** When ready Pods become available. Upstream: controller.FindMinNextPodAvailabilityCheck. */
 import { findCondition } from '../api/meta/conditions.ts'
 import { isPodReady } from '../api/meta/pods.ts'
 import type { Pod } from '../api/types.ts'
 import { timeMs } from './objects.ts'
-
-/** Ready for at least `minReadySeconds`. */
-export const isPodAvailable = (pod: Pod, minReadySeconds: number, nowMs: number): boolean => {
-  if (!isPodReady(pod)) return false
-  if (minReadySeconds === 0) return true
-  const since = timeMs(findCondition(pod.status?.conditions, 'Ready')?.lastTransitionTime)
-  return since !== undefined && since + minReadySeconds * 1000 <= nowMs
-}
 
 /** Milliseconds until the first of the ready Pods that are not available yet becomes so; undefined if there is none. */
 export const nextAvailabilityMs = (

@@ -112,8 +112,7 @@ const decide = (input: CronInput, active: readonly Job[], scheduledMs: number | 
     return { type: 'skip', reason: 'MissSchedule', message: `Missed scheduled time to start a job: ${at}` }
   }
   const name = jobNameOf(cronJob, scheduledMs)
-  const started =
-    jobs.some((job) => nameOf(job) === name) || timeMs(cronJob.status?.lastScheduleTime) === scheduledMs
+  const started = jobs.some((job) => nameOf(job) === name) || timeMs(cronJob.status?.lastScheduleTime) === scheduledMs
   if (started) return { type: 'wait' }
   if (cronJob.spec?.concurrencyPolicy === 'Forbid' && active.length > 0) {
     return {
@@ -143,7 +142,9 @@ export const planCronJob = (input: CronInput): CronPlan => {
     const condition = finishOf(job)
     return condition !== undefined && known.has(uidOf(job)) ? [{ job, condition }] : []
   })
-  const successes = jobs.filter((job) => finishOf(job) === 'Complete').map((job) => timeMs(job.status?.completionTime) ?? 0)
+  const successes = jobs
+    .filter((job) => finishOf(job) === 'Complete')
+    .map((job) => timeMs(job.status?.completionTime) ?? 0)
   const lastSuccess = Math.max(timeMs(cronJob.status?.lastSuccessfulTime) ?? 0, 0, ...successes)
   const { scheduledMs, missed } = dueTime(input)
   const next = nextTime(schedule, nowMs, zone)

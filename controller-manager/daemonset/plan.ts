@@ -1,9 +1,8 @@
 /** Which daemon Pods to make and to delete, node by node. Upstream: pkg/controller/daemon. */
 import type { DaemonSet, Node, Pod } from '../../api/types.ts'
-import { isPodReady } from '../../api/meta/pods.ts'
+import { isPodAvailable, isPodReady } from '../../api/meta/pods.ts'
 import { scaledValue } from '../int-or-percent.ts'
 import { byCreation, isDeleting, labelsOf, nameOf } from '../objects.ts'
-import { isPodAvailable } from '../pod-availability.ts'
 import { fitOf, type NodeFit } from './nodes.ts'
 import { revisionHashLabel, targetNodeOf } from './pod.ts'
 

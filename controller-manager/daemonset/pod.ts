@@ -12,7 +12,8 @@ const daemonSetType = { group: 'apps', version: 'v1', kind: 'DaemonSet' }
 /** The node that a daemon Pod is for: where it runs, or where its affinity sends it. */
 export const targetNodeOf = (pod: Pod): string => {
   if (pod.spec?.nodeName) return pod.spec.nodeName
-  const terms = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? []
+  const terms =
+    pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? []
   for (const term of terms) {
     for (const { key, operator, values } of term.matchFields ?? []) {
       if (key === 'metadata.name' && operator === 'In' && values?.length === 1) return values[0] ?? ''

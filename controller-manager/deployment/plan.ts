@@ -131,8 +131,7 @@ const rollOut = (rollout: Rollout): void => {
   const { newest } = rollout
   if (newest === undefined) return
   const wanted = replicasOf(deployment)
-  const size =
-    replicasOf(newest) > wanted ? wanted : newReplicaSetSize(deployment, all(rollout), replicasOf(newest))
+  const size = replicasOf(newest) > wanted ? wanted : newReplicaSetSize(deployment, all(rollout), replicasOf(newest))
   // Growing comes first; shrinking waits until the new size is seen.
   if (scaleTo(rollout, newest, size) || rollout.create !== undefined) return
   for (const [rs, replicas] of planScaleDown(deployment, newest, rollout.old)) scaleTo(rollout, rs, replicas)

@@ -172,7 +172,11 @@ export const rolloutStatus = (
 }
 
 /** Milliseconds until the progress deadline has to be looked at, or undefined if it does not run. */
-export const progressCheckMs = (deployment: Deployment, status: DeploymentStatus, nowMs: number): number | undefined => {
+export const progressCheckMs = (
+  deployment: Deployment,
+  status: DeploymentStatus,
+  nowMs: number,
+): number | undefined => {
   const condition = findCondition(status.conditions, 'Progressing')
   if (!hasProgressDeadline(deployment) || condition === undefined) return undefined
   if (isComplete(deployment, status) || condition.reason === 'ProgressDeadlineExceeded') return undefined

@@ -29,13 +29,16 @@ const isOurs = (slice: EndpointSlice, service: Service): boolean =>
   semanticEqual(labelsOf(slice), sliceLabels(service), 'labels') &&
   (slice.metadata?.ownerReferences ?? []).some((owner) => owner.uid === uidOf(service) && owner.controller === true)
 
-const sliceOf = (service: Service, group: EndpointGroup, endpoints: Endpoint[], from?: EndpointSlice): EndpointSlice => ({
+const sliceOf = (
+  service: Service,
+  group: EndpointGroup,
+  endpoints: Endpoint[],
+  from?: EndpointSlice,
+): EndpointSlice => ({
   apiVersion: 'discovery.k8s.io/v1',
   kind: 'EndpointSlice',
   metadata: {
-    ...(from === undefined
-      ? { generateName: `${nameOf(service)}-`, namespace: namespaceOf(service) }
-      : from.metadata),
+    ...(from === undefined ? { generateName: `${nameOf(service)}-`, namespace: namespaceOf(service) } : from.metadata),
     labels: sliceLabels(service),
     ownerReferences: [newControllerRef(service, { group: '', version: 'v1', kind: 'Service' })],
   },

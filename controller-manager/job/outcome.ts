@@ -39,11 +39,7 @@ const restartsExceeded = (job: Job, pods: readonly Pod[]): boolean => {
 }
 
 /** Milliseconds that are left of activeDeadlineSeconds; undefined where no deadline runs. */
-export const deadlineRemainingMs = (
-  job: Job,
-  startTime: string | undefined,
-  nowMs: number,
-): number | undefined => {
+export const deadlineRemainingMs = (job: Job, startTime: string | undefined, nowMs: number): number | undefined => {
   const seconds = job.spec?.activeDeadlineSeconds
   const start = timeMs(startTime)
   if (seconds === undefined || seconds === null || start === undefined || job.spec?.suspend === true) return undefined
@@ -66,10 +62,7 @@ const failure = (job: Job, pods: readonly Pod[], accounts: Accounts, nowMs: numb
   if (!perIndex) return undefined
   const maxFailed = job.spec?.maxFailedIndexes
   if (maxFailed !== undefined && maxFailed !== null && accounts.failedIndexes.size > maxFailed) {
-    return failed(
-      'MaxFailedIndexesExceeded',
-      'Job has exceeded the specified maximal number of failed indexes',
-    )
+    return failed('MaxFailedIndexesExceeded', 'Job has exceeded the specified maximal number of failed indexes')
   }
   const ended = accounts.failedIndexes.size + accounts.completedIndexes.size
   if (accounts.failedIndexes.size > 0 && ended >= (job.spec?.completions ?? 0)) {
@@ -90,7 +83,8 @@ export const outcomeOf = (
   if (before !== undefined) return before
   const failed = failure(job, pods, accounts, nowMs)
   if (failed !== undefined) return failed
-  const policy = isIndexed(job) && job.spec?.successPolicy ? successPolicyMet(job, accounts.completedIndexes) : undefined
+  const policy =
+    isIndexed(job) && job.spec?.successPolicy ? successPolicyMet(job, accounts.completedIndexes) : undefined
   if (policy !== undefined) return { type: 'Complete', reason: 'SuccessPolicy', message: policy }
   const succeeded = accounts.succeeded + accounts.uncountedSucceeded.length
   const completions = job.spec?.completions

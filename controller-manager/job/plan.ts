@@ -107,7 +107,8 @@ const planIndexed = (input: JobInput, accounts: Accounts, active: readonly Pod[]
   const surplus: Pod[] = []
   for (const pod of active) {
     const index = indexOf(pod)
-    const useless = index === undefined || index >= completions || seen.has(index) || accounts.completedIndexes.has(index)
+    const useless =
+      index === undefined || index >= completions || seen.has(index) || accounts.completedIndexes.has(index)
     if (useless) surplus.push(pod)
     else seen.add(index)
   }
@@ -179,7 +180,12 @@ export const planJob = (input: JobInput): JobPlan => {
   const outcome = isDeleting(job) ? undefined : outcomeOf(job, pods, accounts, active.length, nowMs)
   let wanted: Wanted = { create: [], delete: [], waitMs: 0 }
   if (outcome !== undefined) {
-    condition(outcome.type === 'Failed' ? 'FailureTarget' : 'SuccessCriteriaMet', 'True', outcome.reason, outcome.message)
+    condition(
+      outcome.type === 'Failed' ? 'FailureTarget' : 'SuccessCriteriaMet',
+      'True',
+      outcome.reason,
+      outcome.message,
+    )
     wanted = { create: [], delete: active, waitMs: 0 }
   } else if (isDeleting(job)) {
     wanted = { create: [], delete: [], waitMs: 0 }

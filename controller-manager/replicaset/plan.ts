@@ -1,10 +1,9 @@
 /** What a ReplicaSet (or ReplicationController) does about its Pods. Upstream: pkg/controller/replicaset. */
 import { findCondition, removeCondition, setCondition } from '../../api/meta/conditions.ts'
 import { type Matcher, matchesSet } from '../../api/meta/labels.ts'
-import { isPodActive, isPodReady } from '../../api/meta/pods.ts'
+import { isPodActive, isPodAvailable, isPodReady } from '../../api/meta/pods.ts'
 import { nowRfc3339 } from '../../api/meta/time.ts'
 import type { Pod, PodTemplateSpec, ReplicaSet } from '../../api/types.ts'
-import { isPodAvailable } from '../pod-availability.ts'
 import { rankForDeletion } from '../pod-ranking.ts'
 
 /** Pods that one sync creates or deletes at most: the rest waits for the expectations of this one. */
@@ -46,6 +45,8 @@ export type ReplicaSetStatus = NonNullable<ReplicaSet['status']>
 export interface ReplicaFailure {
   readonly reason: 'FailedCreate' | 'FailedDelete'
   readonly message: string
+  /** Thrown again after the status is written, so that the sync is repeated. */
+  readonly error: unknown
 }
 
 export interface StatusInput {

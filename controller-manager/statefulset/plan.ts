@@ -3,10 +3,10 @@
  * on, and all behind it wait. With Parallel every Pod is worked on at once, but updates still go one by one.
  * Upstream: pkg/controller/statefulset/stateful_set_control.go.
  */
+import { isPodAvailable } from '../../api/meta/pods.ts'
 import type { Pod, StatefulSet } from '../../api/types.ts'
 import { scaledValue } from '../int-or-percent.ts'
 import { isDeleting } from '../objects.ts'
-import { isPodAvailable } from '../pod-availability.ts'
 import { ordinalOf, replicasOf, revisionOf, startOrdinal } from './pod.ts'
 
 export interface StatefulInput {

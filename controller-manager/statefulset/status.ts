@@ -1,8 +1,7 @@
 /** Counts and revisions of a StatefulSet. Upstream: stateful_set_control.go, stateful_set_status_updater.go. */
-import { isPodReady } from '../../api/meta/pods.ts'
+import { isPodAvailable, isPodReady } from '../../api/meta/pods.ts'
 import type { Pod, StatefulSet } from '../../api/types.ts'
 import { isDeleting } from '../objects.ts'
-import { isPodAvailable } from '../pod-availability.ts'
 import type { StatefulInput } from './plan.ts'
 import { replicasOf, revisionOf } from './pod.ts'
 

@@ -1,0 +1,37 @@
+/** What every controller gets, and what every controller is. */
+import type { InformerFactory } from '../client/cache/informer.ts'
+import type { EventRecorder } from '../client/events/event-recorder.ts'
+import type { RestClient } from '../client/rest/rest-client.ts'
+import type { Clock } from '../component-base/clock.ts'
+import type { Logger } from '../component-base/logging/logger.ts'
+import type { ControllerManagerConfig } from './options.ts'
+
+export interface ControllerContext {
+  /** Acts with the controller's own identity. */
+  readonly client: RestClient
+  /** One cache a resource, shared by all controllers. */
+  readonly informers: InformerFactory
+  readonly events: EventRecorder
+  readonly log: Logger
+  readonly clock: Clock
+  readonly config: ControllerManagerConfig
+  /** Aborted when this process stops or is no longer the leader. */
+  readonly signal: AbortSignal
+}
+
+/** Works until the signal of the context is aborted; called when the caches are filled. */
+export type RunController = () => Promise<unknown>
+
+/**
+ * A controller: `setup` asks for its caches and adds its handlers, what it returns is run once these are filled.
+ * Returning undefined means that the flags leave it nothing to do.
+ */
+export interface Controller {
+  /** Upstream's name, as in `--controllers`. */
+  readonly name: string
+  /** Its service account in kube-system, as upstream's bootstrap roles are bound. */
+  readonly serviceAccount: string
+  /** On only when named in `--controllers`. */
+  readonly offByDefault?: boolean
+  readonly setup: (context: ControllerContext) => RunController | undefined
+}

@@ -1,0 +1,78 @@
+/** All controllers, and which of them `--controllers` asks for. */
+import { UsageError } from '../component-base/process/run.ts'
+import type { Controller } from './context.ts'
+import { deploymentController } from './deployment/controller.ts'
+import { endpointsController } from './endpoints/controller.ts'
+import { endpointSliceController } from './endpointslice/controller.ts'
+import { garbageCollector } from './garbage-collector/controller.ts'
+import { namespaceController } from './namespace/controller.ts'
+import { nodeIpamController } from './node-ipam/controller.ts'
+import { replicaSetController, replicationControllerController } from './replicaset/controller.ts'
+import { rootCaPublisher } from './root-ca-publisher/controller.ts'
+import { serviceAccountController } from './serviceaccount/controller.ts'
+
+/** In order of start; the garbage collector is last, so that its narrow caches never stand in for full ones. */
+export const controllers: readonly Controller[] = [
+  serviceAccountController,
+  rootCaPublisher,
+  nodeIpamController,
+  replicaSetController,
+  replicationControllerController,
+  deploymentController,
+  endpointsController,
+  endpointSliceController,
+  namespaceController,
+  garbageCollector,
+]
+
+/** Short names that upstream has kept for older command lines. */
+const aliases: Readonly<Record<string, string>> = {
+  serviceaccount: 'serviceaccount-controller',
+  'root-ca-cert-publisher': 'root-ca-certificate-publisher-controller',
+  nodeipam: 'node-ipam-controller',
+  replicaset: 'replicaset-controller',
+  replicationcontroller: 'replicationcontroller-controller',
+  deployment: 'deployment-controller',
+  endpoint: 'endpoints-controller',
+  endpointslice: 'endpointslice-controller',
+  namespace: 'namespace-controller',
+  garbagecollector: 'garbage-collector-controller',
+  daemonset: 'daemonset-controller',
+  job: 'job-controller',
+  statefulset: 'statefulset-controller',
+  cronjob: 'cronjob-controller',
+  nodelifecycle: 'node-lifecycle-controller',
+  podgc: 'pod-garbage-collector-controller',
+  resourcequota: 'resourcequota-controller',
+  disruption: 'disruption-controller',
+  horizontalpodautoscaling: 'horizontal-pod-autoscaler-controller',
+  ttl: 'ttl-controller',
+  'ttl-after-finished': 'ttl-after-finished-controller',
+  csrsigning: 'certificatesigningrequest-signing-controller',
+  csrapproving: 'certificatesigningrequest-approving-controller',
+  csrcleaner: 'certificatesigningrequest-cleaner-controller',
+  'clusterrole-aggregation': 'clusterrole-aggregation-controller',
+  'persistentvolume-binder': 'persistentvolume-binder-controller',
+  'pvc-protection': 'persistentvolumeclaim-protection-controller',
+  'pv-protection': 'persistentvolume-protection-controller',
+  'serviceaccount-token': 'serviceaccount-token-controller',
+}
+
+/** The controllers to run. Throws UsageError for a name that upstream does not have either. */
+export const selectControllers = (selection: readonly string[]): readonly Controller[] => {
+  const known = new Set([...controllers.map(({ name }) => name), ...Object.values(aliases)])
+  const wanted = new Set<string>()
+  const unwanted = new Set<string>()
+  for (const item of selection.filter((entry) => entry !== '*')) {
+    const isOff = item.startsWith('-')
+    const given = isOff ? item.slice(1) : item
+    const name = aliases[given] ?? given
+    if (!known.has(name)) throw new UsageError(`"${given}" is not in the list of known controllers`)
+    ;(isOff ? unwanted : wanted).add(name)
+  }
+  const byDefault = selection.includes('*')
+  return controllers.filter(({ name, offByDefault }) => {
+    if (unwanted.has(name)) return false
+    return wanted.has(name) || (byDefault && offByDefault !== true)
+  })
+}

@@ -1,0 +1,56 @@
+/** kube-controller-manager: all controllers of the cluster in one process, one of which leads. */
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { runLeaderElection } from '../client/leader-election/leader-elector.ts'
+import { inClusterConfig, loadKubeconfig } from '../client/rest/kubeconfig.ts'
+import { createRestClient } from '../client/rest/rest-client.ts'
+import { parseFlags } from '../component-base/flags/flags.ts'
+import { HealthChecks } from '../component-base/healthz/healthz.ts'
+import { createMetrics } from '../component-base/metrics/metrics.ts'
+import { run } from '../component-base/process/run.ts'
+import { serveComponent } from '../component-base/serving/serving.ts'
+import { selectControllers } from './controllers.ts'
+import { runControllers } from './manager.ts'
+import { flags } from './options.ts'
+
+run('kube-controller-manager', async ({ signal, log }) => {
+  const { values: config } = parseFlags(flags, process.argv.slice(2), {
+    name: 'kube-controller-manager',
+    version: 'v1.36.0',
+  })
+  const selected = selectControllers(config.controllers)
+  const loaded = config.kubeconfig === '' ? inClusterConfig() : loadKubeconfig(config.kubeconfig)
+  const clientConfig = config.master === '' ? loaded : { ...loaded, server: config.master }
+  const limits = config['kube-api-qps'] > 0 ? { qps: config['kube-api-qps'], burst: config['kube-api-burst'] } : {}
+  const client = createRestClient(clientConfig, { userAgent: 'kube-controller-manager/v1.36.0', ...limits })
+  if (config['secure-port'] > 0) {
+    await serveComponent({
+      bindAddress: config['bind-address'],
+      port: config['secure-port'],
+      tls: {
+        certFile: config['tls-cert-file'],
+        keyFile: config['tls-private-key-file'],
+        clientCaFile: config['client-ca-file'],
+      },
+      health: new HealthChecks(),
+      metrics: createMetrics('kube-controller-manager'),
+      log,
+      signal,
+    })
+  }
+  const lead = (leading: AbortSignal): Promise<void> =>
+    runControllers(selected, { client, clientConfig, config, log, signal: leading })
+  if (!config['leader-elect']) return lead(signal)
+  await runLeaderElection({
+    client,
+    name: config['leader-elect-resource-name'],
+    namespace: config['leader-elect-resource-namespace'],
+    identity: `${hostname()}_${randomUUID()}`,
+    leaseDurationMs: config['leader-elect-lease-duration'],
+    renewDeadlineMs: config['leader-elect-renew-deadline'],
+    retryPeriodMs: config['leader-elect-retry-period'],
+    signal,
+    log,
+    onStartedLeading: lead,
+  })
+})
