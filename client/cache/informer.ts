@@ -49,16 +49,26 @@ export const createInformer = <T extends KubeObject>(
   /** Keys seen since Init: what else the cache holds at InitDone is gone. */
   let listed: Set<string> | undefined
 
-  const tell = (call: (handler: InformerHandler<T>) => void): void => {
-    for (const handler of handlers) {
-      try {
-        call(handler)
-      } catch (err) {
-        // One handler's mistake must not keep the others, or the cache, from what happened.
-        if (options.log === undefined) throw err
-        options.log.error({ err, resource: ref.resource }, 'an event handler failed')
-      }
+  /** One handler's mistake must not keep the others, or the cache, from what happened. */
+  const guarded = (call: () => void): void => {
+    try {
+      call()
+    } catch (err) {
+      if (options.log !== undefined) return options.log.error({ err, resource: ref.resource }, 'event handler failed')
+      queueMicrotask(() => {
+        throw err // nobody to tell: it ends the process, as a bug should
+      })
     }
+  }
+
+  const tell = (call: (handler: InformerHandler<T>) => void): void => {
+    for (const handler of handlers) guarded(() => call(handler))
+  }
+
+  /** Nobody here reads managedFields, and they are half of many objects. */
+  const trim = (object: T): T => {
+    if (object.metadata?.managedFields !== undefined) delete object.metadata.managedFields
+    return options.transform === undefined ? object : options.transform(object)
   }
 
   const apply = (key: string, object: T): void => {
@@ -84,7 +94,7 @@ export const createInformer = <T extends KubeObject>(
         return
       case 'InitApply':
       case 'Apply': {
-        const object = options.transform === undefined ? event.object : options.transform(event.object)
+        const object = trim(event.object)
         const key = objectKey(object)
         listed?.add(key)
         return apply(key, object)
@@ -100,8 +110,8 @@ export const createInformer = <T extends KubeObject>(
         const key = objectKey(event.object)
         listed?.delete(key)
         // The event carries the final state, which handlers should see.
-        const old = store.delete(key)
-        if (old !== undefined) tell((handler) => handler.onDelete?.(event.object))
+        const last = trim(event.object)
+        if (store.delete(key) !== undefined) tell((handler) => handler.onDelete?.(last))
       }
     }
   }
@@ -137,7 +147,7 @@ export const createInformer = <T extends KubeObject>(
     },
     addHandler: (handler) => {
       handlers.push(handler)
-      for (const object of store.list()) handler.onAdd?.(object)
+      for (const object of store.list()) guarded(() => handler.onAdd?.(object))
     },
     addIndexers: (indexers) => store.addIndexers(indexers),
     lister: store,

@@ -29,6 +29,9 @@ const named = (list: unknown, name: string, field: string): Raw => {
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
 
+/** Ways to log in that this client does not know: better refused by name than sent as nobody. */
+const unsupportedLogins = ['exec', 'auth-provider', 'username', 'password', 'as', 'as-uid', 'as-groups'] as const
+
 const tokenLifeMs = 60_000
 
 /** A file's text, read again after a minute: projected tokens are replaced in place. */
@@ -53,6 +56,9 @@ export const loadKubeconfig = (path: string): ClientConfig => {
   const user = named(document['users'], text(context['user']) ?? '', 'user')
   const server = text(cluster['server'])
   if (server === undefined) throw new Error(`${path}: no cluster for the current context`)
+  for (const login of unsupportedLogins) {
+    if (user[login] !== undefined) throw new Error(`${path}: ${login} of a user is not implemented by kubets`)
+  }
   const files: string[] = []
   const material = (from: Raw, field: string): (() => Buffer | undefined) => {
     const data = text(from[`${field}-data`])

@@ -1,106 +1,69 @@
-/** The one REST client: typed verbs over undici, errors as StatusError. What client-go's rest and dynamic clients are. */
-import { badRequest, type Status, StatusError } from '../../api/meta/status-error.ts'
+/** The one REST client: typed verbs, errors as StatusError. What client-go's rest and dynamic clients are. */
+import { badRequest, StatusError } from '../../api/meta/status-error.ts'
 import { apiVersionOf, type ResourceRef, resourcePath } from '../../api/resources.ts'
 import type { KubeObject } from '../../api/types.ts'
+import { deadline } from '../../component-base/async/deadline.ts'
+import { Backoff } from '../../component-base/backoff.ts'
 import { sleep } from '../../component-base/clock.ts'
 import type { ClientConfig } from './kubeconfig.ts'
+import type * as Options from './options.ts'
 import { createTokenBucket } from './rate-limiter.ts'
-import { createTransport } from './transport.ts'
+import {
+  type Call,
+  deleteBody,
+  listQuery,
+  patchContentTypes,
+  queryString,
+  retryDelay,
+  toStatusError,
+  writeQuery,
+} from './request.ts'
+import { createTransport, RequestError } from './transport.ts'
 import { lines } from './watch-decoder.ts'
-
-export interface ListOptions {
-  readonly namespace?: string
-  readonly labelSelector?: string
-  readonly fieldSelector?: string
-  readonly limit?: number
-  readonly continue?: string
-  readonly resourceVersion?: string
-  readonly resourceVersionMatch?: 'Exact' | 'NotOlderThan'
-}
-
-export interface WatchOptions extends Omit<ListOptions, 'limit' | 'continue'> {
-  readonly allowWatchBookmarks?: boolean
-  readonly sendInitialEvents?: boolean
-  readonly timeoutSeconds?: number
-}
-
-export interface ListResult<T> {
-  readonly items: T[]
-  readonly metadata: {
-    readonly resourceVersion: string
-    readonly continue?: string
-    readonly remainingItemCount?: number
-  }
-}
-
-/** One event of a watch; an ERROR is thrown as the StatusError that it carries. */
-export interface WatchEvent<T> {
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'
-  readonly object: T
-}
-
-export interface CallOptions {
-  readonly signal?: AbortSignal
-  /** Default 30 s. */
-  readonly timeoutMs?: number
-}
-
-export interface WriteOptions extends CallOptions {
-  readonly subresource?: string
-  /** For a subresource that is created under an object's name (binding, eviction, token). */
-  readonly name?: string
-  readonly fieldManager?: string
-  readonly dryRun?: boolean
-}
-
-export type PatchType = 'json' | 'merge' | 'strategic' | 'apply'
-
-export interface PatchOptions extends WriteOptions {
-  readonly type: PatchType
-  readonly force?: boolean
-}
-
-export interface DeleteOptions extends CallOptions {
-  readonly gracePeriodSeconds?: number
-  readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan'
-  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string }
-}
 
 export interface RestClient {
   readonly get: <T extends KubeObject>(
     ref: ResourceRef<T>,
     name: string,
     namespace?: string,
-    options?: CallOptions & { subresource?: string },
+    options?: Options.GetOptions,
   ) => Promise<T>
   readonly list: <T extends KubeObject>(
     ref: ResourceRef<T>,
-    options?: ListOptions & CallOptions,
-  ) => Promise<ListResult<T>>
+    options?: Options.ListOptions & Options.CallOptions,
+  ) => Promise<Options.ListResult<T>>
   /** The namespace is the object's own. */
-  readonly create: <T extends KubeObject>(ref: ResourceRef<T>, object: T, options?: WriteOptions) => Promise<T>
-  readonly update: <T extends KubeObject>(ref: ResourceRef<T>, object: T, options?: WriteOptions) => Promise<T>
+  readonly create: <T extends KubeObject>(ref: ResourceRef<T>, object: T, options?: Options.WriteOptions) => Promise<T>
+  readonly update: <T extends KubeObject>(ref: ResourceRef<T>, object: T, options?: Options.WriteOptions) => Promise<T>
   readonly patch: <T extends KubeObject>(
     ref: ResourceRef<T>,
     name: string,
     namespace: string | undefined,
     body: unknown,
-    options: PatchOptions,
+    options: Options.PatchOptions,
   ) => Promise<T>
-  readonly delete: (ref: ResourceRef, name: string, namespace?: string, options?: DeleteOptions) => Promise<void>
-  readonly deleteCollection: (ref: ResourceRef, options: ListOptions & DeleteOptions) => Promise<void>
+  readonly delete: (
+    ref: ResourceRef,
+    name: string,
+    namespace?: string,
+    options?: Options.DeleteOptions,
+  ) => Promise<void>
+  readonly deleteCollection: (ref: ResourceRef, options: Options.ListOptions & Options.DeleteOptions) => Promise<void>
   /** Ends when the server ends it; throws what broke it. */
   readonly watch: <T extends KubeObject>(
     ref: ResourceRef<T>,
-    options: WatchOptions,
+    options: Options.WatchOptions,
     signal: AbortSignal,
-  ) => AsyncGenerator<WatchEvent<T>, void, undefined>
+  ) => AsyncGenerator<Options.WatchEvent<T>, void, undefined>
   /** Any path; the body is sent as JSON and the answer returned as parsed JSON, or as text. */
-  readonly raw: (method: Method, path: string, body?: unknown, options?: CallOptions) => Promise<unknown>
+  readonly raw: (
+    method: Options.Method,
+    path: string,
+    body?: unknown,
+    options?: Options.CallOptions,
+  ) => Promise<unknown>
   readonly close: () => Promise<void>
 }
-
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 export interface RestClientOptions {
   readonly userAgent: string
@@ -109,54 +72,9 @@ export interface RestClientOptions {
   readonly burst?: number
 }
 
-const patchContentTypes: Readonly<Record<PatchType, string>> = {
-  json: 'application/json-patch+json',
-  merge: 'application/merge-patch+json',
-  strategic: 'application/strategic-merge-patch+json',
-  apply: 'application/apply-patch+yaml',
-}
-
 /** Times that a refusal with Retry-After is waited out. Upstream: maxRetries 10. */
 const maxRetries = 10
-const maxRetryAfterMs = 30_000
 const defaultTimeoutMs = 30_000
-
-type Query = Readonly<Record<string, string | number | boolean | undefined>>
-
-const queryString = (query: Query): string => {
-  const params = new URLSearchParams()
-  for (const [key, value] of Object.entries(query))
-    if (value !== undefined && value !== '') params.set(key, String(value))
-  const text = params.toString()
-  return text === '' ? '' : `?${text}`
-}
-
-const writeQuery = ({ fieldManager, dryRun }: WriteOptions): Query => ({
-  fieldManager,
-  dryRun: dryRun === true ? 'All' : undefined,
-})
-
-interface Call {
-  readonly method: Method
-  readonly path: string
-  readonly query?: Query
-  readonly body?: unknown
-  readonly contentType?: string
-  readonly options: CallOptions | undefined
-}
-
-/** The error that a failed answer carries; an answer that is no Status becomes one by its code. */
-const toError = (code: number, text: string): StatusError => {
-  try {
-    const status: unknown = JSON.parse(text)
-    if (typeof status === 'object' && status !== null && 'kind' in status && status.kind === 'Status') {
-      return StatusError.fromStatus(status as Partial<Status>, code)
-    }
-  } catch {
-    // Not JSON: a proxy or a plain handler answered.
-  }
-  return StatusError.fromStatus({ message: text.slice(0, 1024) || `the server answered ${code}` }, code)
-}
 
 const nameOf = (object: KubeObject): string => {
   const name = object.metadata?.name
@@ -169,111 +87,72 @@ const withType = <T extends KubeObject>(ref: ResourceRef<T>, object: T): T =>
   object.kind === undefined ? { ...object, apiVersion: apiVersionOf(ref), kind: ref.kind } : object
 
 export const createRestClient = (config: ClientConfig, { userAgent, qps, burst }: RestClientOptions): RestClient => {
-  const transport = createTransport(config)
+  const transport = createTransport(config, userAgent)
   const limiter = qps === undefined ? undefined : createTokenBucket(qps, burst ?? qps * 2)
-  const headersFor = (contentType: string | undefined): Record<string, string> => {
-    const token = config.token()
-    return {
-      'user-agent': userAgent,
-      accept: 'application/json',
-      ...(contentType === undefined ? {} : { 'content-type': contentType }),
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    }
-  }
 
-  const attempt = async (call: Call): Promise<{ code: number; text: string; retryAfterMs: number | undefined }> => {
-    const { origin, pathname } = new URL(config.server)
-    const timeout = AbortSignal.timeout(call.options?.timeoutMs ?? defaultTimeoutMs)
-    const signal = call.options?.signal === undefined ? timeout : AbortSignal.any([timeout, call.options.signal])
-    const hasBody = call.body !== undefined
-    const { statusCode, headers, body } = await transport.requests().request({
-      origin,
-      path: `${pathname === '/' ? '' : pathname}${call.path}${queryString(call.query ?? {})}`,
-      method: call.method,
-      headers: headersFor(hasBody ? (call.contentType ?? 'application/json') : undefined),
-      body: hasBody ? JSON.stringify(call.body) : null,
-      signal,
-    })
-    const retryAfter = Number(headers['retry-after'])
-    return {
-      code: statusCode,
-      text: await body.text(),
-      retryAfterMs: Number.isFinite(retryAfter) ? Math.min(maxRetryAfterMs, retryAfter * 1000) : undefined,
-    }
-  }
-
+  /** Sends until the server is not busy any more; `signal` is the deadline of the whole call. */
   const send = async (call: Call): Promise<string> => {
-    for (let retries = 0; ; retries++) {
-      await limiter?.wait(call.options?.signal)
-      const { code, text, retryAfterMs } = await attempt(call)
-      if (code < 400) return text
-      const busy = code === 429 || code === 503
-      // An eviction's 429 is an answer, not overload: it says that a budget forbids it now.
-      if (!busy || retryAfterMs === undefined || retries >= maxRetries || call.path.endsWith('/eviction'))
-        throw toError(code, text)
-      await sleep(retryAfterMs, call.options?.signal)
+    const { signal: outer, timeoutMs = defaultTimeoutMs, retryUnreachableMs = 0 } = call.options ?? {}
+    using limit = deadline(timeoutMs, outer)
+    const startedAt = performance.now()
+    const leftMs = (): number => startedAt + timeoutMs - performance.now()
+    const unreachable = new Backoff({ initialMs: 50, maxMs: 1_000 })
+    const request = {
+      method: call.method,
+      path: call.path + queryString(call.query ?? {}),
+      ...(call.body === undefined
+        ? {}
+        : { body: JSON.stringify(call.body), contentType: call.contentType ?? 'application/json' }),
+    }
+    for (let retries = 0; ; ) {
+      await limiter?.wait(limit.signal)
+      try {
+        const answer = await transport.request(request, Math.max(1, leftMs()), outer)
+        if (answer.code < 400) return answer.text
+        const delayMs = retryDelay(call, answer)
+        if (delayMs === undefined || retries++ >= maxRetries || delayMs > leftMs()) {
+          throw toStatusError(answer.code, answer.text)
+        }
+        await sleep(delayMs, outer)
+      } catch (error) {
+        const refused = error instanceof RequestError && error.code === 'ECONNREFUSED' && call.method === 'GET'
+        if (!refused || performance.now() - startedAt > Math.min(retryUnreachableMs, timeoutMs)) throw error
+        await sleep(unreachable.next(), outer)
+      }
     }
   }
 
   const sendObject = async <T>(call: Call): Promise<T> => JSON.parse(await send(call)) as T
 
-  const deleteBody = ({ gracePeriodSeconds, propagationPolicy, preconditions }: DeleteOptions): unknown => ({
-    apiVersion: 'v1',
-    kind: 'DeleteOptions',
-    ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
-    ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
-    ...(preconditions === undefined ? {} : { preconditions }),
-  })
-
-  const listQuery = ({
-    labelSelector,
-    fieldSelector,
-    limit,
-    resourceVersion,
-    resourceVersionMatch,
-    ...rest
-  }: ListOptions): Query => ({
-    labelSelector,
-    fieldSelector,
-    limit,
-    continue: rest.continue,
-    resourceVersion,
-    resourceVersionMatch,
-  })
-
   async function* watch<T extends KubeObject>(
     ref: ResourceRef<T>,
-    options: WatchOptions,
+    options: Options.WatchOptions,
     signal: AbortSignal,
-  ): AsyncGenerator<WatchEvent<T>, void, undefined> {
-    const { origin, pathname } = new URL(config.server)
-    const query: Query = {
+  ): AsyncGenerator<Options.WatchEvent<T>, void, undefined> {
+    const query = queryString({
       ...listQuery(options),
       watch: true,
       allowWatchBookmarks: options.allowWatchBookmarks,
       sendInitialEvents: options.sendInitialEvents,
       timeoutSeconds: options.timeoutSeconds,
-    }
-    const { statusCode, body } = await transport.watches().request({
-      origin,
-      path: `${pathname === '/' ? '' : pathname}${resourcePath(ref, options.namespace)}${queryString(query)}`,
-      method: 'GET',
-      headers: headersFor(undefined),
-      signal,
     })
-    if (statusCode >= 400) throw toError(statusCode, await body.text())
-    for await (const line of lines(body)) {
+    const answer = await transport.stream(resourcePath(ref, options.namespace) + query, signal)
+    if ('code' in answer) throw toStatusError(answer.code, answer.text)
+    for await (const line of lines(answer.chunks)) {
       const event = JSON.parse(line) as { type: string; object: unknown }
       if (event.type === 'ERROR') throw StatusError.fromStatus(event.object as object, 500)
-      yield event as WatchEvent<T>
+      yield event as Options.WatchEvent<T>
     }
   }
 
   return {
     get: (ref, name, namespace, options) =>
       sendObject({ method: 'GET', path: resourcePath(ref, namespace, name, options?.subresource), options }),
-    list: async <T extends KubeObject>(ref: ResourceRef<T>, options: ListOptions & CallOptions = {}) => {
-      const list = await sendObject<ListResult<T>>({
+    list: async <T extends KubeObject>(
+      ref: ResourceRef<T>,
+      options: Options.ListOptions & Options.CallOptions = {},
+    ): Promise<Options.ListResult<T>> => {
+      const list = await sendObject<Options.ListResult<T>>({
         method: 'GET',
         path: resourcePath(ref, options.namespace),
         query: listQuery(options),
@@ -289,7 +168,7 @@ export const createRestClient = (config: ClientConfig, { userAgent, qps, burst }
         body: withType(ref, object),
         options,
       }),
-    update: (ref, object, options = {}) =>
+    update: async (ref, object, options = {}) =>
       sendObject({
         method: 'PUT',
         path: resourcePath(ref, object.metadata?.namespace, nameOf(object), options.subresource),

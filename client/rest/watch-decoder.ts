@@ -2,7 +2,10 @@
 
 const newline = 10
 
-/** Yields each complete line as a string; joins chunks only where a line crosses them. */
+/**
+ * Yields each line as a string; joins chunks only where a line crosses them. What a stream ends with is a line too,
+ * newline or not: if it was cut short, the parser of the line finds out.
+ */
 export async function* lines(chunks: AsyncIterable<Buffer>): AsyncGenerator<string, void, undefined> {
   let pending: Buffer[] = []
   for await (const chunk of chunks) {
@@ -18,4 +21,5 @@ export async function* lines(chunks: AsyncIterable<Buffer>): AsyncGenerator<stri
     }
     if (start < chunk.length) pending.push(chunk.subarray(start))
   }
+  if (pending.length > 0) yield Buffer.concat(pending).toString('utf8')
 }
