@@ -1,6 +1,6 @@
 /**
- * Paths and operations of resources, by rule, in a form that both OpenAPI versions are written from.
- * Names and paths are those of upstream's generated document.
+ * Operations on resources, in a form that both OpenAPI versions are written from.
+ * Names are those of upstream's generated document.
  */
 import type { ResourceRow, SubresourceRow } from '../schema/resource-table.ts'
 import { definitionNameFor } from '../schema/schema.ts'
@@ -8,18 +8,12 @@ import {
   createParameters,
   deleteCollectionParameters,
   deleteParameters,
-  listParameters,
-  nameParameter,
-  namespaceParameter,
   type Parameter,
   patchParameters,
-  pathParameter,
-  pretty,
-  subresourceParameter,
   updateParameters,
 } from './parameters.ts'
 
-const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1'
+export const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1'
 
 export type HttpMethod = 'get' | 'put' | 'post' | 'delete' | 'options' | 'head' | 'patch'
 
@@ -44,7 +38,12 @@ export interface PathItem {
   readonly operations: readonly Operation[]
 }
 
-const objectTypes = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf', 'application/cbor']
+export const objectTypes = [
+  'application/json',
+  'application/yaml',
+  'application/vnd.kubernetes.protobuf',
+  'application/cbor',
+]
 const streamTypes = [
   'application/json;stream=watch',
   'application/vnd.kubernetes.protobuf;stream=watch',
@@ -59,12 +58,12 @@ const patchTypes = [
   'application/apply-patch+cbor',
 ]
 const anyType = ['*/*']
-const discoveryTypes = objectTypes.slice(0, 3)
+export const discoveryTypes = objectTypes.slice(0, 3)
 
-const capitalized = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1)
+export const capitalized = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1)
 
 /** `RbacAuthorization` of `rbac.authorization.k8s.io`, `Core` of ''. */
-const groupTitle = (group: string): string =>
+export const groupTitle = (group: string): string =>
   group === ''
     ? 'Core'
     : group
@@ -73,9 +72,9 @@ const groupTitle = (group: string): string =>
         .map(capitalized)
         .join('')
 
-const groupTag = (group: string): string => groupTitle(group).replace(/^./, (first) => first.toLowerCase())
+export const groupTag = (group: string): string => groupTitle(group).replace(/^./, (first) => first.toLowerCase())
 
-interface Naming {
+export interface Naming {
   readonly row: ResourceRow
   readonly base: string
   readonly title: string
@@ -83,7 +82,7 @@ interface Naming {
   readonly scope: string
 }
 
-const namingOf = (row: ResourceRow): Naming => ({
+export const namingOf = (row: ResourceRow): Naming => ({
   row,
   base: row.group === '' ? `/api/${row.version}` : `/apis/${row.group}/${row.version}`,
   title: `${groupTitle(row.group)}${capitalized(row.version)}`,
@@ -99,7 +98,7 @@ const common = (naming: Naming, gvk: { group: string; version: string; kind: str
   gvk: { group: gvk.group, version: gvk.version, kind: gvk.kind },
 })
 
-const readOperation = (
+export const readOperation = (
   naming: Naming,
   name: string,
   kind: { group: string; version: string; kind: string },
@@ -114,7 +113,7 @@ const readOperation = (
   responses: { 200: definitionOf(kind) },
 })
 
-const writeOperation = (
+export const writeOperation = (
   naming: Naming,
   verb: 'create' | 'update',
   name: string,
@@ -135,7 +134,7 @@ const writeOperation = (
   }
 }
 
-const patchOperation = (
+export const patchOperation = (
   naming: Naming,
   name: string,
   kind: { group: string; version: string; kind: string },
@@ -151,7 +150,7 @@ const patchOperation = (
   responses: { 200: definitionOf(kind), 201: definitionOf(kind) },
 })
 
-const deleteOperation = (naming: Naming): Operation => {
+export const deleteOperation = (naming: Naming): Operation => {
   const answer = naming.row.deleteReturnsObject === true ? definitionOf(naming.row) : `${meta}.Status`
   return {
     ...common(naming),
@@ -166,7 +165,7 @@ const deleteOperation = (naming: Naming): Operation => {
   }
 }
 
-const listOperation = (naming: Naming, operationId: string, parameters: readonly Parameter[]): Operation => ({
+export const listOperation = (naming: Naming, operationId: string, parameters: readonly Parameter[]): Operation => ({
   ...common(naming),
   method: 'get',
   operationId,
@@ -177,7 +176,7 @@ const listOperation = (naming: Naming, operationId: string, parameters: readonly
   responses: { 200: definitionOf({ ...naming.row, kind: `${naming.row.kind}List` }) },
 })
 
-const deleteCollectionOperation = (naming: Naming): Operation => ({
+export const deleteCollectionOperation = (naming: Naming): Operation => ({
   ...common(naming),
   method: 'delete',
   operationId: `delete${naming.title}Collection${naming.scope}${naming.row.kind}`,
@@ -189,7 +188,7 @@ const deleteCollectionOperation = (naming: Naming): Operation => ({
   responses: { 200: `${meta}.Status` },
 })
 
-const watchOperation = (naming: Naming, operationId: string, one: boolean): Operation => ({
+export const watchOperation = (naming: Naming, operationId: string, one: boolean): Operation => ({
   ...common(naming),
   method: 'get',
   operationId,
@@ -200,31 +199,7 @@ const watchOperation = (naming: Naming, operationId: string, one: boolean): Oper
   responses: { 200: `${meta}.WatchEvent` },
 })
 
-const collectionPath = (naming: Naming): PathItem => {
-  const { row, base, title, scope } = naming
-  const operations: Operation[] = []
-  if (row.verbs.includes('list'))
-    operations.push(listOperation(naming, `list${title}${scope}${row.kind}`, listParameters))
-  if (row.verbs.includes('create')) operations.push(writeOperation(naming, 'create', row.kind, row))
-  if (row.verbs.includes('deletecollection')) operations.push(deleteCollectionOperation(naming))
-  return {
-    path: `${base}/${row.namespaced ? 'namespaces/{namespace}/' : ''}${row.plural}`,
-    parameters: row.namespaced ? [namespaceParameter, pretty] : [pretty],
-    operations,
-  }
-}
-
-const objectOperations = (naming: Naming): Operation[] => {
-  const { row } = naming
-  const operations: Operation[] = []
-  if (row.verbs.includes('get')) operations.push(readOperation(naming, row.kind, row))
-  if (row.verbs.includes('update')) operations.push(writeOperation(naming, 'update', row.kind, row))
-  if (row.verbs.includes('delete')) operations.push(deleteOperation(naming))
-  if (row.verbs.includes('patch')) operations.push(patchOperation(naming, row.kind, row))
-  return operations
-}
-
-const connectOperation = (naming: Naming, sub: SubresourceRow, method: string, suffix: string): Operation => ({
+export const connectOperation = (naming: Naming, sub: SubresourceRow, method: string, suffix: string): Operation => ({
   ...common(naming, sub),
   method: method as HttpMethod,
   operationId: `connect${naming.title}${capitalized(method)}${naming.scope}${naming.row.kind}${capitalized(sub.name)}${suffix}`,
@@ -234,123 +209,3 @@ const connectOperation = (naming: Naming, sub: SubresourceRow, method: string, s
   produces: anyType,
   responses: { 200: 'string' },
 })
-
-const subresourcePaths = (naming: Naming, sub: SubresourceRow, objectPath: PathItem): PathItem[] => {
-  const path = `${objectPath.path}/${sub.name}`
-  const query = Object.entries(sub.query ?? {}).map(([name, type]) => subresourceParameter(name, type))
-  if (sub.connect === true) {
-    const parameters = [...objectPath.parameters.filter((parameter) => parameter !== pretty), ...query]
-    const plain = sub.verbs.map((method) => connectOperation(naming, sub, method, ''))
-    if (sub.withPath !== true) return [{ path, parameters, operations: plain }]
-    const below = sub.verbs.map((method) => connectOperation(naming, sub, method, 'WithPath'))
-    return [
-      { path, parameters, operations: plain },
-      { path: `${path}/{path}`, parameters: [...parameters, pathParameter], operations: below },
-    ]
-  }
-  const name = `${naming.row.kind}${capitalized(sub.name === 'ephemeralcontainers' ? 'Ephemeralcontainers' : sub.name)}`
-  const operations = sub.verbs.map((verb): Operation => {
-    if (verb === 'get') {
-      const read = readOperation(naming, name, sub)
-      return sub.name === 'log'
-        ? { ...read, produces: ['text/plain', ...objectTypes], responses: { 200: 'string' } }
-        : read
-    }
-    if (verb === 'patch') return patchOperation(naming, name, sub)
-    return writeOperation(naming, verb === 'create' ? 'create' : 'update', name, sub)
-  })
-  return [{ path, parameters: [...objectPath.parameters, ...query], operations }]
-}
-
-const watchPaths = (naming: Naming, collection: PathItem, object: PathItem): PathItem[] => {
-  const { row, base, title, scope } = naming
-  const watched = (item: PathItem): string => item.path.replace(base, `${base}/watch`)
-  const paths: PathItem[] = [
-    {
-      path: watched(collection),
-      parameters: [...collection.parameters, ...listParameters],
-      operations: [watchOperation(naming, `watch${title}${scope}${row.kind}List`, false)],
-    },
-    {
-      path: watched(object),
-      parameters: [...object.parameters, ...listParameters],
-      operations: [watchOperation(naming, `watch${title}${scope}${row.kind}`, true)],
-    },
-  ]
-  if (!row.namespaced) return paths
-  return [
-    ...paths,
-    {
-      path: `${base}/watch/${row.plural}`,
-      parameters: [pretty, ...listParameters],
-      operations: [watchOperation(naming, `watch${title}${row.kind}ListForAllNamespaces`, false)],
-    },
-  ]
-}
-
-/** All paths of one resource. */
-export const resourcePaths = (row: ResourceRow): readonly PathItem[] => {
-  const naming = namingOf(row)
-  const collection = collectionPath(naming)
-  const object: PathItem = {
-    path: `${collection.path}/{name}`,
-    parameters: [nameParameter(row.kind), ...collection.parameters],
-    operations: objectOperations(naming),
-  }
-  const paths = [collection, object, ...row.subresources.flatMap((sub) => subresourcePaths(naming, sub, object))]
-  if (row.namespaced && row.verbs.includes('list')) {
-    const { title, base } = naming
-    paths.push({
-      path: `${base}/${row.plural}`,
-      parameters: [pretty, ...listParameters],
-      operations: [listOperation(naming, `list${title}${row.kind}ForAllNamespaces`, [])],
-    })
-  }
-  if (row.verbs.includes('watch')) paths.push(...watchPaths(naming, collection, object))
-  return paths.filter(({ operations }) => operations.length > 0)
-}
-
-const discoveryPath = (
-  path: string,
-  operationId: string,
-  tag: string,
-  kind: string,
-  types = discoveryTypes,
-): PathItem => ({
-  path,
-  parameters: [],
-  operations: [
-    {
-      method: 'get',
-      operationId,
-      description: 'what is served below this path',
-      tag,
-      parameters: [],
-      produces: types,
-      responses: { 200: kind.includes('.') ? kind : `${meta}.${kind}` },
-    },
-  ],
-})
-
-/** `/apis/apps/v1/` and its like: the discovery document of a group and version. */
-export const groupVersionPathItem = (group: string, version: string): PathItem => {
-  const title = groupTitle(group)
-  const path = group === '' ? `/api/${version}/` : `/apis/${group}/${version}/`
-  return discoveryPath(
-    path,
-    `get${title}${capitalized(version)}APIResources`,
-    `${groupTag(group)}_${version}`,
-    'APIResourceList',
-    objectTypes,
-  )
-}
-
-/** `/api/`, `/apis/`, `/apis/<group>/` and `/version/`. */
-export const rootPathItems = (groups: readonly string[]): readonly PathItem[] => [
-  discoveryPath('/api/', 'getCoreAPIVersions', 'core', 'APIVersions'),
-  discoveryPath('/apis/', 'getAPIVersions', 'apis', 'APIGroupList'),
-  ...groups
-    .filter((group) => group !== '')
-    .map((group) => discoveryPath(`/apis/${group}/`, `get${groupTitle(group)}APIGroup`, groupTag(group), 'APIGroup')),
-  discoveryPath('/version/', 'getCodeVersion', 'version', 'io.k8s.apimachinery.pkg.version.Info', ['application/json']),
-]

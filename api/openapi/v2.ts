@@ -2,7 +2,8 @@
 import { resourceRows } from '../schema/resource-table.ts'
 import { definition, type JsonObject } from './definitions.ts'
 import { noDescriptions } from './descriptions.ts'
-import { groupVersionPathItem, type Operation, type PathItem, resourcePaths, rootPathItems } from './operations.ts'
+import type { Operation, PathItem } from './operations.ts'
+import { groupVersionPathItem, resourcePaths, rootPathItems } from './paths.ts'
 import { type Parameter, sharedParameters } from './parameters.ts'
 import { type OpenApiOptions, usedDefinitions } from './v3.ts'
 

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { type ResourceRow, resourceRows } from '../schema/resource-table.ts'
 import { collectReferences, definition, type JsonObject } from './definitions.ts'
 import { type Descriptions, noDescriptions } from './descriptions.ts'
-import { groupVersionPathItem, type Operation, type PathItem, resourcePaths } from './operations.ts'
+import type { Operation, PathItem } from './operations.ts'
+import { groupVersionPathItem, resourcePaths } from './paths.ts'
 import type { Parameter } from './parameters.ts'
 
 export interface OpenApiOptions {
