@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream'
 import { type Clock, realClock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import { refuseUpgrade, UpgradeRefused, type UpgradeRequest } from '../../component-base/streams/upgrade.ts'
+import type { TlsMaterial } from '../../component-base/tls/tls-files.ts'
 import { type AuthenticateToken, type AuthorizeKubelet, authenticate, subresourcesOf, verbOf } from './auth.ts'
 import type { KubeletServerBackend } from './backend.ts'
 import { serveAttach, serveExec } from './exec.ts'
@@ -16,16 +17,9 @@ import { HttpError, type KubeletRequest, parseRequest, sendError } from './http.
 import { servePortForwardRequest } from './port-forward.ts'
 import { createRoutes, notFound } from './routes.ts'
 
-/** Contents of PEM files. */
-export interface KubeletTls {
-  readonly cert: string | Buffer
-  readonly key: string | Buffer
-  /** CA of client certificates (`authentication.x509.clientCAFile`). */
-  readonly clientCa: string | Buffer
-}
-
 export interface KubeletServerOptions {
-  readonly tls: KubeletTls
+  /** `ca` is the authority of client certificates (`authentication.x509.clientCAFile`). */
+  readonly tls: TlsMaterial
   readonly backend: KubeletServerBackend
   readonly authorize: AuthorizeKubelet
   /** Without it only certificates are accepted. */
@@ -38,13 +32,12 @@ export interface KubeletServer {
   /** Port 0 chooses a free one; resolves with the port. */
   listen(address: string, port: number): Promise<number>
   /** New connections get the new certificate. */
-  setTls(tls: KubeletTls): void
+  setTls(tls: TlsMaterial): void
   /** Stops listening and cuts all connections, streams included. */
   close(): Promise<void>
 }
 
-const secureContext = ({ cert, key, clientCa }: KubeletTls) =>
-  ({ cert, key, ca: clientCa, minVersion: 'TLSv1.2' }) as const
+const secureContext = (tls: TlsMaterial) => ({ ...tls, minVersion: 'TLSv1.2' }) as const
 
 /** Throws HttpError 401 or 403. */
 const admit = async (request: KubeletRequest, options: KubeletServerOptions): Promise<void> => {

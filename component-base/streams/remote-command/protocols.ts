@@ -93,3 +93,9 @@ export const endAndFlush = async (stream: Writable | undefined, signal: AbortSig
     stream.end(done)
   })
 }
+
+/** Drops input that no process will read any more, so that the client's last words, its goodbye, are heard. */
+export const discard = (stdin: Readable | undefined): void => {
+  stdin?.unpipe()
+  stdin?.resume()
+}

@@ -3,6 +3,7 @@ import { SpdyConnection } from '../spdy/spdy-connection.ts'
 import type { SpdyStream } from '../spdy/spdy-stream.ts'
 import { acceptSpdyUpgrade, negotiateStreamProtocol, type UpgradeRequest } from '../upgrade.ts'
 import {
+  discard,
   endAndFlush,
   protocolV1,
   protocolV2,
@@ -52,16 +53,18 @@ export const acceptSpdyCommand = async (
   })
   await within(allThere, connection)
 
+  const stdin = streams.get('stdin')
   const [stdout, stderr, error] = [streams.get('stdout'), streams.get('stderr'), streams.get('error')]
   // Nothing is ever read from these, but their ends must be seen.
   for (const stream of [stdout, stderr, error]) stream?.resume()
   return {
-    stdin: streams.get('stdin'),
+    stdin,
     stdout,
     stderr,
     resize: terminalSizes(streams.get('resize')),
     signal: connection.signal,
     finish: async (status) => {
+      discard(stdin)
       await Promise.all([endAndFlush(stdout, connection.signal), endAndFlush(stderr, connection.signal)])
       const bytes = statusBytes(status, protocol === protocolV4)
       if (bytes !== undefined) error?.write(bytes)

@@ -3,6 +3,7 @@ import { acceptWebSocket, negotiateSubprotocol } from '../websocket/accept.ts'
 import { ChannelSocket } from '../websocket/channels.ts'
 import type { UpgradeRequest } from '../upgrade.ts'
 import {
+  discard,
   endAndFlush,
   protocolV1,
   protocolV1Base64,
@@ -45,6 +46,7 @@ export const acceptWebSocketCommand = async (
     resize: terminalSizes(resize),
     signal: connection.signal,
     finish: async (status) => {
+      discard(stdin)
       await Promise.all([endAndFlush(stdout, connection.signal), endAndFlush(stderr, connection.signal)])
       const bytes = statusBytes(status, asJson)
       // A client that has gone needs no status.

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { rewriteHtml, rewriteLink } from './link-rewriting.ts'
+import { isProxyable, parseProxyName } from './proxy-target.ts'
+
+describe('parseProxyName', () => {
+  const cases: [string, ReturnType<typeof parseProxyName>][] = [
+    ['web', { scheme: '', name: 'web', port: '' }],
+    ['web:80', { scheme: '', name: 'web', port: '80' }],
+    ['https:web:', { scheme: 'https', name: 'web', port: '' }],
+    ['http:web:metrics', { scheme: 'http', name: 'web', port: 'metrics' }],
+    [':80', undefined],
+    ['ftp:web:21', undefined],
+    ['a:b:c:d', undefined],
+  ]
+  for (const [id, expected] of cases) it(`reads ${id}`, () => assert.deepEqual(parseProxyName(id), expected))
+})
+
+describe('isProxyable', () => {
+  it('refuses addresses of the API server itself and of its link', () => {
+    for (const ip of ['127.0.0.1', '::1', '0.0.0.0', '169.254.169.254', 'fe80::1', '224.0.0.1', 'name', '']) {
+      assert.equal(isProxyable(ip), false, ip)
+    }
+    for (const ip of ['10.244.1.5', '172.30.0.11', 'fd00::5']) assert.equal(isProxyable(ip), true, ip)
+  })
+})
+
+describe('links in proxied answers', () => {
+  const context = { prefix: '/api/v1/namespaces/ns/pods/p/proxy', backendHost: '10.0.0.5:80', requestHost: 'api:6443' }
+  const cases: [string, string][] = [
+    ['/x?y=/z#f', '/api/v1/namespaces/ns/pods/p/proxy/x?y=/z#f'],
+    ['relative/x', 'relative/x'],
+    ['?q', '?q'],
+    ['http://10.0.0.5:80/x/', '/api/v1/namespaces/ns/pods/p/proxy/x/'],
+    ['https://api:6443/x', 'https://api:6443/api/v1/namespaces/ns/pods/p/proxy/x'],
+    ['https://elsewhere/x', 'https://elsewhere/x'],
+    ['//elsewhere/x', '//elsewhere/x'],
+    ['/api/v1/namespaces/ns/pods/p/proxy/x', '/api/v1/namespaces/ns/pods/p/proxy/x'],
+    ['mailto:a@b', 'mailto:a@b'],
+  ]
+  for (const [link, expected] of cases)
+    it(`sends ${link} the right way`, () => assert.equal(rewriteLink(link, context), expected))
+
+  it('changes only attributes that are links of their element', () => {
+    const { prefix } = context
+    assert.equal(
+      rewriteHtml(
+        `<a class=x HREF='/a'>/a</a><img alt="/b" src=/c><p title="/d"><script>"<a href=/e>"</script>`,
+        context,
+      ),
+      `<a class=x HREF='${prefix}/a'>/a</a><img alt="/b" src=${prefix}/c><p title="/d"><script>"<a href=${prefix}/e>"</script>`,
+    )
+  })
+})
