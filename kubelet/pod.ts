@@ -31,15 +31,19 @@ const ephemeralAsContainer = (ephemeral: NonNullable<PodSpec['ephemeralContainer
 
 /** Every container in the order of start: init (with sidecars), regular, ephemeral. */
 export const containersOf = ({ spec }: BoundPod): PodContainer[] => [
-  ...(spec.initContainers ?? []).map((container): PodContainer => ({
-    container,
-    type: container.restartPolicy === 'Always' ? 'sidecar' : 'init',
-  })),
+  ...(spec.initContainers ?? []).map(
+    (container): PodContainer => ({
+      container,
+      type: container.restartPolicy === 'Always' ? 'sidecar' : 'init',
+    }),
+  ),
   ...spec.containers.map((container): PodContainer => ({ container, type: 'container' })),
-  ...(spec.ephemeralContainers ?? []).map((ephemeral): PodContainer => ({
-    container: ephemeralAsContainer(ephemeral),
-    type: 'ephemeral',
-  })),
+  ...(spec.ephemeralContainers ?? []).map(
+    (ephemeral): PodContainer => ({
+      container: ephemeralAsContainer(ephemeral),
+      type: 'ephemeral',
+    }),
+  ),
 ]
 
 export const findContainer = (pod: BoundPod, name: string): PodContainer | undefined =>
@@ -67,7 +71,10 @@ export const isMirrorPod = (pod: Pod): boolean => pod.metadata?.annotations?.[co
 export const isHostNetwork = ({ spec }: BoundPod): boolean => spec.hostNetwork === true
 
 /** Host name inside the Pod and its domain ('' when it has none). Upstream: GeneratePodHostNameAndDomain. */
-export const hostnameOf = ({ metadata, spec }: BoundPod, clusterDomain: string): { hostname: string; domain: string } => {
+export const hostnameOf = (
+  { metadata, spec }: BoundPod,
+  clusterDomain: string,
+): { hostname: string; domain: string } => {
   const given = spec.hostname !== undefined && spec.hostname !== '' ? spec.hostname : metadata.name
   // A host name has at most 63 characters and does not end in a dash or dot.
   const hostname = given.slice(0, 63).replace(/[-.]+$/, '')

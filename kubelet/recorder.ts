@@ -7,6 +7,9 @@ export type { EventRecorder } from '../client/events/event-recorder.ts'
 
 export const createLogRecorder = (log: Logger): EventRecorder => ({
   event: (object: KubeObject, type, reason, message) => {
-    log.info({ object: `${object.metadata?.namespace ?? ''}/${object.metadata?.name ?? ''}`, type, reason, text: message }, 'event')
+    log.info(
+      { object: `${object.metadata?.namespace ?? ''}/${object.metadata?.name ?? ''}`, type, reason, text: message },
+      'event',
+    )
   },
 })

@@ -70,10 +70,15 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 /** Reads values of the file with a check of their type; names of unknown fields are refused as upstream's strict decoder does. */
 const fileReader = (file: Readonly<Record<string, unknown>>, path: string) => {
   for (const field of Object.keys(file)) {
-    if (!configFields.has(field)) throw new UsageError(`failed to load kubelet config file ${path}: strict decoding error: unknown field "${field}"`)
+    if (!configFields.has(field))
+      throw new UsageError(
+        `failed to load kubelet config file ${path}: strict decoding error: unknown field "${field}"`,
+      )
   }
-  const at = (field: string): unknown => field.split('.').reduce<unknown>((value, part) => (isRecord(value) ? value[part] : undefined), file)
-  const wrong = (field: string, type: string): UsageError => new UsageError(`config file ${path}: ${field} is not a ${type}`)
+  const at = (field: string): unknown =>
+    field.split('.').reduce<unknown>((value, part) => (isRecord(value) ? value[part] : undefined), file)
+  const wrong = (field: string, type: string): UsageError =>
+    new UsageError(`config file ${path}: ${field} is not a ${type}`)
   return {
     string: (field: string): string | undefined => {
       const value = at(field)
@@ -104,7 +109,8 @@ const fileReader = (file: Readonly<Record<string, unknown>>, path: string) => {
     strings: (field: string): string[] | undefined => {
       const value = at(field)
       if (value === undefined || value === null) return undefined
-      if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) throw wrong(field, 'list of strings')
+      if (!Array.isArray(value) || !value.every((item) => typeof item === 'string'))
+        throw wrong(field, 'list of strings')
       return value
     },
     map: (field: string): Record<string, string> | undefined => {
@@ -123,11 +129,16 @@ const fileReader = (file: Readonly<Record<string, unknown>>, path: string) => {
 /** Flags win over the file, the file over the defaults. Throws UsageError. */
 export const toConfig = ({ values, isSet }: Parsed): KubeletConfig => {
   const path = values.config
-  const raw = path === '' ? {} : loadConfigFile(path, { apiVersion: 'kubelet.config.k8s.io/v1beta1', kind: 'KubeletConfiguration' })
+  const raw =
+    path === ''
+      ? {}
+      : loadConfigFile(path, { apiVersion: 'kubelet.config.k8s.io/v1beta1', kind: 'KubeletConfiguration' })
   const { apiVersion: _apiVersion, kind: _kind, ...fields } = raw
   const file = fileReader(fields, path)
-  const choose = <Name extends keyof KubeletFlags>(flag: Name, fromFile: KubeletFlags[Name] | undefined): KubeletFlags[Name] =>
-    isSet(flag) ? values[flag] : (fromFile ?? values[flag])
+  const choose = <Name extends keyof KubeletFlags>(
+    flag: Name,
+    fromFile: KubeletFlags[Name] | undefined,
+  ): KubeletFlags[Name] => (isSet(flag) ? values[flag] : (fromFile ?? values[flag]))
   /** Paths in the file are relative to the file. */
   const filePath = (field: string): string | undefined => {
     const value = file.string(field)
@@ -135,7 +146,9 @@ export const toConfig = ({ values, isSet }: Parsed): KubeletConfig => {
   }
   const mode = choose('authorization-mode', file.string('authorization.mode'))
   if (mode !== 'AlwaysAllow' && mode !== 'Webhook') throw new UsageError(`unknown authorization mode ${mode}`)
-  const taints = isSet('register-with-taints') ? values['register-with-taints'].map(parseTaint) : (file.taints('registerWithTaints') ?? [])
+  const taints = isSet('register-with-taints')
+    ? values['register-with-taints'].map(parseTaint)
+    : (file.taints('registerWithTaints') ?? [])
   const rootDir = resolve(values['root-dir'])
   return {
     kubeconfig: values.kubeconfig,
@@ -175,8 +188,14 @@ export const toConfig = ({ values, isSet }: Parsed): KubeletConfig => {
     nodeStatusUpdateFrequencyMs: choose('node-status-update-frequency', file.duration('nodeStatusUpdateFrequency')),
     nodeLeaseDurationSeconds: file.number('nodeLeaseDurationSeconds') ?? 40,
     // Images that cannot be had (no registry) fail slowly: only who asks for it pulls one at a time.
-    maxParallelImagePulls: (isSet('serialize-image-pulls') ? values['serialize-image-pulls'] : file.bool('serializeImagePulls')) === true ? 1 : (file.number('maxParallelImagePulls') ?? 5),
-    reserved: [choose('system-reserved', file.map('systemReserved')), choose('kube-reserved', file.map('kubeReserved'))],
+    maxParallelImagePulls:
+      (isSet('serialize-image-pulls') ? values['serialize-image-pulls'] : file.bool('serializeImagePulls')) === true
+        ? 1
+        : (file.number('maxParallelImagePulls') ?? 5),
+    reserved: [
+      choose('system-reserved', file.map('systemReserved')),
+      choose('kube-reserved', file.map('kubeReserved')),
+    ],
     evictionHard: choose('eviction-hard', file.map('evictionHard')),
     containerLogMaxSize: file.string('containerLogMaxSize') ?? '10Mi',
     containerLogMaxFiles: file.number('containerLogMaxFiles') ?? 5,

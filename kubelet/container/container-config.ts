@@ -71,7 +71,10 @@ const containerPid = ({ pod, entry, runningContainer }: ContainerConfigRequest):
 }
 
 /** Lifecycle and identity that a new kubelet, or one without the Pod's spec, needs to stop the container well. */
-const annotationsOf = ({ pod, entry, attempt }: ContainerConfigRequest, terminationMessageFile: string): Record<string, string> => {
+const annotationsOf = (
+  { pod, entry, attempt }: ContainerConfigRequest,
+  terminationMessageFile: string,
+): Record<string, string> => {
   const { container, type } = entry
   const preStop = container.lifecycle?.preStop
   return {
@@ -90,16 +93,28 @@ const annotationsOf = ({ pod, entry, attempt }: ContainerConfigRequest, terminat
 const expandAll = (texts: readonly string[] | undefined, env: ReadonlyMap<string, string>): string[] =>
   (texts ?? []).map((text) => expand(text, (name) => env.get(name)))
 
-const stopSignalOf = (container: Container): string => (container.lifecycle as { stopSignal?: string } | undefined)?.stopSignal ?? ''
+const stopSignalOf = (container: Container): string =>
+  (container.lifecycle as { stopSignal?: string } | undefined)?.stopSignal ?? ''
 
 /** Rejects with ConfigError (CreateContainerConfigError) where something that the container names is missing. */
-export const makeContainerConfig = async (request: ContainerConfigRequest, facts: NodeFacts): Promise<ContainerConfig> => {
+export const makeContainerConfig = async (
+  request: ContainerConfigRequest,
+  facts: NodeFacts,
+): Promise<ContainerConfig> => {
   const { pod, entry, attempt, image, podIPs, volumes } = request
   const { container } = entry
   const addresses = { podIPs: isHostNetwork(pod) ? facts.hostIPs : podIPs, hostIPs: facts.hostIPs }
   const security = securityConfig({ pod, container, imageUser: image.user, ...facts })
   const env = await makeEnvironment({ pod, container, addresses, objects: facts.objects })
-  const { mounts, terminationMessageFile } = await makeMounts({ pod, container, volumes, env, podIPs, paths: facts.paths, dns: facts.dns })
+  const { mounts, terminationMessageFile } = await makeMounts({
+    pod,
+    container,
+    volumes,
+    env,
+    podIPs,
+    paths: facts.paths,
+    dns: facts.dns,
+  })
   const values = new Map(env.map(({ name, value }) => [name, value]))
   return {
     name: container.name,
@@ -148,6 +163,8 @@ export const makeSandboxConfig = (pod: BoundPod, attempt: number, facts: NodeFac
             ? []
             : [{ hostPort, containerPort, protocol: protocolOf(protocol), hostIP: hostIP ?? '' }],
         ),
-    privileged: [...spec.containers, ...(spec.initContainers ?? [])].some(({ securityContext }) => securityContext?.privileged === true),
+    privileged: [...spec.containers, ...(spec.initContainers ?? [])].some(
+      ({ securityContext }) => securityContext?.privileged === true,
+    ),
   }
 }

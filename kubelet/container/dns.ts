@@ -19,7 +19,10 @@ export const parseResolvConf = (text: string): DnsConfig => {
   let searches: string[] = []
   let options: string[] = []
   for (const line of text.split('\n')) {
-    const [keyword, ...values] = line.replace(/[#;].*$/, '').trim().split(/\s+/)
+    const [keyword, ...values] = line
+      .replace(/[#;].*$/, '')
+      .trim()
+      .split(/\s+/)
     if (keyword === 'nameserver' && values[0] !== undefined) servers.push(values[0])
     // The last search line wins.
     if (keyword === 'search') searches = values.map((value) => (value === '.' ? value : value.replace(/\.$/, '')))
@@ -70,7 +73,9 @@ const mergeOptions = (base: readonly string[], own: readonly string[]): string[]
 export const podDns = (pod: BoundPod, settings: DnsSettings): DnsConfig => {
   const base = baseConfig(pod, settings)
   const own = pod.spec.dnsConfig
-  const ownOptions = (own?.options ?? []).map(({ name = '', value }) => (value === undefined ? name : `${name}:${value}`))
+  const ownOptions = (own?.options ?? []).map(({ name = '', value }) =>
+    value === undefined ? name : `${name}:${value}`,
+  )
   return {
     servers: unique([...base.servers, ...(own?.nameservers ?? [])]).slice(0, maxNameservers),
     searches: unique([...base.searches, ...(own?.searches ?? [])]).slice(0, maxSearches),

@@ -12,7 +12,12 @@ export interface EnvironmentRequest {
   readonly addresses: PodAddresses
   readonly objects: ObjectSource
   /** Values that a container reads from files of a volume (fileKeyRef); throws where it cannot. */
-  readonly readFileKey?: (ref: { volumeName: string; path: string; key: string; optional?: boolean }) => Promise<string | undefined>
+  readonly readFileKey?: (ref: {
+    volumeName: string
+    path: string
+    key: string
+    optional?: boolean
+  }) => Promise<string | undefined>
 }
 
 /** Object names by kind that the container's environment refers to: fetched once each, at the same time. */
@@ -62,7 +67,11 @@ const fromSource = async (
 type ValueFrom = NonNullable<NonNullable<Container['env']>[number]['valueFrom']>
 
 /** A referenced value, undefined where the reference is optional and leads nowhere. */
-const referencedValue = async (from: ValueFrom, request: EnvironmentRequest, fetch: Fetch): Promise<string | undefined> => {
+const referencedValue = async (
+  from: ValueFrom,
+  request: EnvironmentRequest,
+  fetch: Fetch,
+): Promise<string | undefined> => {
   const { pod, container, addresses, objects } = request
   const { namespace } = pod.metadata
   if (from.fieldRef !== undefined) return fieldValue(pod, from.fieldRef.fieldPath, addresses)
@@ -78,7 +87,11 @@ const referencedValue = async (from: ValueFrom, request: EnvironmentRequest, fet
     const value = object?.data?.[key]
     if (value !== undefined) return value
     if (optional) return undefined
-    throw new ConfigError(object === undefined ? `configmap "${name}" not found` : `couldn't find key ${key} in ConfigMap ${namespace}/${name}`)
+    throw new ConfigError(
+      object === undefined
+        ? `configmap "${name}" not found`
+        : `couldn't find key ${key} in ConfigMap ${namespace}/${name}`,
+    )
   }
   if (from.secretKeyRef !== undefined) {
     const { name = '', key, optional = false } = from.secretKeyRef
@@ -86,7 +99,9 @@ const referencedValue = async (from: ValueFrom, request: EnvironmentRequest, fet
     const value = object === undefined ? undefined : secretEntries(object).get(key)
     if (value !== undefined) return value.toString()
     if (optional) return undefined
-    throw new ConfigError(object === undefined ? `secret "${name}" not found` : `couldn't find key ${key} in Secret ${namespace}/${name}`)
+    throw new ConfigError(
+      object === undefined ? `secret "${name}" not found` : `couldn't find key ${key} in Secret ${namespace}/${name}`,
+    )
   }
   throw new ConfigError('fileKeyRef is not implemented by kubets')
 }
@@ -95,7 +110,11 @@ const referencedValue = async (from: ValueFrom, request: EnvironmentRequest, fet
 export const makeEnvironment = async (request: EnvironmentRequest): Promise<{ name: string; value: string }[]> => {
   const { pod, container, objects } = request
   const fetch = fetcher(objects, pod.metadata.namespace)
-  const services = serviceEnvironment(await objects.services(), pod.metadata.namespace, pod.spec.enableServiceLinks !== false)
+  const services = serviceEnvironment(
+    await objects.services(),
+    pod.metadata.namespace,
+    pod.spec.enableServiceLinks !== false,
+  )
   const result = new Map<string, string>()
   const sources = await Promise.all((container.envFrom ?? []).map((source) => fromSource(source, fetch)))
   for (const [name, value] of sources.flat()) result.set(name, value)

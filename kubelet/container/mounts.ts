@@ -46,7 +46,10 @@ type VolumeMount = NonNullable<Container['volumeMounts']>[number]
 const volumeMount = async (mount: VolumeMount, { volumes, env }: MountRequest): Promise<Mount> => {
   const volume = volumes.get(mount.name)
   if (volume === undefined) throw new ConfigError(`cannot find volume "${mount.name}" to mount into container`)
-  const subPath = mount.subPathExpr === undefined || mount.subPathExpr === '' ? (mount.subPath ?? '') : expandSubPath(mount.subPathExpr, env)
+  const subPath =
+    mount.subPathExpr === undefined || mount.subPathExpr === ''
+      ? (mount.subPath ?? '')
+      : expandSubPath(mount.subPathExpr, env)
   return {
     containerPath: mount.mountPath.startsWith('/') ? normalize(mount.mountPath) : join('/', mount.mountPath),
     hostPath: subPath === '' ? volume.hostPath : await resolveSubPath(volume.hostPath, subPath),

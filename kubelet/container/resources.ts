@@ -34,7 +34,11 @@ export const oomScoreAdj = (pod: BoundPod, container: Container, memoryCapacityB
 }
 
 /** One container's settings. */
-export const containerResources = (pod: BoundPod, container: Container, memoryCapacityBytes: number): LinuxResources => {
+export const containerResources = (
+  pod: BoundPod,
+  container: Container,
+  memoryCapacityBytes: number,
+): LinuxResources => {
   const { limits, requests } = container.resources ?? {}
   const limitMilli = milliValue(limits?.cpu ?? '0')
   // A container that is only limited asks for its limit.

@@ -36,7 +36,9 @@ const verifyNonRoot = (pod: BoundPod, container: Container, imageUser: string): 
     throw new ConfigError(`container has runAsNonRoot and image will run as root ${place}`)
   }
   if (!/^\d+$/.test(user)) {
-    throw new ConfigError(`container has runAsNonRoot and image has non-numeric user (${user}), cannot verify user is non-root ${place}`)
+    throw new ConfigError(
+      `container has runAsNonRoot and image has non-numeric user (${user}), cannot verify user is non-root ${place}`,
+    )
   }
 }
 
@@ -64,11 +66,18 @@ export interface SecurityRequest {
 }
 
 /** What the container may do; throws ConfigError for a policy that the image breaks. */
-export const securityConfig = ({ pod, container, imageUser, seccompRoot, seccompDefault }: SecurityRequest): SecurityConfig => {
+export const securityConfig = ({
+  pod,
+  container,
+  imageUser,
+  seccompRoot,
+  seccompDefault,
+}: SecurityRequest): SecurityConfig => {
   verifyNonRoot(pod, container, imageUser)
   const own = container.securityContext
   const ofPod = pod.spec.securityContext
-  const profile = own?.seccompProfile ?? ofPod?.seccompProfile ?? (seccompDefault ? { type: 'RuntimeDefault' } : undefined)
+  const profile =
+    own?.seccompProfile ?? ofPod?.seccompProfile ?? (seccompDefault ? { type: 'RuntimeDefault' } : undefined)
   const groups = [...(ofPod?.supplementalGroups ?? []), ...(ofPod?.fsGroup === undefined ? [] : [ofPod.fsGroup])]
   return {
     privileged: own?.privileged === true,

@@ -24,7 +24,12 @@ const variablesOf = (service: Service): [string, string][] => {
     const url = `${protocol.toLowerCase()}://${host}:${port}`
     if (index === 0) out.push([`${prefix}_PORT`, url])
     const base = `${prefix}_PORT_${port}_${protocol.toUpperCase()}`
-    out.push([base, url], [`${base}_PROTO`, protocol.toLowerCase()], [`${base}_PORT`, String(port)], [`${base}_ADDR`, ip])
+    out.push(
+      [base, url],
+      [`${base}_PROTO`, protocol.toLowerCase()],
+      [`${base}_PORT`, String(port)],
+      [`${base}_ADDR`, ip],
+    )
   })
   return out
 }

@@ -20,10 +20,12 @@ const resolveExisting = async (path: string): Promise<string> => {
  */
 export const resolveSubPath = async (volume: string, subPath: string): Promise<string> => {
   if (isAbsolute(subPath)) throw new ConfigError(`error SubPath \`${subPath}\` must not be an absolute path`)
-  if (subPath.split('/').includes('..')) throw new ConfigError(`unable to provision SubPath \`${subPath}\`: must not contain '..'`)
+  if (subPath.split('/').includes('..'))
+    throw new ConfigError(`unable to provision SubPath \`${subPath}\`: must not contain '..'`)
   const root = await realpath(volume)
   const wanted = join(root, normalize(subPath))
-  const outside = (): ConfigError => new ConfigError(`failed to prepare subPath for volumeMount: subpath "${subPath}" is outside of the volume`)
+  const outside = (): ConfigError =>
+    new ConfigError(`failed to prepare subPath for volumeMount: subpath "${subPath}" is outside of the volume`)
   if (!isInside(await resolveExisting(wanted), root)) throw outside()
   try {
     await stat(wanted)

@@ -26,7 +26,12 @@ const maxBodyBytes = 10 * 1024
 
 const get = (url: URL, headers: Readonly<Record<string, string | string[]>>, timeoutMs: number): Promise<HttpAnswer> =>
   new Promise((resolve, reject) => {
-    const options = { headers, agent: false as const, signal: AbortSignal.timeout(timeoutMs), rejectUnauthorized: false }
+    const options = {
+      headers,
+      agent: false as const,
+      signal: AbortSignal.timeout(timeoutMs),
+      rejectUnauthorized: false,
+    }
     const request = url.protocol === 'https:' ? httpsRequest(url, options) : httpRequest(url, options)
     request.on('error', (error) => {
       const timedOut = error.name === 'AbortError' || error.name === 'TimeoutError'
@@ -68,7 +73,10 @@ export const urlOf = (action: HttpGet, container: Container, podIP: string): URL
 const maxRedirects = 10
 
 /** Sends the request and follows redirects that stay on the same host, as upstream does. */
-export const httpGet = async (action: HttpGet, target: { container: Container; podIP: string; userAgent: string; timeoutMs: number }): Promise<HttpAnswer> => {
+export const httpGet = async (
+  action: HttpGet,
+  target: { container: Container; podIP: string; userAgent: string; timeoutMs: number },
+): Promise<HttpAnswer> => {
   const headers: Record<string, string | string[]> = { 'User-Agent': target.userAgent, Accept: '*/*' }
   for (const { name, value } of action.httpHeaders ?? []) {
     const key = Object.keys(headers).find((present) => present.toLowerCase() === name.toLowerCase()) ?? name
@@ -79,7 +87,8 @@ export const httpGet = async (action: HttpGet, target: { container: Container; p
   const hostname = url.hostname
   for (let redirects = 0; ; redirects++) {
     const answer = await get(url, headers, target.timeoutMs)
-    if (answer.status < 300 || answer.status >= 400 || answer.location === undefined || redirects === maxRedirects) return answer
+    if (answer.status < 300 || answer.status >= 400 || answer.location === undefined || redirects === maxRedirects)
+      return answer
     const next = new URL(answer.location, url)
     if (next.hostname !== hostname) return answer
     url = next

@@ -40,10 +40,16 @@ export const grpcHealth = ({ host, port, service, timeoutMs }: GrpcHealthRequest
       resolve(result)
     }
     const timer = setTimeout(
-      () => done({ type: 'failure', output: `timeout: failed to connect service "${host}:${port}" within ${timeoutMs / 1000}s: context deadline exceeded` }),
+      () =>
+        done({
+          type: 'failure',
+          output: `timeout: failed to connect service "${host}:${port}" within ${timeoutMs / 1000}s: context deadline exceeded`,
+        }),
       timeoutMs,
     )
-    session.on('error', (error) => done({ type: 'failure', output: `error: health rpc probe failed: ${error.message}` }))
+    session.on('error', (error) =>
+      done({ type: 'failure', output: `error: health rpc probe failed: ${error.message}` }),
+    )
     const stream = session.request({
       [constants.HTTP2_HEADER_METHOD]: 'POST',
       [constants.HTTP2_HEADER_PATH]: '/grpc.health.v1.Health/Check',
@@ -62,9 +68,14 @@ export const grpcHealth = ({ host, port, service, timeoutMs }: GrpcHealthRequest
     stream.on('error', (error) => done({ type: 'failure', output: `error: health rpc probe failed: ${error.message}` }))
     stream.on('end', () => {
       // OK, and its message says SERVING.
-      if (code !== '0') return done({ type: 'failure', output: `error: health rpc probe failed: rpc error: code = ${code}` })
+      if (code !== '0')
+        return done({ type: 'failure', output: `error: health rpc probe failed: rpc error: code = ${code}` })
       const status = servingStatus(Buffer.concat(chunks))
-      done(status === 'SERVING' ? { type: 'success' } : { type: 'failure', output: `service unhealthy (responded with "${status}")` })
+      done(
+        status === 'SERVING'
+          ? { type: 'success' }
+          : { type: 'failure', output: `service unhealthy (responded with "${status}")` },
+      )
     })
     stream.end(requestFrame(service))
   })

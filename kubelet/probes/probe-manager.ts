@@ -32,7 +32,11 @@ const titles = { startup: 'Startup', liveness: 'Liveness', readiness: 'Readiness
 
 const probeOf = ({ container, type }: PodContainer, kind: ProbeType): Probe | undefined => {
   if (type !== 'container' && type !== 'sidecar') return undefined
-  return kind === 'startup' ? container.startupProbe : kind === 'liveness' ? container.livenessProbe : container.readinessProbe
+  return kind === 'startup'
+    ? container.startupProbe
+    : kind === 'liveness'
+      ? container.livenessProbe
+      : container.readinessProbe
 }
 
 export const createProbeManager = ({ runtime, events, now, onChange }: ProbeManagerDeps): ProbeManager => {
@@ -56,7 +60,13 @@ export const createProbeManager = ({ runtime, events, now, onChange }: ProbeMana
     events.record(pod, container, 'Warning', reason, `${titles[kind]} probe ${words}: ${result.output}`)
   }
 
-  const start = (pod: BoundPod, entry: PodContainer, status: ContainerStatus, podIP: string, kind: ProbeType): ProbeWorker | undefined => {
+  const start = (
+    pod: BoundPod,
+    entry: PodContainer,
+    status: ContainerStatus,
+    podIP: string,
+    kind: ProbeType,
+  ): ProbeWorker | undefined => {
     const probe = probeOf(entry, kind)
     if (probe === undefined) return undefined
     const { uid } = pod.metadata
@@ -65,11 +75,13 @@ export const createProbeManager = ({ runtime, events, now, onChange }: ProbeMana
       startedAt: status.startedAt,
       now,
       run: () => runProbe(runtime, probe, { container: entry.container, containerId: status.id, podIP }),
-      enabled: () => kind === 'startup' || entry.container.startupProbe === undefined || outcome('startup', status.id) === 'success',
+      enabled: () =>
+        kind === 'startup' || entry.container.startupProbe === undefined || outcome('startup', status.id) === 'success',
       initial: kind === 'liveness' ? 'success' : undefined,
       onResult: (result) => report(pod, entry.container.name, kind, result),
       onChange: (changed) => {
-        if (kind === 'startup' && changed === 'success') for (const other of ['liveness', 'readiness'] as const) find(status.id, other)?.trigger()
+        if (kind === 'startup' && changed === 'success')
+          for (const other of ['liveness', 'readiness'] as const) find(status.id, other)?.trigger()
         onChange(uid)
       },
       // A failed liveness or startup probe gets its container killed; a passed startup probe has done its work.

@@ -20,13 +20,22 @@ export interface ProbeTarget {
 
 const maxOutput = 10 * 1024
 
-const execProbe = async (runtime: RuntimeService, command: readonly string[], id: string, timeoutMs: number): Promise<ProbeResult> => {
+const execProbe = async (
+  runtime: RuntimeService,
+  command: readonly string[],
+  id: string,
+  timeoutMs: number,
+): Promise<ProbeResult> => {
   const { exitCode, stdout, stderr } = await runtime.execSync(id, command, timeoutMs)
   if (exitCode === 0) return { type: 'success' }
   return { type: 'failure', output: Buffer.concat([stdout, stderr]).subarray(0, maxOutput).toString() }
 }
 
-const httpProbe = async (action: NonNullable<Probe['httpGet']>, { container, podIP }: ProbeTarget, timeoutMs: number): Promise<ProbeResult> => {
+const httpProbe = async (
+  action: NonNullable<Probe['httpGet']>,
+  { container, podIP }: ProbeTarget,
+  timeoutMs: number,
+): Promise<ProbeResult> => {
   const answer = await httpGet(action, { container, podIP, userAgent: 'kube-probe/1.36', timeoutMs })
   if (answer.status >= 200 && answer.status < 300) return { type: 'success' }
   if (answer.status >= 300 && answer.status < 400) {
@@ -77,7 +86,12 @@ export const runProbe = async (runtime: RuntimeService, probe: Probe, target: Pr
     if (error instanceof Error && error.name === 'TimeoutError') {
       return { type: 'failure', output: `command timed out: ${message}` }
     }
-    const url = probe.httpGet === undefined ? '' : `Get "${probe.httpGet.scheme?.toLowerCase() ?? 'http'}://${target.podIP}:${probe.httpGet.port}${probe.httpGet.path ?? '/'}": `
-    return probe.httpGet === undefined ? { type: 'error', output: message } : { type: 'failure', output: `${url}${message}` }
+    const url =
+      probe.httpGet === undefined
+        ? ''
+        : `Get "${probe.httpGet.scheme?.toLowerCase() ?? 'http'}://${target.podIP}:${probe.httpGet.port}${probe.httpGet.path ?? '/'}": `
+    return probe.httpGet === undefined
+      ? { type: 'error', output: message }
+      : { type: 'failure', output: `${url}${message}` }
   }
 }

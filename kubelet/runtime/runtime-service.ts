@@ -104,7 +104,11 @@ export interface ContainerConfig {
   readonly workingDir: string
   readonly env: readonly { readonly name: string; readonly value: string }[]
   readonly mounts: readonly Mount[]
-  readonly devices: readonly { readonly hostPath: string; readonly containerPath: string; readonly permissions: string }[]
+  readonly devices: readonly {
+    readonly hostPath: string
+    readonly containerPath: string
+    readonly permissions: string
+  }[]
   readonly labels: Readonly<Record<string, string>>
   readonly annotations: Readonly<Record<string, string>>
   readonly stdin: boolean
@@ -145,7 +149,9 @@ export interface ContainerStatus extends ContainerSummary {
   readonly reason: string
   readonly message: string
   readonly pid: number
-  readonly user: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] } | undefined
+  readonly user:
+    | { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] }
+    | undefined
 }
 
 export interface ExecResult {
@@ -183,6 +189,12 @@ export interface LogOptions {
   readonly tailLines: number | undefined
   readonly stdout: boolean
   readonly stderr: boolean
+}
+
+/** A piece of a container's output. */
+export interface LogChunk {
+  readonly stderr: boolean
+  readonly data: Buffer
 }
 
 /** Resource use of one container. */
@@ -239,12 +251,8 @@ export interface RuntimeService {
   attach(id: string, options: { readonly stdin: boolean; readonly tty: boolean }): Promise<StreamSession>
   /** Opens a TCP connection inside the sandbox's network namespace. */
   portForward(sandboxId: string, port: number): Promise<Duplex>
-  /** Two byte streams; with a TTY all is on stdout. They end with the container when following. */
-  containerLogs(
-    id: string,
-    options: LogOptions,
-    signal: AbortSignal,
-  ): Promise<{ readonly stdout: Readable; readonly stderr: Readable }>
+  /** In the order in which it was written; with a TTY all is stdout. Ends with the container when following. */
+  containerLogs(id: string, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<LogChunk>>
   containerStats(podUid?: string): Promise<readonly ContainerStats[]>
   /** Events until the signal aborts; ends when the engine's stream breaks, and the caller relists. */
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent>

@@ -20,7 +20,13 @@ type Bare = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>
 
 const list = (names: readonly string[]): string => `[${names.join(' ')}]`
 
-const incomplete = (type: string, reason: string, unknown: readonly string[], bad: string, names: readonly string[]): Bare => {
+const incomplete = (
+  type: string,
+  reason: string,
+  unknown: readonly string[],
+  bad: string,
+  names: readonly string[],
+): Bare => {
   const parts: string[] = []
   if (unknown.length > 0) parts.push(`containers with unknown status: ${list(unknown)}`)
   if (names.length > 0) parts.push(`containers with ${bad} status: ${list(names)}`)
@@ -56,7 +62,11 @@ export const initializedCondition = (pod: BoundPod, statuses: readonly Container
   return incomplete(type, 'ContainersNotInitialized', unknown, 'incomplete', waiting)
 }
 
-export const containersReadyCondition = (pod: BoundPod, statuses: readonly ContainerStatus[], phase: PodPhase): Bare => {
+export const containersReadyCondition = (
+  pod: BoundPod,
+  statuses: readonly ContainerStatus[],
+  phase: PodPhase,
+): Bare => {
   const type = 'ContainersReady'
   const found = byName(statuses)
   const watched = [...(pod.spec.initContainers ?? []).filter(isSidecar), ...pod.spec.containers]
@@ -73,7 +83,8 @@ export const readyCondition = (pod: BoundPod, containersReady: Bare, foreign: re
   if (containersReady.status !== 'True') return { ...containersReady, type }
   const unmet = (pod.spec.readinessGates ?? []).flatMap(({ conditionType }) => {
     const condition = foreign.find((candidate) => candidate.type === conditionType)
-    if (condition === undefined) return [`corresponding condition of pod readiness gate "${conditionType}" does not exist.`]
+    if (condition === undefined)
+      return [`corresponding condition of pod readiness gate "${conditionType}" does not exist.`]
     return condition.status === 'True'
       ? []
       : [`the status of pod readiness gate "${conditionType}" is not "True", but ${condition.status}`]

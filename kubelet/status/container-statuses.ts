@@ -63,7 +63,9 @@ const mountsOf = (pod: BoundPod, { volumeMounts = [] }: Container): Partial<ApiC
     volumeMounts: known.map(({ name, mountPath, readOnly, recursiveReadOnly }) => ({
       name,
       mountPath,
-      ...(readOnly === true ? { readOnly, recursiveReadOnly: recursiveReadOnly === 'Enabled' ? 'Enabled' : 'Disabled' } : {}),
+      ...(readOnly === true
+        ? { readOnly, recursiveReadOnly: recursiveReadOnly === 'Enabled' ? 'Enabled' : 'Disabled' }
+        : {}),
     })),
   }
 }
@@ -85,7 +87,9 @@ const fromRuntime = (
   containerID: `${runtimeName}://${latest.id}`,
   ...resourcesOf(container, latest),
   ...mountsOf(pod, container),
-  ...(latest.state === 'running' && latest.user !== undefined ? { user: { linux: { ...latest.user, supplementalGroups: [...latest.user.supplementalGroups] } } } : {}),
+  ...(latest.state === 'running' && latest.user !== undefined
+    ? { user: { linux: { ...latest.user, supplementalGroups: [...latest.user.supplementalGroups] } } }
+    : {}),
 })
 
 /** The runtime has nothing: it never was, or it was removed behind our back. */
@@ -118,13 +122,18 @@ const absent = (request: ContainerStatusRequest, container: Container, waitingRe
 }
 
 /** Statuses of some of the Pod's containers, in the order of the spec. `ready` and `started` are the probes' to fill. */
-export const containerStatuses = (request: ContainerStatusRequest, entries: readonly PodContainer[]): ApiContainerStatus[] => {
+export const containerStatuses = (
+  request: ContainerStatusRequest,
+  entries: readonly PodContainer[],
+): ApiContainerStatus[] => {
   const { pod, state, failures } = request
   const waitingReason = (pod.spec.initContainers ?? []).length > 0 ? 'PodInitializing' : 'ContainerCreating'
   return entries.map(({ container, type }) => {
     const [latest, previous] = state.containers.filter(({ name }) => name === container.name)
     const status =
-      latest === undefined ? absent(request, container, waitingReason) : fromRuntime(request, container, latest, previous)
+      latest === undefined
+        ? absent(request, container, waitingReason)
+        : fromRuntime(request, container, latest, previous)
     const failure = failures(container.name)
     const done = type === 'init' && latest?.state === 'exited' && latest.exitCode === 0
     if (failure === undefined || done || !shouldContainerBeRestarted(container, pod, state)) return status

@@ -43,7 +43,8 @@ const retryMaxMs = 10_000
 
 const isTerminal = ({ phase }: PodStatus): boolean => phase === 'Succeeded' || phase === 'Failed'
 
-const isNewer = (version: string, than: string): boolean => than === '' || BigInt(version === '' ? '0' : version) >= BigInt(than)
+const isNewer = (version: string, than: string): boolean =>
+  than === '' || BigInt(version === '' ? '0' : version) >= BigInt(than)
 
 export interface StatusManagerDeps {
   /** Undefined in a kubelet without an API server. */
@@ -67,7 +68,13 @@ export const createStatusManager = ({ client, apiObjectOf, log, signal }: Status
     }
     const patch = statusPatch(entry.api, entry.status)
     if (patch !== undefined) {
-      const answer = await api.patch(podsRef, name, namespace, { metadata: { uid }, status: patch }, { type: 'strategic', subresource: 'status' })
+      const answer = await api.patch(
+        podsRef,
+        name,
+        namespace,
+        { metadata: { uid }, status: patch },
+        { type: 'strategic', subresource: 'status' },
+      )
       entry.api = answer.status ?? {}
       entry.apiVersion = answer.metadata?.resourceVersion ?? ''
     }
@@ -88,7 +95,10 @@ export const createStatusManager = ({ client, apiObjectOf, log, signal }: Status
         } catch (error) {
           // Gone, or another Pod of that name by now: its deletion is on the way to us.
           if (isReason(error, 'NotFound', 'Conflict')) return
-          log.warn({ err: error, pod: entry.pod.metadata.name, namespace: entry.pod.metadata.namespace }, 'cannot write a pod status')
+          log.warn(
+            { err: error, pod: entry.pod.metadata.name, namespace: entry.pod.metadata.namespace },
+            'cannot write a pod status',
+          )
           entry.dirty = true
           await sleep(delayMs, signal)
           delayMs = Math.min(delayMs * 2, retryMaxMs)
@@ -114,7 +124,15 @@ export const createStatusManager = ({ client, apiObjectOf, log, signal }: Status
       const { uid } = pod.metadata
       const old = entries.get(uid)
       if (old === undefined) {
-        const entry: Entry = { pod, status, finished: false, api: undefined, apiVersion: '', sending: false, dirty: true }
+        const entry: Entry = {
+          pod,
+          status,
+          finished: false,
+          api: undefined,
+          apiVersion: '',
+          sending: false,
+          dirty: true,
+        }
         entries.set(uid, entry)
         changed(entry)
         return
@@ -140,7 +158,8 @@ export const createStatusManager = ({ client, apiObjectOf, log, signal }: Status
       entry.pod = pod
       const deletes = entry.finished && !wasDeleting && pod.metadata.deletionTimestamp !== undefined
       const version = pod.metadata.resourceVersion ?? ''
-      const foreignChange = isNewer(version, entry.apiVersion) && statusPatch(pod.status ?? {}, entry.status) !== undefined
+      const foreignChange =
+        isNewer(version, entry.apiVersion) && statusPatch(pod.status ?? {}, entry.status) !== undefined
       if (deletes || (foreignChange && !entry.sending)) changed(entry)
     },
     forget: (podUid) => {

@@ -10,7 +10,10 @@ const conditionsPatch = (before: readonly PodCondition[], after: readonly PodCon
   after.filter(
     (condition) =>
       kubeletConditions.has(condition.type) &&
-      !isDeepStrictEqual(condition, before.find(({ type }) => type === condition.type)),
+      !isDeepStrictEqual(
+        condition,
+        before.find(({ type }) => type === condition.type),
+      ),
   )
 
 /** Addresses merge by ip: one that is gone has to be named. */
@@ -35,7 +38,14 @@ export const statusPatch = (before: PodStatus, after: PodStatus): Record<string,
     }
   }
   // Others own these.
-  for (const key of ['nominatedNodeName', 'resize', 'allocatedResources', 'resources', 'extendedResourceClaimStatus', 'resourceClaimStatuses']) {
+  for (const key of [
+    'nominatedNodeName',
+    'resize',
+    'allocatedResources',
+    'resources',
+    'extendedResourceClaimStatus',
+    'resourceClaimStatuses',
+  ]) {
     if (patch[key] === null) delete patch[key]
   }
   return Object.keys(patch).length === 0 ? undefined : patch

@@ -3,10 +3,21 @@ import { type BoundPod, findContainer } from '../pod.ts'
 import type { EventRecorder } from '../recorder.ts'
 
 export interface ContainerEvents {
-  record(pod: BoundPod | undefined, container: string, type: 'Normal' | 'Warning', reason: string, message: string): void
+  record(
+    pod: BoundPod | undefined,
+    container: string,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ): void
 }
 
-const listOf = { container: 'containers', init: 'initContainers', sidecar: 'initContainers', ephemeral: 'ephemeralContainers' } as const
+const listOf = {
+  container: 'containers',
+  init: 'initContainers',
+  sidecar: 'initContainers',
+  ephemeral: 'ephemeralContainers',
+} as const
 
 export const createContainerEvents = (recorder: EventRecorder): ContainerEvents => ({
   record: (pod, container, type, reason, message) => {

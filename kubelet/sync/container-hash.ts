@@ -8,4 +8,5 @@ export const fnv32a = (text: string): string => {
   return hash.toString(16)
 }
 
-export const containerHash = ({ name, image }: Container): string => fnv32a(JSON.stringify({ name, image: image ?? '' }))
+export const containerHash = ({ name, image }: Container): string =>
+  fnv32a(JSON.stringify({ name, image: image ?? '' }))

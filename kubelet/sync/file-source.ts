@@ -8,7 +8,13 @@ import { podKind } from '../../api/core/pod/pod.ts'
 import type { Pod } from '../../api/types.ts'
 import { sleep } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
-import { asBoundPod, type BoundPod, configHashAnnotation, configSeenAnnotation, configSourceAnnotation } from '../pod.ts'
+import {
+  asBoundPod,
+  type BoundPod,
+  configHashAnnotation,
+  configSeenAnnotation,
+  configSourceAnnotation,
+} from '../pod.ts'
 
 export interface FileSourceOptions {
   readonly path: string
@@ -78,7 +84,17 @@ export const runFileSource = async (options: FileSourceOptions, signal: AbortSig
       try {
         const text = await readFile(file, 'utf8')
         const known = cache.get(file)
-        next.set(file, known?.text === text ? known : { text, pods: loadAll(text).filter((document) => document !== null).map((manifest) => staticPod(manifest, file, nodeName)) })
+        next.set(
+          file,
+          known?.text === text
+            ? known
+            : {
+                text,
+                pods: loadAll(text)
+                  .filter((document) => document !== null)
+                  .map((manifest) => staticPod(manifest, file, nodeName)),
+              },
+        )
       } catch (error) {
         // Half-written or wrong: what ran of it goes on.
         const known = cache.get(file)

@@ -48,10 +48,17 @@ export interface PodKiller {
 }
 
 export const createPodKiller = ({ runtime, events, now, log }: KillerDeps): PodKiller => {
-  const runPreStop = async (status: ContainerStatus, state: PodRuntimeState, deadlineMs: number, options: KillOptions): Promise<void> => {
+  const runPreStop = async (
+    status: ContainerStatus,
+    state: PodRuntimeState,
+    deadlineMs: number,
+    options: KillOptions,
+  ): Promise<void> => {
     const handler = preStopOf(status)
     if (handler === undefined) return
-    const container: Container = options.pod?.spec.containers.find(({ name }) => name === status.name) ?? { name: status.name }
+    const container: Container = options.pod?.spec.containers.find(({ name }) => name === status.name) ?? {
+      name: status.name,
+    }
     const podIP = podIPsOf(state)[0] ?? options.pod?.status?.podIP ?? '127.0.0.1'
     const cut = new AbortController()
     const timer = setTimeout(() => cut.abort(new Error('the grace period is over')), Math.max(0, deadlineMs - now()))
@@ -68,7 +75,12 @@ export const createPodKiller = ({ runtime, events, now, log }: KillerDeps): PodK
     }
   }
 
-  const stop = async (status: ContainerStatus, state: PodRuntimeState, deadlineMs: number, options: KillOptions): Promise<void> => {
+  const stop = async (
+    status: ContainerStatus,
+    state: PodRuntimeState,
+    deadlineMs: number,
+    options: KillOptions,
+  ): Promise<void> => {
     events.record(options.pod, status.name, 'Normal', 'Killing', options.message ?? `Stopping container ${status.name}`)
     if (deadlineMs > now()) await runPreStop(status, state, deadlineMs, options)
     const left = Math.max(minimumGraceMs, deadlineMs - now())
@@ -80,8 +92,11 @@ export const createPodKiller = ({ runtime, events, now, log }: KillerDeps): PodK
     const startedAt = now()
     const deadlineOf = (status: ContainerStatus): number => startedAt + graceSecondsOf(status, options) * 1000
     const isSidecar = (status: ContainerStatus): boolean => status.annotations[containerTypeAnnotation] === 'sidecar'
-    await Promise.all(running.filter((status) => !isSidecar(status)).map((status) => stop(status, state, deadlineOf(status), options)))
-    const order = (status: ContainerStatus): number => options.pod?.spec.initContainers?.findIndex(({ name }) => name === status.name) ?? 0
+    await Promise.all(
+      running.filter((status) => !isSidecar(status)).map((status) => stop(status, state, deadlineOf(status), options)),
+    )
+    const order = (status: ContainerStatus): number =>
+      options.pod?.spec.initContainers?.findIndex(({ name }) => name === status.name) ?? 0
     for (const sidecar of running.filter(isSidecar).toSorted((a, b) => order(b) - order(a))) {
       options.signal?.throwIfAborted()
       await stop(sidecar, state, deadlineOf(sidecar), options)
@@ -90,7 +105,8 @@ export const createPodKiller = ({ runtime, events, now, log }: KillerDeps): PodK
   }
 
   return {
-    killContainer: (status, state, options) => stop(status, state, now() + graceSecondsOf(status, options) * 1000, options),
+    killContainer: (status, state, options) =>
+      stop(status, state, now() + graceSecondsOf(status, options) * 1000, options),
     killPod,
   }
 }

@@ -61,7 +61,11 @@ const hasAnyRegularContainer = (pod: BoundPod, state: PodRuntimeState): boolean 
   })
 
 /** Why a running container has to go, if it has to. */
-const faultOf = (container: Container, status: ContainerStatus, probes: ProbeOutcome): { reason: KillReason; message: string } | undefined => {
+const faultOf = (
+  container: Container,
+  status: ContainerStatus,
+  probes: ProbeOutcome,
+): { reason: KillReason; message: string } | undefined => {
   if (status.annotations[containerHashAnnotation] !== containerHash(container)) {
     return { reason: 'changed', message: `Container ${container.name} definition changed` }
   }
@@ -74,7 +78,13 @@ const faultOf = (container: Container, status: ContainerStatus, probes: ProbeOut
   return undefined
 }
 
-const replace = (draft: Draft, pod: BoundPod, entry: PodContainer, status: ContainerStatus, fault: { reason: KillReason; message: string }): void => {
+const replace = (
+  draft: Draft,
+  pod: BoundPod,
+  entry: PodContainer,
+  status: ContainerStatus,
+  fault: { reason: KillReason; message: string },
+): void => {
   const restart = fault.reason === 'changed' || entry.type === 'sidecar' || restartsAfterKill(entry.container, pod)
   if (restart) draft.toStart.push(entry)
   draft.toKill.push({
@@ -90,11 +100,7 @@ const sidecarStarted = (container: Container, status: ContainerStatus, probes: P
   container.startupProbe === undefined || probes('startup', status.id) === 'success'
 
 /** Decides about sidecar `index`; true when the containers after it may go on. */
-const actOnSidecar = (
-  draft: Draft,
-  { pod, state, probes, reached }: InitContext,
-  entry: PodContainer,
-): boolean => {
+const actOnSidecar = (draft: Draft, { pod, state, probes, reached }: InitContext, entry: PodContainer): boolean => {
   const status = latestContainer(state, entry.container.name)
   if (status?.state !== 'running') {
     draft.toStart.push(entry)
@@ -122,7 +128,9 @@ const actOnInitContainers = (draft: Draft, context: Omit<InitContext, 'reached'>
   const entries = containersOf(pod).filter(({ type }) => type === 'init' || type === 'sidecar')
   const initialized = hasAnyRegularContainer(pod, state)
   for (const [index, entry] of entries.entries()) {
-    const laterRan = entries.slice(index + 1).some(({ container }) => latestContainer(state, container.name) !== undefined)
+    const laterRan = entries
+      .slice(index + 1)
+      .some(({ container }) => latestContainer(state, container.name) !== undefined)
     if (entry.type === 'sidecar') {
       if (!actOnSidecar(draft, { ...context, reached: initialized || laterRan }, entry)) return false
       continue

@@ -89,7 +89,11 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
     return fresh
   }
 
-  const report = (pod: BoundPod, state: PodRuntimeState, end: { terminal: boolean; decided?: Decision | undefined }): PodStatus => {
+  const report = (
+    pod: BoundPod,
+    state: PodRuntimeState,
+    end: { terminal: boolean; decided?: Decision | undefined },
+  ): PodStatus => {
     const status = podStatus({
       pod,
       state,
@@ -148,7 +152,13 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
     }
     const message = `back-off ${formatDuration(crashes.duration(key))} restarting failed container=${container.name} pod=${formatPod(pod)}`
     failuresOf(pod.metadata.uid).set(container.name, { reason: 'CrashLoopBackOff', message })
-    events.record(pod, container.name, 'Warning', 'BackOff', `Back-off restarting failed container ${container.name} in pod ${formatPod(pod)}`)
+    events.record(
+      pod,
+      container.name,
+      'Warning',
+      'BackOff',
+      `Back-off restarting failed container ${container.name} in pod ${formatPod(pod)}`,
+    )
     return wait
   }
 
@@ -156,7 +166,12 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
   const startContainers = async (
     pod: BoundPod,
     entries: readonly PodContainer[],
-    context: { sandbox: PodSandboxStatus; state: PodRuntimeState; volumes: ReadonlyMap<string, MountedVolume>; signal: AbortSignal },
+    context: {
+      sandbox: PodSandboxStatus
+      state: PodRuntimeState
+      volumes: ReadonlyMap<string, MountedVolume>
+      signal: AbortSignal
+    },
   ): Promise<number | undefined> => {
     let retryMs: number | undefined
     const sooner = (ms: number): void => {
@@ -188,7 +203,9 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
       const count = (seen.get(name) ?? 0) + 1
       seen.set(name, count)
       if (count > 2 && of !== 'running') {
-        await runtime.removeContainer(id).catch((error: unknown) => log.warn({ err: error, pod: formatPod(pod) }, 'cannot remove an old container'))
+        await runtime
+          .removeContainer(id)
+          .catch((error: unknown) => log.warn({ err: error, pod: formatPod(pod) }, 'cannot remove an old container'))
       }
     }
     for (const [index, { id, state: of }] of state.sandboxes.entries()) {
@@ -213,8 +230,18 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
       actions.toKill.map(async ({ id, container, message, reason }) => {
         const status = state.containers.find((candidate) => candidate.id === id)
         if (status === undefined) return
-        const probe = reason === 'livenessProbe' ? container.container.livenessProbe : reason === 'startupProbe' ? container.container.startupProbe : undefined
-        await killer.killContainer(status, state, { pod, message, graceSeconds: probe?.terminationGracePeriodSeconds, signal })
+        const probe =
+          reason === 'livenessProbe'
+            ? container.container.livenessProbe
+            : reason === 'startupProbe'
+              ? container.container.startupProbe
+              : undefined
+        await killer.killContainer(status, state, {
+          pod,
+          message,
+          graceSeconds: probe?.terminationGracePeriodSeconds,
+          signal,
+        })
       }),
     )
     const sandbox = actions.createSandbox
@@ -232,7 +259,10 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
     if (before.phase === 'Succeeded' || before.phase === 'Failed') return { terminal: true }
     const left = deadlineLeft(pod, before)
     if (left !== undefined && left <= 0) {
-      const decided = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' }
+      const decided = {
+        reason: 'DeadlineExceeded',
+        message: 'Pod was active on the node longer than the specified deadline',
+      }
       recorder.event(pod, 'Normal', decided.reason, decided.message)
       return { terminal: true, decided }
     }

@@ -32,8 +32,8 @@ interface Worker {
 }
 
 export interface PodWorkers {
-  /** A new or changed Pod. */
-  update(pod: BoundPod): void
+  /** A new or changed Pod; a new one that was rejected goes straight to its end. */
+  update(pod: BoundPod, rejected?: Decision): void
   /** Ends the Pod early: eviction, preemption. */
   evict(podUid: string, decided: Decision, graceSeconds: number | undefined): void
   /** The Pod is no longer in its source. */
@@ -165,12 +165,13 @@ export const createPodWorkers = ({ syncer, log, resyncMs, onGone }: PodWorkersDe
   }
 
   return {
-    update: (pod) => {
+    update: (pod, rejected) => {
       const { uid, deletionTimestamp, deletionGracePeriodSeconds } = pod.metadata
       const worker = workers.get(uid) ?? create(pod)
       if (!workers.has(uid)) {
         workers.set(uid, worker)
-        if (isTerminalInApi(pod)) worker.state = 'terminating'
+        worker.decided = rejected
+        if (isTerminalInApi(pod) || rejected !== undefined) worker.state = 'terminating'
       }
       worker.pod = pod
       if (deletionTimestamp !== undefined) {
@@ -193,7 +194,8 @@ export const createPodWorkers = ({ syncer, log, resyncMs, onGone }: PodWorkersDe
       worker.removed = true
       terminateLater(worker)
       // Deleted by force: nobody waits for it.
-      if (worker.pod.metadata.deletionTimestamp === undefined) shortenGrace(worker, worker.pod.spec.terminationGracePeriodSeconds ?? 30)
+      if (worker.pod.metadata.deletionTimestamp === undefined)
+        shortenGrace(worker, worker.pod.spec.terminationGracePeriodSeconds ?? 30)
       wake(worker)
     },
     wake: (podUid) => {

@@ -31,7 +31,11 @@ export const createStateReader = (runtime: RuntimeService): ReadPodState => {
     const [sandboxes, summaries] = await Promise.all([runtime.listPodSandboxes(podUid), runtime.listContainers(podUid)])
     const containers = await Promise.all(
       // One that is started again keeps its ID: only what the list calls stopped may come from memory.
-      summaries.map(({ id, state }) => (state === 'exited' ? statusOf(id) : runtime.containerStatus(id).then((status) => (status?.state === 'exited' ? statusOf(id) : status)))),
+      summaries.map(({ id, state }) =>
+        state === 'exited'
+          ? statusOf(id)
+          : runtime.containerStatus(id).then((status) => (status?.state === 'exited' ? statusOf(id) : status)),
+      ),
     )
     return {
       sandboxes,

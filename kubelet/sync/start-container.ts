@@ -60,7 +60,14 @@ const nextAttempt = ({ pod, entry, state }: StartRequest): number => {
 }
 
 /** Rejects with StartError; events tell every step. */
-export const createContainerStarter = ({ runtime, images, facts, events, killer, auth }: StarterDeps): StartContainer => {
+export const createContainerStarter = ({
+  runtime,
+  images,
+  facts,
+  events,
+  killer,
+  auth,
+}: StarterDeps): StartContainer => {
   const fail = (request: StartRequest, reason: string, error: unknown): never => {
     const message = messageOf(error)
     events.record(request.pod, request.entry.container.name, 'Warning', 'Failed', `Error: ${message}`)
@@ -72,7 +79,13 @@ export const createContainerStarter = ({ runtime, images, facts, events, killer,
     const record = (type: 'Normal' | 'Warning', reason: string, message: string): void =>
       events.record(pod, entry.container.name, type, reason, message)
     try {
-      return await images.ensureImage({ pod, container: entry.container, record, signal, auth: (image) => auth(pod, image) })
+      return await images.ensureImage({
+        pod,
+        container: entry.container,
+        record,
+        signal,
+        auth: (image) => auth(pod, image),
+      })
     } catch (error) {
       if (!(error instanceof ImageError)) throw error
       record(error.reason === 'ImagePullBackOff' ? 'Normal' : 'Warning', 'Failed', `Error: ${error.reason}`)
@@ -91,7 +104,8 @@ export const createContainerStarter = ({ runtime, images, facts, events, killer,
           image,
           podIPs: sandbox.ips,
           volumes,
-          runningContainer: (name) => state.containers.find((status) => status.name === name && status.state === 'running')?.id,
+          runningContainer: (name) =>
+            state.containers.find((status) => status.name === name && status.state === 'running')?.id,
         },
         facts,
       )

@@ -1,9 +1,6 @@
 /** The last words of a container that has stopped. Upstream: getTerminationMessage. */
 import { open } from 'node:fs/promises'
-import {
-  terminationMessageFileAnnotation,
-  terminationMessagePolicyAnnotation,
-} from '../runtime/labels.ts'
+import { terminationMessageFileAnnotation, terminationMessagePolicyAnnotation } from '../runtime/labels.ts'
 import type { ContainerStatus, RuntimeService } from '../runtime/runtime-service.ts'
 
 const maxMessageBytes = 4096
@@ -22,16 +19,13 @@ const readStart = async (path: string): Promise<string> => {
 }
 
 const tailOfLog = async (runtime: RuntimeService, id: string): Promise<string> => {
-  const { stdout, stderr } = await runtime.containerLogs(
+  const log = await runtime.containerLogs(
     id,
     { follow: false, timestamps: false, sinceMs: 0, tailLines: maxLogLines, stdout: true, stderr: true },
     AbortSignal.timeout(5000),
   )
   const chunks: Buffer[] = []
-  const collect = async (stream: AsyncIterable<Buffer>): Promise<void> => {
-    for await (const chunk of stream) chunks.push(chunk)
-  }
-  await Promise.all([collect(stdout), collect(stderr)])
+  for await (const { data } of log) chunks.push(data)
   return Buffer.concat(chunks).subarray(-maxLogBytes).toString()
 }
 

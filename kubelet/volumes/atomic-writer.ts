@@ -5,7 +5,19 @@
  *     volume/..data -> ..2026_01_02_03_04_05.123   swapped by rename(2)
  *     volume/key -> ..data/key                 what containers open
  */
-import { chmod, chown, lstat, mkdir, mkdtemp, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 export interface FileProjection {
@@ -32,7 +44,11 @@ const linkTarget = async (path: string): Promise<string | undefined> => {
 const timestamp = (now: Date): string => now.toISOString().slice(0, 19).replace(/[-:T]/g, '_')
 
 /** Group ownership and mode bits that fsGroup gives to what it may read. */
-const applyGroup = async (path: string, mode: number, { uid, gid }: { uid: number; gid: number | undefined }): Promise<void> => {
+const applyGroup = async (
+  path: string,
+  mode: number,
+  { uid, gid }: { uid: number; gid: number | undefined },
+): Promise<void> => {
   if (gid !== undefined || uid !== 0) await chown(path, uid, gid ?? 0)
   await chmod(path, gid === undefined ? mode : mode | 0o440)
 }
@@ -52,7 +68,8 @@ const writeFiles = async (folder: string, payload: Payload, fsGroup: number | un
 }
 
 /** Names that stand in the volume itself: the first part of every path. */
-const visibleNames = (payload: Payload): Set<string> => new Set([...payload.keys()].map((path) => path.split('/')[0] ?? path))
+const visibleNames = (payload: Payload): Set<string> =>
+  new Set([...payload.keys()].map((path) => path.split('/')[0] ?? path))
 
 /** Paths must stay inside the volume and clear of the writer's own names. */
 const validate = (payload: Payload): void => {
@@ -65,7 +82,11 @@ const validate = (payload: Payload): void => {
 }
 
 /** Replaces the contents of the folder. The caller knows whether they differ; writing the same again is harmless. */
-export const writeAtomically = async (volume: string, payload: Payload, options: { readonly fsGroup?: number; readonly now: Date }): Promise<void> => {
+export const writeAtomically = async (
+  volume: string,
+  payload: Payload,
+  options: { readonly fsGroup?: number; readonly now: Date },
+): Promise<void> => {
   validate(payload)
   const oldTarget = await linkTarget(join(volume, dataLink))
   const fresh = await mkdtemp(join(volume, `..${timestamp(options.now)}.`))

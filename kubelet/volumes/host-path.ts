@@ -29,5 +29,6 @@ export const prepareHostPath = async (path: string, type: string): Promise<void>
   if (info === undefined && type === 'DirectoryOrCreate') await mkdir(path, { recursive: true, mode: 0o755 })
   if (info === undefined && type === 'FileOrCreate') await writeFile(path, '', { mode: 0o644, flag: 'a' })
   info = await statOrUndefined(path)
-  if (info === undefined || !check.test(info)) throw new VolumeError(`hostPath type check failed: ${path} is not ${check.what}`)
+  if (info === undefined || !check.test(info))
+    throw new VolumeError(`hostPath type check failed: ${path} is not ${check.what}`)
 }

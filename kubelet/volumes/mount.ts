@@ -10,7 +10,11 @@ export const mountPointsUnder = async (folder: string): Promise<string[]> => {
   const text = await readFile('/proc/self/mountinfo', 'utf8')
   return text
     .split('\n')
-    .map((line) => (line.split(' ')[4] ?? '').replace(/\\([0-7]{3})/g, (_match, code: string) => String.fromCharCode(Number.parseInt(code, 8))))
+    .map((line) =>
+      (line.split(' ')[4] ?? '').replace(/\\([0-7]{3})/g, (_match, code: string) =>
+        String.fromCharCode(Number.parseInt(code, 8)),
+      ),
+    )
     .filter((point) => point === folder || point.startsWith(`${folder}/`))
     .toSorted((a, b) => b.length - a.length)
 }

@@ -15,7 +15,12 @@ export class VolumeError extends Error {
 /** Keys of an object as files: all of them, or the chosen ones under their paths. */
 export const filesOfEntries = (
   entries: ReadonlyMap<string, Buffer>,
-  { items, defaultMode, optional, what }: { items: readonly KeyToPath[] | undefined; defaultMode: number; optional: boolean; what: string },
+  {
+    items,
+    defaultMode,
+    optional,
+    what,
+  }: { items: readonly KeyToPath[] | undefined; defaultMode: number; optional: boolean; what: string },
 ): Files => {
   if (items === undefined || items.length === 0) {
     return new Map([...entries].map(([key, data]) => [key, { data, mode: defaultMode }]))
@@ -24,7 +29,10 @@ export const filesOfEntries = (
   for (const { key, path, mode } of items) {
     const data = entries.get(key)
     if (data !== undefined) files.set(path, { data, mode: mode ?? defaultMode })
-    else if (!optional) throw new VolumeError(`${what} references non-existent ${what.startsWith('configmap') ? 'config' : 'secret'} key: ${key}`)
+    else if (!optional)
+      throw new VolumeError(
+        `${what} references non-existent ${what.startsWith('configmap') ? 'config' : 'secret'} key: ${key}`,
+      )
   }
   return files
 }
@@ -40,14 +48,19 @@ export interface DownwardContext {
 const anyContainer = (pod: BoundPod, name: string | undefined): Container | undefined =>
   [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find((container) => container.name === name)
 
-export const downwardFiles = (items: DownwardItems, defaultMode: number, { pod, addresses, node }: DownwardContext): Files =>
+export const downwardFiles = (
+  items: DownwardItems,
+  defaultMode: number,
+  { pod, addresses, node }: DownwardContext,
+): Files =>
   new Map(
     items.map(({ path, mode, fieldRef, resourceFieldRef }) => {
       let text = ''
       if (fieldRef !== undefined) text = fieldValue(pod, fieldRef.fieldPath, addresses)
       else if (resourceFieldRef !== undefined) {
         const container = anyContainer(pod, resourceFieldRef.containerName)
-        if (container === undefined) throw new VolumeError(`container ${resourceFieldRef.containerName ?? ''} not found`)
+        if (container === undefined)
+          throw new VolumeError(`container ${resourceFieldRef.containerName ?? ''} not found`)
         text = resourceValue(container, resourceFieldRef, node)
       }
       return [path, { data: Buffer.from(text), mode: mode ?? defaultMode }]

@@ -17,7 +17,12 @@ type SecretVolume = NonNullable<Volume['secret']>
 type ProjectedSource = NonNullable<NonNullable<Volume['projected']>['sources']>[number]
 type MapProjection = Pick<ConfigMapVolume, 'name' | 'items' | 'optional'>
 
-const configMapFiles = async (pod: BoundPod, source: MapProjection, defaultMode: number, { objects }: ProjectionDeps): Promise<Files> => {
+const configMapFiles = async (
+  pod: BoundPod,
+  source: MapProjection,
+  defaultMode: number,
+  { objects }: ProjectionDeps,
+): Promise<Files> => {
   const { namespace } = pod.metadata
   const { name = '', items, optional = false } = source
   const object = await objects.configMap(namespace, name)
@@ -28,7 +33,12 @@ const configMapFiles = async (pod: BoundPod, source: MapProjection, defaultMode:
   return filesOfEntries(configMapEntries(object), { items, defaultMode, optional, what: `configmap` })
 }
 
-const secretFiles = async (pod: BoundPod, source: MapProjection, defaultMode: number, { objects }: ProjectionDeps): Promise<Files> => {
+const secretFiles = async (
+  pod: BoundPod,
+  source: MapProjection,
+  defaultMode: number,
+  { objects }: ProjectionDeps,
+): Promise<Files> => {
   const { namespace } = pod.metadata
   const { name = '', items, optional = false } = source
   const object = await objects.secret(namespace, name)
@@ -54,7 +64,10 @@ const tokenFiles = async (
   defaultMode: number,
   { tokens }: ProjectionDeps,
 ): Promise<Files> => {
-  const token = await tokens.token(pod, { audience: source.audience ?? '', expirationSeconds: source.expirationSeconds ?? 3600 })
+  const token = await tokens.token(pod, {
+    audience: source.audience ?? '',
+    expirationSeconds: source.expirationSeconds ?? 3600,
+  })
   const user = onlyUser(pod.spec)
   const grouped = pod.spec.securityContext?.fsGroup !== undefined
   // Readable by its one user or group only, where there is one. Upstream: projected.collectData.
@@ -64,7 +77,12 @@ const tokenFiles = async (
   ])
 }
 
-const projectedFiles = async (source: ProjectedSource, defaultMode: number, context: DownwardContext, deps: ProjectionDeps): Promise<Files> => {
+const projectedFiles = async (
+  source: ProjectedSource,
+  defaultMode: number,
+  context: DownwardContext,
+  deps: ProjectionDeps,
+): Promise<Files> => {
   const { pod } = context
   if (source.configMap !== undefined) return configMapFiles(pod, source.configMap, defaultMode, deps)
   if (source.secret !== undefined) return secretFiles(pod, source.secret, defaultMode, deps)
@@ -74,9 +92,14 @@ const projectedFiles = async (source: ProjectedSource, defaultMode: number, cont
 }
 
 /** The wanted files of a volume that shows API objects; undefined for other volumes. */
-export const apiVolumeFiles = async (volume: Volume, context: DownwardContext, deps: ProjectionDeps): Promise<Files | undefined> => {
+export const apiVolumeFiles = async (
+  volume: Volume,
+  context: DownwardContext,
+  deps: ProjectionDeps,
+): Promise<Files | undefined> => {
   const { configMap, secret, downwardAPI, projected } = volume
-  if (configMap !== undefined) return configMapFiles(context.pod, configMap, configMap.defaultMode ?? defaultFileMode, deps)
+  if (configMap !== undefined)
+    return configMapFiles(context.pod, configMap, configMap.defaultMode ?? defaultFileMode, deps)
   if (secret !== undefined) {
     const source: MapProjection = {
       ...(secret.secretName === undefined ? {} : { name: secret.secretName }),
@@ -85,10 +108,13 @@ export const apiVolumeFiles = async (volume: Volume, context: DownwardContext, d
     }
     return secretFiles(context.pod, source, (secret satisfies SecretVolume).defaultMode ?? defaultFileMode, deps)
   }
-  if (downwardAPI !== undefined) return downwardFiles(downwardAPI.items ?? [], downwardAPI.defaultMode ?? defaultFileMode, context)
+  if (downwardAPI !== undefined)
+    return downwardFiles(downwardAPI.items ?? [], downwardAPI.defaultMode ?? defaultFileMode, context)
   if (projected === undefined) return undefined
   const mode = projected.defaultMode ?? defaultFileMode
-  const parts = await Promise.all((projected.sources ?? []).map((source) => projectedFiles(source, mode, context, deps)))
+  const parts = await Promise.all(
+    (projected.sources ?? []).map((source) => projectedFiles(source, mode, context, deps)),
+  )
   // Later sources win.
   return new Map(parts.flatMap((files) => [...files]))
 }

@@ -33,7 +33,8 @@ export interface VolumeManagerDeps extends ProjectionDeps {
 
 const digest = (files: Files, fsGroup: number | undefined): string => {
   const hash = createHash('sha256').update(String(fsGroup))
-  for (const [path, { data, mode, uid }] of files) hash.update(`\0${path}\0${mode}\0${uid}\0${data.length}\0`).update(data)
+  for (const [path, { data, mode, uid }] of files)
+    hash.update(`\0${path}\0${mode}\0${uid}\0${data.length}\0`).update(data)
   return hash.digest('base64')
 }
 
@@ -47,7 +48,11 @@ export const createVolumeManager = ({ paths, now, ...deps }: VolumeManagerDeps):
   /** What was written last to each folder. */
   const written = new Map<string, string>()
 
-  const emptyDir = async (pod: BoundPod, name: string, source: NonNullable<Volume['emptyDir']>): Promise<MountedVolume> => {
+  const emptyDir = async (
+    pod: BoundPod,
+    name: string,
+    source: NonNullable<Volume['emptyDir']>,
+  ): Promise<MountedVolume> => {
     const hostPath = paths.podVolume(pod.metadata.uid, 'empty-dir', name)
     const isNew = await stat(hostPath).then(
       () => false,
@@ -63,7 +68,8 @@ export const createVolumeManager = ({ paths, now, ...deps }: VolumeManagerDeps):
     if (isNew) await chmod(hostPath, 0o777)
     const fsGroup = pod.spec.securityContext?.fsGroup
     // Once: what containers make later is theirs.
-    if (isNew && fsGroup !== undefined) await setVolumeOwnership(hostPath, fsGroup, pod.spec.securityContext?.fsGroupChangePolicy)
+    if (isNew && fsGroup !== undefined)
+      await setVolumeOwnership(hostPath, fsGroup, pod.spec.securityContext?.fsGroupChangePolicy)
     return { hostPath, readOnly: false }
   }
 

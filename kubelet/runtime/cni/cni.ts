@@ -101,7 +101,8 @@ const execPlugin = async (file: string, env: Record<string, string>, config: unk
     output = text
   }
   if (code === 0) return output
-  const message = isRecord(output) && typeof output['msg'] === 'string' ? output['msg'] : Buffer.concat(stderr).toString()
+  const message =
+    isRecord(output) && typeof output['msg'] === 'string' ? output['msg'] : Buffer.concat(stderr).toString()
   const details = isRecord(output) && typeof output['details'] === 'string' ? `: ${output['details']}` : ''
   throw new Error(message.trim() === '' ? `plugin ${file} exited with ${code}` : `${message.trim()}${details}`)
 }

@@ -97,7 +97,11 @@ const pidMode = (config: ContainerConfig, sandbox: PodSandboxStatus): string => 
 export const containerBody = (
   sandbox: PodSandboxStatus,
   config: ContainerConfig,
-  facts: EngineFacts & { readonly cgroupParent: string; readonly sandboxIpcMode: string; readonly seccompProfile: string },
+  facts: EngineFacts & {
+    readonly cgroupParent: string
+    readonly sandboxIpcMode: string
+    readonly seccompProfile: string
+  },
 ): ContainerCreateOptions => {
   const { security } = config
   const securityOpt = securityOptions(security, facts)

@@ -140,7 +140,8 @@ export const createContainers = (docker: Docker, facts: EngineFacts): ContainerS
       try {
         return (await docker.createContainer(body)).id
       } catch (error) {
-        if (statusCode(error) !== 409 || body.name === undefined) throw new Error(engineMessage(error), { cause: error })
+        if (statusCode(error) !== 409 || body.name === undefined)
+          throw new Error(engineMessage(error), { cause: error })
         // Left over by a kubelet that died between create and start.
         const stale = await docker.getContainer(body.name).inspect()
         if (stale.State.Running) throw new Error(engineMessage(error), { cause: error })

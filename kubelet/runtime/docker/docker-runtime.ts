@@ -63,7 +63,12 @@ export const createDockerRuntime = async (options: DockerRuntimeOptions): Promis
     // Engines without CAP_SYS_RESOURCE (in a VM or rootless) cannot go below their own value.
     oomScoreAdjMinimum: 0,
   }
-  const sandboxes = createSandboxes({ docker, facts, cni, hostNetwork: createHostNetwork(docker, nodeName, pauseImage) })
+  const sandboxes = createSandboxes({
+    docker,
+    facts,
+    cni,
+    hostNetwork: createHostNetwork(docker, nodeName, pauseImage),
+  })
   const containers = createContainers(docker, facts)
   const dialer = createNamespaceDialer()
 
@@ -101,7 +106,8 @@ export const createDockerRuntime = async (options: DockerRuntimeOptions): Promis
       if (!State.Running) throw new Error(`sandbox ${sandboxId} is not running`)
       return dialer.dial(State.Pid, port)
     },
-    containerLogs: async (id, logOptions, signal) => streamLogs(docker, id, { ...logOptions, tty: await isTty(id) }, signal),
+    containerLogs: async (id, logOptions, signal) =>
+      streamLogs(docker, id, { ...logOptions, tty: await isTty(id) }, signal),
     containerStats: async (podUid) => {
       const running = (await containers.list(podUid)).filter(({ state }) => state === 'running')
       const stats = await Promise.all(

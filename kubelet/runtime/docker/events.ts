@@ -28,7 +28,11 @@ export const parseEvent = (line: string): RuntimeEvent | undefined => {
 }
 
 /** Yields until the signal aborts or the engine closes the stream (it restarts, for instance). */
-export async function* dockerEvents(docker: Docker, nodeName: string, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
+export async function* dockerEvents(
+  docker: Docker,
+  nodeName: string,
+  signal: AbortSignal,
+): AsyncGenerator<RuntimeEvent> {
   const stream = (await docker.getEvents({
     filters: { type: ['container'], label: [`${nodeLabel}=${nodeName}`], event: Object.keys(eventTypes) },
     abortSignal: signal,

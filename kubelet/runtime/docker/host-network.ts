@@ -74,7 +74,8 @@ export const createHostNetwork = (docker: Docker, nodeName: string, image: strin
     if (namespace === undefined) throw new Error('/proc/self/ns/net cannot be read')
     if (namespace === (await networkNamespaceOf(1))) return 'host'
     try {
-      const anchor = (await findAnchor(docker, nodeName, namespace)) ?? (await createAnchor(docker, nodeName, image, namespace))
+      const anchor =
+        (await findAnchor(docker, nodeName, namespace)) ?? (await createAnchor(docker, nodeName, image, namespace))
       return `container:${anchor}`
     } catch (error) {
       if (statusCode(error) !== 409) throw error

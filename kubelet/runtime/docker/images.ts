@@ -43,13 +43,15 @@ export const createImages = (docker: Docker): ImageService => ({
   listImages: async () => {
     const infos = await docker.listImages()
     const real = (name: string): boolean => !name.startsWith('<none>')
-    return infos.map((info): Image => ({
-      id: info.Id,
-      repoTags: (info.RepoTags ?? []).filter(real),
-      repoDigests: (info.RepoDigests ?? []).filter(real),
-      sizeBytes: info.Size,
-      user: '',
-    }))
+    return infos.map(
+      (info): Image => ({
+        id: info.Id,
+        repoTags: (info.RepoTags ?? []).filter(real),
+        repoDigests: (info.RepoDigests ?? []).filter(real),
+        sizeBytes: info.Size,
+        user: '',
+      }),
+    )
   },
   imageStatus: async (reference) => {
     const info = await orUndefined(docker.getImage(reference).inspect())

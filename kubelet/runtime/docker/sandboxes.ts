@@ -145,13 +145,17 @@ export const createSandboxes = ({ docker, facts, cni, hostNetwork }: SandboxDeps
       try {
         id = await create(config, config.network === 'node' ? await hostNetwork() : 'none')
       } catch (error) {
-        throw new Error(`failed to create a sandbox for pod ${JSON.stringify(name)}: ${engineMessage(error)}`, { cause: error })
+        throw new Error(`failed to create a sandbox for pod ${JSON.stringify(name)}: ${engineMessage(error)}`, {
+          cause: error,
+        })
       }
       try {
         await docker.getContainer(id).start()
       } catch (error) {
         await remove(id)
-        throw new Error(`failed to start sandbox container for pod ${JSON.stringify(name)}: ${engineMessage(error)}`, { cause: error })
+        throw new Error(`failed to start sandbox container for pod ${JSON.stringify(name)}: ${engineMessage(error)}`, {
+          cause: error,
+        })
       }
       try {
         if (config.network === 'pod') await wire(id, config)

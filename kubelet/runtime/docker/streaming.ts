@@ -1,12 +1,20 @@
 /** exec, attach and logs on Docker. */
 import type { Duplex, Readable } from 'node:stream'
-import { PassThrough } from 'node:stream'
-import { type ExecOptions, type ExecResult, type LogOptions, type StreamSession, TimeoutError } from '../runtime-service.ts'
+import {
+  type ExecOptions,
+  type ExecResult,
+  type LogChunk,
+  type LogOptions,
+  type StreamSession,
+  TimeoutError,
+} from '../runtime-service.ts'
 import type { Docker } from './client.ts'
-import { demultiplex } from './multiplex.ts'
+import { createDemultiplexer, demultiplex } from './multiplex.ts'
 
 /** Exit code of an exec whose streams have ended; the engine records it a moment later. */
-const execExitCode = async (exec: { inspect(): Promise<{ Running: boolean; ExitCode: number | null }> }): Promise<number> => {
+const execExitCode = async (exec: {
+  inspect(): Promise<{ Running: boolean; ExitCode: number | null }>
+}): Promise<number> => {
   for (let attempt = 0; ; attempt++) {
     const { Running, ExitCode } = await exec.inspect()
     if (!Running && ExitCode !== null) return ExitCode
@@ -124,13 +132,13 @@ export const runExec = async (
   }
 }
 
-/** Streams a container's log; with a TTY everything is stdout. */
+/** Streams a container's log in order; with a TTY everything is stdout. */
 export const streamLogs = async (
   docker: Docker,
   id: string,
   options: LogOptions & { readonly tty: boolean },
   signal: AbortSignal,
-): Promise<{ stdout: Readable; stderr: Readable }> => {
+): Promise<AsyncIterable<LogChunk>> => {
   const query = {
     follow: options.follow,
     stdout: options.stdout,
@@ -155,10 +163,20 @@ export const streamLogs = async (
       },
     )
   })
-  // An aborted request destroys its stream with an error that is no news.
-  source.on('error', () => undefined)
-  if (!options.tty) return demultiplex(source)
-  const stderr = new PassThrough()
-  stderr.end()
-  return { stdout: source, stderr }
+  return logChunks(source, options.tty, signal)
+}
+
+async function* logChunks(source: Readable, tty: boolean, signal: AbortSignal): AsyncGenerator<LogChunk> {
+  const split = createDemultiplexer()
+  try {
+    for await (const chunk of source as AsyncIterable<Buffer>) {
+      if (tty) yield { stderr: false, data: chunk }
+      else yield* split(chunk)
+    }
+  } catch (error) {
+    // An aborted request destroys its stream with an error that is no news.
+    if (!signal.aborted) throw error
+  } finally {
+    source.destroy()
+  }
 }

@@ -5,7 +5,12 @@ import { type BoundPod, formatPod } from '../../pod.ts'
 import type { ImageService, RegistryAuth } from '../runtime-service.ts'
 import { defaultPullPolicy, normalizeImage } from './image-reference.ts'
 
-export type ImageErrorReason = 'ErrImagePull' | 'ImagePullBackOff' | 'ErrImageNeverPull' | 'InvalidImageName' | 'ImageInspectError'
+export type ImageErrorReason =
+  | 'ErrImagePull'
+  | 'ImagePullBackOff'
+  | 'ErrImageNeverPull'
+  | 'InvalidImageName'
+  | 'ImageInspectError'
 
 /** Why a container has no image; reason and message go to its Waiting state. */
 export class ImageError extends Error {
@@ -115,7 +120,11 @@ export const createImageManager = ({ images, now, maxParallelPulls }: ImageManag
       failedAt.delete(key)
       const size = (await images.imageStatus(id))?.sizeBytes ?? 0
       const took = seconds(now() - startedAt)
-      record('Normal', 'Pulled', `Successfully pulled image "${shown}" in ${took} (${took} including waiting). Image size: ${size} bytes.`)
+      record(
+        'Normal',
+        'Pulled',
+        `Successfully pulled image "${shown}" in ${took} (${took} including waiting). Image size: ${size} bytes.`,
+      )
       return id
     } catch (error) {
       if (signal.aborted) throw error
@@ -141,7 +150,11 @@ export const createImageManager = ({ images, now, maxParallelPulls }: ImageManag
       const policy = container.imagePullPolicy ?? defaultPullPolicy(shown)
       const present = await images.imageStatus(image)
       if (present !== undefined && policy !== 'Always') {
-        record('Normal', 'Pulled', `Container image "${shown}" already present on machine and can be accessed by the pod`)
+        record(
+          'Normal',
+          'Pulled',
+          `Container image "${shown}" already present on machine and can be accessed by the pod`,
+        )
         return { id: present.id, user: present.user }
       }
       if (policy === 'Never') {
@@ -151,7 +164,8 @@ export const createImageManager = ({ images, now, maxParallelPulls }: ImageManag
       }
       const id = await pull(image, request)
       const pulled = await images.imageStatus(id)
-      if (pulled === undefined) throw new ImageError('ImageInspectError', `image ${shown} of ${formatPod(pod)} vanished`, 0)
+      if (pulled === undefined)
+        throw new ImageError('ImageInspectError', `image ${shown} of ${formatPod(pod)} vanished`, 0)
       return { id, user: pulled.user }
     },
     forgetPod: (podUid) => {

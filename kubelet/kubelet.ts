@@ -1,0 +1,342 @@
+/** The kubelet's parts, wired. What each does stands in its own file; here is who talks to whom. */
+import { readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { quantityValue } from '../api/meta/quantity.ts'
+import { nodes, pods as podsRef, resourcePath, serviceAccounts } from '../api/resources.ts'
+import type { Node, TokenRequest } from '../api/types.ts'
+import { createInformerFactory } from '../client/cache/informer.ts'
+import { createEventRecorder } from '../client/events/event-recorder.ts'
+import { loadKubeconfig } from '../client/rest/kubeconfig.ts'
+import { createRestClient, type RestClient } from '../client/rest/rest-client.ts'
+import type { Logger } from '../component-base/logging/logger.ts'
+import type { KubeletConfig } from './config/config.ts'
+import { type ApiObjects, createApiObjects } from './container/api-objects.ts'
+import type { NodeFacts } from './container/container-config.ts'
+import { parseResolvConf } from './container/dns.ts'
+import { noObjects, type ObjectSource } from './container/objects.ts'
+import { pullCredentials } from './container/pull-secrets.ts'
+import { createKubeletMetrics, type KubeletMetrics } from './metrics.ts'
+import { hostAddresses, readMachineInfo } from './node/machine.ts'
+import { runNodeLease } from './node/node-lease.ts'
+import { createNodeManager, type NodeManager } from './node/node-manager.ts'
+import { kubeletPaths } from './paths.ts'
+import { createPleg } from './pleg/pleg.ts'
+import { createProbeManager } from './probes/probe-manager.ts'
+import { createLogRecorder } from './recorder.ts'
+import { createCni } from './runtime/cni/cni.ts'
+import { ensureNetworkConfig } from './runtime/cni/network-config.ts'
+import { createDockerRuntime } from './runtime/docker/docker-runtime.ts'
+import { createImageManager } from './runtime/images/image-manager.ts'
+import { createBackend } from './server-backend.ts'
+import type { KubeletServerBackend } from './server/backend.ts'
+import { resourceMetrics, type SummaryDeps } from './stats/summary.ts'
+import { createStatusManager } from './status/status-manager.ts'
+import { createContainerEvents } from './sync/container-events.ts'
+import { runFileSource } from './sync/file-source.ts'
+import { createPodKiller } from './sync/kill-pod.ts'
+import { createMirrorPods } from './sync/mirror-pods.ts'
+import { createPodManager } from './sync/pod-manager.ts'
+import { createPodSyncer } from './sync/pod-syncer.ts'
+import { createPodWorkers, type PodWorkers } from './sync/pod-worker.ts'
+import { createStateReader } from './sync/runtime-state.ts'
+import { createContainerStarter } from './sync/start-container.ts'
+import { createSyncLoop, type SyncLoop } from './sync/sync-loop.ts'
+import { createTokenSource, noTokens } from './volumes/tokens.ts'
+import { createVolumeManager } from './volumes/volume-manager.ts'
+
+export interface Kubelet {
+  /** Undefined in a kubelet without an API server. */
+  readonly client: RestClient | undefined
+  readonly backend: KubeletServerBackend
+  readonly metrics: KubeletMetrics
+  /** Runs until the signal aborts; containers go on running. */
+  run(): Promise<void>
+}
+
+const now = (): number => Date.now()
+const relistMs = 30_000
+
+const requestToken =
+  (client: RestClient) =>
+  async (namespace: string, account: string, body: TokenRequest): Promise<TokenRequest> =>
+    (await client.raw('POST', resourcePath(serviceAccounts, namespace, account, 'token'), body)) as TokenRequest
+
+/** Connects to the runtime and puts everything together. Rejects when the runtime does not answer. */
+export const createKubelet = async (config: KubeletConfig, log: Logger, signal: AbortSignal): Promise<Kubelet> => {
+  const startedAt = now()
+  const paths = kubeletPaths(config.rootDir)
+  await mkdir(paths.pods, { recursive: true, mode: 0o750 })
+  const machine = await readMachineInfo()
+  const hostIPs = config.nodeIPs.length > 0 ? config.nodeIPs : hostAddresses()
+
+  const cni = createCni({ confDir: config.cniConfDir, binDirs: config.cniBinDirs, cacheDir: paths.cniCache })
+  const engine = await createDockerRuntime({
+    endpoint: config.runtimeEndpoint,
+    nodeName: config.nodeName,
+    pauseImage: config.pauseImage,
+    cni,
+    logMaxSizeBytes: quantityValue(config.containerLogMaxSize),
+    logMaxFiles: config.containerLogMaxFiles,
+  })
+  const { runtime, images } = engine
+  const runtimeVersion = await runtime.version()
+
+  const client =
+    config.kubeconfig === ''
+      ? undefined
+      : createRestClient(loadKubeconfig(config.kubeconfig), { userAgent: 'kubelet/v1.36.0' })
+  const factory = client === undefined ? undefined : createInformerFactory(client, log)
+  const recorder =
+    client === undefined
+      ? createLogRecorder(log)
+      : createEventRecorder(client, { component: 'kubelet', host: config.nodeName }, { log })
+  const events = createContainerEvents(recorder)
+
+  const pods = createPodManager()
+  // What the parts below tell of comes in once the workers, which are made last, are there.
+  let workers: PodWorkers | undefined
+  const wakePod = (podUid: string): void => workers?.wake(podUid)
+
+  const apiObjects: ApiObjects | undefined =
+    client === undefined || factory === undefined
+      ? undefined
+      : createApiObjects({ client, factory, nodeName: config.nodeName, onChange: wakePod, log, signal })
+  const objects: ObjectSource = apiObjects ?? noObjects
+  const facts: NodeFacts = {
+    paths,
+    dns: {
+      clusterDNS: config.clusterDNS,
+      clusterDomain: config.clusterDomain,
+      node: parseResolvConf(config.resolvConf === '' ? '' : await readFile(config.resolvConf, 'utf8').catch(() => '')),
+    },
+    objects,
+    hostIPs,
+    memoryCapacityBytes: machine.memoryBytes,
+    cgroupDriver: engine.cgroupDriver,
+    seccompRoot: join(config.rootDir, 'seccomp'),
+    seccompDefault: config.seccompDefault,
+  }
+
+  const status = createStatusManager({
+    client,
+    apiObjectOf: pods.apiObjectOf,
+    log: log.child({ subsystem: 'status' }),
+    signal,
+  })
+  const probes = createProbeManager({ runtime, events, now, onChange: wakePod })
+  const killer = createPodKiller({ runtime, events, now, log })
+  const tokens = client === undefined ? noTokens : createTokenSource(requestToken(client), now)
+  const volumes = createVolumeManager({ paths, now, objects, tokens })
+  const syncer = createPodSyncer({
+    runtime,
+    readState: createStateReader(runtime),
+    killer,
+    startContainer: createContainerStarter({
+      runtime,
+      images: createImageManager({ images, now, maxParallelPulls: config.maxParallelImagePulls }),
+      facts,
+      events,
+      killer,
+      auth: (pod, image) => pullCredentials(objects, pod, image),
+    }),
+    volumes,
+    status,
+    probes,
+    facts,
+    recorder,
+    events,
+    runtimeName: runtimeVersion.name,
+    networkNotReady: cni.notReadyReason,
+    now,
+    log: log.child({ subsystem: 'sync' }),
+  })
+  workers = createPodWorkers({
+    syncer,
+    log: log.child({ subsystem: 'workers' }),
+    resyncMs: config.syncFrequencyMs,
+    onGone: (pod) => tokens.forgetPod(pod.metadata.uid),
+  })
+  const allWorkers = workers
+
+  const pleg = createPleg({ runtime, onPodChanged: wakePod, log: log.child({ subsystem: 'pleg' }), relistMs })
+  const stats: SummaryDeps = { runtime, pods, nodeName: config.nodeName, rootDir: config.rootDir, startedAt, now }
+  const metrics = createKubeletMetrics({
+    nodeName: config.nodeName,
+    pods: () => allWorkers.active().length,
+    containers: () =>
+      pods
+        .list()
+        .reduce(
+          (sum, { metadata }) =>
+            sum +
+            (status.get(metadata.uid)?.containerStatuses ?? []).filter(({ state }) => state?.running !== undefined)
+              .length,
+          0,
+        ),
+  })
+
+  const notReady = async (): Promise<string> => {
+    const { runtimeReady, networkReady } = await runtime.status()
+    return [runtimeReady, networkReady].filter((reason) => reason !== '').join('; ')
+  }
+  const nodeManager: NodeManager | undefined =
+    client === undefined
+      ? undefined
+      : createNodeManager({
+          client,
+          identity: {
+            name: config.nodeName,
+            labels: config.nodeLabels,
+            taints: config.registerWithTaints,
+            providerId: config.providerId,
+            externalCloudProvider: config.externalCloudProvider,
+            machine,
+          },
+          register: config.registerNode,
+          status: {
+            machine,
+            maxPods: config.maxPods,
+            reserved: config.reserved,
+            evictionHard: config.evictionHard,
+            addresses: hostIPs,
+            runtime: runtimeVersion,
+            port: config.port,
+          },
+          rootDir: config.rootDir,
+          images: images.listImages,
+          notReady,
+          updateMs: config.nodeStatusUpdateFrequencyMs,
+          recorder,
+          now,
+          log: log.child({ subsystem: 'node' }),
+        })
+  const currentNode = (): Node | undefined => objects.node() ?? nodeManager?.current()
+  const mirrors = client === undefined ? undefined : createMirrorPods({ client, pods, node: currentNode, log })
+
+  const loop: SyncLoop = createSyncLoop({
+    pods,
+    workers: allWorkers,
+    syncer,
+    status,
+    runtime,
+    paths,
+    node: currentNode,
+    register: (pod) => apiObjects?.register(pod),
+    unregister: (podUid) => apiObjects?.unregister(podUid),
+    onMirrorChange: () => mirrors?.wake(),
+    log,
+  })
+
+  /** Writes the bridge network once the Pod CIDR is known, and tells everyone who waits for it. */
+  const configureNetwork = async (podCidr: string): Promise<void> => {
+    await ensureNetworkConfig(config.cniConfDir, { podCidr, dataDir: paths.cniNetworks, mtu: config.mtu })
+    nodeManager?.wake()
+    for (const pod of pods.list()) wakePod(pod.metadata.uid)
+  }
+
+  const watchNode = (): void => {
+    let podCidr = ''
+    const seen = (node: Node): void => {
+      nodeManager?.observe(node)
+      mirrors?.wake()
+      const assigned = node.spec?.podCIDR ?? ''
+      if (assigned === '' || assigned === podCidr) return
+      podCidr = assigned
+      configureNetwork(assigned).catch((error: unknown) =>
+        log.error({ err: error }, 'cannot write the network configuration'),
+      )
+    }
+    factory
+      ?.for(nodes, { fieldSelector: `metadata.name=${config.nodeName}` })
+      .addHandler({ onAdd: seen, onUpdate: (_old, node) => seen(node) })
+  }
+
+  const run = async (): Promise<void> => {
+    const tasks: Promise<unknown>[] = [pleg.run(signal)]
+    if (config.podCidr !== '') await configureNetwork(config.podCidr)
+    const sources: Promise<unknown>[] = []
+    if (config.staticPodPath !== '') {
+      const first = Promise.withResolvers<void>()
+      sources.push(first.promise)
+      tasks.push(
+        runFileSource(
+          {
+            path: config.staticPodPath,
+            nodeName: config.nodeName,
+            checkMs: config.fileCheckFrequencyMs,
+            onPods: (found) => {
+              loop.staticPods(found)
+              first.resolve()
+            },
+            log,
+          },
+          signal,
+        ),
+      )
+    }
+    if (client !== undefined && factory !== undefined && nodeManager !== undefined && mirrors !== undefined) {
+      watchNode()
+      const informer = factory.for(podsRef, { fieldSelector: `spec.nodeName=${config.nodeName}` })
+      informer.addHandler({ onAdd: loop.apiPod, onUpdate: (_old, pod) => loop.apiPod(pod), onDelete: loop.apiPodGone })
+      factory.start(signal)
+      sources.push(informer.whenSynced(signal))
+      tasks.push(nodeManager.run(signal), mirrors.run(signal))
+      tasks.push(
+        runNodeLease(
+          {
+            client,
+            nodeName: config.nodeName,
+            durationSeconds: config.nodeLeaseDurationSeconds,
+            node: currentNode,
+            now,
+            log,
+          },
+          signal,
+        ),
+      )
+    }
+    log.info(
+      { node: config.nodeName, runtime: `${runtimeVersion.name} ${runtimeVersion.version}`, addresses: hostIPs },
+      'kubelet started',
+    )
+    tasks.push(
+      Promise.all(sources).then(
+        async () => {
+          await loop.cleanOrphans()
+          await loop.runHousekeeping(signal)
+        },
+        (error: unknown) => {
+          if (!signal.aborted) throw error
+        },
+      ),
+    )
+    await Promise.all(tasks)
+    await allWorkers.stop()
+    engine.close()
+    await client?.close()
+  }
+
+  const backend = createBackend({
+    runtime,
+    pods,
+    status,
+    metrics: metrics.registry,
+    resourceMetrics: async (path) => {
+      if (path === '/metrics/resource') return resourceMetrics(stats)
+      return path === '/metrics/probes' || path === '/metrics/cadvisor' ? '' : undefined
+    },
+    stats,
+    config: () => ({
+      kubeletconfig: {
+        ...config.raw,
+        port: config.port,
+        clusterDNS: config.clusterDNS,
+        clusterDomain: config.clusterDomain,
+        maxPods: config.maxPods,
+      },
+    }),
+    healthChecks: { syncloop: () => pleg.healthy() },
+  })
+  return { client, backend, metrics, run }
+}

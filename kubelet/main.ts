@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+/** The kubelet: `node kubelet/main.ts --kubeconfig … --config …`. */
+import { parseFlags } from '../component-base/flags/flags.ts'
+import { run } from '../component-base/process/run.ts'
+import { toConfig } from './config/config.ts'
+import { createKubelet } from './kubelet.ts'
+import { kubeletFlags } from './options.ts'
+import { serveHealthz, serveKubelet } from './serving.ts'
+
+run('kubelet', async ({ signal, log }) => {
+  const config = toConfig(parseFlags(kubeletFlags, process.argv.slice(2), { name: 'kubelet', version: 'v1.36.0' }))
+  const kubelet = await createKubelet(config, log, signal)
+  const { client, backend } = kubelet
+  await serveHealthz({ config, backend, log, signal })
+  await serveKubelet({ config, client, backend, log, signal })
+  await kubelet.run()
+})

@@ -1,0 +1,45 @@
+/** The kubelet's metrics, under upstream's names. */
+import { Gauge, Histogram, type Registry } from 'prom-client'
+import { createMetrics } from '../component-base/metrics/metrics.ts'
+
+export interface KubeletMetrics {
+  readonly registry: Registry
+  /** Seconds from seeing a Pod to all its containers running. */
+  readonly podStart: Histogram
+}
+
+export const createKubeletMetrics = (counts: {
+  readonly pods: () => number
+  readonly containers: () => number
+  readonly nodeName: string
+}): KubeletMetrics => {
+  const registry = createMetrics('kubelet')
+  const registers = [registry]
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read())
+      },
+    })
+  }
+  gauge('kubelet_running_pods', 'Number of pods that have a running pod sandbox', counts.pods)
+  gauge('kubelet_running_containers', 'Number of containers currently running', counts.containers)
+  new Gauge({
+    name: 'kubelet_node_name',
+    help: "The node's name. The count is always 1.",
+    labelNames: ['node'],
+    registers,
+  })
+    .labels(counts.nodeName)
+    .set(1)
+  const podStart = new Histogram({
+    name: 'kubelet_pod_start_duration_seconds',
+    help: 'Duration in seconds from kubelet seeing a pod for the first time to the pod starting to run',
+    buckets: [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300],
+    registers,
+  })
+  return { registry, podStart }
+}

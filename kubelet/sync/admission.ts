@@ -1,0 +1,94 @@
+/** Whether a new Pod fits the node; one that does not is rejected for good. Upstream: pkg/kubelet/lifecycle/predicate.go. */
+import { podMatchesNode } from '../../api/core/node-affinity.ts'
+import { podRequests } from '../../api/meta/pods.ts'
+import {
+  addQuantities,
+  compareQuantities,
+  parseQuantity,
+  type Quantity,
+  quantityToNumber,
+  subQuantities,
+  zeroQuantity,
+} from '../../api/meta/quantity.ts'
+import type { Node } from '../../api/types.ts'
+import { type BoundPod, isHostNetwork, isStaticPod } from '../pod.ts'
+import type { Decision } from './pod-syncer.ts'
+
+interface PortUse {
+  readonly ip: string
+  readonly key: string
+}
+
+const portsOf = (pod: BoundPod): PortUse[] =>
+  [
+    ...pod.spec.containers,
+    ...(pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always'),
+  ].flatMap(({ ports = [] }) =>
+    ports.flatMap(({ hostPort, containerPort, protocol = 'TCP', hostIP = '' }) => {
+      const port = hostPort ?? (isHostNetwork(pod) ? containerPort : 0)
+      return port === 0 ? [] : [{ key: `${protocol}/${port}`, ip: hostIP === '' ? '0.0.0.0' : hostIP }]
+    }),
+  )
+
+const conflicts = (a: PortUse, b: PortUse): boolean =>
+  a.key === b.key && (a.ip === b.ip || a.ip === '0.0.0.0' || b.ip === '0.0.0.0')
+
+/** In the resource's own unit: milli for cpu, else whole. */
+const shown = (name: string, amount: Quantity): number =>
+  name === 'cpu' ? Math.ceil(quantityToNumber(amount) * 1000) : Math.ceil(quantityToNumber(amount))
+
+const insufficient = (pod: BoundPod, node: Node, others: readonly BoundPod[]): Decision | undefined => {
+  const allocatable = node.status?.allocatable ?? {}
+  const maxPods = Number(allocatable['pods'] ?? '110')
+  if (others.length + 1 > maxPods) {
+    return {
+      reason: 'OutOfpods',
+      message: `Pod was rejected: Node didn't have enough resource: pods, requested: 1, used: ${others.length}, capacity: ${maxPods}`,
+    }
+  }
+  const used: Record<string, Quantity> = {}
+  for (const other of others) {
+    for (const [name, amount] of Object.entries(podRequests(other)))
+      used[name] = addQuantities(used[name] ?? zeroQuantity, amount)
+  }
+  for (const [name, wanted] of Object.entries(podRequests(pod))) {
+    const total = allocatable[name]
+    if (total === undefined) continue
+    const capacity = parseQuantity(total)
+    const taken = used[name] ?? zeroQuantity
+    if (compareQuantities(wanted, zeroQuantity) === 0 || compareQuantities(wanted, subQuantities(capacity, taken)) <= 0)
+      continue
+    return {
+      reason: `OutOf${name}`,
+      message: `Pod was rejected: Node didn't have enough resource: ${name}, requested: ${shown(name, wanted)}, used: ${shown(name, taken)}, capacity: ${shown(name, capacity)}`,
+    }
+  }
+  return undefined
+}
+
+/** Undefined admits. `others` are the Pods that hold resources of the node now; without a Node there is nothing to check. */
+export const admitPod = (pod: BoundPod, node: Node | undefined, others: readonly BoundPod[]): Decision | undefined => {
+  if (node === undefined || isStaticPod(pod)) return undefined
+  if (!podMatchesNode(pod, node)) {
+    return {
+      reason: 'NodeAffinity',
+      message: "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+    }
+  }
+  const taken = others.flatMap(portsOf)
+  if (portsOf(pod).some((port) => taken.some((other) => conflicts(port, other)))) {
+    return {
+      reason: 'NodePorts',
+      message:
+        "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+    }
+  }
+  const os = pod.spec.os?.name
+  if (os !== undefined && os !== 'linux') {
+    return {
+      reason: 'PodOSNotSupported',
+      message: "Pod was rejected: Failed to admit pod as the OS field doesn't match node OS",
+    }
+  }
+  return insufficient(pod, node, others)
+}

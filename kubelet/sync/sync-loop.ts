@@ -1,0 +1,129 @@
+/** Hands every Pod of every source to its worker, and cleans up after Pods that no source knows. Upstream: syncLoop. */
+import { readdir } from 'node:fs/promises'
+import type { Node, Pod } from '../../api/types.ts'
+import { sleep } from '../../component-base/clock.ts'
+import type { Logger } from '../../component-base/logging/logger.ts'
+import type { KubeletPaths } from '../paths.ts'
+import { asBoundPod, type BoundPod, formatPod, isMirrorPod } from '../pod.ts'
+import type { RuntimeService } from '../runtime/runtime-service.ts'
+import type { StatusManager } from '../status/status-manager.ts'
+import { admitPod } from './admission.ts'
+import type { PodManager } from './pod-manager.ts'
+import type { PodSyncer } from './pod-syncer.ts'
+import type { PodWorkers } from './pod-worker.ts'
+
+export interface SyncLoopDeps {
+  readonly pods: PodManager
+  readonly workers: PodWorkers
+  readonly syncer: PodSyncer
+  readonly status: StatusManager
+  readonly runtime: RuntimeService
+  readonly paths: KubeletPaths
+  readonly node: () => Node | undefined
+  /** ConfigMaps and Secrets of the Pod are to be known from now on; or no longer. */
+  readonly register: (pod: BoundPod) => void
+  readonly unregister: (podUid: string) => void
+  readonly onMirrorChange: () => void
+  readonly log: Logger
+}
+
+export interface SyncLoop {
+  /** A Pod bound to this node was seen in the API. */
+  apiPod(pod: Pod): void
+  apiPodGone(pod: Pod): void
+  /** The whole set of static Pods. */
+  staticPods(pods: readonly BoundPod[]): void
+  /** Removes what belongs to no Pod; only after every source has told its Pods. */
+  cleanOrphans(): Promise<void>
+  runHousekeeping(signal: AbortSignal): Promise<void>
+}
+
+const housekeepingMs = 60_000
+
+export const createSyncLoop = (deps: SyncLoopDeps): SyncLoop => {
+  const { pods, workers, syncer, status, runtime, paths, log } = deps
+  let statics = new Map<string, BoundPod>()
+
+  const isNew = (pod: BoundPod): boolean => !workers.has(pod.metadata.uid)
+
+  /** A Pod that ran before this kubelet was started was admitted then. */
+  const startedBefore = (pod: BoundPod): boolean => pod.status?.startTime !== undefined
+
+  const accept = (pod: BoundPod): void => {
+    const { uid, deletionTimestamp } = pod.metadata
+    const phase = pod.status?.phase
+    const first = isNew(pod)
+    pods.set(pod)
+    const ended = phase === 'Succeeded' || phase === 'Failed'
+    if (!ended) deps.register(pod)
+    status.observe(pod)
+    if (!first || ended || deletionTimestamp !== undefined || startedBefore(pod)) return workers.update(pod)
+    const others = workers.active().filter((other) => other.metadata.uid !== uid)
+    const rejection = admitPod(pod, deps.node(), others)
+    if (rejection !== undefined) log.info({ pod: formatPod(pod), reason: rejection.reason }, 'pod rejected')
+    workers.update(pod, rejection)
+  }
+
+  const drop = (pod: BoundPod): void => {
+    pods.delete(pod.metadata.uid)
+    deps.unregister(pod.metadata.uid)
+    workers.remove(pod.metadata.uid)
+  }
+
+  const cleanOrphans = async (): Promise<void> => {
+    const [containers, sandboxes, folders] = await Promise.all([
+      runtime.listContainers(),
+      runtime.listPodSandboxes(),
+      readdir(paths.pods).catch((): string[] => []),
+    ])
+    const found = new Set([
+      ...containers.map(({ podUid }) => podUid),
+      ...sandboxes.map(({ metadata }) => metadata.uid),
+      ...folders,
+    ])
+    await Promise.all(
+      [...found]
+        .filter((uid) => uid !== '' && pods.get(uid) === undefined && !workers.has(uid))
+        .map(async (uid) => {
+          log.info({ podUid: uid }, 'removing what is left of a pod that is gone')
+          await syncer.cleanUp(uid).catch((error: unknown) => log.warn({ err: error, podUid: uid }, 'clean-up failed'))
+        }),
+    )
+  }
+
+  return {
+    apiPod: (object) => {
+      const pod = asBoundPod(object)
+      if (pod === undefined) return
+      if (isMirrorPod(pod)) {
+        pods.setMirror(pod)
+        const own = pods.staticOf(pod)
+        if (own !== undefined) status.observe(own)
+        deps.onMirrorChange()
+      } else accept(pod)
+    },
+    apiPodGone: (object) => {
+      const pod = asBoundPod(object)
+      if (pod === undefined) return
+      if (isMirrorPod(pod)) {
+        pods.deleteMirror(pod)
+        deps.onMirrorChange()
+      } else drop(pod)
+    },
+    staticPods: (found) => {
+      const next = new Map(found.map((pod) => [pod.metadata.uid, pod]))
+      for (const [uid, pod] of statics) if (!next.has(uid)) drop(pod)
+      for (const [uid, pod] of next) if (!statics.has(uid)) accept(pod)
+      statics = next
+      deps.onMirrorChange()
+    },
+    cleanOrphans,
+    runHousekeeping: async (signal) => {
+      while (!signal.aborted) {
+        await sleep(housekeepingMs, signal).catch(() => undefined)
+        if (!signal.aborted)
+          await cleanOrphans().catch((error: unknown) => log.warn({ err: error }, 'housekeeping failed'))
+      }
+    },
+  }
+}
