@@ -3,9 +3,11 @@ import { isReason } from '../../api/meta/status-error.ts'
 import { nowRfc3339 } from '../../api/meta/time.ts'
 import { events as eventsRef } from '../../api/resources.ts'
 import type { Event, KubeObject } from '../../api/types.ts'
+import { Backoff } from '../../component-base/backoff.ts'
 import { type Clock, realClock, sleep } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { RestClient } from '../rest/rest-client.ts'
+import { EventCorrelator, type EventEntry } from './event-correlator.ts'
 
 export interface EventSource {
   readonly component: string
@@ -29,152 +31,137 @@ export interface EventRecorder {
   ) => void
 }
 
-/** Events that may wait to be written. */
+/** Entries that may wait to be written. */
 const maxQueued = 1_000
 /** Writes under way at once. */
 const writers = 4
-/** Spam filter of each source and object, upstream's numbers: 25 at once, then one every 5 minutes. */
-const spamBurst = 25
-const spamRefillMs = 5 * 60_000
-/** Repeated events are remembered this many at most. */
-const maxRemembered = 4_096
-const attempts = 5
+/** Writes of an event before it is given up: enough to outlive a restart of the API server. */
+const attempts = 8
+const maxNameLength = 253
+const maxMessageLength = 1_024
 
-interface Remembered {
-  readonly name: string
+/** Fields of the Event that its repeats share. */
+interface Subject {
   readonly namespace: string
-  readonly firstTimestamp: string
-  count: number
-  /** Resolves when its last write ended: writes of one event go in order. */
-  written: Promise<void>
+  readonly involvedObject: Record<string, unknown>
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: string
 }
 
-interface Bucket {
-  tokens: number
-  updatedAt: number
+const subjectOf = (object: KubeObject, fieldPath: string | undefined): Omit<Subject, 'type' | 'reason'> => {
+  const { name, namespace, uid, resourceVersion } = object.metadata ?? {}
+  const { apiVersion = 'v1', kind = '' } = object
+  return {
+    // Objects without a namespace have their events in this one.
+    namespace: namespace === undefined || namespace === '' ? 'default' : namespace,
+    involvedObject: { apiVersion, kind, name: name ?? '', namespace, uid, resourceVersion, fieldPath },
+  }
 }
 
-/** Drops the entry that was put in first when a map grows beyond `limit`. */
-const bound = (map: Map<string, unknown>, limit: number): void => {
-  if (map.size <= limit) return
-  const [oldest] = map.keys()
-  if (oldest !== undefined) map.delete(oldest)
+/** `<object>.<time>`: the time in nanoseconds makes the name unique, as upstream's do. */
+const eventName = (object: string, now: number): string => {
+  const suffix = (BigInt(Math.floor(now)) * 1_000_000n + (process.hrtime.bigint() % 1_000_000n)).toString(16)
+  return `${object.slice(0, maxNameLength - suffix.length - 1)}.${suffix}`
 }
+
+/** Refused for good: the namespace is going, or we may not. */
+const isFinal = (error: unknown): boolean => isReason(error, 'Forbidden', 'Invalid', 'BadRequest', 'NotFound')
 
 export const createEventRecorder = (
-  client: RestClient,
+  client: Pick<RestClient, 'create' | 'patch'>,
   source: EventSource,
   { clock = realClock, log }: { readonly clock?: Clock; readonly log?: Logger } = {},
 ): EventRecorder => {
-  const remembered = new Map<string, Remembered>()
-  const buckets = new Map<string, Bucket>()
-  const queue: (() => Promise<void>)[] = []
+  const correlator = new EventCorrelator()
+  /** Entries with something unwritten, oldest first: one that repeats while it waits is still written once. */
+  const pending = new Map<EventEntry, Subject>()
+  const inFlight = new Set<EventEntry>()
   let writing = 0
 
-  const allowed = (id: string): boolean => {
-    const now = clock.now()
-    const bucket = buckets.get(id) ?? { tokens: spamBurst, updatedAt: now }
-    bucket.tokens = Math.min(spamBurst, bucket.tokens + (now - bucket.updatedAt) / spamRefillMs)
-    bucket.updatedAt = now
-    buckets.set(id, bucket)
-    bound(buckets, maxRemembered)
-    if (bucket.tokens < 1) return false
-    bucket.tokens -= 1
-    return true
+  const create = async (entry: EventEntry, { namespace, ...subject }: Subject): Promise<void> => {
+    // The same name in every attempt: one that was lost on its way back is not written twice.
+    const name = entry.stored?.name ?? eventName(String(subject.involvedObject['name']), clock.now())
+    entry.stored = { name, isWritten: false }
+    try {
+      await client.create(eventsRef, {
+        metadata: { name, namespace },
+        ...subject,
+        message: entry.message,
+        source: { ...source },
+        firstTimestamp: nowRfc3339(entry.firstAt),
+        lastTimestamp: nowRfc3339(entry.lastAt),
+        count: entry.count,
+        reportingComponent: source.component,
+        reportingInstance: source.host ?? '',
+      } as unknown as Event)
+    } catch (error) {
+      if (!isReason(error, 'AlreadyExists')) throw error
+    }
+    entry.stored = { name, isWritten: true }
   }
 
-  /** A few attempts: an event is worth waiting for a restart of the API server, not more. */
-  const retried = async (write: () => Promise<unknown>): Promise<void> => {
+  const write = async (entry: EventEntry, subject: Subject): Promise<void> => {
+    if (entry.stored?.isWritten !== true) return create(entry, subject)
+    const body = { count: entry.count, lastTimestamp: nowRfc3339(entry.lastAt), message: entry.message }
+    try {
+      await client.patch(eventsRef, entry.stored.name, subject.namespace, body, { type: 'merge' })
+    } catch (error) {
+      if (!isReason(error, 'NotFound')) throw error
+      entry.stored = undefined // it has expired meanwhile
+      await create(entry, subject)
+    }
+  }
+
+  const writeWithRetries = async (entry: EventEntry, subject: Subject): Promise<void> => {
+    const backoff = new Backoff({ initialMs: 250, maxMs: 5_000, jitter: 0.5 })
     for (let attempt = 1; ; attempt++) {
       try {
-        await write()
-        return
+        return await write(entry, subject)
       } catch (err) {
-        // Refused for good: the namespace is going, or we may not.
-        if (attempt === attempts || isReason(err, 'Forbidden', 'Invalid', 'BadRequest', 'AlreadyExists')) {
-          log?.debug({ err }, 'event dropped')
+        if (attempt === attempts || isFinal(err)) {
+          log?.debug({ err, reason: subject.reason }, 'event dropped')
           return
         }
-        if (isReason(err, 'NotFound')) throw err
-        await sleep(200 * 2 ** attempt)
+        await sleep(backoff.next(), undefined, clock)
       }
     }
   }
 
+  const next = (): [EventEntry, Subject] | undefined => {
+    for (const item of pending) if (!inFlight.has(item[0])) return item
+    return undefined
+  }
+
   const work = async (): Promise<void> => {
     writing++
-    for (let task = queue.shift(); task !== undefined; task = queue.shift()) await task().catch(() => undefined)
+    for (let item = next(); item !== undefined; item = next()) {
+      const [entry, subject] = item
+      pending.delete(entry)
+      inFlight.add(entry)
+      await writeWithRetries(entry, subject)
+      inFlight.delete(entry)
+    }
     writing--
   }
 
-  const enqueue = (task: () => Promise<void>): void => {
-    if (queue.length >= maxQueued) return
-    queue.push(task)
-    if (writing < writers) void work()
-  }
-
   return {
-    event: (object, type, reason, message, options = {}) => {
-      const { metadata } = object
-      const namespace = metadata?.namespace || 'default'
-      const involvedObject = {
-        apiVersion: object.apiVersion ?? 'v1',
-        kind: object.kind ?? '',
-        name: metadata?.name ?? '',
-        namespace: metadata?.namespace,
-        uid: metadata?.uid,
-        resourceVersion: metadata?.resourceVersion,
-        fieldPath: options.fieldPath,
-      }
-      const objectId = `${involvedObject.kind}/${namespace}/${involvedObject.name}/${involvedObject.uid}`
-      if (!allowed(objectId)) return
-      const id = [objectId, type, reason, message, options.fieldPath].join('\u0000')
-      const now = nowRfc3339(clock.now())
-      const known = remembered.get(id)
-      const create = (entry: Remembered): Promise<void> =>
-        retried(() =>
-          client.create(eventsRef, {
-            metadata: { name: entry.name, namespace },
-            involvedObject,
-            reason,
-            message,
-            type,
-            source: { ...source },
-            firstTimestamp: entry.firstTimestamp,
-            lastTimestamp: now,
-            count: entry.count,
-            reportingComponent: source.component,
-            reportingInstance: source.host ?? '',
-          } as unknown as Event),
-        )
-      if (known === undefined) {
-        // The time in nanoseconds makes the name unique, as upstream's do.
-        const suffix = (BigInt(clock.now()) * 1_000_000n + (process.hrtime.bigint() % 1_000_000n)).toString(16)
-        const entry: Remembered = {
-          name: `${involvedObject.name}.${suffix}`,
-          namespace,
-          firstTimestamp: now,
-          count: 1,
-          written: Promise.resolve(),
-        }
-        remembered.set(id, entry)
-        bound(remembered, maxRemembered)
-        enqueue(() => (entry.written = create(entry)))
-        return
-      }
-      known.count++
-      const { count } = known
-      enqueue(async () => {
-        await known.written
-        const body = { count, lastTimestamp: now }
-        try {
-          await retried(() => client.patch(eventsRef, known.name, namespace, body, { type: 'merge' }))
-        } catch {
-          // It has expired meanwhile: this is a first one again.
-          known.count = 1
-          await create(known)
-        }
-      })
+    event: (object, type, reason, message, { fieldPath } = {}) => {
+      const subject: Subject = { ...subjectOf(object, fieldPath), type, reason }
+      const { kind, name, uid } = subject.involvedObject
+      const entry = correlator.observe(
+        {
+          object: `${String(kind)}/${subject.namespace}/${String(name)}/${String(uid)}`,
+          type,
+          reason,
+          message: message.slice(0, maxMessageLength),
+          fieldPath: fieldPath ?? '',
+        },
+        clock.now(),
+      )
+      if (entry === undefined) return
+      if (pending.size >= maxQueued && !pending.has(entry)) return
+      pending.set(entry, subject)
+      if (writing < writers) void work()
     },
   }
 }

@@ -1,12 +1,19 @@
-/** Leader election by a Lease: of several processes only the one that holds it works. Upstream: client-go's LeaseLock. */
-import { isReason } from '../../api/meta/status-error.ts'
-import { microTime } from '../../api/meta/time.ts'
-import { leases } from '../../api/resources.ts'
+/**
+ * Leader election: of several processes only the one that holds the Lease works.
+ *
+ * Flow: try to take the Lease every `retryPeriodMs`; when it is ours, start the work and renew every `retryPeriodMs`;
+ * when the signal is aborted, let the work end, then give the Lease back.
+ * Guarantee: a leader that could not renew for `renewDeadlineMs` stops before anybody else may start, which is
+ * `leaseDurationMs` after its last renewal. Caveat: work that ignores its signal breaks the guarantee, so the caller
+ * should end the process on LeadershipLostError. Upstream: client-go's leaderelection.
+ */
 import type { Lease } from '../../api/types.ts'
 import { type Clock, realClock, sleep } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import { jitter } from '../../component-base/random.ts'
+import type { EventRecorder } from '../events/event-recorder.ts'
 import type { RestClient } from '../rest/rest-client.ts'
+import { createLeaseLock } from './lease-lock.ts'
 
 export interface LeaderElectionOptions {
   readonly client: RestClient
@@ -21,6 +28,7 @@ export interface LeaderElectionOptions {
   /** The work of the leader; its signal is aborted when leadership ends, and it then returns. */
   readonly onStartedLeading: (signal: AbortSignal) => Promise<void>
   readonly onNewLeader?: (identity: string) => void
+  readonly recorder?: EventRecorder
   readonly log?: Logger
   readonly clock?: Clock
 }
@@ -30,109 +38,79 @@ export class LeadershipLostError extends Error {
   override readonly name = 'LeadershipLostError'
 }
 
-/** What was last seen of the Lease, and when: clocks of other machines are not trusted. */
-interface Observation {
-  readonly version: string
-  readonly at: number
-}
-
 /** Waits for the Lease, works while it can be renewed, releases it when `signal` is aborted. Throws LeadershipLostError. */
 export const runLeaderElection = async (options: LeaderElectionOptions): Promise<void> => {
-  const { client, name, namespace, identity, signal, clock = realClock } = options
-  let observed: Observation | undefined
-  let leader = ''
+  const { namespace, name, identity, signal, log, clock = realClock } = options
+  const lease = `${namespace}/${name}`
+  const lock = createLeaseLock({
+    ...options,
+    clock,
+    onNewLeader: (holder) => {
+      if (holder !== identity) log?.info({ lease, leader: holder }, 'another one leads')
+      options.onNewLeader?.(holder)
+    },
+  })
 
-  const specOf = (old: Lease | undefined): Lease['spec'] => {
-    const now = microTime(clock.now())
-    const isMine = old?.spec?.holderIdentity === identity
-    return {
-      holderIdentity: identity,
-      leaseDurationSeconds: Math.ceil(options.leaseDurationMs / 1000),
-      renewTime: now,
-      acquireTime: isMine ? (old.spec?.acquireTime ?? now) : now,
-      leaseTransitions: (old?.spec?.leaseTransitions ?? 0) + (isMine || old === undefined ? 0 : 1),
-    }
-  }
-
-  const noteLeader = (holder: string): void => {
-    if (holder === leader || holder === '') return
-    leader = holder
-    options.onNewLeader?.(holder)
-  }
-
-  /** True if the Lease is ours now. */
-  const acquireOrRenew = async (): Promise<boolean> => {
-    const timeoutMs = options.renewDeadlineMs
-    let lease: Lease
+  const attempt = async (timeoutMs: number): Promise<boolean> => {
     try {
-      lease = await client.get(leases, name, namespace, { timeoutMs })
-    } catch (error) {
-      if (!isReason(error, 'NotFound')) throw error
-      await client.create(leases, { metadata: { name, namespace }, spec: specOf(undefined) } as Lease, { timeoutMs })
-      noteLeader(identity)
-      return true
-    }
-    const holder = lease.spec?.holderIdentity ?? ''
-    noteLeader(holder)
-    const version = lease.metadata?.resourceVersion ?? ''
-    if (observed?.version !== version) observed = { version, at: clock.now() }
-    const validMs = (lease.spec?.leaseDurationSeconds ?? 0) * 1000
-    if (holder !== '' && holder !== identity && clock.now() < observed.at + validMs) return false
-    const updated = await client.update(leases, { ...lease, spec: specOf(lease) } as Lease, { timeoutMs })
-    observed = { version: updated.metadata?.resourceVersion ?? '', at: clock.now() }
-    noteLeader(identity)
-    return true
-  }
-
-  const attempt = async (): Promise<boolean> => {
-    try {
-      return await acquireOrRenew()
+      return await lock.acquireOrRenew(timeoutMs)
     } catch (err) {
-      options.log?.debug({ err, lease: `${namespace}/${name}` }, 'lease not updated')
+      log?.debug({ err, lease }, 'lease not updated')
       return false
     }
   }
 
-  const release = async (): Promise<void> => {
-    try {
-      const lease = await client.get(leases, name, namespace, { timeoutMs: 2_000 })
-      if (lease.spec?.holderIdentity !== identity) return
-      const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: microTime(clock.now()) }
-      await client.update(leases, { ...lease, spec } as Lease, { timeoutMs: 2_000 })
-    } catch (err) {
-      options.log?.debug({ err }, 'lease not released: it will expire')
-    }
-  }
+  const pause = (ms: number, until: AbortSignal): Promise<void> => sleep(ms, until, clock).catch(() => undefined)
 
-  while (!(await attempt())) {
-    await sleep(jitter(options.retryPeriodMs, 0.2), signal).catch(() => undefined)
+  const release = (): Promise<void> =>
+    lock.release().catch((err: unknown) => log?.debug({ err, lease }, 'lease not released: it will expire'))
+
+  const tell = (what: string): void =>
+    options.recorder?.event(
+      { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { namespace, name } } as Lease,
+      'Normal',
+      'LeaderElection',
+      `${identity} ${what}`,
+    )
+
+  let renewedAt = clock.now()
+  while (!(await attempt(options.renewDeadlineMs))) {
     if (signal.aborted) return
+    await pause(jitter(options.retryPeriodMs, 0.2), signal)
+    if (signal.aborted) return
+    renewedAt = clock.now()
   }
   if (signal.aborted) return release()
+
+  log?.info({ lease, identity }, 'acquired lease')
+  tell('became leader')
   const leading = new AbortController()
   const stopLeading = (): void => leading.abort(signal.reason)
   signal.addEventListener('abort', stopLeading, { once: true })
-  const work = options.onStartedLeading(leading.signal)
   let workEnded = false
-  const ended = work.finally(() => {
+  const work = options.onStartedLeading(leading.signal).finally(() => {
     workEnded = true
     leading.abort()
   })
-  ended.catch(() => undefined) // awaited below
-  let renewedAt = clock.now()
-  while (!signal.aborted && !workEnded) {
-    await sleep(options.retryPeriodMs, leading.signal).catch(() => undefined)
-    if (signal.aborted || workEnded) break
-    if (await attempt()) renewedAt = clock.now()
-    else if (clock.now() - renewedAt > options.renewDeadlineMs) {
-      const lost = new LeadershipLostError(`lease ${namespace}/${name} was not renewed in time`)
+  work.catch(() => undefined) // awaited below
+
+  while (!leading.signal.aborted) {
+    await pause(options.retryPeriodMs, leading.signal)
+    if (leading.signal.aborted) break
+    const startedAt = clock.now()
+    const leftMs = renewedAt + options.renewDeadlineMs - startedAt
+    if (leftMs > 0 && (await attempt(leftMs))) renewedAt = startedAt
+    else if (!workEnded && !signal.aborted && clock.now() - renewedAt >= options.renewDeadlineMs) {
+      tell('stopped leading')
+      const lost = new LeadershipLostError(`leader election lost: lease ${lease} was not renewed in time`)
       leading.abort(lost)
       throw lost
     }
   }
   try {
-    await ended
+    await work
   } finally {
+    signal.removeEventListener('abort', stopLeading)
     await release()
   }
 }

@@ -19,7 +19,10 @@ export const deadline = (ms: number, outer?: AbortSignal, clock: Clock = realClo
   const onAbort = (): void => controller.abort(outer?.reason)
   if (outer?.aborted) onAbort()
   outer?.addEventListener('abort', onAbort, { once: true })
-  const timer = clock.setTimeout(() => controller.abort(new DeadlineExceededError(`not done within ${ms} ms`)), ms)
+  const timer = clock.setTimeout(
+    () => controller.abort(new DeadlineExceededError(`not done within ${Math.round(ms)} ms`)),
+    ms,
+  )
   return {
     signal: controller.signal,
     [Symbol.dispose]: () => {
