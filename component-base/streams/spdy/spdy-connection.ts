@@ -59,8 +59,8 @@ export class SpdyConnection {
     this.#onStream = options.onStream
     this.#nextStreamId = options.role === 'client' ? 1 : 2
     socket.on('drain', () => this.#releaseWriters(null))
-    socket.on('error', (error) => this.#lost(error))
-    socket.on('close', () => this.#lost())
+    socket.on('error', (error) => this.#disconnected(error))
+    socket.on('close', () => this.#disconnected())
     this.#socket.write(windowUpdateFrame(0, windowBytes))
     void this.#read()
   }
@@ -113,13 +113,16 @@ export class SpdyConnection {
           if ('block' in frame) await this.#headerFrame(frame)
           else this.#frame(frame)
         }
-        if (this.#full.size > 0) await new Promise<void>((resolve) => (this.#resume = resolve))
+        if (this.#full.size > 0 && !this.#gone.signal.aborted)
+          await new Promise<void>((resolve) => (this.#resume = resolve))
       }
-      this.#lost()
+      this.#disconnected()
+      this.#endStreams((stream) => stream.receiveEnd())
       this.#socket.end()
     } catch (error) {
       this.#socket.destroy()
-      this.#lost(error instanceof Error ? error : undefined)
+      this.#disconnected(error instanceof Error ? error : undefined)
+      this.#endStreams((stream) => stream.receiveReset())
     }
   }
 
@@ -213,18 +216,18 @@ export class SpdyConnection {
     this.#resume = undefined
   }
 
-  /** What the peer already sent may still be read; nothing can be written any more. */
-  #lost(error?: Error): void {
+  /** Nothing can be written any more. What the peer sent before may still be on its way through #read. */
+  #disconnected(error?: Error): void {
     if (this.#gone.signal.aborted) return
     this.#gone.abort(error ?? new Error('the client closed the connection'))
     this.#releaseWriters(new Error('the connection is closed'))
-    for (const stream of this.#streams.values()) {
-      if (error === undefined) stream.receiveEnd()
-      else stream.receiveReset()
-    }
+    this.#resume?.()
+  }
+
+  #endStreams(end: (stream: SpdyStream) => void): void {
+    for (const stream of this.#streams.values()) end(stream)
     this.#streams.clear()
     this.#full.clear()
-    this.#resume?.()
     this.#codec.destroy()
   }
 }
