@@ -1,6 +1,15 @@
 /** All controllers, and which of them `--controllers` asks for. */
 import { UsageError } from '../component-base/process/run.ts'
 import type { Controller } from './context.ts'
+import { cronJobController } from './cronjob/controller.ts'
+import { daemonSetController } from './daemonset/controller.ts'
+import { disruptionController } from './disruption/controller.ts'
+import { jobController } from './job/controller.ts'
+import { nodeLifecycleController } from './node-lifecycle/controller.ts'
+import { podGarbageCollector } from './podgc/controller.ts'
+import { statefulSetController } from './statefulset/controller.ts'
+import { taintEvictionController } from './taint-eviction/controller.ts'
+import { ttlAfterFinishedController } from './ttl-after-finished/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
 import { endpointsController } from './endpoints/controller.ts'
 import { endpointSliceController } from './endpointslice/controller.ts'
@@ -21,6 +30,15 @@ export const controllers: readonly Controller[] = [
   deploymentController,
   endpointsController,
   endpointSliceController,
+  daemonSetController,
+  statefulSetController,
+  jobController,
+  cronJobController,
+  ttlAfterFinishedController,
+  nodeLifecycleController,
+  taintEvictionController,
+  podGarbageCollector,
+  disruptionController,
   namespaceController,
   garbageCollector,
 ]

@@ -22,7 +22,7 @@ export const fnv32a = (text: string): number => {
 
 /** Upstream: rand.SafeEncodeString. */
 export const safeEncode = (text: string): string =>
-  [...text].map((char) => safeAlphabet[(char.codePointAt(0) ?? 0) % safeAlphabet.length]).join('')
+  Array.from(text, (char) => safeAlphabet[(char.codePointAt(0) ?? 0) % safeAlphabet.length]).join('')
 
 /** Names a template: the same data and collision count give the same hash, after a restart too. */
 export const templateHash = (template: unknown, collisionCount?: number): string =>

@@ -86,6 +86,10 @@ describe('planSlices', () => {
       return { ...pod, spec: { containers: [{ name: 'c', ports: [{ name: 'http', containerPort }] }] } }
     }
     const result = plan([withPort('a', 8080), withPort('b', 9090)], [], 3, named)
-    assert.deepEqual(result.create.map(({ ports }) => ports?.[0]?.port).sort(), [8080, 9090])
+    const numbers = result.create.map(({ ports }) => ports?.[0]?.port ?? 0)
+    assert.deepEqual(
+      numbers.sort((a, b) => a - b),
+      [8080, 9090],
+    )
   })
 })

@@ -78,6 +78,8 @@ const noExecuteTaints = (node: Node, current: readonly Taint[], eviction: Evicti
   const ours = current.filter(
     ({ key, effect }) => effect === 'NoExecute' && (key === notReadyTaint || key === unreachableTaint),
   )
+  // A Node that has never said anything is starting, not failing.
+  if (findCondition(node.status?.conditions, 'Ready') === undefined) return ours
   const ready = readyStatus(node)
   if (ready === 'True' || eviction === 'remove') return []
   const key = ready === 'False' ? notReadyTaint : unreachableTaint
