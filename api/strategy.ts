@@ -24,3 +24,6 @@ export const serverStatus = <T extends WithStatus>(empty: () => NonNullable<T['s
   },
   prepareForUpdate: (object, old) => keepField(object, old, 'status'),
 })
+
+/** A spec that the client left out: empty, so that validation names each required field in it. */
+export const missingSpec = <T extends { spec?: unknown }>(): NonNullable<T['spec']> => ({}) as NonNullable<T['spec']>

@@ -1,7 +1,7 @@
 import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, labelsOrNone, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
-import { serverStatus } from '../strategy.ts'
+import { missingSpec, serverStatus } from '../strategy.ts'
 import type { DaemonSet } from '../types.ts'
 import { validateDaemonSet, validateDaemonSetUpdate } from './validation.ts'
 
@@ -13,7 +13,7 @@ const emptyStatus = () => ({
 })
 
 const setDefaults = (daemonSet: DaemonSet): void => {
-  const spec = (daemonSet.spec ??= { selector: {}, template: {} })
+  const spec = (daemonSet.spec ??= missingSpec<DaemonSet>())
   setPodTemplateDefaults(spec)
   const strategy = (spec.updateStrategy ??= {})
   strategy.type ||= 'RollingUpdate'

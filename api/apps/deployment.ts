@@ -2,12 +2,12 @@ import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
 import { labelSelectorString } from '../meta/labels.ts'
 import { ageColumn, column, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
-import { serverStatus } from '../strategy.ts'
+import { missingSpec, serverStatus } from '../strategy.ts'
 import type { Deployment } from '../types.ts'
 import { validateDeployment, validateDeploymentStatusUpdate, validateDeploymentUpdate } from './validation.ts'
 
 const setDefaults = (deployment: Deployment): void => {
-  const spec = (deployment.spec ??= { selector: {}, template: {} })
+  const spec = (deployment.spec ??= missingSpec<Deployment>())
   setPodTemplateDefaults(spec)
   spec.replicas ??= 1
   const strategy = (spec.strategy ??= {})

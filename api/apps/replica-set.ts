@@ -2,12 +2,12 @@ import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
 import { labelSelectorString } from '../meta/labels.ts'
 import { ageColumn, column, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
-import { serverStatus } from '../strategy.ts'
+import { missingSpec, serverStatus } from '../strategy.ts'
 import type { ReplicaSet } from '../types.ts'
 import { validateReplicaSet, validateReplicaSetStatusUpdate, validateReplicaSetUpdate } from './validation.ts'
 
 const setDefaults = (replicaSet: ReplicaSet): void => {
-  const spec = (replicaSet.spec ??= { selector: {} })
+  const spec = (replicaSet.spec ??= missingSpec<ReplicaSet>())
   setPodTemplateDefaults(spec)
   spec.replicas ??= 1
   replicaSet.status ??= { replicas: 0 }

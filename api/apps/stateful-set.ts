@@ -3,12 +3,12 @@ import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
 import { labelSelectorString } from '../meta/labels.ts'
 import { ageColumn, column, nameColumn, templateColumns } from '../printers/columns.ts'
-import { serverStatus } from '../strategy.ts'
+import { missingSpec, serverStatus } from '../strategy.ts'
 import type { StatefulSet } from '../types.ts'
 import { validateStatefulSet, validateStatefulSetUpdate } from './validation.ts'
 
 const setDefaults = (statefulSet: StatefulSet): void => {
-  const spec = (statefulSet.spec ??= { selector: {}, template: {} })
+  const spec = (statefulSet.spec ??= missingSpec<StatefulSet>())
   setPodTemplateDefaults(spec)
   for (const claim of spec.volumeClaimTemplates ?? []) {
     claim.apiVersion ||= 'v1'

@@ -202,7 +202,8 @@ export const validateJobUpdate = (job: Job, old: Job): FieldError[] => {
 
 const isTimeZone = (name: string): boolean => {
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }) !== undefined
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
   } catch {
     return false
   }

@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { ConfigMap } from '../types.ts'
+import { validateConfigMap, validateConfigMapUpdate } from './data-validation.ts'
 
 export const configMapKind = defineKind<ConfigMap>({
   group: '',
@@ -9,6 +10,8 @@ export const configMapKind = defineKind<ConfigMap>({
   plural: 'configmaps',
   scope: 'Namespaced',
   shortNames: ['cm'],
+  validate: validateConfigMap,
+  validateUpdate: validateConfigMapUpdate,
   columns: [
     nameColumn,
     column(

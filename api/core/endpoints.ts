@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, firstOf, nameColumn } from '../printers/columns.ts'
 import type { Endpoints } from '../types.ts'
+import { validateEndpoints } from './validation.ts'
 
 const setDefaults = (endpoints: Endpoints): void => {
   for (const subset of endpoints.subsets ?? []) for (const port of subset.ports ?? []) port.protocol ||= 'TCP'
@@ -28,5 +29,6 @@ export const endpointsKind = defineKind<Endpoints>({
   shortNames: ['ep'],
   allowCreateOnUpdate: true,
   setDefaults,
+  validate: validateEndpoints,
   columns: [nameColumn, column('Endpoints', 'Addresses that are ready.', addresses), ageColumn],
 })

@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import type { Event } from '../types.ts'
 import { eventColumns } from './event-columns.ts'
+import { validateEvent } from './validation.ts'
 
 export const eventKind = defineKind<Event>({
   group: '',
@@ -28,5 +29,6 @@ export const eventKind = defineKind<Event>({
     event.reportingComponent ??= ''
     event.reportingInstance ??= ''
   },
+  validate: validateEvent,
   columns: eventColumns,
 })

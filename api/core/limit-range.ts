@@ -2,6 +2,7 @@ import { defineKind } from '../kind.ts'
 import { createdAtColumn, nameColumn } from '../printers/columns.ts'
 import type { LimitRange } from '../types.ts'
 import { roundUpToMilli } from './pod-spec/defaults.ts'
+import { validateLimitRange } from './quota-validation.ts'
 
 type LimitRangeItem = NonNullable<LimitRange['spec']>['limits'][number]
 
@@ -34,5 +35,6 @@ export const limitRangeKind = defineKind<LimitRange>({
   shortNames: ['limits'],
   allowCreateOnUpdate: true,
   setDefaults,
+  validate: validateLimitRange,
   columns: [nameColumn, createdAtColumn],
 })

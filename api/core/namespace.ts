@@ -3,6 +3,7 @@ import { isDns1123Label } from '../meta/names.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import { keepField } from '../strategy.ts'
 import type { Namespace } from '../types.ts'
+import { validateNamespace } from './validation.ts'
 
 const nameLabel = 'kubernetes.io/metadata.name'
 /** The finalizer that the namespace controller takes away once the namespace is empty. */
@@ -52,6 +53,7 @@ export const namespaceKind = defineKind<Namespace>({
   setDefaults,
   prepareForCreate,
   prepareForUpdate,
+  validate: validateNamespace,
   columns: [
     nameColumn,
     column('Status', 'Active, or Terminating while it is being emptied.', (namespace) => namespace.status?.phase ?? ''),

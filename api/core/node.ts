@@ -4,6 +4,7 @@ import { ageColumn, column, nameColumn, textOr, wideColumn } from '../printers/c
 import { keepField } from '../strategy.ts'
 import type { Node } from '../types.ts'
 import { proxySubresource } from './subresources.ts'
+import { validateNode, validateNodeStatusUpdate, validateNodeUpdate } from './node-validation.ts'
 
 const rolePrefix = 'node-role.kubernetes.io/'
 const roleLabel = 'kubernetes.io/role'
@@ -61,6 +62,9 @@ export const nodeKind = defineKind<Node>({
   setDefaults,
   // A kubelet registers its node with status: create keeps it.
   prepareForUpdate: (node, old) => keepField(node, old, 'status'),
+  validate: validateNode,
+  validateUpdate: validateNodeUpdate,
+  validateStatusUpdate: validateNodeStatusUpdate,
   columns: [
     nameColumn,
     column('Status', 'Whether the node is ready, and whether it takes new Pods.', statusText),

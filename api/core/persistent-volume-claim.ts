@@ -3,6 +3,7 @@ import { ageColumn, column, nameColumn, textOr, wideColumn } from '../printers/c
 import { serverStatus } from '../strategy.ts'
 import type { PersistentVolumeClaim } from '../types.ts'
 import { accessModesText, phaseText, storageClassOf } from './volume-columns.ts'
+import { validatePersistentVolumeClaim, validatePersistentVolumeClaimUpdate } from './volume-validation.ts'
 
 /** Also for the claim templates of StatefulSets. */
 export const setPersistentVolumeClaimDefaults = (claim: PersistentVolumeClaim): void => {
@@ -46,6 +47,8 @@ export const persistentVolumeClaimKind = defineKind<PersistentVolumeClaim>({
     status.prepareForUpdate(claim, old)
     normalizeDataSources(claim)
   },
+  validate: validatePersistentVolumeClaim,
+  validateUpdate: validatePersistentVolumeClaimUpdate,
   columns: [
     nameColumn,
     column('Status', 'Whether the claim is bound.', (claim) => phaseText(claim, claim.status?.phase)),

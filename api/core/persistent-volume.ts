@@ -4,6 +4,7 @@ import { serverStatus } from '../strategy.ts'
 import type { PersistentVolume } from '../types.ts'
 import { setPersistentVolumeSourceDefaults } from './pod-spec/volume-defaults.ts'
 import { accessModesText, phaseText, storageClassOf } from './volume-columns.ts'
+import { validatePersistentVolume, validatePersistentVolumeUpdate } from './volume-validation.ts'
 
 const setDefaults = (volume: PersistentVolume): void => {
   const spec = (volume.spec ??= {})
@@ -27,6 +28,8 @@ export const persistentVolumeKind = defineKind<PersistentVolume>({
   subresources: ['status'],
   setDefaults,
   ...serverStatus<PersistentVolume>(() => ({ phase: 'Pending' })),
+  validate: validatePersistentVolume,
+  validateUpdate: validatePersistentVolumeUpdate,
   columns: [
     nameColumn,
     column('Capacity', 'Size of the volume.', ({ spec }) => spec?.capacity?.storage ?? ''),

@@ -2,6 +2,7 @@ import { defineKind } from '../kind.ts'
 import { column, containerImages, containerNames, labelsOrNone, nameColumn } from '../printers/columns.ts'
 import type { PodTemplate } from '../types.ts'
 import { setPodTemplateDefaults } from './pod-spec/defaults.ts'
+import { validatePodTemplate } from './validation.ts'
 
 export const podTemplateKind = defineKind<PodTemplate>({
   group: '',
@@ -11,6 +12,7 @@ export const podTemplateKind = defineKind<PodTemplate>({
   scope: 'Namespaced',
   hasGeneration: true,
   setDefaults: (podTemplate) => void setPodTemplateDefaults(podTemplate),
+  validate: validatePodTemplate,
   columns: [
     nameColumn,
     column('Containers', 'Names of the containers in the template.', ({ template }) =>

@@ -4,6 +4,7 @@ import { ageColumn, column, labelsOrNone, nameColumn, templateColumns, wideColum
 import { serverStatus } from '../strategy.ts'
 import type { ReplicationController } from '../types.ts'
 import { setPodTemplateDefaults } from './pod-spec/defaults.ts'
+import { validateReplicationController } from './validation.ts'
 
 /** Selector and labels come from the template where they are not given. */
 const setDefaults = (controller: ReplicationController): void => {
@@ -42,6 +43,7 @@ export const replicationControllerKind = defineKind<ReplicationController>({
     getStatusReplicas: ({ status }) => status?.replicas ?? 0,
     getSelector: ({ spec }) => formatLabels(spec?.selector),
   },
+  validate: validateReplicationController,
   columns: [
     nameColumn,
     column('Desired', 'Replicas wanted.', ({ spec }) => spec?.replicas ?? 0, 'integer'),

@@ -3,6 +3,7 @@ import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
 import type { ResourceQuota } from '../types.ts'
 import { roundUpToMilli } from './pod-spec/defaults.ts'
+import { validateResourceQuota, validateResourceQuotaUpdate } from './quota-validation.ts'
 
 const setDefaults = (quota: ResourceQuota): void => {
   quota.spec ??= {}
@@ -32,6 +33,8 @@ export const resourceQuotaKind = defineKind<ResourceQuota>({
   subresources: ['status'],
   setDefaults,
   ...serverStatus<ResourceQuota>(() => ({})),
+  validate: validateResourceQuota,
+  validateUpdate: validateResourceQuotaUpdate,
   columns: [
     nameColumn,
     column('Request', 'Use and bound of what is requested or counted.', (quota) =>

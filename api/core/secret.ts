@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { Secret } from '../types.ts'
+import { validateSecret, validateSecretUpdate } from './data-validation.ts'
 
 /** stringData is a way to write: it ends up in data, in base64, and is never stored. */
 const moveStringData = (secret: Secret): void => {
@@ -26,6 +27,8 @@ export const secretKind = defineKind<Secret>({
   scope: 'Namespaced',
   selectableFields: { type: (secret) => secret.type ?? '' },
   setDefaults,
+  validate: validateSecret,
+  validateUpdate: validateSecretUpdate,
   columns: [
     nameColumn,
     column('Type', 'What the secret is for.', (secret) => secret.type ?? ''),

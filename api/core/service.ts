@@ -3,6 +3,8 @@ import { isDns1035Label } from '../meta/names.ts'
 import { ageColumn, column, labelsOrNone, nameColumn, textOr, wideColumn } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
 import type { Service } from '../types.ts'
+import { dropTypeDependentFields, keepAllocated, normalizeClusterIps } from './service-addresses.ts'
+import { validateService, validateServiceUpdate } from './service-validation.ts'
 import { proxySubresource } from './subresources.ts'
 
 /** Three hours. */
@@ -62,6 +64,8 @@ const portsText = (service: Service): string => {
   return ports.length === 0 ? '<none>' : ports.join(',')
 }
 
+const status = serverStatus<Service>(() => ({ loadBalancer: {} }))
+
 export const serviceKind = defineKind<Service>({
   group: '',
   version: 'v1',
@@ -78,7 +82,19 @@ export const serviceKind = defineKind<Service>({
     'spec.type': (service) => service.spec?.type ?? '',
   },
   setDefaults,
-  ...serverStatus<Service>(() => ({ loadBalancer: {} })),
+  prepareForCreate: (service) => {
+    status.prepareForCreate(service)
+    if (service.spec !== undefined) normalizeClusterIps(service.spec, undefined)
+  },
+  prepareForUpdate: (service, old) => {
+    status.prepareForUpdate(service, old)
+    if (service.spec === undefined || old.spec === undefined) return
+    keepAllocated(service.spec, old.spec)
+    normalizeClusterIps(service.spec, old.spec)
+    dropTypeDependentFields(service.spec, old.spec)
+  },
+  validate: validateService,
+  validateUpdate: validateServiceUpdate,
   columns: [
     nameColumn,
     column('Type', 'How the service is reached.', (service) => service.spec?.type ?? ''),

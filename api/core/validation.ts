@@ -1,0 +1,82 @@
+/** The small kinds of the core group. Upstream: pkg/apis/core/validation. */
+import { validateCounts } from '../apps/validate-workload.ts'
+import { absent, nonNegative, requiredOneOf, requiredSyntax, syntax } from '../meta/checks.ts'
+import { child, type FieldError, invalid, notSupported, required } from '../meta/field-error.ts'
+import { matchesSet } from '../meta/labels.ts'
+import { isDns1123Label, isDns1123Subdomain, isValidIp, isValidPortNum } from '../meta/names.ts'
+import { validateFinalizerName } from '../meta/validate-metadata.ts'
+import type { Endpoints, Event, Namespace, PodTemplate, ReplicationController } from '../types.ts'
+import { validatePodTemplateSpec } from './pod-spec/validate.ts'
+
+export const validateNamespace = ({ spec }: Namespace): FieldError[] =>
+  (spec?.finalizers ?? []).flatMap((finalizer) => validateFinalizerName(finalizer, 'spec.finalizers'))
+
+export const validatePodTemplate = ({ template }: PodTemplate): FieldError[] =>
+  template === undefined ? [] : validatePodTemplateSpec(template, 'template')
+
+export const validateReplicationController = ({ spec }: ReplicationController): FieldError[] => {
+  if (spec === undefined) return []
+  const errors = validateCounts({ ...spec, selector: {} })
+  const selector = spec.selector ?? {}
+  if (Object.keys(selector).length === 0) errors.push(required('spec.selector'))
+  if (spec.template === undefined) return [...errors, required('spec.template')]
+  const labels = spec.template.metadata?.labels ?? {}
+  if (Object.keys(selector).length > 0 && !matchesSet(selector, labels)) {
+    errors.push(invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'))
+  }
+  errors.push(...validatePodTemplateSpec(spec.template, 'spec.template'))
+  const restartPolicy = spec.template.spec?.restartPolicy
+  if (!absent(restartPolicy) && restartPolicy !== 'Always') {
+    errors.push(notSupported('spec.template.spec.restartPolicy', restartPolicy, ['Always']))
+  }
+  return errors
+}
+
+type Subset = NonNullable<Endpoints['subsets']>[number]
+
+const validateSubset = (subset: Subset, path: string): FieldError[] => {
+  const errors: FieldError[] = []
+  const [ready, notReady] = [subset.addresses ?? [], subset.notReadyAddresses ?? []]
+  if (ready.length + notReady.length === 0)
+    errors.push(required(path, 'must specify `addresses` or `notReadyAddresses`'))
+  for (const [field, addresses] of [
+    ['addresses', ready],
+    ['notReadyAddresses', notReady],
+  ] as const) {
+    for (const [index, { ip, hostname }] of addresses.entries()) {
+      errors.push(...syntax(child(path, field, index, 'ip'), ip, isValidIp))
+      if (!absent(hostname))
+        errors.push(...syntax(child(path, field, index, 'hostname'), hostname ?? '', isDns1123Label))
+    }
+  }
+  const ports = subset.ports ?? []
+  for (const [index, port] of ports.entries()) {
+    const at = child(path, 'ports', index)
+    if (ports.length > 1 || !absent(port.name))
+      errors.push(...requiredSyntax(child(at, 'name'), port.name, isDns1123Label))
+    errors.push(...isValidPortNum(port.port).map((message) => invalid(child(at, 'port'), port.port, message)))
+    errors.push(...requiredOneOf(child(at, 'protocol'), port.protocol, ['SCTP', 'TCP', 'UDP']))
+  }
+  return errors
+}
+
+export const validateEndpoints = ({ subsets }: Endpoints): FieldError[] =>
+  (subsets ?? []).flatMap((subset, index) => validateSubset(subset, child('subsets', index)))
+
+/** An event lies in the namespace of what it is about; cluster-scoped things have theirs in `default`. */
+export const validateEvent = (event: Event): FieldError[] => {
+  const errors: FieldError[] = []
+  const namespace = event.metadata?.namespace ?? ''
+  const about = event.involvedObject?.namespace ?? ''
+  if (about === '' ? namespace !== 'default' && namespace !== 'kube-system' : about !== namespace) {
+    errors.push(invalid('involvedObject.namespace', about, 'does not match event.namespace'))
+  }
+  if (!absent(namespace)) errors.push(...syntax('namespace', namespace, isDns1123Subdomain))
+  if (!absent(event.eventTime)) {
+    if (absent(event.reportingComponent)) errors.push(required('reportingController'))
+    if (absent(event.reportingInstance)) errors.push(required('reportingInstance'))
+    if (absent(event.action)) errors.push(required('action'))
+    if (absent(event.reason)) errors.push(required('reason'))
+  }
+  return [...errors, ...nonNegative('count', event.count)]
+}
