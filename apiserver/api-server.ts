@@ -17,6 +17,7 @@ import { Discovery } from './discovery/handler.ts'
 import { createRouter } from './endpoints/router.ts'
 import { WatchRegistry } from './endpoints/watch-registry.ts'
 import { createApiServerMetrics } from './metrics.ts'
+import { createOpenApiHandler } from './openapi/handler.ts'
 import { Resources } from './registry/resources.ts'
 import { buildChain, compose } from './server/chain.ts'
 import type { HttpRequestContext } from './server/http-context.ts'
@@ -72,7 +73,7 @@ export const startApiServer = async (
     discovery: new Discovery(resources, `${config.advertiseAddress}:${config.securePort}`),
     health,
     metrics: () => registry.metrics(),
-    openapi: async () => false,
+    openapi: createOpenApiHandler(log),
     issuerDocuments: new Map(),
     groupPaths: () => [],
   })
