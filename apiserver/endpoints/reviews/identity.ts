@@ -1,0 +1,87 @@
+/** TokenReview, SelfSubjectReview and SelfSubjectRulesReview: who is this, who am I, what may I do. */
+import { badRequest } from '../../../api/meta/status-error.ts'
+import { nowRfc3339 } from '../../../api/meta/time.ts'
+import type { SelfSubjectRulesReview, TokenReview } from '../../../api/types.ts'
+import { allAuthenticated, type UserInfo } from '../../authentication/user.ts'
+import type { TokenAuthenticator } from '../../authentication/authenticator.ts'
+import type { PolicyRule } from '../../authorization/rbac-rules.ts'
+import { sendValue } from '../../server/respond.ts'
+import { decodeBody } from '../decode.ts'
+import { parseWriteQuery } from '../options.ts'
+import type { ResourceHandler } from '../router.ts'
+import { gvkOf } from '../scope.ts'
+import { negotiatePlain } from '../send.ts'
+
+/** UserInfo as authentication.k8s.io has it: empty parts left out. */
+const userStatus = ({ name, uid, groups, extra }: UserInfo) => ({
+  username: name,
+  ...(uid === '' ? {} : { uid }),
+  ...(groups.length === 0 ? {} : { groups }),
+  ...(Object.keys(extra).length === 0 ? {} : { extra }),
+})
+
+export const tokenReview =
+  (authenticators: readonly TokenAuthenticator[], apiAudiences: readonly string[]): ResourceHandler =>
+  async (scope, ctx) => {
+    const media = negotiatePlain(ctx)
+    const { fieldValidation } = parseWriteQuery(ctx.query, 'CreateOptions')
+    const review = (await decodeBody(ctx, gvkOf(scope), fieldValidation)) as TokenReview
+    const { token = '', audiences = [] } = review.spec ?? {}
+    if (token === '') throw badRequest('token is required for TokenReview in authentication')
+    const wanted = audiences.length > 0 ? audiences : apiAudiences
+    let user: UserInfo | undefined
+    for (const authenticate of authenticators) user ??= await authenticate(token, wanted)
+    const groups = user === undefined || user.groups.includes(allAuthenticated) ? user?.groups : [...user.groups, allAuthenticated]
+    const status =
+      user === undefined
+        ? { user: {}, error: '[invalid bearer token, unknown]' }
+        : { authenticated: true, user: userStatus({ ...user, groups: groups ?? [] }), audiences: wanted }
+    const { kind, apiVersion, metadata = {}, spec } = review
+    await sendValue(ctx, 201, media, { kind, apiVersion, metadata, spec, status })
+  }
+
+export const selfSubjectReview: ResourceHandler = async (scope, ctx) => {
+  const media = negotiatePlain(ctx)
+  const { fieldValidation } = parseWriteQuery(ctx.query, 'CreateOptions')
+  const { kind, apiVersion } = await decodeBody(ctx, gvkOf(scope), fieldValidation)
+  const metadata = { creationTimestamp: nowRfc3339(scope.clock.now()) }
+  await sendValue(ctx, 201, media, { kind, apiVersion, metadata, status: { userInfo: userStatus(ctx.user) } })
+}
+
+export interface RulesResolver {
+  rulesFor(user: UserInfo, namespace: string): { rules: readonly PolicyRule[]; missing: readonly string[] }
+}
+
+export const selfSubjectRulesReview =
+  (resolver: RulesResolver): ResourceHandler =>
+  async (scope, ctx) => {
+    const media = negotiatePlain(ctx)
+    const { fieldValidation } = parseWriteQuery(ctx.query, 'CreateOptions')
+    const review = (await decodeBody(ctx, gvkOf(scope), fieldValidation)) as SelfSubjectRulesReview
+    const namespace = review.spec?.namespace ?? ''
+    if (namespace === '') throw badRequest('no namespace on request')
+    const { rules, missing } = resolver.rulesFor(ctx.user, namespace)
+    const resourceRules = rules
+      .filter(({ resources = [] }) => resources.length > 0)
+      .map(({ verbs, apiGroups = [], resources = [], resourceNames = [] }) => ({
+        verbs,
+        apiGroups,
+        resources,
+        ...(resourceNames.length === 0 ? {} : { resourceNames }),
+      }))
+    const nonResourceRules = rules
+      .filter(({ nonResourceURLs = [] }) => nonResourceURLs.length > 0)
+      .map(({ verbs, nonResourceURLs = [] }) => ({ verbs, nonResourceURLs }))
+    await sendValue(ctx, 201, media, {
+      kind: review.kind,
+      apiVersion: review.apiVersion,
+      metadata: {},
+      spec: review.spec,
+      status: {
+        resourceRules,
+        nonResourceRules,
+        incomplete: missing.length > 0,
+        ...(missing.length === 0 ? {} : { evaluationError: missing.join(', ') }),
+      },
+    })
+  }

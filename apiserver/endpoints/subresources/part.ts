@@ -1,0 +1,74 @@
+/**
+ * Subresources that change one part of their object and keep the rest: namespaces/finalize, CSR approval,
+ * pods/ephemeralcontainers and pods/resize.
+ */
+import { type FieldError, invalidObject } from '../../../api/meta/field-error.ts'
+import { notFound } from '../../../api/meta/status-error.ts'
+import type { KubeObject } from '../../../api/types.ts'
+import { updateObject } from '../../registry/update.ts'
+import { readBody } from '../../server/body.ts'
+import type { HttpContext } from '../../server/context.ts'
+import { decodeBytesAs } from '../decode.ts'
+import { parseWriteQuery } from '../options.ts'
+import { applyPatch, readPatch } from '../patch.ts'
+import { get } from '../read.ts'
+import type { SubresourceHandlers } from '../router.ts'
+import { admissionAttributes, checkName, checkNamespace, gvkOf, type Scope } from '../scope.ts'
+import { negotiateObject, sendEntry } from '../send.ts'
+
+export interface PartRules {
+  /** Puts back, in `object`, all that this endpoint may not change. */
+  readonly keepRest: (object: KubeObject, old: KubeObject) => void
+  readonly validate?: (object: KubeObject, old: KubeObject) => readonly FieldError[]
+}
+
+type Make = (current: KubeObject, attempt: number) => KubeObject
+
+const write = async (scope: Scope, ctx: HttpContext, rules: PartRules, dryRun: boolean, make: Make): Promise<void> => {
+  const { resource, admission, clock } = scope
+  const { namespace, name } = ctx.info
+  const media = negotiateObject(ctx)
+  let attempt = 0
+  const result = await updateObject(
+    resource,
+    { namespace, name },
+    async (current) => {
+      if (current === undefined) throw notFound(resource.groupResource, name)
+      const object = make(current, attempt++)
+      checkNamespace(object, resource, namespace)
+      checkName(object, name)
+      resource.definition.setDefaults?.(object)
+      await admission.mutate(admissionAttributes(scope, ctx, 'UPDATE', { object, oldObject: current, dryRun }))
+      rules.keepRest(object, current)
+      const errors = rules.validate?.(object, current) ?? []
+      if (errors.length > 0) throw invalidObject(resource.definition, name, errors)
+      return object
+    },
+    {
+      dryRun,
+      clock,
+      scope: 'unrestricted',
+      validating: (object, old) =>
+        admission.validate(admissionAttributes(scope, ctx, 'UPDATE', { object, oldObject: old, dryRun })),
+    },
+  )
+  await sendEntry(ctx, resource, 200, media, result.entry)
+}
+
+export const partHandlers = (rules: PartRules): SubresourceHandlers => ({
+  get,
+  update: async (scope, ctx) => {
+    const { dryRun, fieldValidation } = parseWriteQuery(ctx.query, 'UpdateOptions')
+    const body = await readBody(ctx.request)
+    return write(scope, ctx, rules, dryRun, (_current, attempt) =>
+      decodeBytesAs(ctx, body, gvkOf(scope), attempt === 0 ? fieldValidation : 'Ignore'),
+    )
+  },
+  patch: async (scope, ctx) => {
+    const patch = await readPatch(ctx)
+    const { dryRun, fieldValidation } = parseWriteQuery(ctx.query, 'PatchOptions')
+    return write(scope, ctx, rules, dryRun, (current, attempt) =>
+      applyPatch(ctx, patch, current, gvkOf(scope), attempt === 0 ? fieldValidation : 'Ignore'),
+    )
+  },
+})
