@@ -3,6 +3,7 @@
  * `requestID` header. Also serves the SPDY that kubectl from 1.31 sends inside a WebSocket.
  */
 import type { Duplex } from 'node:stream'
+import { realClock } from '../../clock.ts'
 import { SpdyConnection } from '../spdy/spdy-connection.ts'
 import type { SpdyStream } from '../spdy/spdy-stream.ts'
 import { parsePort, type PortForwardHandlers } from './protocols.ts'
@@ -43,8 +44,8 @@ export const servePortForward = (socket: Duplex, handlers: PortForwardHandlers):
       pairs.set(key, pair)
       const { data, error } = pair
       if (data === undefined || error === undefined) {
-        const timer = setTimeout(() => abandon(key, pair, stream), pairTimeoutMs)
-        stream.once('close', () => clearTimeout(timer))
+        const timer = realClock.setTimeout(() => abandon(key, pair, stream), pairTimeoutMs)
+        stream.once('close', () => realClock.clearTimeout(timer))
         return
       }
       pairs.delete(key)

@@ -8,6 +8,7 @@
  * End: the connection ends when the peer closes its socket; half-closed sockets do not exist in this protocol.
  */
 import type { Duplex } from 'node:stream'
+import { realClock } from '../../clock.ts'
 import {
   dataFrameHead,
   FrameReader,
@@ -88,8 +89,8 @@ export class SpdyConnection {
     if (this.#socket.writableEnded || this.#socket.destroyed) return
     this.#socket.write(goAwayFrame(this.#lastPeerStreamId))
     this.#socket.end()
-    const timer = setTimeout(() => this.#socket.destroy(), lingerMs)
-    this.#socket.once('close', () => clearTimeout(timer))
+    const timer = realClock.setTimeout(() => this.#socket.destroy(), lingerMs)
+    this.#socket.once('close', () => realClock.clearTimeout(timer))
   }
 
   readonly #owner: SpdyStreamOwner = {
