@@ -90,14 +90,14 @@ export const serveKubelet = async ({ config, client, backend, log, signal }: Ser
     return
   }
   const files = { ...(await servingFiles(config)), clientCaFile }
-  const [cert, key, clientCa] = await Promise.all([
+  const [cert, key, ca] = await Promise.all([
     readFile(files.certFile),
     readFile(files.keyFile),
     readFile(clientCaFile),
   ])
   const webhook = config.authorizationMode === 'Webhook' && client !== undefined
   const server = createKubeletServer({
-    tls: { cert, key, clientCa },
+    tls: { cert, key, ca },
     backend,
     authorize: webhook ? webhookAuthorizer(client, config.nodeName) : () => config.authorizationMode === 'AlwaysAllow',
     ...(config.tokenAuthentication && client !== undefined ? { authenticateToken: webhookAuthenticator(client) } : {}),
@@ -105,7 +105,7 @@ export const serveKubelet = async ({ config, client, backend, log, signal }: Ser
   })
   watchTlsFiles(
     files,
-    (material) => server.setTls({ cert: material.cert, key: material.key, clientCa: material.ca ?? clientCa }),
+    (material) => server.setTls(material),
     signal,
   )
   const port = await server.listen(config.address, config.port)

@@ -11,14 +11,10 @@ type SeccompProfile = NonNullable<NonNullable<Container['securityContext']>['sec
 const noNewPrivileges = (container: Container): boolean => container.securityContext?.allowPrivilegeEscalation === false
 
 const seccompOf = (profile: SeccompProfile | undefined, seccompRoot: string): SecurityConfig['seccomp'] => {
-  switch (profile?.type) {
-    case 'RuntimeDefault':
-      return { type: 'default' }
-    case 'Localhost':
-      return { type: 'localhost', path: join(seccompRoot, profile.localhostProfile ?? '') }
-    default:
-      return { type: 'unconfined' }
-  }
+  if (profile?.type === 'RuntimeDefault') return { type: 'default' }
+  if (profile?.type === 'Localhost')
+    return { type: 'localhost', path: join(seccompRoot, profile.localhostProfile ?? '') }
+  return { type: 'unconfined' }
 }
 
 /** Throws ConfigError where runAsNonRoot is asked for and the container would be root. */

@@ -4,6 +4,7 @@ import type { PodStatus } from '../../api/types.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import { formatDuration, KeyedBackoff } from '../backoff.ts'
 import { makeSandboxConfig, type NodeFacts } from '../container/container-config.ts'
+import { removePodCgroup } from '../container/pod-cgroup.ts'
 import { type BoundPod, containersOf, formatPod, isHostNetwork, type PodContainer } from '../pod.ts'
 import type { ProbeManager } from '../probes/probe-manager.ts'
 import type { EventRecorder } from '../recorder.ts'
@@ -319,6 +320,7 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
       await Promise.all(state.containers.map(({ id }) => runtime.removeContainer(id)))
       await Promise.all(state.sandboxes.map(({ id }) => runtime.removePodSandbox(id)))
       await volumes.unmount(podUid)
+      await removePodCgroup(podUid)
       crashes.forget(podUid)
       failures.delete(podUid)
       statusManager.forget(podUid)

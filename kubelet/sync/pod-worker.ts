@@ -27,6 +27,10 @@ interface Worker {
   decided: Decision | undefined
   timer: NodeJS.Timeout | undefined
   readonly backoff: Backoff
+  /** The last pass failed and its retry is set. */
+  failing: boolean
+  /** The runtime had news during the pass. */
+  changedByRuntime: boolean
   /** Removed from its source: cleaned up when finished. */
   removed: boolean
 }
@@ -38,8 +42,10 @@ export interface PodWorkers {
   evict(podUid: string, decided: Decision, graceSeconds: number | undefined): void
   /** The Pod is no longer in its source. */
   remove(podUid: string): void
-  /** The runtime, a probe or an object that the Pod uses has news. */
+  /** A probe or an object that the Pod uses has news. */
   wake(podUid: string): void
+  /** The runtime has news. After a failed pass that is mostly its own echo: the retry waits for its time. */
+  runtimeChanged(podUid: string): void
   has(podUid: string): boolean
   /** Pods that still hold resources of the node. */
   active(): readonly BoundPod[]
@@ -112,18 +118,22 @@ export const createPodWorkers = ({ syncer, log, resyncMs, onGone }: PodWorkersDe
   const loop = async (worker: Worker): Promise<void> => {
     while (worker.dirty && !stopped) {
       worker.dirty = false
+      worker.changedByRuntime = false
       clearTimeout(worker.timer)
       const before = worker.state
       try {
         const again = await pass(worker)
         worker.backoff.reset()
-        if (again !== undefined) wakeLater(worker, again)
+        worker.failing = false
+        if (worker.changedByRuntime) worker.dirty = true
+        else if (again !== undefined) wakeLater(worker, again)
       } catch (error) {
         if (worker.abort.signal.aborted) {
           worker.dirty = true
           continue
         }
         const delayMs = worker.backoff.next()
+        worker.failing = true
         const level = error instanceof RetryLater ? 'debug' : 'warn'
         log[level]({ err: error, pod: formatPod(worker.pod), state: before, delayMs }, 'pod sync failed')
         wakeLater(worker, delayMs)
@@ -154,6 +164,8 @@ export const createPodWorkers = ({ syncer, log, resyncMs, onGone }: PodWorkersDe
     decided: undefined,
     timer: undefined,
     backoff: new Backoff({ initialMs: retryInitialMs, maxMs: retryMaxMs, factor: 2, jitter: 0.1 }),
+    failing: false,
+    changedByRuntime: false,
     removed: false,
   })
 
@@ -201,6 +213,12 @@ export const createPodWorkers = ({ syncer, log, resyncMs, onGone }: PodWorkersDe
     wake: (podUid) => {
       const worker = workers.get(podUid)
       if (worker?.state === 'syncing') wake(worker)
+    },
+    runtimeChanged: (podUid) => {
+      const worker = workers.get(podUid)
+      if (worker === undefined || worker.state === 'finished' || worker.failing) return
+      if (worker.running) worker.changedByRuntime = true
+      else wake(worker)
     },
     has: (podUid) => workers.has(podUid),
     active: () => [...workers.values()].filter(({ state }) => state !== 'finished').map(({ pod }) => pod),

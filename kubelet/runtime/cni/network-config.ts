@@ -59,6 +59,8 @@ export const bridgeNetwork = (podCidr: string, dataDir: string, mtu: number): Ne
       type: 'bridge',
       bridge: 'cni0',
       isGateway: true,
+      // A node that was given another Pod CIDR keeps its bridge.
+      forceAddress: true,
       ipMasq: false,
       hairpinMode: true,
       ...(mtu === 0 ? {} : { mtu }),
