@@ -74,6 +74,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
   const engine = await createDockerRuntime({
     endpoint: config.runtimeEndpoint,
     nodeName: config.nodeName,
+    rootDir: config.rootDir,
     pauseImage: config.pauseImage,
     cni,
     logMaxSizeBytes: quantityValue(config.containerLogMaxSize),

@@ -9,11 +9,10 @@ import type {
   PodSandboxStatus,
   SecurityConfig,
 } from '../runtime-service.ts'
-import { dockerName, networkLabel, nodeLabel, sandboxIdLabel, toDockerLabels, typeLabel } from './labels.ts'
+import { dockerName, networkLabel, type Owner, ownerLabels, sandboxIdLabel, toDockerLabels, typeLabel } from './labels.ts'
 
 /** Facts of this engine and node that the bodies depend on. */
-export interface EngineFacts {
-  readonly nodeName: string
+export interface EngineFacts extends Owner {
   readonly pauseImage: string
   /** Log files are turned at this size; upstream: containerLogMaxSize and containerLogMaxFiles. */
   readonly logMaxSizeBytes: number
@@ -44,7 +43,7 @@ export const sandboxBody = (
       ...toDockerLabels(config.labels, config.annotations),
       [containerNameLabel]: 'POD',
       [typeLabel]: 'podsandbox',
-      [nodeLabel]: facts.nodeName,
+      ...ownerLabels(facts),
       [networkLabel]: config.network,
     },
     HostConfig: {
@@ -124,7 +123,7 @@ export const containerBody = (
       ...toDockerLabels(config.labels, config.annotations),
       [containerNameLabel]: config.name,
       [typeLabel]: 'container',
-      [nodeLabel]: facts.nodeName,
+      ...ownerLabels(facts),
       [sandboxIdLabel]: sandbox.id,
     },
     HostConfig: {

@@ -12,7 +12,7 @@ import type {
 } from '../runtime-service.ts'
 import { type Docker, engineMessage, orUndefined, statusCode, unlessGone } from './client.ts'
 import { containerBody, type EngineFacts, resourceBody } from './container-body.ts'
-import { attemptOfName, fromDockerLabels, nodeLabel, sandboxIdLabel, typeLabel } from './labels.ts'
+import { attemptOfName, fromDockerLabels, ownerFilter, sandboxIdLabel, typeLabel } from './labels.ts'
 import { imageIdFor } from './images.ts'
 
 export interface ContainerStore {
@@ -176,7 +176,7 @@ export const createContainers = (docker: Docker, facts: EngineFacts): ContainerS
       return info === undefined ? undefined : toStatus(info)
     },
     list: async (podUid) => {
-      const label = [`${nodeLabel}=${facts.nodeName}`, `${typeLabel}=container`]
+      const label = [...ownerFilter(facts), `${typeLabel}=container`]
       if (podUid !== undefined) label.push(`${podUidLabel}=${podUid}`)
       const infos = await docker.listContainers({ all: true, filters: { label } })
       return infos.map(toSummary).toSorted((a, b) => b.createdAt - a.createdAt || b.attempt - a.attempt)

@@ -8,7 +8,7 @@ import { createContainers } from './containers.ts'
 import { dockerEvents } from './events.ts'
 import { createHostNetwork } from './host-network.ts'
 import { createImages } from './images.ts'
-import { nodeLabel } from './labels.ts'
+import { ownerFilter } from './labels.ts'
 import { createNamespaceDialer } from './namespace-dialer.ts'
 import { ensurePauseImage } from './pause-image.ts'
 import { createSandboxes } from './sandboxes.ts'
@@ -17,6 +17,7 @@ import { runExec, startAttach, startExec, streamLogs } from './streaming.ts'
 export interface DockerRuntimeOptions {
   readonly endpoint: string
   readonly nodeName: string
+  readonly rootDir: string
   readonly pauseImage: string
   readonly cni: Cni
   readonly logMaxSizeBytes: number
@@ -49,13 +50,14 @@ const readStats = async (docker: Docker, id: string): Promise<Omit<ContainerStat
 
 /** Connects, learns the engine's facts and makes sure of the sandbox's image. Rejects when the engine does not answer. */
 export const createDockerRuntime = async (options: DockerRuntimeOptions): Promise<DockerRuntime> => {
-  const { nodeName, pauseImage, cni } = options
+  const { nodeName, rootDir, pauseImage, cni } = options
   const docker = connectDocker(options.endpoint)
   const info: unknown = await docker.info()
   const engine = info as { CgroupDriver?: string; SecurityOptions?: string[] }
   await ensurePauseImage(docker, pauseImage)
   const facts: EngineFacts = {
     nodeName,
+    rootDir,
     pauseImage,
     logMaxSizeBytes: options.logMaxSizeBytes,
     logMaxFiles: options.logMaxFiles,
@@ -67,7 +69,7 @@ export const createDockerRuntime = async (options: DockerRuntimeOptions): Promis
     docker,
     facts,
     cni,
-    hostNetwork: createHostNetwork(docker, nodeName, pauseImage),
+    hostNetwork: createHostNetwork(docker, facts),
   })
   const containers = createContainers(docker, facts)
   const dialer = createNamespaceDialer()
@@ -118,12 +120,12 @@ export const createDockerRuntime = async (options: DockerRuntimeOptions): Promis
       )
       return stats.filter((entry) => entry !== undefined)
     },
-    events: (signal) => dockerEvents(docker, nodeName, signal),
+    events: (signal) => dockerEvents(docker, facts, signal),
   }
 
   const close = (): void => dialer.close()
   // Network leftovers of sandboxes that were removed while no kubelet ran.
-  const all = await docker.listContainers({ all: true, filters: { label: [`${nodeLabel}=${nodeName}`] } })
+  const all = await docker.listContainers({ all: true, filters: { label: ownerFilter(facts) } })
   await cni.collectGarbage(new Set(all.map(({ Id }) => Id)))
   return { runtime, images: createImages(docker), cgroupDriver: engine.CgroupDriver ?? 'cgroupfs', close }
 }

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import { containerNameLabel, podUidLabel } from '../labels.ts'
 import type { RuntimeEvent } from '../runtime-service.ts'
 import type { Docker } from './client.ts'
-import { nodeLabel } from './labels.ts'
+import { type Owner, ownerFilter } from './labels.ts'
 
 const eventTypes: Readonly<Record<string, RuntimeEvent['type']>> = {
   create: 'created',
@@ -30,11 +30,11 @@ export const parseEvent = (line: string): RuntimeEvent | undefined => {
 /** Yields until the signal aborts or the engine closes the stream (it restarts, for instance). */
 export async function* dockerEvents(
   docker: Docker,
-  nodeName: string,
+  owner: Owner,
   signal: AbortSignal,
 ): AsyncGenerator<RuntimeEvent> {
   const stream = (await docker.getEvents({
-    filters: { type: ['container'], label: [`${nodeLabel}=${nodeName}`], event: Object.keys(eventTypes) },
+    filters: { type: ['container'], label: ownerFilter(owner), event: Object.keys(eventTypes) },
     abortSignal: signal,
   })) as Readable
   stream.setEncoding('utf8')

@@ -5,9 +5,10 @@
  * is joined by its ID. For a node that is a bare network namespace, an anchor container is kept whose init process
  * enters that namespace: Docker resolves `container:<anchor>` to /proc/<pid>/ns/net when a container starts.
  */
+import { createHash } from 'node:crypto'
 import { readFile, readlink } from 'node:fs/promises'
 import { type Docker, orUndefined, statusCode, unlessGone } from './client.ts'
-import { nodeLabel, typeLabel } from './labels.ts'
+import { type Owner, ownerLabels, typeLabel } from './labels.ts'
 
 /** ID of the container that this process runs in, from the files that Docker mounts into it. */
 const ownContainerId = async (): Promise<string | undefined> => {
@@ -23,11 +24,14 @@ const networkNamespaceOf = async (pid: number | 'self'): Promise<string | undefi
   }
 }
 
-/** One anchor a node, under a name that makes a second one impossible. */
-const anchorName = (nodeName: string): string => `k8s_node_${nodeName}`
+type AnchorFacts = Owner & { readonly pauseImage: string }
 
-const findAnchor = async (docker: Docker, nodeName: string, namespace: string): Promise<string | undefined> => {
-  const found = await orUndefined(docker.getContainer(anchorName(nodeName)).inspect())
+/** One anchor a node, under a name that makes a second one impossible. */
+const anchorName = ({ nodeName, rootDir }: Owner): string =>
+  `k8s_node_${nodeName}_${createHash('sha256').update(rootDir).digest('hex').slice(0, 8)}`
+
+const findAnchor = async (docker: Docker, owner: Owner, namespace: string): Promise<string | undefined> => {
+  const found = await orUndefined(docker.getContainer(anchorName(owner)).inspect())
   if (found === undefined) return undefined
   if (found.State.Running && (await networkNamespaceOf(found.State.Pid)) === namespace) return found.Id
   // The node was set up anew, or the machine restarted: the old namespace is nobody's.
@@ -35,13 +39,14 @@ const findAnchor = async (docker: Docker, nodeName: string, namespace: string): 
   return undefined
 }
 
-const createAnchor = async (docker: Docker, nodeName: string, image: string, namespace: string): Promise<string> => {
+const createAnchor = async (docker: Docker, owner: AnchorFacts, namespace: string): Promise<string> => {
+  const { nodeName, pauseImage: image } = owner
   const container = await docker.createContainer({
-    name: anchorName(nodeName),
+    name: anchorName(owner),
     Image: image,
     Cmd: [`/proc/${process.pid}/ns/net`],
     Hostname: nodeName,
-    Labels: { [nodeLabel]: nodeName, [typeLabel]: 'node' },
+    Labels: { ...ownerLabels(owner), [typeLabel]: 'node' },
     HostConfig: {
       NetworkMode: 'none',
       PidMode: 'host',
@@ -63,7 +68,7 @@ const createAnchor = async (docker: Docker, nodeName: string, image: string, nam
 }
 
 /** Gives Docker's NetworkMode for Pods in the node's network, making the anchor when one is needed. */
-export const createHostNetwork = (docker: Docker, nodeName: string, image: string): (() => Promise<string>) => {
+export const createHostNetwork = (docker: Docker, facts: AnchorFacts): (() => Promise<string>) => {
   let pending: Promise<string> | undefined
   const resolve = async (): Promise<string> => {
     const own = await ownContainerId()
@@ -75,11 +80,11 @@ export const createHostNetwork = (docker: Docker, nodeName: string, image: strin
     if (namespace === (await networkNamespaceOf(1))) return 'host'
     try {
       const anchor =
-        (await findAnchor(docker, nodeName, namespace)) ?? (await createAnchor(docker, nodeName, image, namespace))
+        (await findAnchor(docker, facts, namespace)) ?? (await createAnchor(docker, facts, namespace))
       return `container:${anchor}`
     } catch (error) {
       if (statusCode(error) !== 409) throw error
-      const anchor = await findAnchor(docker, nodeName, namespace)
+      const anchor = await findAnchor(docker, facts, namespace)
       if (anchor === undefined) throw error
       return `container:${anchor}`
     }

@@ -1,8 +1,25 @@
 /** How CRI metadata is kept in Docker's labels and names: dockershim's scheme, plus the node. */
 import type { SandboxMetadata } from '../runtime-service.ts'
 
-/** Whose container it is: several kubelets may share one Docker engine. */
 export const nodeLabel = 'io.kubets.node'
+/** The kubelet's --root-dir: tells the nodes, and the clusters, on one engine apart. */
+export const rootDirLabel = 'io.kubets.root-dir'
+
+/** Whose container it is: several kubelets may share one Docker engine. */
+export interface Owner {
+  readonly nodeName: string
+  readonly rootDir: string
+}
+
+export const ownerLabels = ({ nodeName, rootDir }: Owner): Record<string, string> => ({
+  [nodeLabel]: nodeName,
+  [rootDirLabel]: rootDir,
+})
+
+/** Label filters that find this kubelet's containers and no others. */
+export const ownerFilter = (owner: Owner): string[] =>
+  Object.entries(ownerLabels(owner)).map(([label, value]) => `${label}=${value}`)
+
 export const typeLabel = 'io.kubernetes.docker.type'
 export const sandboxIdLabel = 'io.kubernetes.sandbox.id'
 export const networkLabel = 'io.kubets.network'

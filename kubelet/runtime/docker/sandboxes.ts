@@ -5,7 +5,7 @@ import { podNameLabel, podNamespaceLabel, podUidLabel } from '../labels.ts'
 import type { PodSandboxConfig, PodSandboxStatus, SandboxMetadata } from '../runtime-service.ts'
 import { type Docker, engineMessage, orUndefined, statusCode, unlessGone } from './client.ts'
 import { type EngineFacts, sandboxBody } from './container-body.ts'
-import { attemptOfName, fromDockerLabels, networkLabel, nodeLabel, typeLabel } from './labels.ts'
+import { attemptOfName, fromDockerLabels, networkLabel, ownerFilter, typeLabel } from './labels.ts'
 import { ensurePauseImage } from './pause-image.ts'
 
 export interface SandboxStore {
@@ -176,7 +176,7 @@ export const createSandboxes = ({ docker, facts, cni, hostNetwork }: SandboxDeps
       return info === undefined ? undefined : toStatus(fromInspect(info))
     },
     list: async (podUid) => {
-      const label = [`${nodeLabel}=${facts.nodeName}`, `${typeLabel}=podsandbox`]
+      const label = [...ownerFilter(facts), `${typeLabel}=podsandbox`]
       if (podUid !== undefined) label.push(`${podUidLabel}=${podUid}`)
       const infos = await docker.listContainers({ all: true, filters: { label } })
       const statuses = await Promise.all(infos.map((info) => toStatus(fromInfo(info))))
