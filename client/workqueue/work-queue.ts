@@ -5,6 +5,9 @@
  *     addAfter ─► waiting ──time──► ready ──get──► processing ──done──► (gone)
  *                                     ▲                │ add meanwhile
  *                                     └──── done ──── dirty
+ *
+ * A key can wait and be ready, or waiting and processing, at once: who asked for a later run gets it, even if the key
+ * ran before for another reason.
  */
 import { type Clock, realClock, type TimerHandle } from '../../component-base/clock.ts'
 import { defaultRateLimiter, type RateLimiter } from './rate-limiter.ts'
@@ -51,16 +54,8 @@ export const createWorkQueue = ({
     return undefined
   }
 
-  const stopWaiting = (key: string): void => {
-    const entry = waiting.get(key)
-    if (entry === undefined) return
-    clock.clearTimeout(entry.timer)
-    waiting.delete(key)
-  }
-
   const add = (key: string): void => {
     if (isShutDown) return
-    stopWaiting(key)
     if (processing.has(key)) return void dirty.add(key)
     ready.add(key)
     const getter = getters.shift()
@@ -72,9 +67,13 @@ export const createWorkQueue = ({
     if (ms <= 0) return add(key)
     const at = clock.now() + ms
     const known = waiting.get(key)
-    if (ready.has(key) || (known !== undefined && known.at <= at)) return
-    stopWaiting(key)
-    waiting.set(key, { at, timer: clock.setTimeout(() => add(key), ms) })
+    if (known !== undefined && known.at <= at) return
+    if (known !== undefined) clock.clearTimeout(known.timer)
+    const timer = clock.setTimeout(() => {
+      waiting.delete(key)
+      add(key)
+    }, ms)
+    waiting.set(key, { at, timer })
   }
 
   return {

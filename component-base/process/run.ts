@@ -1,6 +1,6 @@
 /** The life of a process, once for all components: signals, deadline, and no error that nobody hears. */
-import { enableCompileCache } from 'node:module'
-import { createLogger, type Logger } from '../logging/logger.ts'
+import { createLogger, describeError, type Logger } from '../logging/logger.ts'
+import { useCompileCache } from './compile-cache.ts'
 
 export interface RunContext {
   /** Aborted by the first SIGTERM or SIGINT. */
@@ -18,34 +18,38 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/** `--v=4`, `-v 4`, `-v=4`: read before flags are parsed, because the logger comes first. */
-const verbosityOf = (argv: readonly string[]): number => {
-  const index = argv.findIndex((arg) => /^--?v(=|$)/.test(arg))
+const usageErrorCode = 2
+
+/** `--v=4`, `-v 4`, `-v=4`, `-v4`: read before flags are parsed, because the logger comes first. */
+export const verbosityOf = (argv: readonly string[]): number => {
+  const index = argv.findIndex((arg) => /^(--?v(=|$)|-v\d+$)/.test(arg))
   if (index < 0) return 0
-  const text = argv[index]?.split('=')[1] ?? argv[index + 1]
+  const text = /^(?:--?v=|-v)(.+)$/.exec(argv[index] ?? '')?.[1] ?? argv[index + 1]
   const value = Number(text)
   return Number.isInteger(value) ? value : 0
 }
 
 /**
- * Runs a component. `main` returns when it has stopped after `signal`; the process then exits 0. A second signal, a
- * missed deadline, an uncaught exception or an unhandled rejection end it with 1.
+ * Runs a component. `main` returns when it has stopped after `signal`; the process then exits 0. A UsageError ends it
+ * with 2; a second signal, a missed deadline, an uncaught exception or an unhandled rejection end it with 1.
  */
 export const run = (name: string, main: (context: RunContext) => Promise<void>, options: RunOptions = {}): void => {
-  enableCompileCache()
+  useCompileCache()
   process.title = name
   const log = createLogger(name, verbosityOf(process.argv.slice(2)))
   const controller = new AbortController()
   const fail = (err: unknown, message: string): never => {
-    log.fatal({ err }, message)
+    log.fatal(err === undefined ? {} : { err: describeError(err, true) }, message)
     process.exit(1)
   }
   process.on('uncaughtException', (err) => fail(err, 'uncaught exception'))
   process.on('unhandledRejection', (err) => fail(err, 'unhandled rejection'))
   const onSignal = (signal: NodeJS.Signals): void => {
     if (controller.signal.aborted) process.exit(1)
+    log.debug({ signal }, 'shutting down')
     controller.abort(new Error(`received ${signal}`))
-    setTimeout(() => fail(undefined, 'shutdown took too long'), options.shutdownTimeoutMs ?? 10_000).unref()
+    // Keeps the process alive: one whose main waits for nothing must not pass for one that has stopped.
+    setTimeout(() => fail(undefined, 'shutdown took too long'), options.shutdownTimeoutMs ?? 10_000)
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
@@ -54,7 +58,7 @@ export const run = (name: string, main: (context: RunContext) => Promise<void>, 
     (err: unknown) => {
       if (err instanceof UsageError) {
         process.stderr.write(`Error: ${err.message}\n`)
-        process.exit(1)
+        process.exit(usageErrorCode)
       }
       if (controller.signal.aborted && err === controller.signal.reason) process.exit(0)
       fail(err, 'ended with an error')
