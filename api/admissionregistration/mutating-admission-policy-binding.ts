@@ -3,6 +3,7 @@ import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { MutatingAdmissionPolicyBinding } from '../types.ts'
 import { paramRefText } from './columns.ts'
 import { setMatchResourcesDefaults } from './match-defaults.ts'
+import { validateMutatingAdmissionPolicyBinding } from './validation.ts'
 
 export const mutatingAdmissionPolicyBindingKind = defineKind<MutatingAdmissionPolicyBinding>({
   group: 'admissionregistration.k8s.io',
@@ -14,6 +15,7 @@ export const mutatingAdmissionPolicyBindingKind = defineKind<MutatingAdmissionPo
   hasGeneration: true,
   allowUnconditionalUpdate: false,
   setDefaults: ({ spec }) => setMatchResourcesDefaults(spec?.matchResources),
+  validate: validateMutatingAdmissionPolicyBinding,
   columns: [
     nameColumn,
     column('PolicyName', 'Policy that is bound.', ({ spec }) => spec?.policyName ?? ''),

@@ -3,6 +3,7 @@ import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { MutatingAdmissionPolicy } from '../types.ts'
 import { paramKindText } from './columns.ts'
 import { setMatchResourcesDefaults } from './match-defaults.ts'
+import { validateMutatingAdmissionPolicy } from './validation.ts'
 
 export const mutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
   group: 'admissionregistration.k8s.io',
@@ -18,6 +19,7 @@ export const mutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
     spec.failurePolicy ??= 'Fail'
     setMatchResourcesDefaults(spec.matchConstraints)
   },
+  validate: validateMutatingAdmissionPolicy,
   columns: [
     nameColumn,
     column('Mutations', 'Number of mutations.', ({ spec }) => (spec?.mutations ?? []).length, 'integer'),

@@ -2,6 +2,7 @@ import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { MutatingWebhookConfiguration } from '../types.ts'
 import { setWebhookDefaults } from './match-defaults.ts'
+import { validateMutatingWebhooks } from './validation.ts'
 
 export const mutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfiguration>({
   group: 'admissionregistration.k8s.io',
@@ -18,6 +19,7 @@ export const mutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfig
       webhook.reinvocationPolicy ??= 'Never'
     }
   },
+  validate: validateMutatingWebhooks,
   columns: [
     nameColumn,
     column('Webhooks', 'Number of webhooks.', ({ webhooks }) => (webhooks ?? []).length, 'integer'),

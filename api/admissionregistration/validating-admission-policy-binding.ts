@@ -3,6 +3,7 @@ import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { ValidatingAdmissionPolicyBinding } from '../types.ts'
 import { paramRefText } from './columns.ts'
 import { setMatchResourcesDefaults } from './match-defaults.ts'
+import { validateValidatingAdmissionPolicyBinding } from './validation.ts'
 
 export const validatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissionPolicyBinding>({
   group: 'admissionregistration.k8s.io',
@@ -14,6 +15,7 @@ export const validatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissi
   hasGeneration: true,
   allowUnconditionalUpdate: false,
   setDefaults: ({ spec }) => setMatchResourcesDefaults(spec?.matchResources),
+  validate: validateValidatingAdmissionPolicyBinding,
   columns: [
     nameColumn,
     column('PolicyName', 'Policy that is bound.', ({ spec }) => spec?.policyName ?? ''),

@@ -4,6 +4,7 @@ import { serverStatus } from '../strategy.ts'
 import type { ValidatingAdmissionPolicy } from '../types.ts'
 import { paramKindText } from './columns.ts'
 import { setMatchResourcesDefaults } from './match-defaults.ts'
+import { validateValidatingAdmissionPolicy } from './validation.ts'
 
 export const validatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolicy>({
   group: 'admissionregistration.k8s.io',
@@ -22,6 +23,7 @@ export const validatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
     policy.status ??= {}
   },
   ...serverStatus<ValidatingAdmissionPolicy>(() => ({})),
+  validate: validateValidatingAdmissionPolicy,
   columns: [
     nameColumn,
     column('Validations', 'Number of validations.', ({ spec }) => (spec?.validations ?? []).length, 'integer'),

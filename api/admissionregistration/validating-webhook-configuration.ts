@@ -2,6 +2,7 @@ import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { ValidatingWebhookConfiguration } from '../types.ts'
 import { setWebhookDefaults } from './match-defaults.ts'
+import { validateValidatingWebhooks } from './validation.ts'
 
 export const validatingWebhookConfigurationKind = defineKind<ValidatingWebhookConfiguration>({
   group: 'admissionregistration.k8s.io',
@@ -15,6 +16,7 @@ export const validatingWebhookConfigurationKind = defineKind<ValidatingWebhookCo
   setDefaults: ({ webhooks }) => {
     for (const webhook of webhooks ?? []) setWebhookDefaults(webhook)
   },
+  validate: validateValidatingWebhooks,
   columns: [
     nameColumn,
     column('Webhooks', 'Number of webhooks.', ({ webhooks }) => (webhooks ?? []).length, 'integer'),

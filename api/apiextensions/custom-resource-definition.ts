@@ -2,6 +2,7 @@ import { defineKind } from '../kind.ts'
 import { createdAtColumn, nameColumn } from '../printers/columns.ts'
 import { keepField } from '../strategy.ts'
 import type { CustomResourceDefinition } from '../types.ts'
+import { validateCustomResourceDefinition, validateCustomResourceDefinitionUpdate } from './validation.ts'
 
 type Status = NonNullable<CustomResourceDefinition['status']>
 
@@ -50,5 +51,7 @@ export const customResourceDefinitionKind = defineKind<CustomResourceDefinition>
     keepField(definition, old, 'status')
     if (definition.status !== undefined) definition.status = withStorageVersion(definition, definition.status)
   },
+  validate: validateCustomResourceDefinition,
+  validateUpdate: validateCustomResourceDefinitionUpdate,
   columns: [nameColumn, createdAtColumn],
 })

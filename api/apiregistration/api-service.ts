@@ -1,8 +1,10 @@
 import { defineKind } from '../kind.ts'
 import { findCondition } from '../meta/conditions.ts'
+import { isValidPathSegmentName } from '../meta/names.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import { keepField } from '../strategy.ts'
 import type { APIService } from '../types.ts'
+import { validateAPIService } from './validation.ts'
 
 const setDefaults = (apiService: APIService): void => {
   const service = apiService.spec?.service
@@ -45,9 +47,12 @@ export const apiServiceKind = defineKind<APIService>({
   categories: ['api-extensions'],
   subresources: ['status'],
   allowUnconditionalUpdate: false,
+  // The core group's is `v1.`, which is no DNS name.
+  validateName: isValidPathSegmentName,
   setDefaults,
   prepareForCreate,
   prepareForUpdate: (apiService, old) => keepField(apiService, old, 'status'),
+  validate: validateAPIService,
   columns: [
     nameColumn,
     column('Service', 'Who serves the group and version.', serviceText),

@@ -1,5 +1,6 @@
 import { defineKind } from '../kind.ts'
 import type { LocalSubjectAccessReview } from '../types.ts'
+import { validateLocalSubjectAccessReview } from './validation.ts'
 
 export const localSubjectAccessReviewKind = defineKind<LocalSubjectAccessReview>({
   group: 'authorization.k8s.io',
@@ -9,4 +10,5 @@ export const localSubjectAccessReviewKind = defineKind<LocalSubjectAccessReview>
   scope: 'Namespaced',
   verbs: ['create'],
   virtual: true,
+  validate: validateLocalSubjectAccessReview,
 })

@@ -1,5 +1,6 @@
 import { defineKind } from '../kind.ts'
 import type { SelfSubjectAccessReview } from '../types.ts'
+import { validateSelfSubjectAccessReview } from './validation.ts'
 
 export const selfSubjectAccessReviewKind = defineKind<SelfSubjectAccessReview>({
   group: 'authorization.k8s.io',
@@ -9,4 +10,5 @@ export const selfSubjectAccessReviewKind = defineKind<SelfSubjectAccessReview>({
   scope: 'Cluster',
   verbs: ['create'],
   virtual: true,
+  validate: validateSelfSubjectAccessReview,
 })

@@ -1,5 +1,6 @@
 import { defineKind } from '../kind.ts'
 import type { SubjectAccessReview } from '../types.ts'
+import { validateSubjectAccessReview } from './validation.ts'
 
 export const subjectAccessReviewKind = defineKind<SubjectAccessReview>({
   group: 'authorization.k8s.io',
@@ -9,4 +10,5 @@ export const subjectAccessReviewKind = defineKind<SubjectAccessReview>({
   scope: 'Cluster',
   verbs: ['create'],
   virtual: true,
+  validate: validateSubjectAccessReview,
 })

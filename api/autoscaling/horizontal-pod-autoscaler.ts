@@ -3,6 +3,7 @@ import { serverStatus } from '../strategy.ts'
 import type { HorizontalPodAutoscaler } from '../types.ts'
 import { hpaColumns } from './hpa-columns.ts'
 import { emptyHpaStatus, setHpaDefaults } from './hpa-defaults.ts'
+import { validateHorizontalPodAutoscaler } from './validation.ts'
 
 export const horizontalPodAutoscalerKind = defineKind<HorizontalPodAutoscaler>({
   group: 'autoscaling',
@@ -15,5 +16,6 @@ export const horizontalPodAutoscalerKind = defineKind<HorizontalPodAutoscaler>({
   subresources: ['status'],
   setDefaults: setHpaDefaults,
   ...serverStatus<HorizontalPodAutoscaler>(emptyHpaStatus),
+  validate: validateHorizontalPodAutoscaler,
   columns: hpaColumns,
 })

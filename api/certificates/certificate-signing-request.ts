@@ -3,6 +3,7 @@ import { ageColumn, column, nameColumn, textOr } from '../printers/columns.ts'
 import { humanDuration } from '../printers/duration.ts'
 import { keepField } from '../strategy.ts'
 import type { CertificateSigningRequest } from '../types.ts'
+import { validateCertificateSigningRequest, validateCertificateSigningRequestUpdate } from './validation.ts'
 
 type Condition = NonNullable<NonNullable<CertificateSigningRequest['status']>['conditions']>[number]
 
@@ -57,6 +58,8 @@ export const certificateSigningRequestKind = defineKind<CertificateSigningReques
   },
   prepareForUpdate,
   prepareForStatusUpdate,
+  validate: validateCertificateSigningRequest,
+  validateStatusUpdate: validateCertificateSigningRequestUpdate,
   columns: [
     nameColumn,
     ageColumn,

@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, firstOf, nameColumn } from '../printers/columns.ts'
 import type { EndpointSlice } from '../types.ts'
+import { validateEndpointSlice, validateEndpointSliceUpdate } from './validation.ts'
 
 const setDefaults = (slice: EndpointSlice): void => {
   for (const port of slice.ports ?? []) {
@@ -31,6 +32,8 @@ export const endpointSliceKind = defineKind<EndpointSlice>({
   scope: 'Namespaced',
   hasGeneration: true,
   setDefaults,
+  validate: validateEndpointSlice,
+  validateUpdate: validateEndpointSliceUpdate,
   columns: [
     nameColumn,
     column('AddressType', 'Type of the addresses.', ({ addressType }) => addressType),

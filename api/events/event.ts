@@ -1,5 +1,6 @@
 import { eventColumns } from '../core/event-columns.ts'
 import { eventKind } from '../core/event.ts'
+import { validateEvent } from '../core/validation.ts'
 import { defineKind } from '../kind.ts'
 import type { Event, EventsV1Event, KubeObject } from '../types.ts'
 
@@ -76,6 +77,7 @@ export const eventsV1EventKind = defineKind<EventsV1Event>({
     reportingController: (event) => event.reportingController ?? '',
     type: (event) => event.type ?? '',
   },
+  validate: (event) => validateEvent(toStored(event)),
   columns: eventColumns.map((column) => ({ ...column, cell: (event, now) => column.cell(toStored(event), now) })),
   storedAs: { kind: eventKind, toStored, fromStored },
 })

@@ -2,6 +2,7 @@ import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, textOr } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
 import type { FlowSchema } from '../types.ts'
+import { validateFlowSchema } from './validation.ts'
 
 const defaultPrecedence = 1000
 
@@ -25,6 +26,7 @@ export const flowSchemaKind = defineKind<FlowSchema>({
     schema.status ??= {}
   },
   ...serverStatus<FlowSchema>(() => ({})),
+  validate: validateFlowSchema,
   columns: [
     nameColumn,
     column('PriorityLevel', 'Level that its requests get.', ({ spec }) => spec?.priorityLevelConfiguration?.name ?? ''),

@@ -2,6 +2,7 @@ import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
 import type { PriorityLevelConfiguration } from '../types.ts'
+import { validatePriorityLevel } from './validation.ts'
 
 const setDefaults = (level: PriorityLevelConfiguration): void => {
   const { exempt, limited } = level.spec ?? {}
@@ -37,6 +38,7 @@ export const priorityLevelConfigurationKind = defineKind<PriorityLevelConfigurat
   allowUnconditionalUpdate: false,
   setDefaults,
   ...serverStatus<PriorityLevelConfiguration>(() => ({})),
+  validate: validatePriorityLevel,
   columns: [
     nameColumn,
     column('Type', 'Limited or Exempt.', ({ spec }) => spec?.type ?? ''),

@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { IngressClass } from '../types.ts'
+import { validateIngressClass, validateIngressClassUpdate } from './validation.ts'
 
 const setDefaults = (ingressClass: IngressClass): void => {
   const parameters = ingressClass.spec?.parameters
@@ -22,6 +23,8 @@ export const ingressClassKind = defineKind<IngressClass>({
   scope: 'Cluster',
   hasGeneration: true,
   setDefaults,
+  validate: validateIngressClass,
+  validateUpdate: validateIngressClassUpdate,
   columns: [
     nameColumn,
     column('Controller', 'Controller of this class.', ({ spec }) => spec?.controller ?? ''),

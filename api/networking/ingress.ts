@@ -2,6 +2,7 @@ import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, textOr } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
 import type { Ingress } from '../types.ts'
+import { validateIngress } from './validation.ts'
 
 const setDefaults = (ingress: Ingress): void => {
   ingress.spec ??= {}
@@ -34,6 +35,7 @@ export const ingressKind = defineKind<Ingress>({
   hasGeneration: true,
   setDefaults,
   ...serverStatus<Ingress>(() => ({ loadBalancer: {} })),
+  validate: validateIngress,
   columns: [
     nameColumn,
     column('Class', 'Who implements it.', ({ spec }) => textOr(spec?.ingressClassName, '<none>')),

@@ -3,6 +3,7 @@ import { defineKind } from '../kind.ts'
 import { isValidIp } from '../meta/names.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { IPAddress } from '../types.ts'
+import { validateIPAddress, validateIPAddressUpdate } from './validation.ts'
 
 /** `services/default/web`, with the group where there is one. */
 const parentText = ({ spec }: IPAddress): string => {
@@ -28,5 +29,7 @@ export const ipAddressKind = defineKind<IPAddress>({
   scope: 'Cluster',
   shortNames: ['ip'],
   validateName,
+  validate: validateIPAddress,
+  validateUpdate: validateIPAddressUpdate,
   columns: [nameColumn, column('ParentRef', 'What the address belongs to.', parentText), ageColumn],
 })

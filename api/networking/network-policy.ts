@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, formatSelector, nameColumn } from '../printers/columns.ts'
 import type { NetworkPolicy } from '../types.ts'
+import { validateNetworkPolicy } from './validation.ts'
 
 /** A policy is about ingress, and about egress too if it has such rules. */
 const setDefaults = (policy: NetworkPolicy): void => {
@@ -23,6 +24,7 @@ export const networkPolicyKind = defineKind<NetworkPolicy>({
   shortNames: ['netpol'],
   hasGeneration: true,
   setDefaults,
+  validate: validateNetworkPolicy,
   columns: [
     nameColumn,
     column('Pod-Selector', 'Which Pods it is about.', ({ spec }) => formatSelector(spec?.podSelector)),

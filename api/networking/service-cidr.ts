@@ -2,6 +2,7 @@ import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
 import type { ServiceCIDR } from '../types.ts'
+import { validateServiceCIDR, validateServiceCIDRUpdate } from './validation.ts'
 
 export const serviceCIDRKind = defineKind<ServiceCIDR>({
   group: 'networking.k8s.io',
@@ -15,6 +16,8 @@ export const serviceCIDRKind = defineKind<ServiceCIDR>({
     serviceCidr.status ??= {}
   },
   ...serverStatus<ServiceCIDR>(() => ({})),
+  validate: validateServiceCIDR,
+  validateUpdate: validateServiceCIDRUpdate,
   columns: [
     nameColumn,
     column('CIDRs', 'Ranges that service addresses come from.', ({ spec }) => (spec?.cidrs ?? []).join(',')),

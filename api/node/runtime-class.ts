@@ -2,6 +2,7 @@ import { roundUpToMilli } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { RuntimeClass } from '../types.ts'
+import { validateRuntimeClass, validateRuntimeClassUpdate } from './validation.ts'
 
 export const runtimeClassKind = defineKind<RuntimeClass>({
   group: 'node.k8s.io',
@@ -11,6 +12,8 @@ export const runtimeClassKind = defineKind<RuntimeClass>({
   scope: 'Cluster',
   allowUnconditionalUpdate: false,
   setDefaults: ({ overhead }) => roundUpToMilli(overhead?.podFixed),
+  validate: validateRuntimeClass,
+  validateUpdate: validateRuntimeClassUpdate,
   columns: [
     nameColumn,
     column('Handler', 'Name of the handler in the container runtime.', ({ handler }) => handler),

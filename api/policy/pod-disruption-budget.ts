@@ -2,6 +2,7 @@ import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
 import type { PodDisruptionBudget } from '../types.ts'
+import { validatePodDisruptionBudget, validatePodDisruptionBudgetStatusUpdate } from './validation.ts'
 
 const emptyStatus = () => ({ disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 })
 
@@ -22,6 +23,8 @@ export const podDisruptionBudgetKind = defineKind<PodDisruptionBudget>({
     budget.status ??= emptyStatus()
   },
   ...serverStatus<PodDisruptionBudget>(emptyStatus),
+  validate: validatePodDisruptionBudget,
+  validateStatusUpdate: validatePodDisruptionBudgetStatusUpdate,
   columns: [
     nameColumn,
     column('Min Available', 'Pods that must stay available.', ({ spec }) => bound(spec?.minAvailable)),

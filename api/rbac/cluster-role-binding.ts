@@ -2,6 +2,7 @@ import { defineKind } from '../kind.ts'
 import { isValidPathSegmentName } from '../meta/names.ts'
 import type { ClusterRoleBinding } from '../types.ts'
 import { bindingColumns, setBindingDefaults } from './binding-parts.ts'
+import { validateBindingUpdate, validateClusterRoleBinding } from './validation.ts'
 
 export const clusterRoleBindingKind = defineKind<ClusterRoleBinding>({
   group: 'rbac.authorization.k8s.io',
@@ -12,5 +13,7 @@ export const clusterRoleBindingKind = defineKind<ClusterRoleBinding>({
   allowCreateOnUpdate: true,
   validateName: isValidPathSegmentName,
   setDefaults: setBindingDefaults,
+  validate: validateClusterRoleBinding,
+  validateUpdate: validateBindingUpdate,
   columns: bindingColumns,
 })

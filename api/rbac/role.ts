@@ -2,6 +2,7 @@ import { defineKind } from '../kind.ts'
 import { isValidPathSegmentName } from '../meta/names.ts'
 import { createdAtColumn, nameColumn } from '../printers/columns.ts'
 import type { Role } from '../types.ts'
+import { validateRole } from './validation.ts'
 
 export const roleKind = defineKind<Role>({
   group: 'rbac.authorization.k8s.io',
@@ -11,5 +12,6 @@ export const roleKind = defineKind<Role>({
   scope: 'Namespaced',
   allowCreateOnUpdate: true,
   validateName: isValidPathSegmentName,
+  validate: validateRole,
   columns: [nameColumn, createdAtColumn],
 })

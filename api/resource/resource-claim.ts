@@ -3,6 +3,7 @@ import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
 import type { ResourceClaim } from '../types.ts'
 import { setClaimSpecDefaults } from './device-requests.ts'
+import { validateResourceClaim, validateResourceClaimUpdate } from './validation.ts'
 
 const stateText = ({ metadata, status }: ResourceClaim): string => {
   const words: string[] = []
@@ -29,5 +30,7 @@ export const resourceClaimKind = defineKind<ResourceClaim>({
     claim.status ??= {}
   },
   ...serverStatus<ResourceClaim>(() => ({})),
+  validate: validateResourceClaim,
+  validateUpdate: validateResourceClaimUpdate,
   columns: [nameColumn, column('State', 'Whether devices are allocated and in use.', stateText), ageColumn],
 })

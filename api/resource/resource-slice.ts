@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, textOr } from '../printers/columns.ts'
 import type { ResourceSlice } from '../types.ts'
+import { validateResourceSlice, validateResourceSliceUpdate } from './validation.ts'
 
 export const resourceSliceKind = defineKind<ResourceSlice>({
   group: 'resource.k8s.io',
@@ -13,6 +14,8 @@ export const resourceSliceKind = defineKind<ResourceSlice>({
     'spec.nodeName': ({ spec }) => spec?.nodeName ?? '',
     'spec.driver': ({ spec }) => spec?.driver ?? '',
   },
+  validate: validateResourceSlice,
+  validateUpdate: validateResourceSliceUpdate,
   columns: [
     nameColumn,
     column('Node', 'Node that has the devices.', ({ spec }) => textOr(spec?.nodeName, '<unset>')),

@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { PriorityClass } from '../types.ts'
+import { validatePriorityClass, validatePriorityClassUpdate } from './validation.ts'
 
 export const priorityClassKind = defineKind<PriorityClass>({
   group: 'scheduling.k8s.io',
@@ -15,6 +16,8 @@ export const priorityClassKind = defineKind<PriorityClass>({
     priorityClass.value ??= 0
     priorityClass.preemptionPolicy ??= 'PreemptLowerPriority'
   },
+  validate: validatePriorityClass,
+  validateUpdate: validatePriorityClassUpdate,
   columns: [
     nameColumn,
     column('Value', 'Priority of Pods of this class.', ({ value }) => value ?? 0, 'integer'),

@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { CSIDriver } from '../types.ts'
+import { validateCSIDriver, validateCSIDriverUpdate } from './validation.ts'
 
 const setDefaults = (driver: CSIDriver): void => {
   const spec = (driver.spec ??= {})
@@ -31,6 +32,8 @@ export const csiDriverKind = defineKind<CSIDriver>({
   scope: 'Cluster',
   allowUnconditionalUpdate: false,
   setDefaults,
+  validate: validateCSIDriver,
+  validateUpdate: validateCSIDriverUpdate,
   columns: [
     nameColumn,
     column(

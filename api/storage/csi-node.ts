@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { CSINode } from '../types.ts'
+import { validateCSINode } from './validation.ts'
 
 export const csiNodeKind = defineKind<CSINode>({
   group: 'storage.k8s.io',
@@ -9,6 +10,7 @@ export const csiNodeKind = defineKind<CSINode>({
   plural: 'csinodes',
   scope: 'Cluster',
   allowUnconditionalUpdate: false,
+  validate: validateCSINode,
   columns: [
     nameColumn,
     column('Drivers', 'Number of drivers on the node.', ({ spec }) => (spec?.drivers ?? []).length, 'integer'),

@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import { column, nameColumn } from '../printers/columns.ts'
 import type { CSIStorageCapacity } from '../types.ts'
+import { validateCSIStorageCapacity, validateCSIStorageCapacityUpdate } from './validation.ts'
 
 export const csiStorageCapacityKind = defineKind<CSIStorageCapacity>({
   group: 'storage.k8s.io',
@@ -9,6 +10,8 @@ export const csiStorageCapacityKind = defineKind<CSIStorageCapacity>({
   plural: 'csistoragecapacities',
   scope: 'Namespaced',
   allowUnconditionalUpdate: false,
+  validate: validateCSIStorageCapacity,
+  validateUpdate: validateCSIStorageCapacityUpdate,
   columns: [
     nameColumn,
     column('StorageClassName', 'Storage class that it is about.', ({ storageClassName }) => storageClassName),

@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, textOr } from '../printers/columns.ts'
 import type { StorageClass } from '../types.ts'
+import { validateStorageClass, validateStorageClassUpdate } from './validation.ts'
 
 const defaultAnnotations = [
   'storageclass.kubernetes.io/is-default-class',
@@ -22,6 +23,8 @@ export const storageClassKind = defineKind<StorageClass>({
     storageClass.reclaimPolicy ??= 'Delete'
     storageClass.volumeBindingMode ??= 'Immediate'
   },
+  validate: validateStorageClass,
+  validateUpdate: validateStorageClassUpdate,
   columns: [
     {
       ...nameColumn,

@@ -2,6 +2,7 @@ import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
 import type { VolumeAttachment } from '../types.ts'
+import { validateVolumeAttachment, validateVolumeAttachmentUpdate } from './validation.ts'
 
 export const volumeAttachmentKind = defineKind<VolumeAttachment>({
   group: 'storage.k8s.io',
@@ -15,6 +16,8 @@ export const volumeAttachmentKind = defineKind<VolumeAttachment>({
     attachment.status ??= { attached: false }
   },
   ...serverStatus<VolumeAttachment>(() => ({ attached: false })),
+  validate: validateVolumeAttachment,
+  validateUpdate: validateVolumeAttachmentUpdate,
   columns: [
     nameColumn,
     column('Attacher', 'Driver that attaches.', ({ spec }) => spec?.attacher ?? ''),

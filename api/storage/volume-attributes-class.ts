@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { VolumeAttributesClass } from '../types.ts'
+import { validateVolumeAttributesClass, validateVolumeAttributesClassUpdate } from './validation.ts'
 
 const defaultAnnotation = 'volumeattributesclass.alpha.kubernetes.io/is-default-class'
 
@@ -11,6 +12,8 @@ export const volumeAttributesClassKind = defineKind<VolumeAttributesClass>({
   plural: 'volumeattributesclasses',
   scope: 'Cluster',
   shortNames: ['vac'],
+  validate: validateVolumeAttributesClass,
+  validateUpdate: validateVolumeAttributesClassUpdate,
   columns: [
     {
       ...nameColumn,

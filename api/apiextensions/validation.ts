@@ -1,0 +1,169 @@
+/**
+ * CustomResourceDefinitions: names, versions, scope, conversion and the outline of schemas.
+ * Structural rules and CEL of schemas are checked where schemas are compiled, in the API server.
+ * Upstream: apiextensions-apiserver/pkg/apis/apiextensions/validation.
+ */
+import { absent, requiredOneOf, syntax } from '../meta/checks.ts'
+import { child, duplicate, type FieldError, forbiddenField, invalid, required } from '../meta/field-error.ts'
+import { isDns1035Label, isDns1123Subdomain } from '../meta/names.ts'
+import type { CustomResourceDefinition } from '../types.ts'
+
+type Spec = CustomResourceDefinition['spec']
+type Version = Spec['versions'][number]
+
+const columnTypes = ['integer', 'number', 'string', 'boolean', 'date']
+const approvedAnnotation = 'api-approved.kubernetes.io'
+
+const validateNames = (names: Spec['names'] | undefined, path: string): FieldError[] => {
+  if (names === undefined) return [required(child(path, 'plural')), required(child(path, 'kind'))]
+  const errors = syntax(child(path, 'plural'), names.plural ?? '', isDns1035Label)
+  if (!absent(names.singular)) errors.push(...syntax(child(path, 'singular'), names.singular ?? '', isDns1035Label))
+  for (const field of ['kind', 'listKind'] as const) {
+    const value = names[field] ?? ''
+    if (value === '') errors.push(...(field === 'kind' ? [required(child(path, field))] : []))
+    else
+      errors.push(
+        ...isDns1035Label(value.toLowerCase()).map((message) =>
+          invalid(child(path, field), value, `may have mixed case, but should otherwise match: ${message}`),
+        ),
+      )
+  }
+  if (!absent(names.listKind) && names.listKind === names.kind) {
+    errors.push(invalid(child(path, 'listKind'), names.listKind, 'kind and listKind may not be the same'))
+  }
+  for (const [index, name] of (names.shortNames ?? []).entries())
+    errors.push(...syntax(child(path, 'shortNames', index), name, isDns1035Label))
+  for (const [index, name] of (names.categories ?? []).entries())
+    errors.push(...syntax(child(path, 'categories', index), name, isDns1035Label))
+  return errors
+}
+
+const validateSubresources = (version: Version, path: string): FieldError[] => {
+  const scale = version.subresources?.scale
+  if (scale === undefined) return []
+  const at = child(path, 'subresources', 'scale')
+  const errors: FieldError[] = []
+  const jsonPath = (field: 'specReplicasPath' | 'statusReplicasPath', below: string): void => {
+    const value = scale[field] ?? ''
+    if (value === '') errors.push(required(child(at, field)))
+    else if (!value.startsWith(`.${below}.`)) {
+      errors.push(invalid(child(at, field), value, `should be a json path under .${below}`))
+    }
+  }
+  jsonPath('specReplicasPath', 'spec')
+  jsonPath('statusReplicasPath', 'status')
+  return errors
+}
+
+const validateColumns = (version: Version, path: string): FieldError[] =>
+  (version.additionalPrinterColumns ?? []).flatMap((column, index) => {
+    const at = child(path, 'additionalPrinterColumns', index)
+    const errors = absent(column.name) ? [required(child(at, 'name'))] : []
+    errors.push(...requiredOneOf(child(at, 'type'), column.type, columnTypes))
+    if (absent(column.jsonPath)) errors.push(required(child(at, 'jsonPath')))
+    return errors
+  })
+
+const validateVersion = (version: Version, path: string): FieldError[] => {
+  const errors = syntax(child(path, 'name'), version.name ?? '', isDns1035Label)
+  const schema = version.schema?.openAPIV3Schema
+  const at = child(path, 'schema', 'openAPIV3Schema')
+  if (schema === undefined) errors.push(required(at, 'schemas are required'))
+  else if (schema.type !== 'object') {
+    errors.push(
+      absent(schema.type)
+        ? required(child(at, 'type'), 'must not be empty at the root')
+        : invalid(child(at, 'type'), schema.type, 'must be object at the root'),
+    )
+  }
+  if (version.deprecationWarning !== undefined && version.deprecated !== true) {
+    errors.push(
+      invalid(child(path, 'deprecationWarning'), version.deprecationWarning, 'can only be set for deprecated versions'),
+    )
+  }
+  return [...errors, ...validateSubresources(version, path), ...validateColumns(version, path)]
+}
+
+const validateConversion = (spec: Spec, path: string): FieldError[] => {
+  const conversion = spec.conversion
+  const errors = requiredOneOf(child(path, 'strategy'), conversion?.strategy, ['None', 'Webhook'])
+  const webhook = conversion?.webhook
+  if (conversion?.strategy === 'Webhook') {
+    if (webhook?.clientConfig === undefined)
+      errors.push(required(child(path, 'webhook', 'clientConfig'), 'required when strategy is set to Webhook'))
+    if ((webhook?.conversionReviewVersions ?? []).length === 0) {
+      errors.push(
+        required(child(path, 'webhook', 'conversionReviewVersions'), 'required when strategy is set to Webhook'),
+      )
+    }
+  } else if (webhook !== undefined) {
+    errors.push(forbiddenField(child(path, 'webhook'), 'should not be set when strategy is not set to Webhook'))
+  }
+  return errors
+}
+
+export const validateCustomResourceDefinition = ({ metadata, spec }: CustomResourceDefinition): FieldError[] => {
+  if (spec === undefined) return [required('spec')]
+  const errors: FieldError[] = []
+  const wanted = `${spec.names?.plural ?? ''}.${spec.group ?? ''}`
+  if ((metadata?.name ?? '') !== wanted) {
+    errors.push(invalid('metadata.name', metadata?.name, 'must be spec.names.plural+"."+spec.group'))
+  }
+  const group = spec.group ?? ''
+  errors.push(...(group === '' ? [required('spec.group')] : syntax('spec.group', group, isDns1123Subdomain)))
+  if (group !== '' && group.split('.').length < 2)
+    errors.push(invalid('spec.group', group, 'should be a domain with at least one dot'))
+  if (/(^|\.)(k8s|kubernetes)\.io$/.test(group) && metadata?.annotations?.[approvedAnnotation] === undefined) {
+    errors.push(
+      required(
+        `metadata.annotations[${approvedAnnotation}]`,
+        'protected groups must have approval annotation "api-approved.kubernetes.io", see https://github.com/kubernetes/enhancements/pull/1111',
+      ),
+    )
+  }
+  errors.push(...requiredOneOf('spec.scope', spec.scope, ['Cluster', 'Namespaced']))
+  const versions = spec.versions ?? []
+  const names = new Set<string>()
+  for (const [index, version] of versions.entries()) {
+    const at = child('spec.versions', index)
+    errors.push(...validateVersion(version, at))
+    if (names.has(version.name)) errors.push(duplicate(child(at, 'name'), version.name))
+    names.add(version.name)
+  }
+  const storage = versions.filter((version) => version.storage).length
+  if (storage !== 1)
+    errors.push(
+      invalid(
+        'spec.versions',
+        versions.map(({ name }) => name),
+        'must have exactly one version marked as storage version',
+      ),
+    )
+  return [...errors, ...validateNames(spec.names, 'spec.names'), ...validateConversion(spec, 'spec.conversion')]
+}
+
+const isEstablished = ({ status }: CustomResourceDefinition): boolean =>
+  status?.conditions?.some(({ type, status: value }) => type === 'Established' && value === 'True') ?? false
+
+export const validateCustomResourceDefinitionUpdate = (
+  next: CustomResourceDefinition,
+  old: CustomResourceDefinition,
+): FieldError[] => {
+  const errors: FieldError[] = []
+  if (isEstablished(old)) {
+    if (next.spec?.scope !== old.spec?.scope) errors.push(invalid('spec.scope', next.spec?.scope, 'field is immutable'))
+    if (next.spec?.names?.kind !== old.spec?.names?.kind)
+      errors.push(invalid('spec.names.kind', next.spec?.names?.kind, 'field is immutable'))
+  }
+  if (next.spec?.group !== old.spec?.group) errors.push(invalid('spec.group', next.spec?.group, 'field is immutable'))
+  if (next.spec?.names?.plural !== old.spec?.names?.plural) {
+    errors.push(invalid('spec.names.plural', next.spec?.names?.plural, 'field is immutable'))
+  }
+  const versions = new Set(next.spec?.versions?.map(({ name }) => name))
+  for (const [index, stored] of (next.status?.storedVersions ?? []).entries()) {
+    if (!versions.has(stored)) {
+      errors.push(invalid(child('status.storedVersions', index), stored, 'must appear in spec.versions'))
+    }
+  }
+  return errors
+}

@@ -1,0 +1,186 @@
+/** The storage group. Upstream: pkg/apis/storage/validation. */
+import {
+  absent,
+  immutable,
+  oneOf,
+  requiredOneOf,
+  requiredSyntax,
+  requiredText,
+  syntax,
+  validateLabelSelector,
+} from '../meta/checks.ts'
+import { semanticEqual } from '../meta/equal.ts'
+import {
+  child,
+  duplicate,
+  type FieldError,
+  forbiddenField,
+  invalid,
+  notSupported,
+  required,
+} from '../meta/field-error.ts'
+import { isDns1123Subdomain, isQualifiedName } from '../meta/names.ts'
+import type {
+  CSIDriver,
+  CSINode,
+  CSIStorageCapacity,
+  StorageClass,
+  VolumeAttachment,
+  VolumeAttributesClass,
+} from '../types.ts'
+
+const maxParameters = 512
+const maxParameterBytes = 256 * 1024
+const maxDriverNameBytes = 63
+
+/** Names of CSI drivers: a DNS name, in any case, of at most 63 characters. */
+export const validateDriverName = (name: string | undefined, path: string): FieldError[] => {
+  if (absent(name)) return [required(path)]
+  const text = name ?? ''
+  const errors =
+    text.length > maxDriverNameBytes
+      ? [
+          {
+            type: 'FieldValueTooLong' as const,
+            field: path,
+            detail: `Too long: may not be more than ${maxDriverNameBytes} bytes`,
+          },
+        ]
+      : []
+  return [...errors, ...isDns1123Subdomain(text.toLowerCase()).map((message) => invalid(path, text, message))]
+}
+
+const validateParameters = (parameters: Readonly<Record<string, string>> | undefined, path: string): FieldError[] => {
+  const entries = Object.entries(parameters ?? {})
+  const errors: FieldError[] = []
+  if (entries.length > maxParameters)
+    errors.push({
+      type: 'FieldValueTooLong',
+      field: path,
+      detail: `Too long: may not be more than ${maxParameters} bytes`,
+    })
+  let bytes = 0
+  for (const [name, value] of entries) {
+    if (name === '') errors.push(invalid(path, name, 'field can not be empty.'))
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(value)
+  }
+  if (bytes > maxParameterBytes)
+    errors.push({
+      type: 'FieldValueTooLong',
+      field: path,
+      detail: `Too long: may not be more than ${maxParameterBytes} bytes`,
+    })
+  return errors
+}
+
+export const validateStorageClass = (storageClass: StorageClass): FieldError[] => [
+  ...requiredSyntax('provisioner', storageClass.provisioner?.toLowerCase(), isQualifiedName),
+  ...validateParameters(storageClass.parameters, 'parameters'),
+  ...oneOf('reclaimPolicy', storageClass.reclaimPolicy, ['Delete', 'Retain']),
+  ...requiredOneOf('volumeBindingMode', storageClass.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer']),
+]
+
+export const validateStorageClassUpdate = (next: StorageClass, old: StorageClass): FieldError[] => {
+  const errors: FieldError[] = []
+  if (!semanticEqual(next.parameters, old.parameters)) {
+    errors.push(forbiddenField('parameters', 'updates to parameters are forbidden.'))
+  }
+  if (next.provisioner !== old.provisioner)
+    errors.push(forbiddenField('provisioner', 'updates to provisioner are forbidden.'))
+  if (next.reclaimPolicy !== old.reclaimPolicy) {
+    errors.push(forbiddenField('reclaimPolicy', 'updates to reclaimPolicy are forbidden.'))
+  }
+  return [...errors, ...immutable('volumeBindingMode', next.volumeBindingMode, old.volumeBindingMode)]
+}
+
+export const validateVolumeAttachment = ({ spec }: VolumeAttachment): FieldError[] => {
+  const errors = validateDriverName(spec?.attacher, 'spec.attacher')
+  const source = spec?.source
+  const inline = source?.inlineVolumeSpec
+  const name = source?.persistentVolumeName
+  if (inline === undefined && name === undefined) {
+    errors.push(required('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName'))
+  }
+  if (inline !== undefined && name !== undefined) {
+    errors.push(forbiddenField('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName'))
+  }
+  if (name !== undefined) errors.push(...syntax('spec.source.persistentVolumeName', name, isDns1123Subdomain))
+  return [...errors, ...requiredSyntax('spec.nodeName', spec?.nodeName, isDns1123Subdomain)]
+}
+
+export const validateVolumeAttachmentUpdate = (next: VolumeAttachment, old: VolumeAttachment): FieldError[] =>
+  semanticEqual(next.spec, old.spec) ? [] : [invalid('spec', next.spec, 'field is immutable')]
+
+export const validateCSIDriver = ({ metadata, spec }: CSIDriver): FieldError[] => {
+  const errors = validateDriverName(metadata?.name, 'metadata.name')
+  for (const field of ['attachRequired', 'podInfoOnMount', 'storageCapacity'] as const) {
+    if (spec?.[field] === undefined) errors.push(required(child('spec', field)))
+  }
+  errors.push(...oneOf('spec.fsGroupPolicy', spec?.fsGroupPolicy, ['ReadWriteOnceWithFSType', 'File', 'None']))
+  for (const mode of spec?.volumeLifecycleModes ?? []) {
+    if (mode !== 'Persistent' && mode !== 'Ephemeral')
+      errors.push(notSupported('spec.volumeLifecycleModes', mode, ['Ephemeral', 'Persistent']))
+  }
+  const audiences = new Set<string>()
+  for (const [index, { audience }] of (spec?.tokenRequests ?? []).entries()) {
+    if (audiences.has(audience)) errors.push(duplicate(child('spec.tokenRequests', index, 'audience'), audience))
+    audiences.add(audience)
+  }
+  return errors
+}
+
+export const validateCSIDriverUpdate = (next: CSIDriver, old: CSIDriver): FieldError[] => [
+  ...immutable('spec.attachRequired', next.spec?.attachRequired, old.spec?.attachRequired),
+  ...immutable('spec.volumeLifecycleModes', next.spec?.volumeLifecycleModes, old.spec?.volumeLifecycleModes),
+]
+
+export const validateCSINode = ({ spec }: CSINode): FieldError[] => {
+  const names = new Set<string>()
+  return (spec?.drivers ?? []).flatMap((driver, index) => {
+    const at = child('spec.drivers', index)
+    const errors = [
+      ...validateDriverName(driver.name, child(at, 'name')),
+      ...requiredText(child(at, 'nodeID'), driver.nodeID),
+    ]
+    if (names.has(driver.name)) errors.push(duplicate(child(at, 'name'), driver.name))
+    names.add(driver.name)
+    for (const topologyKey of driver.topologyKeys ?? []) {
+      errors.push(...syntax(child(at, 'topologyKeys'), topologyKey, isQualifiedName))
+    }
+    if ((driver.allocatable?.count ?? 0) < 0) {
+      errors.push(
+        invalid(child(at, 'allocatable', 'count'), driver.allocatable?.count, 'must be greater than or equal to 0'),
+      )
+    }
+    return errors
+  })
+}
+
+export const validateCSIStorageCapacity = (capacity: CSIStorageCapacity): FieldError[] => [
+  ...requiredSyntax('storageClassName', capacity.storageClassName, isDns1123Subdomain),
+  ...validateLabelSelector(capacity.nodeTopology, 'nodeTopology'),
+]
+
+export const validateCSIStorageCapacityUpdate = (next: CSIStorageCapacity, old: CSIStorageCapacity): FieldError[] => [
+  ...immutable('nodeTopology', next.nodeTopology, old.nodeTopology),
+  ...immutable('storageClassName', next.storageClassName, old.storageClassName),
+]
+
+export const validateVolumeAttributesClass = (attributes: VolumeAttributesClass): FieldError[] => {
+  const errors = validateDriverName(attributes.driverName, 'driverName')
+  if (Object.keys(attributes.parameters ?? {}).length === 0)
+    errors.push(required('parameters', 'must contain at least one key/value pair'))
+  return [...errors, ...validateParameters(attributes.parameters, 'parameters')]
+}
+
+export const validateVolumeAttributesClassUpdate = (
+  next: VolumeAttributesClass,
+  old: VolumeAttributesClass,
+): FieldError[] => {
+  const errors: FieldError[] = []
+  if (next.driverName !== old.driverName)
+    errors.push(forbiddenField('driverName', 'updates to driverName are forbidden.'))
+  if (!semanticEqual(next.parameters, old.parameters))
+    errors.push(forbiddenField('parameters', 'updates to parameters are forbidden.'))
+  return errors
+}
