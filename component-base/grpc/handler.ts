@@ -5,6 +5,8 @@ import type { MessageType } from '../protobuf/message.ts'
 export interface CallContext {
   readonly path: string
   readonly headers: IncomingHttpHeaders
+  /** Size of a unary call's request; 0 for streams. */
+  readonly requestBytes: number
   /** Aborted when the client goes away, cancels, or the deadline passes. */
   readonly signal: AbortSignal
 }

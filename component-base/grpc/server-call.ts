@@ -29,6 +29,7 @@ class Call {
   readonly path: string
   readonly headers: IncomingHttpHeaders
   readonly stream: ServerHttp2Stream
+  requestBytes = 0
   readonly #options: GrpcServerOptions
   #controller: AbortController | undefined
   #deadline: NodeJS.Timeout | undefined
@@ -183,6 +184,7 @@ const startUnary = (
   const onMessage = (bytes: Buffer): void => {
     if (state === 'called') throw new GrpcError(grpcCode.internal, 'a unary call got two messages')
     state = 'called'
+    call.requestBytes = bytes.length
     const response = handler.handle(decodeRequest(handler.request, bytes), call)
     if (response instanceof Promise) {
       response.then(answer).catch((err: unknown) => call.fail(err))
@@ -220,6 +222,7 @@ const startStream = (
   const streamCall: ServerStreamCall<unknown, unknown> = {
     path: call.path,
     headers: call.headers,
+    requestBytes: 0,
     signal: call.signal,
     requests,
     write: (response) => call.send(encodeFrame(handler.response, response)),

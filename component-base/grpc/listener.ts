@@ -1,0 +1,116 @@
+/**
+ * A listening socket that serves HTTP/2 and HTTP/1.1 side by side: by ALPN under TLS, by the first bytes without.
+ * gRPC is served on node's http2 *stream* API, which its own `allowHTTP1` would put a slow layer over.
+ */
+import http from 'node:http'
+import type { Http2Server, ServerHttp2Session } from 'node:http2'
+import net from 'node:net'
+import tls from 'node:tls'
+
+/** PEM texts; with `ca`, clients must show a certificate signed by it. */
+export interface ListenerTls {
+  readonly cert: Buffer | string
+  readonly key: Buffer | string
+  readonly ca?: Buffer | string | undefined
+}
+
+export interface ListenOptions {
+  readonly host: string
+  /** 0 takes a free port. */
+  readonly port: number
+  readonly tls?: ListenerTls | undefined
+  readonly http2: Http2Server
+  readonly http1: http.RequestListener
+}
+
+export interface Listener {
+  readonly port: number
+  /** New certificates for connections from now on. */
+  setTls(material: ListenerTls): void
+  /** Stops to accept, lets calls in progress end for `graceMs`, then closes what is left. */
+  close(graceMs: number): Promise<void>
+}
+
+/** How HTTP/2 with prior knowledge begins; no HTTP/1 method does. */
+const http2Preface = 'PRI '
+/** A cleartext connection that says nothing is dropped after this. */
+const firstBytesTimeoutMs = 10_000
+
+const toServerOptions = ({ cert, key, ca }: ListenerTls): tls.TlsOptions => ({
+  cert,
+  key,
+  ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }),
+})
+
+/** Looks at the first bytes of a cleartext connection without taking them away. */
+const sniff = (socket: net.Socket, serve: (protocol: 'h2' | 'http/1.1') => void): void => {
+  const timer = setTimeout(() => socket.destroy(), firstBytesTimeoutMs)
+  socket.once('close', () => clearTimeout(timer))
+  socket.on('error', () => {}) // the protocols have listeners of their own; before them nobody cares
+  const onReadable = (): void => {
+    const chunk = socket.read() as Buffer | null
+    if (chunk === null) return
+    socket.unshift(chunk)
+    if (chunk.length < http2Preface.length) return // 'readable' comes again with more
+    socket.off('readable', onReadable)
+    clearTimeout(timer)
+    serve(chunk.toString('latin1', 0, http2Preface.length) === http2Preface ? 'h2' : 'http/1.1')
+  }
+  socket.on('readable', onReadable)
+}
+
+/** Starts to listen. Rejects when the address cannot be had. */
+export const listen = async (options: ListenOptions): Promise<Listener> => {
+  const http1 = http.createServer(options.http1)
+  const sockets = new Set<net.Socket>()
+  const sessions = new Set<ServerHttp2Session>()
+  const onSession = (session: ServerHttp2Session): void => {
+    sessions.add(session)
+    session.once('close', () => sessions.delete(session))
+  }
+  const accept = (socket: net.Socket, protocol: string | false | null): void => {
+    socket.setNoDelay(true)
+    if (protocol === 'h2') options.http2.emit('connection', socket)
+    else http1.emit('connection', socket)
+  }
+  options.http2.on('session', onSession)
+  const server =
+    options.tls === undefined
+      ? net.createServer((socket) => sniff(socket, (protocol) => accept(socket, protocol)))
+      : tls.createServer({ ...toServerOptions(options.tls), ALPNProtocols: ['h2', 'http/1.1'] }, (socket) => {
+          socket.on('error', () => {})
+          accept(socket, socket.alpnProtocol)
+        })
+  server.on('connection', (socket: net.Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  server.on('tlsClientError', () => {}) // a client without a good certificate: its own problem
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host: options.host, port: options.port, backlog: 511 }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : options.port,
+    setTls: (material) => {
+      if (server instanceof tls.Server) server.setSecureContext(toServerOptions(material))
+    },
+    close: async (graceMs) => {
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve())
+      })
+      for (const session of sessions) session.close()
+      http1.closeIdleConnections()
+      const timer = setTimeout(() => {
+        for (const socket of sockets) socket.destroy()
+      }, graceMs)
+      await closed
+      clearTimeout(timer)
+      options.http2.off('session', onSession)
+    },
+  }
+}

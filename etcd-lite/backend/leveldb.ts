@@ -1,0 +1,90 @@
+import { mkdir, readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ClassicLevel } from 'classic-level'
+import type { Backend } from './backend.ts'
+
+type Database = ClassicLevel<Buffer, Buffer>
+
+/** Entries a scan takes over from LevelDB at once. */
+const scanChunkEntries = 1000
+const scanChunkBytes = 1 << 20
+
+/** Thrown when another process has the data directory. */
+export class DataDirLockedError extends Error {
+  constructor(dir: string) {
+    super(`data directory ${dir} is in use by another process`)
+    this.name = 'DataDirLockedError'
+  }
+}
+
+const isLocked = (err: unknown): boolean => {
+  const cause = err instanceof Error ? err.cause : undefined
+  return cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_LOCKED'
+}
+
+const openDatabase = async (dir: string): Promise<Database> => {
+  const db: Database = new ClassicLevel<Buffer, Buffer>(dir, { keyEncoding: 'buffer', valueEncoding: 'buffer' })
+  try {
+    // The write buffer is what a restart has to replay; the cache serves only history and evicted values.
+    await db.open({ writeBufferSize: 16 << 20, cacheSize: 32 << 20, maxFileSize: 8 << 20 })
+  } catch (err) {
+    if (isLocked(err)) throw new DataDirLockedError(dir)
+    throw new Error(`cannot open the store in ${dir}`, { cause: err })
+  }
+  return db
+}
+
+async function* scan(
+  db: Database,
+  range: { start: Buffer; end: Buffer },
+): AsyncGenerator<[Buffer, Buffer][], void, void> {
+  const iterator = db.iterator({
+    gte: range.start,
+    lt: range.end,
+    fillCache: false,
+    highWaterMarkBytes: scanChunkBytes,
+  })
+  try {
+    for (;;) {
+      const entries = await iterator.nextv(scanChunkEntries)
+      if (entries.length === 0) return
+      yield entries
+    }
+  } finally {
+    await iterator.close()
+  }
+}
+
+const sizeOf = async (dir: string): Promise<number> => {
+  const names = await readdir(dir)
+  const sizes = await Promise.all(
+    names.map((name) =>
+      stat(join(dir, name)).then(
+        ({ size }) => size,
+        () => 0, // LevelDB removes files at any time
+      ),
+    ),
+  )
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
+
+/** Opens (or makes) the LevelDB in `dir`, readable by its owner only. LevelDB's own LOCK file keeps others out. */
+export const openLevelDb = async (dir: string): Promise<Backend> => {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const db = await openDatabase(dir)
+  return {
+    commit: (ops, { sync }) => db.batch([...ops], { sync }),
+    getSync: (key) => db.getSync(key),
+    snapshot: () => {
+      const snapshot = db.snapshot()
+      return {
+        getMany: (keys) => db.getMany([...keys], { snapshot }),
+        close: () => snapshot.close(),
+      }
+    },
+    scan: (range) => scan(db, range),
+    sizeBytes: () => sizeOf(dir),
+    defragment: () => db.compactRange(Buffer.from([0]), Buffer.from([0xff])),
+    close: () => db.close(),
+  }
+}

@@ -1,0 +1,46 @@
+import { lease } from '../../component-base/etcd/service.ts'
+import { type Implementation, implementStream, implementUnary } from '../../component-base/grpc/server.ts'
+import type { Lessor } from '../lease/lessor.ts'
+import type { MvccStore } from '../mvcc/store.ts'
+import type { HeaderEncoder } from './identity.ts'
+
+export interface LeaseDeps {
+  readonly store: MvccStore
+  readonly lessor: Lessor
+  readonly header: HeaderEncoder
+  /** Throws when the space quota forbids writes. */
+  readonly checkSpace: () => void
+}
+
+/** The Lease service. */
+export const leaseService = ({ store, lessor, header, checkSpace }: LeaseDeps): Implementation[] => [
+  implementUnary(lease.grant, async ({ ID, TTL }) => {
+    checkSpace()
+    const granted = await lessor.grant(ID, TTL)
+    return { header: header(store.revision), ID: granted.id, TTL: granted.ttlSeconds }
+  }),
+  implementUnary(lease.revoke, async ({ ID }) => {
+    await lessor.revoke(ID)
+    return { header: header(store.revision) }
+  }),
+  implementStream(lease.keepAlive, async (call) => {
+    for await (const { ID } of call.requests) {
+      call.write({ header: header(store.revision), ID, TTL: lessor.keepAlive(ID) })
+    }
+  }),
+  implementUnary(lease.timeToLive, ({ ID, keys }) => {
+    const found = lessor.timeToLive(ID)
+    if (found === undefined) return { header: header(store.revision), ID, TTL: -1 }
+    return {
+      header: header(store.revision),
+      ID,
+      TTL: found.remaining,
+      grantedTTL: found.granted,
+      keys: keys ? found.keys : [],
+    }
+  }),
+  implementUnary(lease.leases, () => ({
+    header: header(store.revision),
+    leases: lessor.list().map((ID) => ({ ID })),
+  })),
+]

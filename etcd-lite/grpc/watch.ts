@@ -1,0 +1,196 @@
+/** The Watch service: one stream carries many watches. */
+import { watch } from '../../component-base/etcd/service.ts'
+import {
+  type WatchCreateRequest,
+  type WatchRequest,
+  WatchResponse,
+  watchFilter,
+} from '../../component-base/etcd/watch-messages.ts'
+import { type Implementation, implementStream, type ServerStreamCall } from '../../component-base/grpc/server.ts'
+import type { InputOf } from '../../component-base/protobuf/message.ts'
+import { etcdError } from '../mvcc/errors.ts'
+import { type KeyRange, keyRange } from '../mvcc/key-range.ts'
+import type { MvccStore } from '../mvcc/store.ts'
+import { WatchHub } from '../watch/hub.ts'
+import { Watcher, type WatchSink } from '../watch/watcher.ts'
+import type { HeaderEncoder } from './identity.ts'
+
+type Call = ServerStreamCall<WatchRequest, InputOf<typeof WatchResponse>>
+
+/** In responses that belong to no watch. */
+const noWatch = -1
+const fromZero = Buffer.from([0])
+
+export interface WatchDeps {
+  readonly store: MvccStore
+  readonly header: HeaderEncoder
+  readonly onError: (err: unknown) => void
+}
+
+/** All watch streams of the server. */
+export class WatchService {
+  readonly #deps: WatchDeps
+  readonly #hub: WatchHub
+  readonly #streams = new Map<WatchSink, WatchStream>()
+
+  constructor(deps: WatchDeps) {
+    this.#deps = deps
+    this.#hub = new WatchHub({
+      store: deps.store,
+      onCompacted: (watcher, revision) => this.#streams.get(watcher.sink)?.endCompacted(watcher, revision),
+      onSynced: (watcher) => this.#streams.get(watcher.sink)?.synced(),
+      onFailed: (watcher, err) => {
+        deps.onError(err)
+        this.#streams.get(watcher.sink)?.endFailed(watcher)
+      },
+    })
+  }
+
+  get implementation(): Implementation {
+    return implementStream(watch.watch, async (call) => {
+      const stream = new WatchStream(call, this.#deps, this.#hub)
+      this.#streams.set(stream.sink, stream)
+      try {
+        for await (const request of call.requests) stream.handle(request)
+        await aborted(call.signal) // a client that half-closed still gets its events
+      } finally {
+        this.#streams.delete(stream.sink)
+        stream.close()
+      }
+    })
+  }
+
+  /** Sends progress to watchers that asked for it and have been idle. */
+  notifyProgress(): void {
+    this.#hub.notifyProgress()
+  }
+
+  close(): void {
+    this.#hub.close()
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+
+/** The range of a watch: an empty key means the key of one zero byte. Undefined when nothing can be in it. */
+const watchRange = ({ key, rangeEnd }: WatchCreateRequest): KeyRange | undefined => {
+  const start = key.length === 0 ? fromZero : key
+  const range = keyRange(start, rangeEnd)
+  const empty = range.type === 'range' && range.end !== undefined && range.start >= range.end
+  return empty ? undefined : range
+}
+
+class WatchStream {
+  readonly sink: WatchSink
+  readonly #call: Call
+  readonly #deps: WatchDeps
+  readonly #hub: WatchHub
+  readonly #watchers = new Map<number, Watcher>()
+  #nextId = 0
+  #progress: 'none' | 'wanted' = 'none'
+
+  constructor(call: Call, deps: WatchDeps, hub: WatchHub) {
+    this.#call = call
+    this.#deps = deps
+    this.#hub = hub
+    this.sink = {
+      send: (parts) => call.writeEncoded(parts),
+      get bufferedBytes() {
+        return call.bufferedBytes
+      },
+      drained: () => call.drained(),
+      header: deps.header,
+    }
+  }
+
+  handle({ createRequest, cancelRequest, progressRequest }: WatchRequest): void {
+    if (createRequest !== undefined) this.#create(createRequest)
+    else if (cancelRequest !== undefined) this.#cancel(cancelRequest.watchId)
+    else if (progressRequest !== undefined) {
+      this.#progress = 'wanted'
+      this.synced()
+    }
+  }
+
+  /** Answers a wish for progress when every watch of the stream has all there is. */
+  synced(): void {
+    if (this.#progress === 'none') return
+    for (const { state } of this.#watchers.values()) if (state !== 'synced') return
+    this.#progress = 'none'
+    this.#send({ watchId: noWatch })
+  }
+
+  endCompacted(watcher: Watcher, compactRevision: number): void {
+    const { id } = watcher.spec
+    this.#end(watcher)
+    this.#send({ watchId: id, canceled: true, compactRevision, cancelReason: etcdError('compacted').details })
+  }
+
+  endFailed(watcher: Watcher): void {
+    const { id } = watcher.spec
+    this.#end(watcher)
+    this.#send({ watchId: id, canceled: true, cancelReason: etcdError('watchCanceled').details })
+  }
+
+  close(): void {
+    for (const watcher of this.#watchers.values()) this.#hub.remove(watcher)
+    this.#watchers.clear()
+  }
+
+  #create(request: WatchCreateRequest): void {
+    const range = watchRange(request)
+    if (range === undefined) {
+      this.#refuse('mvcc: watcher range is empty')
+      return
+    }
+    if (request.watchId !== 0 && this.#watchers.has(request.watchId)) {
+      this.#refuse('mvcc: duplicate watch ID provided on the WatchStream')
+      return
+    }
+    const id = request.watchId === 0 ? this.#freshId() : request.watchId
+    const spec = {
+      id,
+      range,
+      prevKv: request.prevKv,
+      noPut: request.filters.includes(watchFilter.noPut),
+      noDelete: request.filters.includes(watchFilter.noDelete),
+      fragment: request.fragment,
+      progressNotify: request.progressNotify,
+    }
+    const next = request.startRevision > 0 ? request.startRevision : this.#deps.store.revision + 1
+    const watcher = new Watcher(spec, this.sink, next)
+    this.#watchers.set(id, watcher)
+    this.#send({ watchId: id, created: true })
+    this.#hub.add(watcher)
+  }
+
+  #cancel(id: number): void {
+    const watcher = this.#watchers.get(id)
+    if (watcher === undefined) return
+    this.#end(watcher)
+    this.#send({ watchId: id, canceled: true })
+  }
+
+  #end(watcher: Watcher): void {
+    this.#hub.remove(watcher)
+    this.#watchers.delete(watcher.spec.id)
+    this.synced()
+  }
+
+  #refuse(cancelReason: string): void {
+    this.#send({ watchId: noWatch, created: true, canceled: true, cancelReason })
+  }
+
+  #freshId(): number {
+    while (this.#watchers.has(this.#nextId)) this.#nextId++
+    return this.#nextId++
+  }
+
+  #send(response: InputOf<typeof WatchResponse>): void {
+    this.#call.write({ header: this.#deps.header(this.#deps.store.revision), ...response })
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * How the store lies in the backend.
+ *
+ *     m <name>            meta: cluster identity, compacted revision, alarms
+ *     l <lease id: 8>     a lease: granted TTL in seconds
+ *     r <main: 8> <sub: 4>   one change of one key, without the value: a restart rebuilds the index of these alone
+ *     v <main: 8> <sub: 4>   the encoded KeyValue, if the change was not a deletion
+ *
+ * Integers in keys are big-endian, so that records lie in revision order. Every value starts with the CRC-32 of the
+ * rest: LevelDB does not verify its blocks when reading.
+ */
+import { crc32 } from 'node:zlib'
+import { etcdError } from './errors.ts'
+import { encodeKeyValue, type KeyValueFields } from './key-value.ts'
+import { Version } from './version.ts'
+
+const crcBytes = 4
+const recordKeyBytes = 13
+const prefix = { meta: 0x6d, lease: 0x6c, index: 0x72, value: 0x76 } as const
+const uint32 = 2 ** 32
+
+const recordKey = (kind: number, main: number, sub: number): Buffer => {
+  const key = Buffer.allocUnsafe(recordKeyBytes)
+  key[0] = kind
+  key.writeUInt32BE(Math.floor(main / uint32), 1)
+  key.writeUInt32BE(main % uint32, 5)
+  key.writeUInt32BE(sub, 9)
+  return key
+}
+
+export const indexKey = (main: number, sub: number): Buffer => recordKey(prefix.index, main, sub)
+export const valueKey = (main: number, sub: number): Buffer => recordKey(prefix.value, main, sub)
+export const metaKey = (name: string): Buffer => Buffer.concat([Buffer.from([prefix.meta]), Buffer.from(name)])
+export const leaseKey = (id: bigint): Buffer => {
+  const key = Buffer.allocUnsafe(9)
+  key[0] = prefix.lease
+  key.writeBigInt64BE(id, 1)
+  return key
+}
+
+export const allIndexRecords = { start: Buffer.from([prefix.index]), end: Buffer.from([prefix.index + 1]) }
+export const allLeases = { start: Buffer.from([prefix.lease]), end: Buffer.from([prefix.lease + 1]) }
+export const allValues = { start: Buffer.from([prefix.value]), end: Buffer.from([prefix.value + 1]) }
+export const revisionOfKey = (key: Buffer): { readonly main: number; readonly sub: number } => ({
+  main: key.readUInt32BE(1) * uint32 + key.readUInt32BE(5),
+  sub: key.readUInt32BE(9),
+})
+export const leaseIdOfKey = (key: Buffer): bigint => key.readBigInt64BE(1)
+
+const seal = (record: Buffer): Buffer => {
+  record.writeUInt32BE(crc32(record.subarray(crcBytes)), 0)
+  return record
+}
+
+/** Checks a record's checksum; throws etcd's corruption error, never returns bytes that are not what was written. */
+const unseal = (record: Buffer): Buffer => {
+  if (record.length < crcBytes || crc32(record.subarray(crcBytes)) !== record.readUInt32BE(0)) {
+    throw etcdError('corrupt', { cause: new Error('a record of the store does not match its checksum') })
+  }
+  return record.subarray(crcBytes)
+}
+
+export const sealed = (payload: Uint8Array): Buffer => seal(Buffer.concat([Buffer.alloc(crcBytes), payload]))
+export const unsealed = unseal
+
+const indexHeadBytes = crcBytes + 8 + 8 + 8
+
+/** Index record: create revision, version, lease, key. */
+export const encodeIndexRecord = (key: string, version: Version): Buffer => {
+  const record = Buffer.allocUnsafe(indexHeadBytes + key.length)
+  record.writeDoubleBE(version.create, 4)
+  record.writeDoubleBE(version.version, 12)
+  record.writeBigInt64BE(version.lease, 20)
+  record.write(key, indexHeadBytes, 'latin1')
+  return seal(record)
+}
+
+export const decodeIndexRecord = (recordKeyBuffer: Buffer, record: Buffer): { key: string; version: Version } => {
+  unseal(record)
+  const { main, sub } = revisionOfKey(recordKeyBuffer)
+  const lease = record.readBigInt64BE(20)
+  return {
+    key: record.toString('latin1', indexHeadBytes),
+    version: new Version(
+      main,
+      sub,
+      record.readDoubleBE(4),
+      record.readDoubleBE(12),
+      lease === 0n ? 0n : lease,
+      undefined,
+    ),
+  }
+}
+
+/** Value record; `bytes` is the encoded KeyValue inside it. */
+export const encodeValueRecord = (fields: KeyValueFields): { readonly record: Buffer; readonly bytes: Buffer } => {
+  const record = encodeKeyValue(fields, crcBytes)
+  return { record: seal(record), bytes: record.subarray(crcBytes) }
+}
+
+/** The encoded KeyValue of a value record. */
+export const decodeValueRecord = unseal

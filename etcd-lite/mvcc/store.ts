@@ -1,0 +1,271 @@
+/**
+ * The multi-version store: etcd's KV semantics on a Backend.
+ *
+ * Flow of a write: evaluated at once against the index (which holds what is on its way to the disk too), its records
+ * join the commit queue, and it is answered when they are on the disk; then watchers are told.
+ * Guarantees: writes are serial; reads see the newest state that is on the disk and nothing younger, so an
+ * acknowledged write is seen by every later read and nothing seen is ever lost; a revision is all there or not at all.
+ * A failed commit ends the store (`onFailed`): memory is then ahead of the disk, and only a restart heals that.
+ */
+import type {
+  DeleteRangeRequest,
+  DeleteRangeResponse,
+  PutRequest,
+  PutResponse,
+  RangeRequest,
+  RangeResponse,
+  TxnRequest,
+  TxnResponseInit,
+} from '../../component-base/etcd/messages.ts'
+import type { InputOf } from '../../component-base/protobuf/message.ts'
+import type { Backend, BackendOp } from '../backend/backend.ts'
+import type { Change, LeaseRegistry, Revision } from './change.ts'
+import { CommitQueue } from './commit-queue.ts'
+import { etcdError } from './errors.ts'
+import { KeyIndex } from './key-index.ts'
+import { encodeKeyOnly, type Hit, planRange } from './range.ts'
+import { decodeValueRecord, indexKey, valueKey } from './records.ts'
+import { encodeCompacted, restoreIndex } from './restore.ts'
+import { applyDeleteRange, applyPut, applyTxn, checkPutAgainstData, readTxn, type TxnReader } from './txn.ts'
+import { isReadOnly } from './txn-check.ts'
+import { ValueCache } from './value-cache.ts'
+import type { Version } from './version.ts'
+import { WriteTxn } from './write-txn.ts'
+
+export interface StoreOptions {
+  readonly backend: Backend
+  readonly leases: LeaseRegistry
+  /** Bound of current values kept in memory. */
+  readonly cacheBytes: number
+  /** Told when a commit failed; the process must end. */
+  readonly onFailed: (err: unknown) => void
+}
+
+/** An answer with the revision for its header. */
+export interface Answer<T> {
+  readonly revision: number
+  readonly response: T
+}
+
+export type RevisionListener = (revisions: readonly Revision[]) => void
+
+/** Versions removed from the backend in one go while others are served. */
+const compactionBatch = 500
+
+export class MvccStore {
+  readonly #options: StoreOptions
+  readonly #index: KeyIndex
+  readonly #cache: ValueCache
+  readonly #queue: CommitQueue<Revision>
+  readonly #reader: TxnReader
+  readonly #listeners = new Set<RevisionListener>()
+  /** The newest revision in the index; ahead of `#durable` while a commit is on its way. */
+  #applied: number
+  #durable: number
+  #compacted: number
+  /** Compactions asked for, up to here; `#compacted` follows when that is on the disk. */
+  #compactionAsked: number
+  #collecting: Promise<void> = Promise.resolve()
+
+  private constructor(options: StoreOptions, index: KeyIndex, restored: { revision: number; compacted: number }) {
+    this.#options = options
+    this.#index = index
+    this.#cache = new ValueCache(options.cacheBytes)
+    this.#applied = this.#durable = restored.revision
+    this.#compacted = this.#compactionAsked = restored.compacted
+    this.#queue = new CommitQueue({
+      backend: options.backend,
+      onCommitted: (revisions) => this.#committed(revisions),
+      onFailed: options.onFailed,
+    })
+    const compacted = (): number => this.#compacted
+    this.#reader = {
+      index,
+      leases: options.leases,
+      get compacted() {
+        return compacted()
+      },
+      bytesOf: (hit) => this.bytesOf(hit),
+    }
+  }
+
+  /** Reads the index from the backend. Throws CorruptStoreError when the backend has lost something. */
+  static async open(options: StoreOptions): Promise<MvccStore> {
+    const index = new KeyIndex()
+    const restored = await restoreIndex(options.backend, index, options.leases)
+    const store = new MvccStore(options, index, restored)
+    store.#collecting = store.#collectGarbage() // what a compaction left when the process ended
+    return store
+  }
+
+  /** The newest revision that is on the disk. */
+  get revision(): number {
+    return this.#durable
+  }
+
+  get compactedRevision(): number {
+    return this.#compacted
+  }
+
+  get keyCount(): number {
+    return this.#index.keyCount
+  }
+
+  get index(): KeyIndex {
+    return this.#index
+  }
+
+  /** Calls `listener` with every revision from now on, in order, once it is on the disk. Returns the way to stop. */
+  subscribe(listener: RevisionListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Range of a checked request. Synchronous when all values are in memory. */
+  range(request: RangeRequest): Answer<InputOf<typeof RangeResponse>> | Promise<Answer<InputOf<typeof RangeResponse>>> {
+    const revision = this.#durable
+    const visibility = { current: revision, compacted: this.#compacted }
+    const plan = planRange(this.#index, request, visibility, (hit) => this.bytesOf(hit))
+    const { count, more, hits } = plan
+    const answer = (kvs: Buffer[]): Answer<InputOf<typeof RangeResponse>> => ({
+      revision,
+      response: { kvs, count, more },
+    })
+    if (request.keysOnly) return answer(hits.map(encodeKeyOnly))
+    const kvs: Buffer[] = []
+    for (const { version } of hits) {
+      if (version.bytes === undefined) return this.load(hits).then(answer)
+      version.recent = true
+      kvs.push(version.bytes)
+    }
+    return answer(kvs)
+  }
+
+  put(request: PutRequest): Promise<Answer<InputOf<typeof PutResponse>>> {
+    return this.write((tx) => {
+      checkPutAgainstData(this.#reader, tx.revision, request)
+      return applyPut(this.#reader, tx, request)
+    })
+  }
+
+  deleteRange(request: DeleteRangeRequest): Promise<Answer<InputOf<typeof DeleteRangeResponse>>> {
+    return this.write((tx) => applyDeleteRange(this.#reader, tx, request))
+  }
+
+  /** Txn of a checked request. */
+  async txn(request: TxnRequest): Promise<Answer<TxnResponseInit>> {
+    if (!isReadOnly(request)) return this.write((tx) => applyTxn(this.#reader, tx, request))
+    return { revision: this.#durable, response: readTxn(this.#reader, this.#durable, request) }
+  }
+
+  /**
+   * Runs `evaluate` as one write transaction and resolves when its effect, or the state in which it found nothing to
+   * do, is on the disk. `extraOps` of the transaction are written with it, atomically.
+   */
+  async write<T>(evaluate: (tx: WriteTxn) => T): Promise<Answer<T>> {
+    const tx = new WriteTxn({ index: this.#index, leases: this.#options.leases }, this.#applied)
+    let response: T
+    try {
+      response = evaluate(tx)
+    } catch (err) {
+      if (tx.changes.length > 0) this.#options.onFailed(err) // half a transaction is in the index
+      throw err
+    }
+    const { revision } = tx
+    this.#applied = revision
+    if (tx.ops.length > 0) {
+      await this.#queue.add(tx.ops, tx.changes.length > 0 ? { main: revision, changes: tx.changes } : undefined)
+    } else await this.#queue.settled()
+    return { revision, response }
+  }
+
+  /** Writes records that are no key's change, in order with all other writes. */
+  writeRecords(ops: readonly BackendOp[]): Promise<void> {
+    return this.#queue.add(ops)
+  }
+
+  /** Makes history before `revision` unreadable; with `physical`, waits until it is removed. Throws etcd's errors. */
+  async compact(revision: number, physical: boolean): Promise<number> {
+    if (revision <= this.#compactionAsked) throw etcdError('compacted')
+    if (revision > this.#durable) throw etcdError('futureRevision')
+    this.#compactionAsked = revision
+    await this.#queue.add([{ type: 'put', ...encodeCompacted(revision) }])
+    this.#compacted = Math.max(this.#compacted, revision)
+    this.#collecting = this.#collecting.then(() => this.#collectGarbage())
+    if (physical) await this.#collecting
+    return this.#durable
+  }
+
+  /** The encoded KeyValue of a version, from the disk if need be: then it blocks for some microseconds. */
+  bytesOf(hit: Hit): Buffer {
+    const { version } = hit
+    version.recent = true
+    return version.bytes ?? this.#keep(hit, this.#options.backend.getSync(valueKey(version.main, version.sub)))
+  }
+
+  /** The same for many, without blocking. Safe against a compaction that begins after the call. */
+  async load(hits: readonly Hit[]): Promise<Buffer[]> {
+    const missing = hits.filter(({ version }) => version.bytes === undefined)
+    if (missing.length === 0) return hits.map((hit) => this.bytesOf(hit))
+    const found = new Map(hits.map(({ version }) => [version, version.bytes]))
+    const snapshot = this.#options.backend.snapshot()
+    try {
+      const records = await snapshot.getMany(missing.map(({ version: { main, sub } }) => valueKey(main, sub)))
+      for (const [i, hit] of missing.entries()) found.set(hit.version, this.#keep(hit, records[i]))
+    } finally {
+      await snapshot.close()
+    }
+    return hits.map((hit) => found.get(hit.version) ?? this.bytesOf(hit))
+  }
+
+  /** Resolves when everything written so far is on the disk and garbage collection has stopped. */
+  async drain(): Promise<void> {
+    await this.#queue.settled()
+    await this.#collecting
+  }
+
+  /** Checks a record read from the disk; a current value is kept in memory again. */
+  #keep({ entry, version }: Hit, record: Buffer | undefined): Buffer {
+    if (record === undefined) {
+      throw etcdError('corrupt', { cause: new Error(`value of revision ${version.main}.${version.sub} is missing`) })
+    }
+    const bytes = decodeValueRecord(record)
+    if (entry.head === version) {
+      version.bytes = bytes
+      this.#cache.add(version)
+    }
+    return bytes
+  }
+
+  #committed(revisions: readonly Revision[]): void {
+    const last = revisions.at(-1)
+    if (last === undefined) return
+    this.#durable = last.main
+    for (const listener of this.#listeners) listener(revisions)
+    for (const { changes } of revisions) for (const change of changes) this.#settle(change)
+  }
+
+  /** Current values stay in memory by the cache's rule; replaced ones go. */
+  #settle({ entry, version, previous }: Change): void {
+    if (previous !== undefined) this.#cache.remove(previous)
+    if (version === entry.head && !version.deleted) this.#cache.add(version)
+    else version.bytes = undefined
+  }
+
+  async #collectGarbage(): Promise<void> {
+    for (;;) {
+      const versions = this.#index.takeGarbage(this.#compacted, compactionBatch)
+      if (versions.length === 0) return
+      const ops = versions.flatMap(({ main, sub }): BackendOp[] => [
+        { type: 'del', key: indexKey(main, sub) },
+        { type: 'del', key: valueKey(main, sub) },
+      ])
+      try {
+        await this.#options.backend.commit(ops, { sync: false })
+      } catch (err) {
+        this.#options.onFailed(err)
+        return
+      }
+    }
+  }
+}

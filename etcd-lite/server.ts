@@ -1,0 +1,119 @@
+/** A running etcd-lite: store, services, and what runs beside them. Listeners are the caller's. */
+import type { Http2Server } from 'node:http2'
+import { join } from 'node:path'
+import { createGrpcServer } from '../component-base/grpc/server.ts'
+import type { Logger } from '../component-base/logging/logger.ts'
+import type { Backend } from './backend/backend.ts'
+import { openLevelDb } from './backend/leveldb.ts'
+import { Alarms, SpaceQuota } from './backend/quota.ts'
+import { headerEncoder, loadIdentity } from './grpc/identity.ts'
+import { kvService } from './grpc/kv.ts'
+import { leaseService } from './grpc/lease.ts'
+import { maintenanceService } from './grpc/maintenance.ts'
+import { WatchService } from './grpc/watch.ts'
+import { Lessor } from './lease/lessor.ts'
+import type { EtcdMetrics } from './metrics.ts'
+import { startAutoCompaction } from './mvcc/auto-compaction.ts'
+import { MvccStore } from './mvcc/store.ts'
+import type { EtcdConfig } from './options.ts'
+
+export interface EtcdServer extends AsyncDisposable {
+  readonly grpc: Http2Server
+  readonly store: MvccStore
+  readonly backend: Backend
+  /** Throws when the store cannot serve. */
+  checkHealth(): Promise<void>
+}
+
+export interface EtcdServerDeps {
+  readonly config: EtcdConfig
+  readonly log: Logger
+  readonly metrics: EtcdMetrics
+  /** A write could not be brought to the disk: nothing more can be promised, the process must end. */
+  readonly onFailed: (err: unknown) => void
+}
+
+/** A gRPC message may be this much larger than the request that it carries. */
+const grpcOverheadBytes = 512 * 1024
+
+/** Times commits for the metrics and counts bytes for the quota. */
+const observed = (backend: Backend, metrics: EtcdMetrics, wrote: (bytes: number) => void): Backend => ({
+  ...backend,
+  commit: async (ops, options) => {
+    const start = performance.now()
+    await backend.commit(ops, options)
+    if (options.sync) metrics.observeCommit((performance.now() - start) / 1000)
+    wrote(ops.reduce((sum, op) => sum + op.key.length + (op.type === 'put' ? op.value.length : 0), 0))
+  },
+})
+
+/** Opens the store in `<data-dir>/member/leveldb` and makes its services. Throws when it is locked or corrupt. */
+export const openEtcdServer = async ({ config, log, metrics, onFailed }: EtcdServerDeps): Promise<EtcdServer> => {
+  const disk = await openLevelDb(join(config.dataDir, 'member', 'leveldb'))
+  const alarms = new Alarms(disk)
+  const quota = new SpaceQuota({
+    backend: disk,
+    alarms,
+    quotaBytes: config.quotaBytes,
+    onExceeded: (sizeBytes) => log.warn({ sizeBytes, quotaBytes: config.quotaBytes }, 'database space exceeded'),
+  })
+  const backend = observed(disk, metrics, (bytes) => quota.wrote(bytes))
+  const identity = await loadIdentity(disk)
+  const header = headerEncoder(identity)
+  const lessor = new Lessor()
+  await lessor.restore(disk)
+  let failure: unknown
+  const store = await MvccStore.open({
+    backend,
+    leases: lessor,
+    cacheBytes: config.valueCacheBytes,
+    onFailed: (err) => {
+      failure = err
+      onFailed(err)
+    },
+  })
+  lessor.start(store)
+  const stopping = new AbortController()
+  startAutoCompaction(store, config.autoCompaction, {
+    signal: stopping.signal,
+    onError: (err) => log.warn({ err }, 'auto-compaction failed'),
+  })
+  const onError = (err: unknown, path?: string): void => log.error({ err, path }, 'request failed')
+  const watches = new WatchService({ store, header, onError })
+  const progress = setInterval(() => watches.notifyProgress(), config.progressNotifyMs).unref()
+  const maintenanceDeps = { store, backend, alarms, identity, header, name: config.name }
+  const grpc = createGrpcServer({
+    implementations: [
+      ...kvService({
+        store,
+        header,
+        maxTxnOps: config.maxTxnOps,
+        maxRequestBytes: config.maxRequestBytes,
+        checkSpace: () => quota.check(),
+      }),
+      watches.implementation,
+      ...leaseService({ store, lessor, header, checkSpace: () => quota.check() }),
+      ...maintenanceService({ ...maintenanceDeps, clientUrls: config.advertiseClientUrls }),
+    ],
+    maxMessageBytes: config.maxRequestBytes + grpcOverheadBytes,
+    onInternalError: onError,
+    onCallEnd: (path, code) => metrics.countCall(path, code),
+  })
+  return {
+    grpc,
+    store,
+    backend,
+    checkHealth: async () => {
+      if (failure !== undefined) throw new Error('the store has failed')
+      if (alarms.active.length > 0) throw new Error('alarm active')
+    },
+    [Symbol.asyncDispose]: async () => {
+      stopping.abort()
+      clearInterval(progress)
+      lessor.stop()
+      watches.close()
+      if (failure === undefined) await store.drain()
+      await backend.close()
+    },
+  }
+}
