@@ -26,7 +26,7 @@ export const runControllers = async (selected: readonly Controller[], options: M
     ? createServiceAccountTokens(client, { clock: realClock, log, signal })
     : undefined
   const clientOf = ({ name, serviceAccount }: Controller): RestClient => {
-    if (tokens === undefined) return client
+    if (tokens?.tokenOf(serviceAccount) === undefined) return client
     const own: ClientConfig = {
       ...clientConfig,
       cert: () => undefined,

@@ -8,14 +8,17 @@ import type { TokenRequest } from '../api/types.ts'
 import type { RestClient } from '../client/rest/rest-client.ts'
 import { type Clock, sleep } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
+import { messageOf } from './errors.ts'
 import { timeMs } from './objects.ts'
 
 const namespace = 'kube-system'
 const lifetimeSeconds = 3600
 const retryMs = 1000
+/** An API server that gives no tokens by then will give none later. */
+const patienceMs = 10_000
 
 export interface ServiceAccountTokens {
-  /** Makes the accounts and gets their first tokens; waits until the API server gives them. */
+  /** Makes the accounts and gets their first tokens; those that cannot be had within some time stay without. */
   readonly prepare: (names: readonly string[]) => Promise<void>
   /** The current token of a prepared account. */
   readonly tokenOf: (name: string) => string | undefined
@@ -56,21 +59,24 @@ export const createServiceAccountTokens = (
     return timeMs(answer.status.expirationTimestamp) ?? clock.now() + lifetimeSeconds * 1000
   }
 
-  const renewUntilDone = async (name: string): Promise<number> => {
+  /** Tries until there is a token, or until `deadlineMs`; gives the expiry of the token. */
+  const renewUntil = async (name: string, deadlineMs: number): Promise<number | undefined> => {
     for (;;) {
       try {
         return await renew(name)
       } catch (err) {
-        log.debug({ err, serviceAccount: name }, 'no token yet')
+        if (signal.aborted) throw err
+        log.debug({ reason: messageOf(err), serviceAccount: name }, 'no token yet')
+        if (clock.now() > deadlineMs) return undefined
         await sleep(retryMs, signal)
         // Somebody may have deleted the account.
-        if (isReason(err, 'NotFound')) await ensureAccount(name).catch(() => undefined)
+        await ensureAccount(name).catch(() => undefined)
       }
     }
   }
 
   const keepFresh = async (name: string, expiresMs: number): Promise<void> => {
-    for (let expiry = expiresMs; ; expiry = await renewUntilDone(name)) {
+    for (let expiry = expiresMs; ; expiry = (await renewUntil(name, Number.POSITIVE_INFINITY)) ?? clock.now()) {
       await sleep(Math.max(retryMs, (expiry - clock.now()) * 0.8), signal)
     }
   }
@@ -79,8 +85,12 @@ export const createServiceAccountTokens = (
     prepare: async (names) => {
       await Promise.all(
         [...new Set(names)].map(async (name) => {
-          await ensureAccount(name).catch((err: unknown) => log.debug({ err, serviceAccount: name }, 'no account yet'))
-          const expiry = await renewUntilDone(name)
+          await ensureAccount(name).catch(() => undefined)
+          const expiry = await renewUntil(name, clock.now() + patienceMs)
+          if (expiry === undefined) {
+            log.warn({ serviceAccount: name }, "no token for this service account; the manager's own identity serves")
+            return
+          }
           keepFresh(name, expiry).catch((err: unknown) => {
             if (!signal.aborted) log.error({ err, serviceAccount: name }, 'token is not renewed any more')
           })

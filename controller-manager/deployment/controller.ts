@@ -8,7 +8,7 @@ import { planClaims } from '../claims.ts'
 import type { Controller } from '../context.ts'
 import { isNamespaceTerminating, messageOf } from '../errors.ts'
 import { controllerIndexers, orphansIn, ownedBy, podInformer, replicaSetInformer } from '../indexes.ts'
-import { annotationsOf, isDeleting, keyOf, labelsOf, nameOf, namespaceOf, uidOf } from '../objects.ts'
+import { annotationsOf, isDeleting, keyOf, labelsOf, nameOf, namespaceOf, splitKey, uidOf } from '../objects.ts'
 import { OwnWrites } from '../own-writes.ts'
 import { semanticEqual } from '../semantic-equal.ts'
 import { all } from '../slow-start.ts'
@@ -29,7 +29,9 @@ export const deploymentController: Controller = {
     const deploymentCache = informers.for(deployments, { indexers: controllerIndexers })
     const setCache = replicaSetInformer(informers)
     const podCache = podInformer(informers)
+    /** Of ReplicaSets, and of the Deployments themselves. */
     const written = new OwnWrites(clock)
+    const writtenSelf = new OwnWrites(clock)
 
     const matching = (labels: Record<string, string>, namespace: string): Deployment[] =>
       deploymentCache.lister
@@ -111,8 +113,10 @@ export const deploymentController: Controller = {
       events.event(deployment, 'Normal', 'ScalingReplicaSet', message)
     }
 
-    const writeStatus = async (deployment: Deployment, status: DeploymentStatus): Promise<Deployment> =>
-      client.update(deployments, { ...deployment, status }, { subresource: 'status', signal })
+    const writeStatus = async (deployment: Deployment, status: DeploymentStatus): Promise<void> => {
+      const updated = await client.update(deployments, { ...deployment, status }, { subresource: 'status', signal })
+      writtenSelf.wrote(keyOf(deployment), updated)
+    }
 
     /** Creates the new ReplicaSet; false if the name is taken and the next sync has to choose another. */
     const createSet = async (deployment: Deployment, replicaSet: ReplicaSet): Promise<boolean> => {
@@ -171,13 +175,17 @@ export const deploymentController: Controller = {
 
     const annotate = async (deployment: Deployment, revision: string): Promise<Deployment> => {
       const metadata = { annotations: { ...annotationsOf(deployment), [revisionAnnotation]: revision } }
-      return client.patch(deployments, nameOf(deployment), namespaceOf(deployment), { metadata }, { type: 'merge' })
+      const { name, namespace } = splitKey(keyOf(deployment))
+      const annotated = await client.patch(deployments, name, namespace, { metadata }, { type: 'merge' })
+      writtenSelf.wrote(keyOf(deployment), annotated)
+      return annotated
     }
 
     const reconcile = async (key: string): Promise<{ requeueAfterMs: number } | undefined> => {
       const deployment = deploymentCache.lister.get(key)
       if (deployment === undefined) {
         written.forget(key)
+        writtenSelf.forget(key)
         return undefined
       }
       const { selector } = deployment.spec ?? {}
@@ -193,7 +201,9 @@ export const deploymentController: Controller = {
         return undefined
       }
       // An older view would undo or double the last steps; the event that brings the cache up to date comes here.
-      if (written.isStale(key, (child) => setCache.lister.get(child))) return undefined
+      if (written.isStale(key, setCache.lister.get) || writtenSelf.isStale(key, deploymentCache.lister.get)) {
+        return undefined
+      }
       const sets = await claimSets(deployment)
       const plan = planDeployment({
         deployment,

@@ -10,6 +10,7 @@ import { isNamespaceTerminating } from '../errors.ts'
 import { podInformer } from '../indexes.ts'
 import { isDeleting, keyOf, labelsOf, nameOf, namespaceOf, uidOf } from '../objects.ts'
 import { watchOwnedPods } from '../owned-pods.ts'
+import { OwnWrites } from '../own-writes.ts'
 import { claimPods } from '../pod-claims.ts'
 import { createPodControl } from '../pod-control.ts'
 import { semanticEqual } from '../semantic-equal.ts'
@@ -37,6 +38,7 @@ export const jobController: Controller = {
     const creations = new ControllerExpectations(clock)
     const deletions = new ControllerExpectations(clock)
     const control = createPodControl(client, events)
+    const written = new OwnWrites(clock)
     /** Uids whose finalizer was removed by us, by Job key, until the cache shows it. */
     const released = new Map<string, Set<string>>()
 
@@ -127,8 +129,11 @@ export const jobController: Controller = {
         creations.delete(key)
         deletions.delete(key)
         released.delete(key)
+        written.forget(key)
         return undefined
       }
+      // Counting goes on from what was counted: never from an older status.
+      if (written.isStale(key, jobCache.lister.get)) return undefined
       const managedBy = job.spec?.managedBy
       if (managedBy !== undefined && managedBy !== null && managedBy !== builtInController) return undefined
       const matches = matcherFromLabelSelector(job.spec?.selector)
@@ -156,7 +161,7 @@ export const jobController: Controller = {
       const { created, error } = settled ? await managePods(job, plan) : { created: 0, error: undefined }
       const status = { ...plan.status, active: (plan.status.active ?? 0) + created }
       if (!semanticEqual(job.status, status)) {
-        await client.update(jobs, { ...job, status }, { subresource: 'status' })
+        written.wrote(key, await client.update(jobs, { ...job, status }, { subresource: 'status' }))
         for (const { type, reason, message } of plan.events) events.event(job, type, reason, message)
       }
       await releasePods(key, plan.release)

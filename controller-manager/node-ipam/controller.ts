@@ -1,4 +1,5 @@
 /** Gives each Node its Pod ranges. Upstream: pkg/controller/nodeipam, RangeAllocator. */
+import { isReason } from '../../api/meta/status-error.ts'
 import { nodes } from '../../api/resources.ts'
 import type { Node } from '../../api/types.ts'
 import { UsageError } from '../../component-base/process/run.ts'
@@ -41,6 +42,8 @@ export const nodeIpamController: Controller = {
     const sets = createSets(config)
     const queue = queueOf(context)
     const cache = informers.for(nodes)
+    /** Ranges of Nodes whose write has not succeeded yet. */
+    const pending = new Map<string, (string | undefined)[]>()
     const occupy = (node: Node): void => {
       for (const range of rangesOf(node)) for (const set of sets) set.occupy(range)
     }
@@ -61,8 +64,9 @@ export const nodeIpamController: Controller = {
     const reconcile = async (name: string): Promise<undefined> => {
       const node = cache.lister.get(name)
       if (node === undefined || isDeleting(node) || rangesOf(node).length > 0) return
-      const podCIDRs = sets.map((set) => set.allocate())
+      const podCIDRs = pending.get(name) ?? sets.map((set) => set.allocate())
       const release = (): void => {
+        pending.delete(name)
         for (const [index, range] of podCIDRs.entries()) if (range !== undefined) sets[index]?.release(range)
       }
       if (podCIDRs.includes(undefined)) {
@@ -70,13 +74,16 @@ export const nodeIpamController: Controller = {
         events.event(node, 'Normal', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`)
         throw new Error(`no CIDR is left for node ${name}`)
       }
+      pending.set(name, podCIDRs)
       try {
         const spec = { podCIDR: podCIDRs[0], podCIDRs }
         // With the version that had none: a cache that is behind must not give a second range.
         const metadata = { resourceVersion: node.metadata?.resourceVersion }
         await client.patch(nodes, name, undefined, { metadata, spec }, { type: 'merge' })
+        pending.delete(name)
       } catch (error) {
-        release()
+        // Tried again with the same ranges, unless the Node is gone.
+        if (isReason(error, 'NotFound')) release()
         throw error
       }
     }

@@ -13,6 +13,7 @@ import type { Controller, ControllerContext, RunController } from '../context.ts
 import { isNamespaceTerminating, messageOf } from '../errors.ts'
 import { controllerIndexers, orphansIn, ownedBy, podInformer } from '../indexes.ts'
 import { isDeleting, keyOf, labelsOf, nameOf, namespaceOf, uidOf } from '../objects.ts'
+import { OwnWrites } from '../own-writes.ts'
 import { nextAvailabilityMs } from '../pod-availability.ts'
 import { createPodControl, podFromTemplate } from '../pod-control.ts'
 import { all, slowStart } from '../slow-start.ts'
@@ -42,6 +43,7 @@ const setup = <T extends ReplicaOwner>(context: ControllerContext, kind: Replica
   const queue = queueOf(context)
   const expectations = new ControllerExpectations(clock)
   const control = createPodControl(client, events)
+  const written = new OwnWrites(clock)
 
   /** Owners that could take an orphan. */
   const candidates = (pod: Pod): T[] =>
@@ -51,6 +53,7 @@ const setup = <T extends ReplicaOwner>(context: ControllerContext, kind: Replica
     onAdd: (owner) => queue.add(keyOf(owner)),
     onUpdate: (_old, owner) => queue.add(keyOf(owner)),
     onDelete: (owner) => {
+      written.forget(keyOf(owner))
       expectations.delete(keyOf(owner))
       queue.add(keyOf(owner))
     },
@@ -159,7 +162,7 @@ const setup = <T extends ReplicaOwner>(context: ControllerContext, kind: Replica
       nowMs: clock.now(),
     })
     if (sameStatus(owner.status, status)) return
-    await client.update(kind.ref, { ...owner, status }, { subresource: 'status', signal })
+    written.wrote(keyOf(owner), await client.update(kind.ref, { ...owner, status }, { subresource: 'status', signal }))
   }
 
   const reconcile = async (key: string): Promise<{ requeueAfterMs: number } | undefined> => {
@@ -168,6 +171,8 @@ const setup = <T extends ReplicaOwner>(context: ControllerContext, kind: Replica
       expectations.delete(key)
       return undefined
     }
+    // Our last status is still on its way here: its event comes back to this key.
+    if (written.isStale(key, owners.lister.get)) return undefined
     const settled = expectations.satisfied(key)
     const present = await claimPods(owner)
     const active = present.filter(isPodActive)
