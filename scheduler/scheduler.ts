@@ -205,11 +205,9 @@ export class Scheduler {
     } catch (error) {
       this.#cache.forget(pod)
       metrics.attempts.labels('error').inc()
-      if (isReason(error, 'NotFound')) this.#queue.delete(uidOf(pod))
-      else {
-        log.debug({ err: error, pod: keyOf(pod), node: nodeName }, 'binding failed')
-        this.#queue.failed(uidOf(pod), new Set())
-      }
+      // A Pod that is gone leaves the queue by its deletion event.
+      log.debug({ err: error, pod: keyOf(pod), node: nodeName }, 'binding failed')
+      this.#queue.failed(uidOf(pod), new Set())
       this.#queue.onEvent('AssignedPod/Delete')
     } finally {
       this.#bindings--
