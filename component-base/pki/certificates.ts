@@ -2,7 +2,8 @@
  * X.509 certificates for a cluster, on P-256 keys. The X.509 library is loaded when the first one is made: most
  * starts find all certificates on disk.
  */
-import { randomBytes, webcrypto } from 'node:crypto'
+import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto'
+import { realClock } from '../clock.ts'
 
 type CryptoKey = webcrypto.CryptoKey
 
@@ -38,8 +39,8 @@ const load = async () => {
 const serialNumber = (): string => `00${randomBytes(8).toString('hex')}`
 
 const validity = (days: number): { notBefore: Date; notAfter: Date } => ({
-  notBefore: new Date(Date.now() - backdateMs),
-  notAfter: new Date(Date.now() + days * dayMs),
+  notBefore: new Date(realClock.now() - backdateMs),
+  notAfter: new Date(realClock.now() + days * dayMs),
 })
 
 const generateKeys = async (): Promise<webcrypto.CryptoKeyPair> =>
@@ -50,9 +51,29 @@ const keyToPem = async (key: CryptoKey): Promise<string> => {
   return `-----BEGIN PRIVATE KEY-----\n${der.replace(/.{64}/g, '$&\n').trimEnd()}\n-----END PRIVATE KEY-----\n`
 }
 
-const pemToKey = async (pem: string): Promise<CryptoKey> => {
-  const der = Buffer.from(pem.replace(/-----[^-]+-----/g, ''), 'base64')
-  return webcrypto.subtle.importKey('pkcs8', der, algorithm, true, ['sign'])
+interface SigningKey {
+  readonly key: CryptoKey
+  readonly algorithm: EcdsaSigning | RsaSigning
+}
+
+type EcdsaSigning = { readonly name: 'ECDSA'; readonly namedCurve: string; readonly hash: 'SHA-256' }
+type RsaSigning = { readonly name: 'RSASSA-PKCS1-v1_5'; readonly hash: 'SHA-256' }
+
+const curves: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' }
+
+/** Ours are P-256, but a CA may come from kubeadm or openssl: RSA and the other curves, PKCS #1, #8 or SEC 1. */
+const signingKey = async (pem: string): Promise<SigningKey> => {
+  const key = createPrivateKey(pem)
+  const curve = curves[key.asymmetricKeyDetails?.namedCurve ?? '']
+  if (curve === undefined && key.asymmetricKeyType !== 'rsa') {
+    throw new Error(`a CA key of type ${key.asymmetricKeyType} is not supported`)
+  }
+  const signing: EcdsaSigning | RsaSigning =
+    curve === undefined
+      ? { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
+      : { name: 'ECDSA', namedCurve: curve, hash: 'SHA-256' }
+  const der = key.export({ type: 'pkcs8', format: 'der' })
+  return { key: await webcrypto.subtle.importKey('pkcs8', der, signing, true, ['sign']), algorithm: signing }
 }
 
 type NameParts = { CN?: string[]; O?: string[] }[]
@@ -98,6 +119,7 @@ interface Issuance {
 const sign = async ({ ca, publicKey, request }: Issuance): Promise<string> => {
   const x509 = await load()
   const issuer = new x509.X509Certificate(ca.certPem)
+  const signing = await signingKey(ca.keyPem)
   const usages = request.usages.map((usage) =>
     usage === 'client' ? x509.ExtendedKeyUsage.clientAuth : x509.ExtendedKeyUsage.serverAuth,
   )
@@ -111,8 +133,8 @@ const sign = async ({ ca, publicKey, request }: Issuance): Promise<string> => {
     issuer: issuer.subjectName,
     ...validity(request.days),
     publicKey,
-    signingKey: await pemToKey(ca.keyPem),
-    signingAlgorithm: algorithm,
+    signingKey: signing.key,
+    signingAlgorithm: signing.algorithm,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment, true),

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dump } from 'js-yaml'
 import { writeFileAtomic } from './store.ts'
 
@@ -27,5 +28,7 @@ export const writeKubeconfig = (
     contexts: [{ name: context, context: { cluster, user } }],
     'current-context': context,
   }
-  writeFileAtomic(path, dump(config, { lineWidth: -1 }), 0o600)
+  const content = dump(config, { lineWidth: -1 })
+  const isSame = existsSync(path) && readFileSync(path, 'utf8') === content && (statSync(path).mode & 0o077) === 0
+  if (!isSame) writeFileAtomic(path, content, 0o600)
 }

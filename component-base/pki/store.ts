@@ -1,7 +1,10 @@
 /** A directory of certificates under kubeadm's names: made once, kept, renewed when near their end. */
-import { generateKeyPairSync, X509Certificate } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { BlockList } from 'node:net'
 import { dirname, join } from 'node:path'
+import { realClock } from '../clock.ts'
+import { randomSuffix } from '../random.ts'
 import { type CertificatePair, type CertificateRequest, createCa, issueCertificate } from './certificates.ts'
 
 /** A certificate of the directory: `apiserver` is `apiserver.crt` and `apiserver.key`. */
@@ -11,14 +14,27 @@ export interface CertificateSpec extends CertificateRequest {
   readonly ca: string
 }
 
+/** All of a PKI: authorities, what they sign, and key pairs without certificate. */
+export interface PkiSpec {
+  readonly authorities: readonly { readonly file: string; readonly commonName: string }[]
+  readonly certificates: readonly CertificateSpec[]
+  readonly keyPairs: readonly string[]
+}
+
 /** Certificates are renewed this long before they end. */
 const renewBeforeMs = 30 * 86_400_000
 
-/** Writes beside and renames, so that nobody reads half a file. Keys are for their owner only. */
+/** Writes beside, on the disk, and renames, so that nobody ever reads half a file. */
 export const writeFileAtomic = (path: string, data: string, mode = 0o644): void => {
   mkdirSync(dirname(path), { recursive: true })
-  const temporary = `${path}.${process.pid}.tmp`
-  writeFileSync(temporary, data, { mode })
+  const temporary = `${path}.${randomSuffix(8)}.tmp`
+  const file = openSync(temporary, 'wx', mode)
+  try {
+    writeSync(file, data)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
   renameSync(temporary, path)
 }
 
@@ -43,23 +59,43 @@ const writePair = (dir: string, file: string, pair: CertificatePair): void => {
 export const ensureCa = async (dir: string, file: string, commonName: string): Promise<CertificatePair> => {
   const known = readPair(dir, file)
   if (known !== undefined) return known
+  const { cert } = pathsOf(dir, file)
+  // A CA whose key is kept elsewhere is somebody's decision, not ours to overwrite.
+  if (existsSync(cert)) throw new Error(`${cert} exists without its key`)
   const ca = await createCa(commonName)
   writePair(dir, file, ca)
   return ca
 }
 
-const stillGood = (pem: string, spec: CertificateSpec, ca: CertificatePair): boolean => {
-  const cert = new X509Certificate(pem)
-  if (cert.validToDate.getTime() - Date.now() < renewBeforeMs) return false
-  if (!cert.verify(new X509Certificate(ca.certPem).publicKey)) return false
-  const names = (cert.subjectAltName ?? '').split(', ')
-  const subject = cert.subject.split('\n')
-  return (
-    (spec.dnsNames ?? []).every((name) => names.includes(`DNS:${name}`)) &&
-    (spec.ips ?? []).every((ip) => names.includes(`IP Address:${ip}`)) &&
-    subject.includes(`CN=${spec.commonName}`) &&
-    (spec.organizations ?? []).every((organization) => subject.includes(`O=${organization}`))
-  )
+/** True if one of the certificate's addresses is `ip`, however it is spelt: `::1` is `0:0:0:0:0:0:0:1`. */
+const coversAddress = (names: readonly string[], ip: string): boolean => {
+  const family = ip.includes(':') ? 'ipv6' : 'ipv4'
+  const covered = new BlockList()
+  for (const name of names) {
+    const address = /^IP Address:(.+)$/.exec(name)?.[1]
+    if (address !== undefined) covered.addAddress(address, address.includes(':') ? 'ipv6' : 'ipv4')
+  }
+  return covered.check(ip, family)
+}
+
+/** Whether a certificate on disk still serves: its time, its key, its CA, its names. */
+const stillGood = ({ certPem, keyPem }: CertificatePair, spec: CertificateSpec, ca: CertificatePair): boolean => {
+  try {
+    const cert = new X509Certificate(certPem)
+    if (cert.validToDate.getTime() - realClock.now() < renewBeforeMs) return false
+    if (!cert.checkPrivateKey(createPrivateKey(keyPem))) return false
+    if (!cert.verify(new X509Certificate(ca.certPem).publicKey)) return false
+    const names = (cert.subjectAltName ?? '').split(', ')
+    const subject = cert.subject.split('\n')
+    return (
+      (spec.dnsNames ?? []).every((name) => names.includes(`DNS:${name}`)) &&
+      (spec.ips ?? []).every((ip) => coversAddress(names, ip)) &&
+      subject.includes(`CN=${spec.commonName}`) &&
+      (spec.organizations ?? []).every((organization) => subject.includes(`O=${organization}`))
+    )
+  } catch {
+    return false // cannot be read: a crash left half of it
+  }
 }
 
 /** The certificate as it is on disk, issued anew if it is missing, near its end, or not what is asked for. */
@@ -76,7 +112,7 @@ export const ensureCertificateFrom = async (
   spec: CertificateSpec,
 ): Promise<CertificatePair> => {
   const known = readPair(dir, spec.file)
-  if (known !== undefined && stillGood(known.certPem, spec, ca)) return known
+  if (known !== undefined && stillGood(known, spec, ca)) return known
   const pair = await issueCertificate(ca, spec)
   writePair(dir, spec.file, pair)
   return pair
@@ -84,8 +120,24 @@ export const ensureCertificateFrom = async (
 
 /** The key pair that signs ServiceAccount tokens: `<file>.key` and `<file>.pub`, RSA as kubeadm makes it. */
 export const ensureKeyPair = (dir: string, file: string): void => {
-  if (existsSync(join(dir, `${file}.key`))) return
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  writeFileAtomic(join(dir, `${file}.pub`), publicKey.export({ type: 'spki', format: 'pem' }) as string)
-  writeFileAtomic(join(dir, `${file}.key`), privateKey.export({ type: 'pkcs1', format: 'pem' }) as string, 0o600)
+  const { key } = pathsOf(dir, file)
+  const pub = join(dir, `${file}.pub`)
+  if (!existsSync(key)) {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    writeFileAtomic(key, privateKey.export({ type: 'pkcs1', format: 'pem' }) as string, 0o600)
+  } else if (existsSync(pub)) return
+  const publicKey = createPublicKey(readFileSync(key, 'utf8'))
+  writeFileAtomic(pub, publicKey.export({ type: 'spki', format: 'pem' }) as string)
+}
+
+/** Makes what is missing of a PKI and renews what needs it; twice is as good as once. */
+export const ensurePki = async (dir: string, spec: PkiSpec): Promise<ReadonlyMap<string, CertificatePair>> => {
+  await Promise.all(spec.authorities.map(({ file, commonName }) => ensureCa(dir, file, commonName)))
+  for (const file of spec.keyPairs) ensureKeyPair(dir, file)
+  const pairs = await Promise.all(
+    spec.certificates.map(
+      async (certificate) => [certificate.file, await ensureCertificate(dir, certificate)] as const,
+    ),
+  )
+  return new Map(pairs)
 }

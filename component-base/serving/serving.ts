@@ -1,4 +1,5 @@
 /** The secure port that every component has: health for all, metrics for those with a client certificate. */
+import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { TLSSocket } from 'node:tls'
@@ -6,8 +7,16 @@ import type { Registry } from 'prom-client'
 import type { HealthChecks } from '../healthz/healthz.ts'
 import type { Logger } from '../logging/logger.ts'
 import { selfSignedServingCert } from '../tls/self-signed.ts'
-import { readTlsFiles, type TlsFiles, type TlsMaterial, watchTlsFiles } from '../tls/tls-files.ts'
-import { readFileSync } from 'node:fs'
+import { readTlsFiles, type TlsFiles, type TlsMaterial, watchFiles, watchTlsFiles } from '../tls/tls-files.ts'
+
+/** Who asks, by the client certificate; undefined without one that the client CA signed. */
+export interface CallerIdentity {
+  readonly user: string
+  readonly groups: readonly string[]
+}
+
+/** Whether a caller may see a path other than those of health. */
+export type AuthorizePath = (caller: CallerIdentity | undefined, path: string) => boolean | Promise<boolean>
 
 export interface ServeOptions {
   readonly bindAddress: string
@@ -18,36 +27,97 @@ export interface ServeOptions {
   readonly metrics: Registry
   readonly log: Logger
   readonly signal: AbortSignal
+  /** Default: anybody with a certificate of the client CA. */
+  readonly authorize?: AuthorizePath
+  /** More paths, for those who are authorized; returns false if the path is not its own. */
+  readonly extra?: (request: IncomingMessage, response: ServerResponse) => boolean
 }
 
-const materialOf = async (tls: TlsFiles): Promise<TlsMaterial> => {
-  if (tls.certFile !== '') return readTlsFiles(tls)
-  const pair = await selfSignedServingCert()
-  const ca = tls.clientCaFile === undefined || tls.clientCaFile === '' ? {} : { ca: readFileSync(tls.clientCaFile) }
-  return { cert: Buffer.from(pair.certPem), key: Buffer.from(pair.keyPem), ...ca }
-}
+const minVersion = 'TLSv1.2'
+/** Requests under way at shutdown may take this long; then their connections are cut. */
+const closeTimeoutMs = 5_000
+
+const isGiven = (path: string | undefined): path is string => path !== undefined && path !== ''
+
+const clientCa = ({ clientCaFile }: TlsFiles): { ca?: Buffer } =>
+  isGiven(clientCaFile) ? { ca: readFileSync(clientCaFile) } : {}
 
 const send = (response: ServerResponse, code: number, text: string, type = 'text/plain; charset=utf-8'): void => {
   response.writeHead(code, { 'content-type': type, 'x-content-type-options': 'nosniff' }).end(text)
 }
 
-const isAuthorized = (request: IncomingMessage): boolean => (request.socket as TLSSocket).authorized
+const list = (value: string | readonly string[] | undefined): readonly string[] =>
+  value === undefined ? [] : typeof value === 'string' ? [value] : value
+
+/** Without a client CA nobody is identified: Node would then check against the public CAs of the web. */
+const identityOf = (request: IncomingMessage, { tls }: ServeOptions): CallerIdentity | undefined => {
+  const socket = request.socket as TLSSocket
+  if (!isGiven(tls.clientCaFile) || !socket.authorized) return undefined
+  const { CN, O } = socket.getPeerCertificate().subject as unknown as Record<string, string | string[] | undefined>
+  const [user] = list(CN)
+  return user === undefined ? undefined : { user, groups: list(O) }
+}
+
+const sendForbidden = (response: ServerResponse, caller: CallerIdentity | undefined, path: string): void => {
+  const user = caller?.user ?? 'system:anonymous'
+  const message = `forbidden: User ${JSON.stringify(user)} cannot get path ${JSON.stringify(path)}`
+  const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason: 'Forbidden' }
+  send(response, 403, `${JSON.stringify({ ...status, details: {}, code: 403 })}\n`, 'application/json')
+}
 
 const handle = async (request: IncomingMessage, response: ServerResponse, options: ServeOptions): Promise<void> => {
   const url = new URL(request.url ?? '/', 'https://localhost')
   const health = await options.health.answer(url.pathname, url.searchParams)
   if (health !== undefined) return send(response, health.code, health.text)
-  if (!isAuthorized(request)) return send(response, 401, 'Unauthorized\n')
-  if (url.pathname === '/metrics')
+  const caller = identityOf(request, options)
+  const authorize = options.authorize ?? ((who) => who !== undefined)
+  if (!(await authorize(caller, url.pathname))) return sendForbidden(response, caller, url.pathname)
+  if (url.pathname === '/metrics') {
     return send(response, 200, await options.metrics.metrics(), options.metrics.contentType)
+  }
+  if (options.extra?.(request, response) === true) return
   send(response, 404, '404 page not found\n')
+}
+
+/** Gives the server its certificate, from files or self-signed, now and whenever a file changes. */
+const manageTls = async ({
+  tls,
+  signal,
+  log,
+}: ServeOptions): Promise<{ first: TlsMaterial; follow: (s: Server) => void }> => {
+  const swap = (server: Server, material: TlsMaterial): void => {
+    server.setSecureContext({ ...material, minVersion })
+    log.info('certificates were read again')
+  }
+  if (tls.certFile !== '') {
+    const follow = (server: Server): void => watchTlsFiles(tls, (material) => swap(server, material), signal)
+    return { first: readTlsFiles(tls), follow }
+  }
+  const { certPem, keyPem } = await selfSignedServingCert()
+  const own = { cert: Buffer.from(certPem), key: Buffer.from(keyPem) }
+  const follow = (server: Server): void => {
+    let last = clientCa(tls).ca
+    const look = (): void => {
+      try {
+        const { ca } = clientCa(tls)
+        if (ca === undefined || last?.equals(ca)) return
+        swap(server, { ...own, ca })
+        last = ca
+      } catch (err) {
+        log.warn({ err }, 'client CA not readable: the old one stays')
+      }
+    }
+    watchFiles(isGiven(tls.clientCaFile) ? [tls.clientCaFile] : [], look, { signal })
+  }
+  return { first: { ...own, ...clientCa(tls) }, follow }
 }
 
 /** Serves until the signal is aborted; rejects if the port cannot be had. */
 export const serveComponent = async (options: ServeOptions): Promise<Server> => {
-  const { log, signal, tls } = options
+  const { log, signal } = options
+  const { first, follow } = await manageTls(options)
   const server = createServer(
-    { ...(await materialOf(tls)), requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2' },
+    { ...first, requestCert: true, rejectUnauthorized: false, minVersion },
     (request, response) => {
       handle(request, response, options).catch((err: unknown) => {
         log.error({ err }, 'request failed')
@@ -55,16 +125,20 @@ export const serveComponent = async (options: ServeOptions): Promise<Server> => 
       })
     },
   )
-  if (tls.certFile !== '') watchTlsFiles(tls, (material) => server.setSecureContext(material), signal)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(options.port, options.bindAddress, () => resolve())
+    server.listen(options.port, options.bindAddress, () => {
+      server.off('error', reject)
+      resolve()
+    })
   })
+  server.on('error', (err) => log.error({ err }, 'server failed'))
+  follow(server)
   signal.addEventListener(
     'abort',
     () => {
-      server.close()
-      server.closeIdleConnections()
+      server.close() // also ends the connections that are idle
+      setTimeout(() => server.closeAllConnections(), closeTimeoutMs).unref()
     },
     { once: true },
   )

@@ -1,5 +1,8 @@
 /** Certificates from files, re-read when they change: rotation needs no restart. */
-import { readFileSync, statSync, unwatchFile, watchFile } from 'node:fs'
+import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs'
+import { dirname } from 'node:path'
+import { createSecureContext } from 'node:tls'
+import { type Clock, realClock, type TimerHandle } from '../clock.ts'
 
 export interface TlsFiles {
   readonly certFile: string
@@ -14,37 +17,86 @@ export interface TlsMaterial {
   readonly ca?: Buffer
 }
 
+const isGiven = (path: string | undefined): path is string => path !== undefined && path !== ''
+
 /** Reads all files; throws if one is missing. */
 export const readTlsFiles = ({ certFile, keyFile, clientCaFile }: TlsFiles): TlsMaterial => ({
   cert: readFileSync(certFile),
   key: readFileSync(keyFile),
-  ...(clientCaFile === undefined || clientCaFile === '' ? {} : { ca: readFileSync(clientCaFile) }),
+  ...(isGiven(clientCaFile) ? { ca: readFileSync(clientCaFile) } : {}),
 })
 
-/** How often files are looked at: inotify misses renames into place on some mounts, and a minute is soon enough. */
+/** How often files are looked at beside being watched: inotify misses what happens on some mounts. */
 const pollMs = 60_000
+/** Certificate and key are two writes: after the first, the second is waited for. */
+const settleMs = 100
 
-/** Calls `changed` with new material whenever a file changed and all can be read; until then the old ones stay. */
-export const watchTlsFiles = (files: TlsFiles, changed: (material: TlsMaterial) => void, signal: AbortSignal): void => {
-  const paths = [files.certFile, files.keyFile, files.clientCaFile ?? ''].filter((path) => path !== '')
-  const stamp = (): string => paths.map((path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0).join()
-  let last = stamp()
-  const look = (): void => {
-    const now = stamp()
-    if (now === last) return
+/**
+ * Calls `look` when any of the files may have changed, until the signal is aborted. Directories are watched, not
+ * files: those are replaced by renames (and by a symlink's swap in mounted Secrets).
+ */
+export const watchFiles = (
+  paths: readonly string[],
+  look: () => void,
+  { signal, clock = realClock }: { readonly signal: AbortSignal; readonly clock?: Clock },
+): void => {
+  if (paths.length === 0 || signal.aborted) return
+  let timer: TimerHandle | undefined
+  const schedule = (ms: number): void => {
+    if (timer !== undefined) clock.clearTimeout(timer)
+    timer = clock.setTimeout(() => {
+      look()
+      schedule(pollMs)
+    }, ms)
+    timer.unref()
+  }
+  const watchers: FSWatcher[] = []
+  for (const directory of new Set(paths.map((path) => dirname(path)))) {
     try {
-      changed(readTlsFiles(files))
-      last = now
+      const watcher = watch(directory, { persistent: false }, () => schedule(settleMs))
+      watchers.push(watcher.on('error', () => watcher.close()))
     } catch {
-      // Half-written: the next look finds it whole.
+      // Out of inotify watches, or no such directory yet: the poll serves.
     }
   }
-  for (const path of paths) watchFile(path, { interval: pollMs, persistent: false }, look)
+  schedule(pollMs)
   signal.addEventListener(
     'abort',
     () => {
-      for (const path of paths) unwatchFile(path, look)
+      if (timer !== undefined) clock.clearTimeout(timer)
+      for (const watcher of watchers) watcher.close()
     },
     { once: true },
   )
+}
+
+/** Changes with every file's content, as far as stat tells. */
+const stampOf = (paths: readonly string[]): string =>
+  paths
+    .map((path) => {
+      const stat = statSync(path, { throwIfNoEntry: false })
+      return stat === undefined ? '' : `${stat.ino}:${stat.mtimeMs}:${stat.size}`
+    })
+    .join()
+
+/**
+ * Calls `changed` with new material when a file changed and all fit together; until then the old ones stay in use.
+ * Empty file names are not watched.
+ */
+export const watchTlsFiles = (files: TlsFiles, changed: (material: TlsMaterial) => void, signal: AbortSignal): void => {
+  const paths = [files.certFile, files.keyFile, files.clientCaFile].filter(isGiven)
+  let last = stampOf(paths)
+  const look = (): void => {
+    const now = stampOf(paths)
+    if (now === last) return
+    try {
+      const material = readTlsFiles(files)
+      createSecureContext(material) // throws if certificate and key are no pair
+      changed(material)
+      last = now
+    } catch {
+      // Half-written: the next look finds them whole.
+    }
+  }
+  watchFiles(paths, look, { signal })
 }
