@@ -160,7 +160,12 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
   })
   const allWorkers = workers
 
-  const pleg = createPleg({ runtime, onPodChanged: allWorkers.runtimeChanged, log: log.child({ subsystem: 'pleg' }), relistMs })
+  const pleg = createPleg({
+    runtime,
+    onPodChanged: allWorkers.runtimeChanged,
+    log: log.child({ subsystem: 'pleg' }),
+    relistMs,
+  })
   const stats: SummaryDeps = { runtime, pods, nodeName: config.nodeName, rootDir: config.rootDir, startedAt, now }
   const metrics = createKubeletMetrics({
     nodeName: config.nodeName,

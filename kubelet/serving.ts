@@ -90,11 +90,7 @@ export const serveKubelet = async ({ config, client, backend, log, signal }: Ser
     return
   }
   const files = { ...(await servingFiles(config)), clientCaFile }
-  const [cert, key, ca] = await Promise.all([
-    readFile(files.certFile),
-    readFile(files.keyFile),
-    readFile(clientCaFile),
-  ])
+  const [cert, key, ca] = await Promise.all([readFile(files.certFile), readFile(files.keyFile), readFile(clientCaFile)])
   const webhook = config.authorizationMode === 'Webhook' && client !== undefined
   const server = createKubeletServer({
     tls: { cert, key, ca },
@@ -103,11 +99,7 @@ export const serveKubelet = async ({ config, client, backend, log, signal }: Ser
     ...(config.tokenAuthentication && client !== undefined ? { authenticateToken: webhookAuthenticator(client) } : {}),
     log: log.child({ subsystem: 'server' }),
   })
-  watchTlsFiles(
-    files,
-    (material) => server.setTls(material),
-    signal,
-  )
+  watchTlsFiles(files, (material) => server.setTls(material), signal)
   const port = await server.listen(config.address, config.port)
   log.info({ address: config.address, port }, 'kubelet API served')
   signal.addEventListener('abort', () => void server.close(), { once: true })

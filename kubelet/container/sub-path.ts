@@ -1,5 +1,5 @@
 /** A file or folder inside a volume, as a mount's source. Upstream: pkg/volume/util/subpath. */
-import { mkdir, realpath, stat } from 'node:fs/promises'
+import { chmod, mkdir, realpath, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, normalize } from 'node:path'
 import { ConfigError } from './objects.ts'
 
@@ -12,6 +12,15 @@ const resolveExisting = async (path: string): Promise<string> => {
   } catch {
     return resolveExisting(dirname(path))
   }
+}
+
+/** Makes the missing folders with the mode of the volume itself, whatever the umask is. */
+const makeFolders = async (folder: string, root: string): Promise<void> => {
+  const { mode } = await stat(root)
+  const first = await mkdir(folder, { recursive: true })
+  if (first === undefined) return
+  for (let current = folder; current.length >= first.length; current = dirname(current))
+    await chmod(current, mode & 0o7777)
 }
 
 /**
@@ -30,7 +39,7 @@ export const resolveSubPath = async (volume: string, subPath: string): Promise<s
   try {
     await stat(wanted)
   } catch {
-    await mkdir(wanted, { recursive: true, mode: (await stat(root)).mode & 0o7777 })
+    await makeFolders(wanted, root)
   }
   const resolved = await realpath(wanted)
   if (!isInside(resolved, root)) throw outside()

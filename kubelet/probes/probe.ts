@@ -1,7 +1,7 @@
 /** One execution of a probe. Upstream: pkg/kubelet/prober/prober.go, pkg/probe. */
 import { connect } from 'node:net'
 import type { Container, Probe } from '../../api/types.ts'
-import { httpGet, resolvePort } from '../lifecycle/http-action.ts'
+import { httpGet, resolvePort, urlOf } from '../lifecycle/http-action.ts'
 import type { RuntimeService } from '../runtime/runtime-service.ts'
 import { grpcHealth } from './grpc-health.ts'
 
@@ -44,21 +44,32 @@ const httpProbe = async (
   return { type: 'failure', output: `HTTP probe failed with statuscode: ${answer.status}` }
 }
 
+const systemErrors: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset by peer',
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'network is unreachable',
+}
+
+/** Go's sentence for an error of connect(2); any other error's own message. */
+const connectError = (error: unknown, address: string): string => {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+  const words = systemErrors[code]
+  if (words !== undefined) return `dial tcp ${address}: connect: ${words}`
+  return error instanceof Error ? error.message : String(error)
+}
+
 const tcpProbe = (host: string, port: number, timeoutMs: number): Promise<ProbeResult> =>
   new Promise((resolve) => {
+    const address = `${host}:${port}`
     const socket = connect({ host, port })
     const done = (result: ProbeResult): void => {
       socket.destroy()
       resolve(result)
     }
-    socket.setTimeout(timeoutMs, () => done({ type: 'failure', output: `dial tcp ${host}:${port}: i/o timeout` }))
+    socket.setTimeout(timeoutMs, () => done({ type: 'failure', output: `dial tcp ${address}: i/o timeout` }))
     socket.once('connect', () => done({ type: 'success' }))
-    socket.once('error', (error: NodeJS.ErrnoException) =>
-      done({
-        type: 'failure',
-        output: `dial tcp ${host}:${port}: connect: ${error.code === 'ECONNREFUSED' ? 'connection refused' : error.message}`,
-      }),
-    )
+    socket.once('error', (error) => done({ type: 'failure', output: connectError(error, address) }))
   })
 
 const dispatch = async (runtime: RuntimeService, probe: Probe, target: ProbeTarget): Promise<ProbeResult> => {
@@ -82,16 +93,13 @@ export const runProbe = async (runtime: RuntimeService, probe: Probe, target: Pr
   try {
     return await dispatch(runtime, probe, target)
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
     if (error instanceof Error && error.name === 'TimeoutError') {
-      return { type: 'failure', output: `command timed out: ${message}` }
+      return { type: 'failure', output: `command timed out: ${error.message}` }
     }
-    const url =
-      probe.httpGet === undefined
-        ? ''
-        : `Get "${probe.httpGet.scheme?.toLowerCase() ?? 'http'}://${target.podIP}:${probe.httpGet.port}${probe.httpGet.path ?? '/'}": `
-    return probe.httpGet === undefined
-      ? { type: 'error', output: message }
-      : { type: 'failure', output: `${url}${message}` }
+    if (probe.httpGet !== undefined && URL.canParse(`http://${target.podIP}`)) {
+      const url = urlOf(probe.httpGet, target.container, target.podIP)
+      return { type: 'failure', output: `Get "${url.href}": ${connectError(error, url.host)}` }
+    }
+    return { type: 'error', output: error instanceof Error ? error.message : String(error) }
   }
 }

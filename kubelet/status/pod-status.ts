@@ -33,7 +33,7 @@ export interface PodStatusRequest {
   /** Nothing will be started any more. */
   readonly terminal: boolean
   /** Phase, reason and message that the kubelet itself decided on: rejected, evicted, past its deadline. */
-  readonly decided?: { readonly reason: string; readonly message: string } | undefined
+  readonly decided?: { readonly reason: string; readonly message: string; readonly rejected?: boolean } | undefined
 }
 
 const containerIdOf = (status: ContainerStatus): string => status.containerID?.replace(/^[^:]*:\/\//, '') ?? ''
@@ -67,7 +67,21 @@ const phaseOf = (request: PodStatusRequest, statuses: readonly ContainerStatus[]
   return decided === undefined ? podPhase(pod, statuses, terminal) : 'Failed'
 }
 
+/** A Pod that was never let in has no containers to tell of. */
+const rejectedStatus = ({ pod, old, nowMs }: PodStatusRequest, reason: string, message: string): PodStatus => ({
+  ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
+  phase: 'Failed',
+  reason,
+  message,
+  startTime: old.startTime ?? nowRfc3339(nowMs),
+  qosClass: old.qosClass ?? qosClass(pod),
+  ...(old.conditions === undefined ? {} : { conditions: old.conditions }),
+})
+
 export const podStatus = (request: PodStatusRequest): PodStatus => {
+  if (request.decided?.rejected === true) {
+    return rejectedStatus(request, request.decided.reason, request.decided.message)
+  }
   const { pod, state, old, nowMs, decided } = request
   const now = nowRfc3339(nowMs)
   const generation = pod.metadata.generation

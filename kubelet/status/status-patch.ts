@@ -5,16 +5,14 @@ import { kubeletConditions, type PodCondition } from './conditions.ts'
 
 type IpList = readonly { readonly ip?: string }[]
 
-/** Conditions merge by type: only the kubelet's own that changed are sent, all others stay. */
-const conditionsPatch = (before: readonly PodCondition[], after: readonly PodCondition[]): readonly PodCondition[] =>
-  after.filter(
-    (condition) =>
-      kubeletConditions.has(condition.type) &&
-      !isDeepStrictEqual(
-        condition,
-        before.find(({ type }) => type === condition.type),
-      ),
-  )
+/** Conditions merge by type, field by field: only the kubelet's own that changed are sent, and what they lost as null. */
+const conditionsPatch = (before: readonly PodCondition[], after: readonly PodCondition[]): readonly unknown[] =>
+  after.flatMap((condition) => {
+    const old = before.find(({ type }) => type === condition.type)
+    if (!kubeletConditions.has(condition.type) || isDeepStrictEqual(condition, old)) return []
+    const lost = Object.keys(old ?? {}).filter((field) => !(field in condition) && field !== 'lastProbeTime')
+    return [{ ...condition, ...Object.fromEntries(lost.map((field) => [field, null])) }]
+  })
 
 /** Addresses merge by ip: one that is gone has to be named. */
 const addressPatch = (before: IpList, after: IpList): unknown[] => [

@@ -41,6 +41,8 @@ export interface SyncerDeps {
 export interface Decision {
   readonly reason: string
   readonly message: string
+  /** It was never let in: nothing of it was started. */
+  readonly rejected?: boolean
 }
 
 export interface SyncResult {

@@ -88,7 +88,7 @@ export const createContainerStarter = ({
       })
     } catch (error) {
       if (!(error instanceof ImageError)) throw error
-      record(error.reason === 'ImagePullBackOff' ? 'Normal' : 'Warning', 'Failed', `Error: ${error.reason}`)
+      record('Warning', 'Failed', `Error: ${error.reason}`)
       throw new StartError(error.reason, error.message, error.retryAfterMs)
     }
   }

@@ -61,7 +61,7 @@ export const createSyncLoop = (deps: SyncLoopDeps): SyncLoop => {
     const others = workers.active().filter((other) => other.metadata.uid !== uid)
     const rejection = admitPod(pod, deps.node(), others)
     if (rejection !== undefined) log.info({ pod: formatPod(pod), reason: rejection.reason }, 'pod rejected')
-    workers.update(pod, rejection)
+    workers.update(pod, rejection === undefined ? undefined : { ...rejection, rejected: true })
   }
 
   const drop = (pod: BoundPod): void => {

@@ -43,7 +43,9 @@ export const engineMessage = (error: unknown): string => {
       return body.message
     }
   }
-  return error instanceof Error ? error.message : String(error)
+  // Streamed answers have the sentence only behind dockerode's own words.
+  const text = error instanceof Error ? error.message : String(error)
+  return text.replace(/^\(HTTP code \d+\) [a-z ]+ - /, '').trim()
 }
 
 /** Waits for `promise` and gives undefined where the engine answers 404. */

@@ -9,7 +9,15 @@ import type {
   PodSandboxStatus,
   SecurityConfig,
 } from '../runtime-service.ts'
-import { dockerName, networkLabel, type Owner, ownerLabels, sandboxIdLabel, toDockerLabels, typeLabel } from './labels.ts'
+import {
+  dockerName,
+  networkLabel,
+  type Owner,
+  ownerLabels,
+  sandboxIdLabel,
+  toDockerLabels,
+  typeLabel,
+} from './labels.ts'
 
 /** Facts of this engine and node that the bodies depend on. */
 export interface EngineFacts extends Owner {

@@ -28,11 +28,7 @@ export const parseEvent = (line: string): RuntimeEvent | undefined => {
 }
 
 /** Yields until the signal aborts or the engine closes the stream (it restarts, for instance). */
-export async function* dockerEvents(
-  docker: Docker,
-  owner: Owner,
-  signal: AbortSignal,
-): AsyncGenerator<RuntimeEvent> {
+export async function* dockerEvents(docker: Docker, owner: Owner, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
   const stream = (await docker.getEvents({
     filters: { type: ['container'], label: ownerFilter(owner), event: Object.keys(eventTypes) },
     abortSignal: signal,

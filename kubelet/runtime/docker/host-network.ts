@@ -79,8 +79,7 @@ export const createHostNetwork = (docker: Docker, facts: AnchorFacts): (() => Pr
     if (namespace === undefined) throw new Error('/proc/self/ns/net cannot be read')
     if (namespace === (await networkNamespaceOf(1))) return 'host'
     try {
-      const anchor =
-        (await findAnchor(docker, facts, namespace)) ?? (await createAnchor(docker, facts, namespace))
+      const anchor = (await findAnchor(docker, facts, namespace)) ?? (await createAnchor(docker, facts, namespace))
       return `container:${anchor}`
     } catch (error) {
       if (statusCode(error) !== 409) throw error
