@@ -68,7 +68,8 @@ const validateMetric = (metric: Metric, path: string): FieldError[] => {
   const given = sources.filter((source) => metric[source] !== undefined)
   for (const extra of given.slice(1))
     errors.push(forbiddenField(child(path, extra), 'must populate the given metric source only'))
-  const expected = `${metric.type.slice(0, 1).toLowerCase()}${metric.type.slice(1)}`
+  const type = metric.type ?? ''
+  const expected = `${type.slice(0, 1).toLowerCase()}${type.slice(1)}`
   if (given.length === 0)
     errors.push(required(child(path, expected), 'must populate information for the given metric source'))
   const { resource, containerResource, pods, object, external } = metric

@@ -12,7 +12,7 @@ const hostPort = (host: string, port: number): string => (host.includes(':') ? `
 const addresses = (endpoints: Endpoints): string =>
   firstOf(
     (endpoints.subsets ?? []).flatMap((subset) => {
-      const ips = (subset.addresses ?? []).map(({ ip }) => ip)
+      const ips = (subset.addresses ?? []).map(({ ip }) => ip ?? '')
       const ports = subset.ports ?? []
       return ports.length === 0 ? ips : ports.flatMap(({ port }) => ips.map((ip) => hostPort(ip, port)))
     }),

@@ -25,7 +25,7 @@ const toStored = (event: EventsV1Event): Event =>
     lastTimestamp: event.deprecatedLastTimestamp,
     count: event.deprecatedCount,
     type: event.type,
-    eventTime: event.eventTime,
+    eventTime: event.eventTime ?? undefined,
     series: event.series,
     action: event.action,
     reportingComponent: event.reportingController ?? '',
@@ -41,7 +41,8 @@ const fromStored = (object: KubeObject): EventsV1Event => {
     metadata: event.metadata,
     // Absent is null on the wire; the generated type has it required.
     eventTime: event.eventTime ?? (null as unknown as string),
-    series: event.series === undefined ? undefined : { count: 0, lastObservedTime: '', ...event.series },
+    // The two generated types differ only in what they call required.
+    series: event.series as EventsV1Event['series'],
     reportingController: event.reportingComponent,
     reportingInstance: event.reportingInstance,
     action: event.action,

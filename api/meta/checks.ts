@@ -7,9 +7,12 @@ import { immutableMessage, negativeMessage, validateLabels } from './validate-me
 
 export const absent = (value: unknown): boolean => value === undefined || value === null || value === ''
 
-/** Messages of a syntax check, as errors of one field. */
-export const syntax = (path: string, value: string, check: (value: string) => readonly string[]): FieldError[] =>
-  check(value).map((message) => invalid(path, value, message))
+/** Messages of a syntax check, as errors of one field. Absent is '', as everywhere in the API. */
+export const syntax = (
+  path: string,
+  value: string | undefined,
+  check: (value: string) => readonly string[],
+): FieldError[] => check(value ?? '').map((message) => invalid(path, value ?? '', message))
 
 /** Required, and of the right form. */
 export const requiredSyntax = (

@@ -38,7 +38,7 @@ export const validateAnnotations = (
 
 const validateOwner = (reference: OwnerReference, path: string): FieldError[] => {
   const errors: FieldError[] = []
-  const parts = reference.apiVersion.split('/')
+  const parts = (reference.apiVersion ?? '').split('/')
   const version = parts.at(-1) ?? ''
   if (parts.length > 2) {
     errors.push(
@@ -51,9 +51,9 @@ const validateOwner = (reference: OwnerReference, path: string): FieldError[] =>
   } else if (version === '') {
     errors.push(invalid(child(path, 'apiVersion'), reference.apiVersion, 'version must not be empty'))
   }
-  if (reference.kind === '') errors.push(invalid(child(path, 'kind'), reference.kind, 'must not be empty'))
-  if (reference.name === '') errors.push(invalid(child(path, 'name'), reference.name, 'must not be empty'))
-  if (reference.uid === '') errors.push(invalid(child(path, 'uid'), reference.uid, 'must not be empty'))
+  if ((reference.kind ?? '') === '') errors.push(invalid(child(path, 'kind'), '', 'must not be empty'))
+  if ((reference.name ?? '') === '') errors.push(invalid(child(path, 'name'), '', 'must not be empty'))
+  if ((reference.uid ?? '') === '') errors.push(invalid(child(path, 'uid'), '', 'must not be empty'))
   if (reference.kind === 'Event' && reference.apiVersion === 'v1') {
     errors.push(invalid(path, reference, '/v1, Kind=Event is disallowed from being an owner'))
   }

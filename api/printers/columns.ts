@@ -4,23 +4,29 @@ import type { Container, KubeObject, LabelSelector, PodTemplateSpec } from '../t
 import { formatLabels, formatLabelSelector } from '../meta/labels.ts'
 import { age } from './duration.ts'
 
-type Cell = string | number | boolean | null
+type Cell = PrinterColumn['cell'] extends (...args: never[]) => infer Result ? Result : never
+
+/** Absent is the empty text: required fields of the types may be missing in what an old version stored. */
+const present =
+  <T>(cell: (object: T, now: Date) => Cell | undefined) =>
+  (object: T, now: Date): Cell =>
+    cell(object, now) ?? ''
 
 /** A column that is always shown. */
 export const column = <T>(
   name: string,
   description: string,
-  cell: (object: T, now: Date) => Cell,
+  cell: (object: T, now: Date) => Cell | undefined,
   type: PrinterColumn['type'] = 'string',
-): PrinterColumn<T> => ({ name, type, description, priority: 0, cell })
+): PrinterColumn<T> => ({ name, type, description, priority: 0, cell: present(cell) })
 
 /** A column of `-o wide`. */
 export const wideColumn = <T>(
   name: string,
   description: string,
-  cell: (object: T, now: Date) => Cell,
+  cell: (object: T, now: Date) => Cell | undefined,
   type: PrinterColumn['type'] = 'string',
-): PrinterColumn<T> => ({ name, type, description, priority: 1, cell })
+): PrinterColumn<T> => ({ name, type, description, priority: 1, cell: present(cell) })
 
 export const nameColumn: PrinterColumn = {
   name: 'Name',

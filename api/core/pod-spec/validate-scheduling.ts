@@ -212,14 +212,9 @@ export const validateSpreadConstraints = (
   return (constraints ?? []).flatMap((constraint, index) => {
     const at = child(path, index)
     const errors = validateConstraint(constraint, at)
-    const pair = `${constraint.topologyKey},${constraint.whenUnsatisfiable}`
+    const pair = `{${constraint.topologyKey ?? ''}, ${constraint.whenUnsatisfiable ?? ''}}`
     if (seen.has(pair)) {
-      errors.push(
-        duplicate(
-          child(at, '{topologyKey, whenUnsatisfiable}'),
-          `{${constraint.topologyKey}, ${constraint.whenUnsatisfiable}}`,
-        ),
-      )
+      errors.push(duplicate(child(at, '{topologyKey, whenUnsatisfiable}'), pair))
     }
     seen.add(pair)
     return errors

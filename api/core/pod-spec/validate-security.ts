@@ -77,8 +77,9 @@ const maxSysctlBytes = 253
 
 const validateSysctls = (sysctls: PodSecurityContext['sysctls'], path: string): FieldError[] => {
   const names = new Set<string>()
-  return (sysctls ?? []).flatMap(({ name }, index) => {
+  return (sysctls ?? []).flatMap((sysctl, index) => {
     const at = child(path, index, 'name')
+    const name = sysctl.name ?? ''
     const errors: FieldError[] = []
     if (name === '') errors.push(required(at))
     else if (name.length > maxSysctlBytes || !sysctlName.test(name)) {

@@ -60,7 +60,6 @@ const validateDeadline = (spec: PodSpec, old: PodSpec): FieldError[] => {
   const [next, before] = [spec.activeDeadlineSeconds, old.activeDeadlineSeconds]
   if (next === undefined)
     return before === undefined ? [] : [invalid(path, next, 'must not update from a positive integer to nil value')]
-  if (next < 0) return [invalid(path, next, 'must be between 0 and 2147483647, inclusive')]
   return before !== undefined && next > before
     ? [invalid(path, next, 'must be less than or equal to previous value')]
     : []
