@@ -1,81 +1,121 @@
-/** Puts the parts of an API server together: store, caches, resources, chain, HTTPS. */
+/** Puts the parts of an API server together and runs it. The order of this file is the order of the start. */
 import { readFileSync } from 'node:fs'
-import type { Duplex } from 'node:stream'
 import type { Registry } from 'prom-client'
 import { kinds } from '../api/kinds.ts'
-import { realClock } from '../component-base/clock.ts'
-import { EtcdClient } from '../component-base/etcd/client.ts'
+import { realClock, sleep } from '../component-base/clock.ts'
 import { HealthChecks } from '../component-base/healthz/healthz.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
 import { createAdmissionChain } from './admission/chain.ts'
-import { unionAuthenticator } from './authentication/authenticator.ts'
-import { createCertificateCheck, parseBundle, x509 } from './authentication/x509.ts'
-import { alwaysAllow, privilegedGroups, unionAuthorizer } from './authorization/authorizer.ts'
-import { systemMasters } from './authentication/user.ts'
-import type { Config } from './config.ts'
+import { admissionPlugins } from './admission/plugins.ts'
+import { buildAuthentication, readVerificationKeys } from './authentication/build.ts'
+import { parseSigningKey } from './authentication/service-account/keys.ts'
+import { buildAuthorization } from './authorization/build.ts'
+import { startBootstrap } from './bootstrap/bootstrap.ts'
+import { type Config, readOptional } from './config.ts'
 import { Discovery } from './discovery/handler.ts'
+import { servedGroups } from './discovery/legacy.ts'
+import { OpenApi } from './discovery/openapi.ts'
+import { subresourceHandlers, virtualHandlers } from './endpoints/install.ts'
 import { createRouter } from './endpoints/router.ts'
+import { offerUpgrade } from './endpoints/subresources/connect.ts'
 import { WatchRegistry } from './endpoints/watch-registry.ts'
 import { createApiServerMetrics } from './metrics.ts'
-import { createOpenApiHandler } from './openapi/handler.ts'
+import { fixedHooks } from './registry/hooks.ts'
 import { Resources } from './registry/resources.ts'
-import { buildChain, compose } from './server/chain.ts'
-import type { HttpRequestContext } from './server/http-context.ts'
+import { serviceHooks } from './registry/services/hooks.ts'
+import { IpAllocator } from './registry/services/ip-allocator.ts'
+import { parseIpRange } from './registry/services/ip-range.ts'
+import { NodePortAllocator } from './registry/services/node-port-allocator.ts'
+import { buildChain, compose, type Handler } from './server/chain.ts'
+import { issuerDocuments } from './server/issuer-documents.ts'
 import { createPathHandler } from './server/paths.ts'
 import { createServer } from './server/server.ts'
-import { createRevisionReader } from './storage/consistent-read.ts'
-import { createEtcdKeyValue } from './storage/etcd.ts'
-import { createLeasePool } from './storage/lease-pool.ts'
-import { EventHub } from './storage/watch-cache/event-hub.ts'
+import { readServerTls, reloadServerTls } from './server/tls.ts'
+import { openStore } from './storage/open.ts'
+import type { StoreDependencies } from './storage/resource-store.ts'
 
-export const startApiServer = async (
+interface Served {
+  readonly resources: Resources
+  readonly ips: IpAllocator
+  readonly ports: NodePortAllocator
+}
+
+/** All built-in resources, with their hooks. */
+const serveKinds = (config: Config, deps: StoreDependencies, log: Logger): Served => {
+  const resources = new Resources({ root: config.etcdPrefix, eventTtlSeconds: config.eventTtlSeconds, deps })
+  const special = new Set(['services'])
+  for (const kind of kinds) {
+    const name = kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`
+    if (!special.has(name)) resources.add(kind, fixedHooks[name])
+  }
+  const addresses = resources.get({ group: 'networking.k8s.io', version: 'v1', resource: 'ipaddresses' })
+  const ips = new IpAllocator(parseIpRange(config.serviceCidr), addresses, realClock)
+  const ports = new NodePortAllocator(config.nodePorts, deps.store, config.etcdPrefix)
+  for (const kind of kinds) {
+    if (kind.group === '' && kind.plural === 'services') resources.add(kind, serviceHooks({ ips, ports, log }))
+  }
+  return { resources, ips, ports }
+}
+
+export const runApiServer = async (
   config: Config,
   registry: Registry,
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> => {
   const metrics = createApiServerMetrics(registry)
-  const pem = (file: string): string | undefined => (file === '' ? undefined : readFileSync(file, 'utf8'))
-  const client = new EtcdClient({
-    endpoints: config.etcd.servers,
-    tls: () => ({ ca: pem(config.etcd.caFile), cert: pem(config.etcd.certFile), key: pem(config.etcd.keyFile) }),
-  })
-  const store = createEtcdKeyValue(client, config.etcdPrefix, metrics.etcdRequest)
-  const hub = new EventHub(store, config.etcdPrefix, log)
-  await hub.start(signal)
-  const resources = new Resources({
-    root: config.etcdPrefix,
-    eventTtlSeconds: config.eventTtlSeconds,
-    deps: {
-      store,
-      hub,
-      leases: createLeasePool((seconds) => store.grantLease(seconds), realClock),
-      currentRevision: createRevisionReader(() => store.currentRevision()),
-    },
-  })
-  for (const kind of kinds) resources.add(kind)
+  const stopped = new AbortController()
+  const deps = await openStore(config, metrics.etcdRequest, log, stopped.signal)
+  const served = serveKinds(config, deps, log)
+  const { resources } = served
 
-  const authorities = parseBundle(pem(config.clientCaFile) ?? '')
-  const authenticator = unionAuthenticator([x509(createCertificateCheck(() => authorities))])
-  const authorizer = unionAuthorizer([privilegedGroups(systemMasters), alwaysAllow])
+  const keys = readVerificationKeys(config)
+  const { authenticator, tokens } = buildAuthentication(config, resources, keys, realClock)
+  const { authorizer, rbac } = buildAuthorization(config.authorizationModes, resources)
   const watches = new WatchRegistry()
+  const install = {
+    resources,
+    authorizer,
+    rules: rbac,
+    tokens,
+    kubelet: config.kubelet,
+    issuer: {
+      issuer: config.serviceAccount.issuers[0] ?? '',
+      key: parseSigningKey(readFileSync(config.serviceAccount.signingKeyFile, 'utf8')),
+      audiences: config.serviceAccount.audiences,
+      maxExpirationSeconds: config.serviceAccount.maxExpirationSeconds,
+      extendExpiration: config.serviceAccount.extendExpiration,
+    },
+  }
   const route = createRouter({
     resources,
-    admission: createAdmissionChain([]),
+    admission: createAdmissionChain(
+      admissionPlugins({
+        resources,
+        tolerations: {
+          notReadySeconds: config.notReadyTolerationSeconds,
+          unreachableSeconds: config.unreachableTolerationSeconds,
+        },
+        enabled: config.enableAdmission,
+        disabled: config.disableAdmission,
+      }),
+    ),
     clock: realClock,
     watches,
     minRequestTimeoutSeconds: config.minRequestTimeoutSeconds,
-    subresources: () => undefined,
-    virtual: () => undefined,
+    subresources: subresourceHandlers(install),
+    virtual: virtualHandlers(install),
   })
+
   const health = new HealthChecks()
+  const openApi = new OpenApi(resources)
   const paths = createPathHandler({
     discovery: new Discovery(resources, `${config.advertiseAddress}:${config.securePort}`),
     health,
     metrics: () => registry.metrics(),
-    openapi: createOpenApiHandler(log),
-    issuerDocuments: new Map(),
-    groupPaths: () => [],
+    openapi: (ctx) => openApi.handle(ctx),
+    issuerDocuments: issuerDocuments(config, keys),
+    groupPaths: () => groupPaths(resources),
   })
   const filters = buildChain({
     metrics,
@@ -84,21 +124,63 @@ export const startApiServer = async (
     anonymousAuth: config.anonymousAuth,
     inFlight: config.maxInFlight,
   })
-  const handle = compose(filters, (ctx) => (ctx.info.isResourceRequest ? route(ctx) : paths(ctx)))
+  const handle: Handler = compose(filters, (ctx) => (ctx.info.isResourceRequest ? route(ctx) : paths(ctx)))
   const server = createServer({
-    tls: {
-      cert: readFileSync(config.tls.certFile, 'utf8'),
-      key: readFileSync(config.tls.keyFile, 'utf8'),
-      ca: [pem(config.clientCaFile) ?? ''],
-    },
+    tls: await readServerTls(config),
     log,
     handle,
-    handleUpgrade: (ctx: HttpRequestContext, _socket: Duplex, _head: Buffer) => handle(ctx),
+    handleUpgrade: (ctx, socket, head) => {
+      offerUpgrade(ctx, socket, head)
+      return handle(ctx)
+    },
   })
+  reloadServerTls(config, server.server, stopped.signal)
+
+  health.add('etcd', async () => void (await deps.currentRevision()))
+  health.add('shutdown', () => failIf(signal.aborted, 'shutting down'), ['readyz'])
+  const bootstrap = startBootstrap(
+    {
+      config,
+      deps,
+      served,
+      log,
+      rbacReady: () => rbac.ready(),
+      facts: {
+        clientCa: readOptional(config.clientCaFile),
+        requestHeader:
+          config.requestHeader === undefined
+            ? undefined
+            : { ...config.requestHeader, ca: readFileSync(config.requestHeader.caFile, 'utf8') },
+      },
+    },
+    stopped.signal,
+  )
+  for (const { name, done } of bootstrap.hooks) {
+    health.add(`poststarthook/${name}`, () => failIf(!done(), 'not finished'), ['healthz', 'readyz'])
+  }
   const port = await server.listen(config.bindAddress, config.securePort)
-  log.info({ port }, 'serving')
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+  log.info({ port, address: config.bindAddress }, 'serving securely')
+
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  await sleep(config.shutdownDelayMs)
+  stopped.abort()
+  await bootstrap.finished
   watches.endAll()
   await server.close()
-  await store.close()
+  watches[Symbol.dispose]()
+  await deps.store.close()
 }
+
+const failIf = (failed: boolean, why: string): void => {
+  if (failed) throw new Error(why)
+}
+
+const groupPaths = (resources: Resources): string[] =>
+  servedGroups(resources).flatMap(({ name, versions }) =>
+    name === ''
+      ? versions.map((version) => `/api/${version}`)
+      : [`/apis/${name}`, ...versions.map((version) => `/apis/${name}/${version}`)],
+  )

@@ -1,5 +1,6 @@
 /** From flags to what the server is built of: files read, defaults resolved, choices checked. */
 import { readFileSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
 import { parseFlags } from '../component-base/flags/flags.ts'
 import { UsageError } from '../component-base/process/run.ts'
 import { flagSpecs } from './options.ts'
@@ -78,6 +79,13 @@ const portRange = (text: string): { first: number; last: number } => {
   return { first, last }
 }
 
+/** Without --advertise-address: the address that is bound, or the first of this machine that is no loopback. */
+const ownAddress = (bindAddress: string): string => {
+  if (bindAddress !== '0.0.0.0' && bindAddress !== '::') return bindAddress
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1'
+}
+
 export const parseConfig = (argv: readonly string[]): Config => {
   const { values: flags } = parseFlags(flagSpecs, argv, { name: 'kube-apiserver', version: 'v1.36.0' })
   if (flags['etcd-servers'].length === 0) throw new UsageError('--etcd-servers must be specified')
@@ -104,7 +112,8 @@ export const parseConfig = (argv: readonly string[]): Config => {
     eventTtlSeconds: flags['event-ttl'] / 1000,
     bindAddress: flags['bind-address'],
     securePort: flags['secure-port'],
-    advertiseAddress: flags['advertise-address'],
+    advertiseAddress:
+      flags['advertise-address'] === '' ? ownAddress(flags['bind-address']) : flags['advertise-address'],
     reconcileEndpoints: flags['endpoint-reconciler-type'] !== 'none',
     tls: { certFile: flags['tls-cert-file'], keyFile: flags['tls-private-key-file'] },
     clientCaFile: flags['client-ca-file'],

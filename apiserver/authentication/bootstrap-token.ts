@@ -13,7 +13,11 @@ export const bootstrapTokens =
     const [, id = '', secretText = ''] = match
     const { store } = resources.get({ group: '', version: 'v1', resource: 'secrets' })
     const secret = (await store.getCached(`kube-system/bootstrap-token-${id}`))?.object as Secret | undefined
-    if (secret === undefined || secret.type !== 'bootstrap.kubernetes.io/token' || secret.metadata?.deletionTimestamp !== undefined) {
+    if (
+      secret === undefined ||
+      secret.type !== 'bootstrap.kubernetes.io/token' ||
+      secret.metadata?.deletionTimestamp !== undefined
+    ) {
       return undefined
     }
     const value = (name: string): string => Buffer.from(secret.data?.[name] ?? '', 'base64').toString('utf8')
@@ -23,6 +27,8 @@ export const bootstrapTokens =
     const expiration = value('expiration')
     if (expiration !== '' && !(Date.parse(expiration) > clock.now())) return undefined
     if (value('usage-bootstrap-authentication') !== 'true') return undefined
-    const extra = value('auth-extra-groups').split(',').filter((group) => group.startsWith('system:bootstrappers:'))
+    const extra = value('auth-extra-groups')
+      .split(',')
+      .filter((group) => group.startsWith('system:bootstrappers:'))
     return { name: `system:bootstrap:${id}`, uid: '', groups: ['system:bootstrappers', ...extra], extra: {} }
   }

@@ -4,7 +4,9 @@ import type { TokenAuthenticator } from './authenticator.ts'
 import type { UserInfo } from './user.ts'
 
 const parseLine = (line: string): string[] =>
-  [...line.matchAll(/(?:^|,)\s*(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain?.trim() ?? '')
+  [...line.matchAll(/(?:^|,)\s*(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(
+    ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain?.trim() ?? '',
+  )
 
 const sameText = (a: string, b: string): boolean => {
   const left = Buffer.from(a)
@@ -18,7 +20,18 @@ export const tokenFile = (text: string): TokenAuthenticator => {
     .filter((line) => line.trim() !== '')
     .map((line): readonly [string, UserInfo] => {
       const [token = '', name = '', uid = '', groups = ''] = parseLine(line)
-      return [token, { name, uid, groups: groups.split(',').map((group) => group.trim()).filter((group) => group !== ''), extra: {} }]
+      return [
+        token,
+        {
+          name,
+          uid,
+          groups: groups
+            .split(',')
+            .map((group) => group.trim())
+            .filter((group) => group !== ''),
+          extra: {},
+        },
+      ]
     })
   return async (token) => entries.find(([known]) => sameText(known, token))?.[1]
 }

@@ -13,6 +13,8 @@ export interface Attributes {
   readonly subresource: string
   readonly name: string
   readonly path: string
+  /** As given in the request; '' for none. */
+  readonly fieldSelector: string
 }
 
 export type Decision =
@@ -25,7 +27,7 @@ export interface Authorizer {
   authorize(attributes: Attributes): Promise<Decision> | Decision
 }
 
-export const attributesOf = (user: UserInfo, info: RequestInfo): Attributes => ({
+export const attributesOf = (user: UserInfo, info: RequestInfo, query: URLSearchParams): Attributes => ({
   user,
   verb: info.verb,
   isResourceRequest: info.isResourceRequest,
@@ -36,6 +38,7 @@ export const attributesOf = (user: UserInfo, info: RequestInfo): Attributes => (
   subresource: info.subresource,
   name: info.name,
   path: info.path,
+  fieldSelector: query.get('fieldSelector') ?? '',
 })
 
 export const resourceAttributes = (
@@ -60,6 +63,7 @@ export const resourceAttributes = (
   namespace: of.namespace ?? '',
   subresource: of.subresource ?? '',
   path: '',
+  fieldSelector: '',
 })
 
 /** The first that allows or denies decides; reasons of those without an opinion are kept for the answer. */

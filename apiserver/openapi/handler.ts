@@ -51,7 +51,8 @@ export const createOpenApiHandler = (log: Logger): ((ctx: HttpContext) => Promis
   let descriptions: Promise<Descriptions> | undefined
 
   /** What a client may cache for ever: a document depends on this program and on nothing else. */
-  const hashOf = (group: string, version: string): string => openApiHash([versionInfo.gitVersion, group, version].join('/'))
+  const hashOf = (group: string, version: string): string =>
+    openApiHash([versionInfo.gitVersion, group, version].join('/'))
 
   const kept = (key: string, build: (texts: Descriptions) => Document | undefined): Promise<Document | undefined> => {
     const known = documents.get(key)

@@ -24,6 +24,7 @@ export const prepareForCreate = (resource: Resource, object: KubeObject, nowMs: 
   const { definition } = resource
   fillSystemFields(object, definition, nowMs)
   const metadata = metadataOf(object)
+  resource.hooks.prepareForCreate?.(object)
   if (definition.prepareForCreate !== undefined) definition.prepareForCreate(object)
   else if (definition.subresources.some(({ name }) => name === 'status')) delete object['status']
   const errors = [

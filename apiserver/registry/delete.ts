@@ -89,7 +89,10 @@ export const planDeletion = (
   const { definition, hooks } = resource
   const object = cloneJson(current)
   const metadata = metadataOf(object)
-  const finalizers = finalizersFor(definition.defaultGarbageCollection, metadata, options)
+  const finalizers =
+    hooks.ignoresPropagation === true
+      ? (metadata.finalizers ?? [])
+      : finalizersFor(definition.defaultGarbageCollection, metadata, options)
   const finalizersChanged = finalizers.join() !== (metadata.finalizers ?? []).join()
   if (finalizers.length === 0) delete metadata.finalizers
   else metadata.finalizers = finalizers

@@ -14,11 +14,16 @@ export interface Reservation {
 
 /** The few resources that do more than store. Upstream: the begin and after hooks of registry.Store. */
 export interface ResourceHooks {
+  /** Before validation: what needs the stored object or the cluster's settings. */
+  readonly prepareForCreate?: (object: KubeObject) => void
+  readonly prepareForUpdate?: (object: KubeObject, old: KubeObject) => void
   readonly beginCreate?: (object: KubeObject, dryRun: boolean) => Promise<Reservation | undefined>
   readonly beginUpdate?: (object: KubeObject, old: KubeObject, dryRun: boolean) => Promise<Reservation | undefined>
   readonly afterDelete?: (object: KubeObject) => void
   /** More conditions for an object marked as deleted to go away (a Namespace's spec.finalizers). */
   readonly mayBeRemoved?: (object: KubeObject) => boolean
+  /** True where orphan and foreground deletion do not exist (Events, Namespaces). */
+  readonly ignoresPropagation?: boolean
   /** Done to the object when its deletion begins. */
   readonly onDeletionBegins?: (object: KubeObject) => void
 }

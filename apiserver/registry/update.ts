@@ -131,6 +131,7 @@ const applyScope = (resource: Resource, object: KubeObject, current: KubeObject,
     else keepAllButStatus(object, current)
     return
   }
+  resource.hooks.prepareForUpdate?.(object, current)
   if (definition.prepareForUpdate !== undefined) definition.prepareForUpdate(object, current)
   else if (definition.subresources.some(({ name }) => name === 'status')) keepStatus(object, current)
   if (

@@ -15,10 +15,10 @@ const contentTypes = { json: 'application/json', yaml: 'application/yaml' } as c
 const warningHeader = (text: string): string =>
   `299 - "${text.replace(/[^\x20-\x7e]/g, ' ').replace(/["\\]/g, '\\$&')}"`
 
-const setCommonHeaders = (ctx: HttpContext): void => {
+const setCommonHeaders = (ctx: HttpContext, cacheControl = 'no-cache, private'): void => {
   const { response } = ctx
   response.setHeader('Audit-Id', ctx.auditId)
-  response.setHeader('Cache-Control', 'no-cache, private')
+  response.setHeader('Cache-Control', cacheControl)
   if (ctx.warnings.length > 0) response.setHeader('Warning', [...new Set(ctx.warnings)].map(warningHeader))
 }
 
@@ -30,9 +30,15 @@ const acceptsGzip = (ctx: HttpContext): boolean => {
 export const isPretty = (ctx: HttpContext): boolean => wantsPretty(ctx.query, ctx.request.headers['user-agent'])
 
 /** Sends bytes as they are. */
-export const sendBytes = (ctx: HttpContext, code: number, contentType: string, bytes: Buffer | string): void => {
+export const sendBytes = (
+  ctx: HttpContext,
+  code: number,
+  contentType: string,
+  bytes: Buffer | string,
+  cacheControl?: string,
+): void => {
   if (ctx.response.headersSent) return
-  setCommonHeaders(ctx)
+  setCommonHeaders(ctx, cacheControl)
   if (bytes.length > gzipThresholdBytes && acceptsGzip(ctx)) {
     ctx.response.writeHead(code, { 'Content-Type': contentType, 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' })
     const gzip = createGzip({ level: zlib.Z_BEST_SPEED })

@@ -28,10 +28,15 @@ const algorithmOf = (key: KeyObject): Algorithm => {
   }
 }
 
-const digestOf = { RS256: 'sha256', ES256: 'sha256', ES384: 'sha384', ES512: 'sha512' } as const satisfies Record<Algorithm, string>
+const digestOf = { RS256: 'sha256', ES256: 'sha256', ES384: 'sha384', ES512: 'sha512' } as const satisfies Record<
+  Algorithm,
+  string
+>
 
 const keyId = (key: KeyObject): string =>
-  createHash('sha256').update(key.export({ type: 'spki', format: 'der' })).digest('base64url')
+  createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('base64url')
 
 const pemBlock = /-----BEGIN ([A-Z ]+)-----[\s\S]+?-----END \1-----/g
 
@@ -62,5 +67,10 @@ export const verifyBytes = ({ algorithm, key }: VerificationKey, data: Buffer, s
 /** The JSON Web Key Set of /openid/v1/jwks. */
 export const jsonWebKeySet = (keys: readonly VerificationKey[]): string =>
   JSON.stringify({
-    keys: keys.map(({ id, algorithm, key }) => ({ use: 'sig', ...key.export({ format: 'jwk' }), kid: id, alg: algorithm })),
+    keys: keys.map(({ id, algorithm, key }) => ({
+      use: 'sig',
+      ...key.export({ format: 'jwk' }),
+      kid: id,
+      alg: algorithm,
+    })),
   })

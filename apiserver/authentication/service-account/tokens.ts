@@ -79,7 +79,8 @@ export const createTokenVerifier = (issuers: readonly string[], keys: readonly V
     if (signature === undefined || rest.length > 0) return undefined
     const header = decodePart(head)
     const claims = decodePart(body)
-    if (header === undefined || claims === undefined || !issuers.includes(String(claims['iss'])) || !isClaims(claims)) return undefined
+    if (header === undefined || claims === undefined || !issuers.includes(String(claims['iss'])) || !isClaims(claims))
+      return undefined
     const data = Buffer.from(`${head}.${body}`)
     const bytes = Buffer.from(signature, 'base64url')
     const candidates = typeof header['kid'] === 'string' ? keys.filter(({ id }) => id === header['kid']) : keys

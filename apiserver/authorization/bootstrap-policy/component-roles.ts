@@ -37,7 +37,10 @@ const nodeRules = [
 
 export const componentRoles: readonly RoleSpec[] = [
   { name: 'system:node', rules: nodeRules },
-  { name: 'system:node-problem-detector', rules: [rule('get', 'core', 'nodes'), rule('patch', 'core', 'nodes/status'), eventsRule] },
+  {
+    name: 'system:node-problem-detector',
+    rules: [rule('get', 'core', 'nodes'), rule('patch', 'core', 'nodes/status'), eventsRule],
+  },
   {
     name: 'system:node-proxier',
     rules: [
@@ -53,10 +56,17 @@ export const componentRoles: readonly RoleSpec[] = [
     rules: [
       rule(read, 'core', 'nodes'),
       rule('proxy', 'core', 'nodes'),
-      rule('*', 'core', 'nodes/proxy,nodes/metrics,nodes/stats,nodes/log,nodes/spec,nodes/checkpoint,nodes/configz,nodes/healthz,nodes/pods'),
+      rule(
+        '*',
+        'core',
+        'nodes/proxy,nodes/metrics,nodes/stats,nodes/log,nodes/spec,nodes/checkpoint,nodes/configz,nodes/healthz,nodes/pods',
+      ),
     ],
   },
-  { name: 'system:node-bootstrapper', rules: [rule('create,get,list,watch', 'certificates.k8s.io', 'certificatesigningrequests')] },
+  {
+    name: 'system:node-bootstrapper',
+    rules: [rule('create,get,list,watch', 'certificates.k8s.io', 'certificatesigningrequests')],
+  },
   {
     name: 'system:kube-aggregator',
     rules: [rule(read, 'core', 'services,endpoints'), rule(read, 'discovery.k8s.io', 'endpointslices')],
@@ -106,14 +116,23 @@ export const componentRoles: readonly RoleSpec[] = [
   },
   {
     name: 'system:volume-scheduler',
-    rules: [rule('get,list,patch,update,watch', 'core', 'persistentvolumes,persistentvolumeclaims'), rule(read, 'storage.k8s.io', 'storageclasses')],
+    rules: [
+      rule('get,list,patch,update,watch', 'core', 'persistentvolumes,persistentvolumeclaims'),
+      rule(read, 'storage.k8s.io', 'storageclasses'),
+    ],
   },
   { name: 'system:kube-dns', rules: [rule('list,watch', 'core', 'endpoints,services')] },
   {
     name: 'system:coredns',
-    rules: [rule('list,watch', 'core', 'endpoints,services,pods,namespaces'), rule('list,watch', 'discovery.k8s.io', 'endpointslices')],
+    rules: [
+      rule('list,watch', 'core', 'endpoints,services,pods,namespaces'),
+      rule('list,watch', 'discovery.k8s.io', 'endpointslices'),
+    ],
   },
-  { name: 'system:heapster', rules: [rule(read, 'core', 'events,pods,nodes,namespaces'), rule(read, 'extensions', 'deployments')] },
+  {
+    name: 'system:heapster',
+    rules: [rule(read, 'core', 'events,pods,nodes,namespaces'), rule(read, 'extensions', 'deployments')],
+  },
   {
     name: 'system:persistent-volume-provisioner',
     rules: [

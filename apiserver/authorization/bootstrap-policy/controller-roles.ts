@@ -15,7 +15,9 @@ export const controllerRoles: Readonly<Record<string, readonly PolicyRule[]>> = 
     rule(read, 'storage.k8s.io', 'csidrivers,csinodes'),
     eventsRule,
   ],
-  'clusterrole-aggregation-controller': [rule('escalate,get,list,patch,update,watch', 'rbac.authorization.k8s.io', 'clusterroles')],
+  'clusterrole-aggregation-controller': [
+    rule('escalate,get,list,patch,update,watch', 'rbac.authorization.k8s.io', 'clusterroles'),
+  ],
   'cronjob-controller': [
     rule(readUpdate, 'batch', 'cronjobs'),
     rule('create,delete,get,list,patch,update,watch', 'batch', 'jobs'),
@@ -131,9 +133,17 @@ export const controllerRoles: Readonly<Record<string, readonly PolicyRule[]>> = 
     rule('watch', 'core', 'events'),
     eventsRule,
   ],
-  'pod-garbage-collector': [rule('list,watch,delete', 'core', 'pods'), rule('get,list,watch', 'core', 'nodes'), rule('update,patch', 'core', 'pods/status')],
+  'pod-garbage-collector': [
+    rule('list,watch,delete', 'core', 'pods'),
+    rule('get,list,watch', 'core', 'nodes'),
+    rule('update,patch', 'core', 'pods/status'),
+  ],
   'pv-protection-controller': [rule('get,list,update,watch', 'core', 'persistentvolumes'), eventsRule],
-  'pvc-protection-controller': [rule('get,list,update,watch', 'core', 'persistentvolumeclaims'), rule(read, 'core', 'pods'), eventsRule],
+  'pvc-protection-controller': [
+    rule('get,list,update,watch', 'core', 'persistentvolumeclaims'),
+    rule(read, 'core', 'pods'),
+    eventsRule,
+  ],
   'replicaset-controller': [
     rule('get,list,update,watch', 'apps', 'replicasets'),
     rule('update', 'apps', 'replicasets/status'),
@@ -157,7 +167,11 @@ export const controllerRoles: Readonly<Record<string, readonly PolicyRule[]>> = 
     rule(read, 'resource.k8s.io', 'resourceclaimtemplates'),
     eventsRule,
   ],
-  'resourcequota-controller': [rule('list,watch', '*', '*'), rule('update', 'core', 'resourcequotas/status'), eventsRule],
+  'resourcequota-controller': [
+    rule('list,watch', '*', '*'),
+    rule('update', 'core', 'resourcequotas/status'),
+    eventsRule,
+  ],
   'root-ca-cert-publisher': [rule('create,update', 'core', 'configmaps'), eventsRule],
   'route-controller': [rule('list,watch', 'core', 'nodes'), rule('patch', 'core', 'nodes/status'), eventsRule],
   'service-account-controller': [rule('create', 'core', 'serviceaccounts'), eventsRule],
@@ -196,7 +210,12 @@ export const controllerRoles: Readonly<Record<string, readonly PolicyRule[]>> = 
     rule('delete,get,list,watch', 'certificates.k8s.io', 'certificatesigningrequests'),
     rule('update', 'certificates.k8s.io', 'certificatesigningrequests/approval,certificatesigningrequests/status'),
     rule('approve', 'certificates.k8s.io', 'signers', 'kubernetes.io/kube-apiserver-client-kubelet'),
-    rule('sign', 'certificates.k8s.io', 'signers', 'kubernetes.io/kube-apiserver-client,kubernetes.io/kube-apiserver-client-kubelet,kubernetes.io/kubelet-serving,kubernetes.io/legacy-unknown'),
+    rule(
+      'sign',
+      'certificates.k8s.io',
+      'signers',
+      'kubernetes.io/kube-apiserver-client,kubernetes.io/kube-apiserver-client-kubelet,kubernetes.io/kubelet-serving,kubernetes.io/legacy-unknown',
+    ),
     rule('create', 'authorization.k8s.io', 'subjectaccessreviews'),
     eventsRule,
   ],

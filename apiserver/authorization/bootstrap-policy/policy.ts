@@ -22,7 +22,9 @@ const clusterRole = ({ name, rules, labels, aggregates }: RoleSpec): ClusterRole
   kind: 'ClusterRole',
   apiVersion,
   metadata: meta(name, labels),
-  ...(aggregates === undefined ? {} : { aggregationRule: { clusterRoleSelectors: [{ matchLabels: { [aggregates]: 'true' } }] } }),
+  ...(aggregates === undefined
+    ? {}
+    : { aggregationRule: { clusterRoleSelectors: [{ matchLabels: { [aggregates]: 'true' } }] } }),
   rules: [...rules],
 })
 
@@ -54,11 +56,15 @@ export const clusterRoleBindings: readonly ClusterRoleBinding[] = [
   clusterRoleBinding('system:basic-user', 'system:basic-user', [authenticated]),
   clusterRoleBinding('system:public-info-viewer', 'system:public-info-viewer', [authenticated, unauthenticated]),
   clusterRoleBinding('system:node-proxier', 'system:node-proxier', [user('system:kube-proxy')]),
-  clusterRoleBinding('system:kube-controller-manager', 'system:kube-controller-manager', [user('system:kube-controller-manager')]),
+  clusterRoleBinding('system:kube-controller-manager', 'system:kube-controller-manager', [
+    user('system:kube-controller-manager'),
+  ]),
   clusterRoleBinding('system:kube-dns', 'system:kube-dns', [serviceAccount('kube-dns')]),
   clusterRoleBinding('system:kube-scheduler', 'system:kube-scheduler', [user('system:kube-scheduler')]),
   clusterRoleBinding('system:volume-scheduler', 'system:volume-scheduler', [user('system:kube-scheduler')]),
-  clusterRoleBinding('system:service-account-issuer-discovery', 'system:service-account-issuer-discovery', [group('system:serviceaccounts')]),
+  clusterRoleBinding('system:service-account-issuer-discovery', 'system:service-account-issuer-discovery', [
+    group('system:serviceaccounts'),
+  ]),
   // No subjects: the Node authorizer grants what the role says.
   clusterRoleBinding('system:node', 'system:node', []),
   // Upstream leaves this one to kubeadm; here nobody else runs before the first administrator.
@@ -108,20 +114,32 @@ export const roles: readonly Role[] = [
 ]
 
 export const roleBindings: readonly RoleBinding[] = [
-  roleBinding('kube-system', 'system::extension-apiserver-authentication-reader', 'extension-apiserver-authentication-reader', [
-    user('system:kube-controller-manager'),
-    user('system:kube-scheduler'),
-  ]),
-  roleBinding('kube-system', 'system::leader-locking-kube-controller-manager', 'system::leader-locking-kube-controller-manager', [
-    user('system:kube-controller-manager'),
-    serviceAccount('kube-controller-manager'),
-  ]),
+  roleBinding(
+    'kube-system',
+    'system::extension-apiserver-authentication-reader',
+    'extension-apiserver-authentication-reader',
+    [user('system:kube-controller-manager'), user('system:kube-scheduler')],
+  ),
+  roleBinding(
+    'kube-system',
+    'system::leader-locking-kube-controller-manager',
+    'system::leader-locking-kube-controller-manager',
+    [user('system:kube-controller-manager'), serviceAccount('kube-controller-manager')],
+  ),
   roleBinding('kube-system', 'system::leader-locking-kube-scheduler', 'system::leader-locking-kube-scheduler', [
     user('system:kube-scheduler'),
     serviceAccount('kube-scheduler'),
   ]),
-  roleBinding('kube-system', 'system:controller:bootstrap-signer', 'system:controller:bootstrap-signer', [serviceAccount('bootstrap-signer')]),
-  roleBinding('kube-system', 'system:controller:cloud-provider', 'system:controller:cloud-provider', [serviceAccount('cloud-provider')]),
-  roleBinding('kube-system', 'system:controller:token-cleaner', 'system:controller:token-cleaner', [serviceAccount('token-cleaner')]),
-  roleBinding('kube-public', 'system:controller:bootstrap-signer', 'system:controller:bootstrap-signer', [serviceAccount('bootstrap-signer')]),
+  roleBinding('kube-system', 'system:controller:bootstrap-signer', 'system:controller:bootstrap-signer', [
+    serviceAccount('bootstrap-signer'),
+  ]),
+  roleBinding('kube-system', 'system:controller:cloud-provider', 'system:controller:cloud-provider', [
+    serviceAccount('cloud-provider'),
+  ]),
+  roleBinding('kube-system', 'system:controller:token-cleaner', 'system:controller:token-cleaner', [
+    serviceAccount('token-cleaner'),
+  ]),
+  roleBinding('kube-public', 'system:controller:bootstrap-signer', 'system:controller:bootstrap-signer', [
+    serviceAccount('bootstrap-signer'),
+  ]),
 ]

@@ -11,7 +11,10 @@ export const rule = (verbs: string, groups: string, resources: string, names = '
   ...(names === '' ? {} : { resourceNames: list(names) }),
 })
 
-export const pathRule = (verbs: string, urls: string): PolicyRule => ({ verbs: list(verbs), nonResourceURLs: list(urls) })
+export const pathRule = (verbs: string, urls: string): PolicyRule => ({
+  verbs: list(verbs),
+  nonResourceURLs: list(urls),
+})
 
 export const read = 'get,list,watch'
 export const write = 'create,delete,deletecollection,patch,update'

@@ -14,7 +14,10 @@ import { negotiatePlain } from '../send.ts'
 type Review = SubjectAccessReview | SelfSubjectAccessReview | LocalSubjectAccessReview
 type Spec = Pick<SubjectAccessReview['spec'], 'resourceAttributes' | 'nonResourceAttributes'>
 
-const attributesOf = (user: UserInfo, { resourceAttributes: resource, nonResourceAttributes: path }: Spec): Attributes =>
+const attributesOf = (
+  user: UserInfo,
+  { resourceAttributes: resource, nonResourceAttributes: path }: Spec,
+): Attributes =>
   path === undefined
     ? resourceAttributes(user, {
         verb: resource?.verb ?? '',
@@ -25,11 +28,21 @@ const attributesOf = (user: UserInfo, { resourceAttributes: resource, nonResourc
         name: resource?.name ?? '',
         namespace: resource?.namespace ?? '',
       })
-    : { ...resourceAttributes(user, { verb: path.verb ?? '', group: '', resource: '' }), isResourceRequest: false, path: path.path ?? '' }
+    : {
+        ...resourceAttributes(user, { verb: path.verb ?? '', group: '', resource: '' }),
+        isResourceRequest: false,
+        path: path.path ?? '',
+      }
 
 const oneOf = ({ resourceAttributes: resource, nonResourceAttributes: path }: Spec): FieldError[] => {
   if (resource === undefined && path === undefined) {
-    return [invalid('spec.resourceAttributes', undefined, 'exactly one of nonResourceAttributes or resourceAttributes must be specified')]
+    return [
+      invalid(
+        'spec.resourceAttributes',
+        undefined,
+        'exactly one of nonResourceAttributes or resourceAttributes must be specified',
+      ),
+    ]
   }
   if (resource !== undefined && path !== undefined) {
     return [invalid('spec.nonResourceAttributes', path, 'cannot be specified in combination with resourceAttributes')]
@@ -37,7 +50,12 @@ const oneOf = ({ resourceAttributes: resource, nonResourceAttributes: path }: Sp
   return []
 }
 
-const answer = async (scope: Scope, ctx: HttpContext, authorizer: Authorizer, userFor: (review: Review) => UserInfo | readonly FieldError[]): Promise<void> => {
+const answer = async (
+  scope: Scope,
+  ctx: HttpContext,
+  authorizer: Authorizer,
+  userFor: (review: Review) => UserInfo | readonly FieldError[],
+): Promise<void> => {
   const media = negotiatePlain(ctx)
   const { fieldValidation } = parseWriteQuery(ctx.query, 'CreateOptions')
   const review = (await decodeBody(ctx, gvkOf(scope), fieldValidation)) as Review
@@ -61,7 +79,8 @@ const answer = async (scope: Scope, ctx: HttpContext, authorizer: Authorizer, us
 
 const namedUser = (review: Review): UserInfo | readonly FieldError[] => {
   const { user = '', groups = [], extra = {}, uid = '' } = review.spec as SubjectAccessReview['spec']
-  if (user === '' && groups.length === 0) return [required('spec.user', 'at least one of user or group must be specified')]
+  if (user === '' && groups.length === 0)
+    return [required('spec.user', 'at least one of user or group must be specified')]
   return { name: user, uid, groups, extra }
 }
 
@@ -77,7 +96,9 @@ export const localSubjectAccessReview =
       const { namespace } = ctx.info
       const { resourceAttributes: resource } = review.spec
       if ((resource?.namespace ?? '') !== namespace) {
-        return [invalid('spec.resourceAttributes.namespace', resource?.namespace ?? '', 'must match metadata.namespace')]
+        return [
+          invalid('spec.resourceAttributes.namespace', resource?.namespace ?? '', 'must match metadata.namespace'),
+        ]
       }
       return namedUser(review)
     })

@@ -31,7 +31,8 @@ export const tokenReview =
     const wanted = audiences.length > 0 ? audiences : apiAudiences
     let user: UserInfo | undefined
     for (const authenticate of authenticators) user ??= await authenticate(token, wanted)
-    const groups = user === undefined || user.groups.includes(allAuthenticated) ? user?.groups : [...user.groups, allAuthenticated]
+    const groups =
+      user === undefined || user.groups.includes(allAuthenticated) ? user?.groups : [...user.groups, allAuthenticated]
     const status =
       user === undefined
         ? { user: {}, error: '[invalid bearer token, unknown]' }

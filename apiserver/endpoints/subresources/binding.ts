@@ -19,7 +19,9 @@ const bindingGvk = { group: '', version: 'v1', kind: 'Binding' }
 const validate = (binding: Binding): void => {
   const { target } = binding
   const errors = [
-    ...((target?.kind ?? '') === '' || target.kind === 'Node' ? [] : [notSupported('target.kind', target.kind, ['Node', '<empty>'])]),
+    ...((target?.kind ?? '') === '' || target.kind === 'Node'
+      ? []
+      : [notSupported('target.kind', target.kind, ['Node', '<empty>'])]),
     ...((target?.name ?? '') === '' ? [required('target.name')] : []),
   ]
   if (errors.length > 0) throw invalidObject(bindingGvk, binding.metadata?.name ?? '', errors)
@@ -31,15 +33,22 @@ export const assignPod = (resource: Resource, current: Pod, binding: Binding, no
   const fail = (message: string) => conflict({ group: '', resource: 'pods/binding' }, name, message)
   const { uid } = binding.metadata ?? {}
   if (uid !== undefined && uid !== '' && uid !== current.metadata?.uid) {
-    throw conflict(resource.groupResource, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata?.uid}`)
+    throw conflict(
+      resource.groupResource,
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata?.uid}`,
+    )
   }
-  if (current.metadata?.deletionTimestamp !== undefined) throw fail(`pod ${name} is being deleted, cannot be assigned to a host`)
-  if ((current.spec?.nodeName ?? '') !== '') throw fail(`pod ${name} is already assigned to node ${JSON.stringify(current.spec?.nodeName)}`)
+  if (current.metadata?.deletionTimestamp !== undefined)
+    throw fail(`pod ${name} is being deleted, cannot be assigned to a host`)
+  if ((current.spec?.nodeName ?? '') !== '')
+    throw fail(`pod ${name} is already assigned to node ${JSON.stringify(current.spec?.nodeName)}`)
   if ((current.spec?.schedulingGates ?? []).length > 0) throw fail(`pod ${name} has non-empty .spec.schedulingGates`)
   const pod = cloneJson(current)
   const metadata = (pod.metadata ??= {})
   if (pod.spec !== undefined) pod.spec.nodeName = binding.target.name ?? ''
-  if (binding.metadata?.annotations !== undefined) metadata.annotations = { ...metadata.annotations, ...binding.metadata.annotations }
+  if (binding.metadata?.annotations !== undefined)
+    metadata.annotations = { ...metadata.annotations, ...binding.metadata.annotations }
   if (binding.metadata?.labels !== undefined) metadata.labels = { ...binding.metadata.labels, ...metadata.labels }
   const status = (pod.status ??= {})
   const others = (status.conditions ?? []).filter(({ type }) => type !== 'PodScheduled')
@@ -76,4 +85,3 @@ export const bindingOf =
   (pods: Resource): ResourceHandler =>
   (scope, ctx) =>
     bind(scope, pods, ctx, undefined)
-

@@ -25,7 +25,10 @@ const maxDisruptedPods = 2000
 
 const tooMany = (message: string, cause: string, retryAfterSeconds: number): StatusError =>
   new StatusError('TooManyRequests', message, {
-    details: { causes: [{ reason: 'DisruptionBudget', message: cause }], ...(retryAfterSeconds > 0 ? { retryAfterSeconds } : {}) },
+    details: {
+      causes: [{ reason: 'DisruptionBudget', message: cause }],
+      ...(retryAfterSeconds > 0 ? { retryAfterSeconds } : {}),
+    },
   })
 
 /** Pods that no budget protects: they do no work. */
@@ -106,7 +109,8 @@ const addDisruptionTarget = async (scope: Scope, pod: Pod): Promise<void> => {
   const { namespace = '', name = '', uid } = pod.metadata ?? {}
   await resource.store.update(keyFor(resource, namespace, name), (current) => {
     if (current === undefined) throw notFound(resource.groupResource, name)
-    if (current.metadata?.uid !== uid) throw conflict(resource.groupResource, name, 'the pod was replaced by another one')
+    if (current.metadata?.uid !== uid)
+      throw conflict(resource.groupResource, name, 'the pod was replaced by another one')
     const object = cloneJson(current) as Pod
     const status = (object.status ??= {})
     const others = (status.conditions ?? []).filter(({ type }) => type !== 'DisruptionTarget')
@@ -147,7 +151,10 @@ const evict = async (scope: Scope, budgets: Resource, ctx: HttpContext): Promise
       scope.resource,
       { namespace, name },
       {
-        options: { ...(options as DeleteOptions), preconditions: { ...options.preconditions, uid: options.preconditions?.uid ?? pod.metadata?.uid ?? '' } },
+        options: {
+          ...(options as DeleteOptions),
+          preconditions: { ...options.preconditions, uid: options.preconditions?.uid ?? pod.metadata?.uid ?? '' },
+        },
         dryRun,
         clock: scope.clock,
         validating: async () => {},

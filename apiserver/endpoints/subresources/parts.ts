@@ -49,10 +49,18 @@ export const ephemeralContainers: PartRules = {
     return before.flatMap((container) => {
       const now = after.find(({ name }) => name === container.name)
       const field = 'spec.ephemeralContainers'
-      if (now === undefined) return [forbiddenField(field, `existing ephemeral containers ${JSON.stringify(container.name)} may not be removed\n`)]
+      if (now === undefined)
+        return [
+          forbiddenField(field, `existing ephemeral containers ${JSON.stringify(container.name)} may not be removed\n`),
+        ]
       return equalJson(now, container)
         ? []
-        : [forbiddenField(field, `existing ephemeral containers ${JSON.stringify(container.name)} may not be changed\n`)]
+        : [
+            forbiddenField(
+              field,
+              `existing ephemeral containers ${JSON.stringify(container.name)} may not be changed\n`,
+            ),
+          ]
     })
   },
 }

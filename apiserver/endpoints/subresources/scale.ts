@@ -60,7 +60,9 @@ const writeScale = async (scope: Scope, ctx: HttpContext, dryRun: boolean, make:
       const scale = make(before, attempt++) as Scale
       checkNamespace(scale, resource, namespace)
       checkName(scale, name)
-      await admission.mutate(admissionAttributes(scope, ctx, 'UPDATE', { object: scale, oldObject: before, dryRun, kind: scaleGvk }))
+      await admission.mutate(
+        admissionAttributes(scope, ctx, 'UPDATE', { object: scale, oldObject: before, dryRun, kind: scaleGvk }),
+      )
       const replicas = scale.spec?.replicas ?? 0
       if (replicas < 0) {
         throw invalidObject(scaleGvk, name, [invalid('spec.replicas', replicas, 'must be greater than or equal to 0')])
@@ -80,7 +82,10 @@ const writeScale = async (scope: Scope, ctx: HttpContext, dryRun: boolean, make:
       clock,
       scope: 'main',
       validating: (object, old) => {
-        const scales = { object: scaleOf(resource, object), oldObject: old === undefined ? undefined : scaleOf(resource, old) }
+        const scales = {
+          object: scaleOf(resource, object),
+          oldObject: old === undefined ? undefined : scaleOf(resource, old),
+        }
         return admission.validate(admissionAttributes(scope, ctx, 'UPDATE', { ...scales, dryRun, kind: scaleGvk }))
       },
     },

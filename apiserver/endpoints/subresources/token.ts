@@ -54,7 +54,12 @@ const validate = ({ expirationSeconds: seconds = defaultExpirationSeconds }: Spe
 
 const reference = ({ metadata }: KubeObject) => ({ name: metadata?.name ?? '', uid: metadata?.uid ?? '' })
 
-const boundObject = async (resources: Resources, { boundObjectRef: ref }: Spec, namespace: string, account: string): Promise<Bound> => {
+const boundObject = async (
+  resources: Resources,
+  { boundObjectRef: ref }: Spec,
+  namespace: string,
+  account: string,
+): Promise<Bound> => {
   if (ref === undefined) return {}
   const { kind = '', name = '', uid = '' } = ref
   const find = async (resource: string, inNamespace: string): Promise<KubeObject> => {
@@ -62,7 +67,11 @@ const boundObject = async (resources: Resources, { boundObjectRef: ref }: Spec, 
     const object = (await store.getCached(objectKey(inNamespace, name)))?.object
     if (object === undefined) throw notFound(groupResource, name)
     if (uid !== '' && uid !== object.metadata?.uid) {
-      throw conflict({ group: '', resource: kind }, name, `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`)
+      throw conflict(
+        { group: '', resource: kind },
+        name,
+        `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+      )
     }
     return object
   }
@@ -70,7 +79,9 @@ const boundObject = async (resources: Resources, { boundObjectRef: ref }: Spec, 
     case 'Pod': {
       const pod = (await find('pods', namespace)) as Pod
       if (pod.spec?.serviceAccountName !== account) {
-        throw badRequest(`cannot bind token for serviceaccount ${JSON.stringify(account)} to pod running with different serviceaccount name.`)
+        throw badRequest(
+          `cannot bind token for serviceaccount ${JSON.stringify(account)} to pod running with different serviceaccount name.`,
+        )
       }
       const nodeName = pod.spec.nodeName ?? ''
       if (nodeName === '') return { pod: reference(pod) }
@@ -87,7 +98,12 @@ const boundObject = async (resources: Resources, { boundObjectRef: ref }: Spec, 
   }
 }
 
-const createToken = async (scope: Scope, ctx: HttpContext, issuer: TokenIssuer, resources: Resources): Promise<void> => {
+const createToken = async (
+  scope: Scope,
+  ctx: HttpContext,
+  issuer: TokenIssuer,
+  resources: Resources,
+): Promise<void> => {
   const media = negotiatePlain(ctx)
   const { dryRun, fieldValidation } = parseWriteQuery(ctx.query, 'CreateOptions')
   const request = (await decodeBody(ctx, tokenRequestGvk, fieldValidation)) as TokenRequest
@@ -109,7 +125,11 @@ const createToken = async (scope: Scope, ctx: HttpContext, issuer: TokenIssuer, 
   const now = Math.floor(scope.clock.now() / 1000)
   const limit = issuer.maxExpirationSeconds
   const asked = limit > 0 ? Math.min(spec.expirationSeconds, limit) : spec.expirationSeconds
-  const extended = issuer.extendExpiration && asked === extendableSeconds && bound.pod !== undefined && isApiAudience(audiences, issuer)
+  const extended =
+    issuer.extendExpiration &&
+    asked === extendableSeconds &&
+    bound.pod !== undefined &&
+    isApiAudience(audiences, issuer)
   const lifetime = extended ? (limit > 0 ? Math.min(extendedSeconds, limit) : extendedSeconds) : asked
   const token = await signToken(issuer.key, {
     aud: audiences,

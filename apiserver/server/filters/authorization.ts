@@ -6,7 +6,7 @@ import type { Filter } from '../chain.ts'
 export const withAuthorization =
   (authorizer: Authorizer): Filter =>
   async (ctx, next) => {
-    const attributes = attributesOf(ctx.user, ctx.info)
+    const attributes = attributesOf(ctx.user, ctx.info, ctx.query)
     const decision = await authorizer.authorize(attributes)
     if (decision.type !== 'allow') throw forbiddenRequest(attributes, decision.reason)
     return next()

@@ -1,0 +1,69 @@
+/** The admission plugins in upstream's order, and which are on. Upstream: pkg/kubeapiserver/options/plugins.go */
+import { UsageError } from '../../component-base/process/run.ts'
+import type { Resources } from '../registry/resources.ts'
+import type { AdmissionPlugin } from './admission.ts'
+import { certificateRequester } from './plugins/certificate-requester.ts'
+import { defaultStorageClass } from './plugins/default-storage-class.ts'
+import { defaultTolerationSeconds, type TolerationDefaults } from './plugins/default-toleration-seconds.ts'
+import { limitRanger } from './plugins/limit-ranger.ts'
+import { namespaceLifecycle } from './plugins/namespace-lifecycle.ts'
+import { nodeRestriction } from './plugins/node-restriction.ts'
+import { priority } from './plugins/priority.ts'
+import { runtimeClass } from './plugins/runtime-class.ts'
+import { serviceAccount } from './plugins/service-account.ts'
+import { taintNodesByCondition } from './plugins/taint-nodes-by-condition.ts'
+
+export interface PluginOptions {
+  readonly resources: Resources
+  readonly tolerations: TolerationDefaults
+  /** `--enable-admission-plugins`, `--disable-admission-plugins`. */
+  readonly enabled: readonly string[]
+  readonly disabled: readonly string[]
+}
+
+/** Off unless asked for. */
+const offByDefault = new Set(['NodeRestriction'])
+
+/** Upstream's names that do nothing here yet: asking for them is no error, their absence is told in the docs. */
+const notImplemented = new Set([
+  'CertificateApproval',
+  'CertificateSigning',
+  'CertificateSubjectRestriction',
+  'ClusterTrustBundleAttest',
+  'DefaultIngressClass',
+  'MutatingAdmissionPolicy',
+  'MutatingAdmissionWebhook',
+  'PersistentVolumeClaimResize',
+  'PodSecurity',
+  'PodTopologyLabels',
+  'ResourceQuota',
+  'StorageObjectInUseProtection',
+  'ValidatingAdmissionPolicy',
+  'ValidatingAdmissionWebhook',
+])
+
+export const admissionPlugins = (options: PluginOptions): readonly AdmissionPlugin[] => {
+  const { resources, enabled, disabled } = options
+  const core = (resource: string) => resources.get({ group: '', version: 'v1', resource })
+  const all: readonly AdmissionPlugin[] = [
+    namespaceLifecycle(core('namespaces')),
+    limitRanger(core('limitranges')),
+    serviceAccount(core('serviceaccounts')),
+    nodeRestriction(core('pods')),
+    taintNodesByCondition,
+    priority(resources.get({ group: 'scheduling.k8s.io', version: 'v1', resource: 'priorityclasses' })),
+    defaultTolerationSeconds(options.tolerations),
+    defaultStorageClass(resources.get({ group: 'storage.k8s.io', version: 'v1', resource: 'storageclasses' })),
+    runtimeClass(resources.get({ group: 'node.k8s.io', version: 'v1', resource: 'runtimeclasses' })),
+    certificateRequester,
+  ]
+  const known = new Set([...all.map(({ name }) => name), ...notImplemented])
+  for (const name of [...enabled, ...disabled]) {
+    if (!known.has(name)) throw new UsageError(`admission plugin ${JSON.stringify(name)} is unknown`)
+  }
+  for (const name of enabled) {
+    if (notImplemented.has(name))
+      throw new UsageError(`admission plugin ${JSON.stringify(name)} is not implemented by kubets`)
+  }
+  return all.filter(({ name }) => !disabled.includes(name) && (!offByDefault.has(name) || enabled.includes(name)))
+}

@@ -1,0 +1,75 @@
+/** What a Pod refers to by name: the objects that its node must be able to read. Pure. */
+import type { Container, Pod, PodSpec } from '../../api/types.ts'
+
+export type ReferencedKind = 'secrets' | 'configmaps' | 'persistentvolumeclaims' | 'serviceaccounts' | 'resourceclaims'
+
+const inContainer = (container: Pick<Container, 'env' | 'envFrom'>, kind: ReferencedKind, name: string): boolean => {
+  const from = container.envFrom ?? []
+  const env = container.env ?? []
+  if (kind === 'secrets') {
+    return (
+      from.some(({ secretRef }) => secretRef?.name === name) ||
+      env.some(({ valueFrom }) => valueFrom?.secretKeyRef?.name === name)
+    )
+  }
+  if (kind === 'configmaps') {
+    return (
+      from.some(({ configMapRef }) => configMapRef?.name === name) ||
+      env.some(({ valueFrom }) => valueFrom?.configMapKeyRef?.name === name)
+    )
+  }
+  return false
+}
+
+type Volume = NonNullable<PodSpec['volumes']>[number]
+
+const volumeSecrets = (volume: Volume): (string | undefined)[] => [
+  volume.secret?.secretName,
+  volume.csi?.nodePublishSecretRef?.name,
+  volume.iscsi?.secretRef?.name,
+  volume.rbd?.secretRef?.name,
+  volume.cephfs?.secretRef?.name,
+  volume.flexVolume?.secretRef?.name,
+  volume.azureFile?.secretName,
+  volume.scaleIO?.secretRef?.name,
+  volume.storageos?.secretRef?.name,
+  ...(volume.projected?.sources ?? []).map(({ secret }) => secret?.name),
+]
+
+const inVolume = (pod: Pod, volume: Volume, kind: ReferencedKind, name: string): boolean => {
+  switch (kind) {
+    case 'secrets':
+      return volumeSecrets(volume).includes(name)
+    case 'configmaps':
+      return (
+        volume.configMap?.name === name ||
+        (volume.projected?.sources ?? []).some(({ configMap }) => configMap?.name === name)
+      )
+    case 'persistentvolumeclaims':
+      return (
+        volume.persistentVolumeClaim?.claimName === name ||
+        (volume.ephemeral !== undefined && `${pod.metadata?.name}-${volume.name}` === name)
+      )
+    default:
+      return false
+  }
+}
+
+/** True if the Pod refers to the object of that kind and name in its own namespace. */
+export const refersTo = (pod: Pod, kind: ReferencedKind, name: string): boolean => {
+  const { spec } = pod
+  if (spec === undefined) return false
+  if (kind === 'serviceaccounts') return spec.serviceAccountName === name
+  if (kind === 'resourceclaims') {
+    return (
+      (spec.resourceClaims ?? []).some(({ resourceClaimName }) => resourceClaimName === name) ||
+      (pod.status?.resourceClaimStatuses ?? []).some(({ resourceClaimName }) => resourceClaimName === name)
+    )
+  }
+  if (kind === 'secrets' && (spec.imagePullSecrets ?? []).some((secret) => secret.name === name)) return true
+  const containers = [...spec.containers, ...(spec.initContainers ?? []), ...(spec.ephemeralContainers ?? [])]
+  return (
+    containers.some((container) => inContainer(container, kind, name)) ||
+    (spec.volumes ?? []).some((volume) => inVolume(pod, volume, kind, name))
+  )
+}

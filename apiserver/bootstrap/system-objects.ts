@@ -1,0 +1,82 @@
+/** Namespaces, priority classes and other objects that every cluster has from the start. */
+import type { ConfigMap, KubeObject, Namespace, PriorityClass, ServiceCIDR } from '../../api/types.ts'
+import type { RequestHeaderConfig } from '../config.ts'
+import type { Resources } from '../registry/resources.ts'
+import { ensureExists, ensureLike } from './ensure.ts'
+
+const namespace = (name: string): Namespace => ({ kind: 'Namespace', apiVersion: 'v1', metadata: { name } })
+
+const priorityClass = (name: string, value: number, description: string): PriorityClass => ({
+  kind: 'PriorityClass',
+  apiVersion: 'scheduling.k8s.io/v1',
+  metadata: { name },
+  value,
+  description,
+  preemptionPolicy: 'PreemptLowerPriority',
+})
+
+const systemPriorityClasses = [
+  priorityClass(
+    'system-node-critical',
+    2_000_001_000,
+    'Used for system critical pods that must not be moved from their current node.',
+  ),
+  priorityClass(
+    'system-cluster-critical',
+    2_000_000_000,
+    'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+  ),
+]
+
+export const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
+
+export interface AuthenticationFacts {
+  readonly clientCa: string | undefined
+  readonly requestHeader: (RequestHeaderConfig & { readonly ca: string }) | undefined
+}
+
+/** What extension API servers need to trust this one. */
+const authenticationConfigMap = ({ clientCa, requestHeader }: AuthenticationFacts): ConfigMap => ({
+  kind: 'ConfigMap',
+  apiVersion: 'v1',
+  metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
+  data: {
+    ...(clientCa === undefined ? {} : { 'client-ca-file': clientCa }),
+    ...(requestHeader === undefined
+      ? {}
+      : {
+          'requestheader-allowed-names': JSON.stringify(requestHeader.allowedNames),
+          'requestheader-client-ca-file': requestHeader.ca,
+          'requestheader-extra-headers-prefix': JSON.stringify(requestHeader.extraPrefixes),
+          'requestheader-group-headers': JSON.stringify(requestHeader.groupHeaders),
+          'requestheader-username-headers': JSON.stringify(requestHeader.usernameHeaders),
+          'requestheader-uid-headers': '[]',
+        }),
+  },
+})
+
+export const ensureSystemObjects = async (
+  resources: Resources,
+  serviceCidr: string,
+  facts: AuthenticationFacts,
+): Promise<void> => {
+  const core = (resource: string) => resources.get({ group: '', version: 'v1', resource })
+  const serviceCidrs = resources.get({ group: 'networking.k8s.io', version: 'v1', resource: 'servicecidrs' })
+  const cidr: ServiceCIDR = {
+    kind: 'ServiceCIDR',
+    apiVersion: 'networking.k8s.io/v1',
+    metadata: { name: 'kubernetes' },
+    spec: { cidrs: [serviceCidr] },
+  }
+  const authentication = authenticationConfigMap(facts)
+  await Promise.all([
+    ...systemNamespaces.map((name) => ensureExists(core('namespaces'), namespace(name))),
+    ...systemPriorityClasses.map((object) =>
+      ensureExists(resources.get({ group: 'scheduling.k8s.io', version: 'v1', resource: 'priorityclasses' }), object),
+    ),
+    ensureExists(serviceCidrs, cidr),
+    ensureLike(core('configmaps'), authentication, (current: KubeObject) => {
+      ;(current as ConfigMap).data = { ...(current as ConfigMap).data, ...authentication.data }
+    }),
+  ])
+}

@@ -1,0 +1,38 @@
+/** Builds OpenAPI documents in a thread of its own: some are megabytes, and requests must not wait for them. */
+import { parentPort } from 'node:worker_threads'
+import { loadDescriptions } from '../../api/openapi/descriptions.ts'
+import { encodeOpenApiV2 } from '../../api/openapi/v2-protobuf.ts'
+import { openApiV2Document } from '../../api/openapi/v2.ts'
+import { openApiV3Document } from '../../api/openapi/v3.ts'
+
+export type DocumentRequest =
+  | { readonly id: number; readonly type: 'v2'; readonly protobuf: boolean }
+  | { readonly id: number; readonly type: 'v3'; readonly group: string; readonly version: string }
+
+export interface DocumentAnswer {
+  readonly id: number
+  /** undefined: there is no such document. */
+  readonly bytes: Uint8Array | undefined
+  readonly error?: string
+}
+
+/** Read once in the life of the worker. */
+const texts = loadDescriptions()
+
+const build = async (request: DocumentRequest): Promise<Uint8Array | undefined> => {
+  const descriptions = await texts
+  if (request.type === 'v2') {
+    const document = openApiV2Document({ descriptions })
+    return request.protobuf ? encodeOpenApiV2(document) : Buffer.from(JSON.stringify(document))
+  }
+  const document = openApiV3Document(request.group, request.version, { descriptions })
+  return document === undefined ? undefined : Buffer.from(JSON.stringify(document))
+}
+
+parentPort?.on('message', (request: DocumentRequest) => {
+  build(request).then(
+    (bytes) => parentPort?.postMessage({ id: request.id, bytes } satisfies DocumentAnswer),
+    (error: unknown) =>
+      parentPort?.postMessage({ id: request.id, bytes: undefined, error: String(error) } satisfies DocumentAnswer),
+  )
+})

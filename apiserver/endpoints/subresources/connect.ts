@@ -1,0 +1,71 @@
+/** log, exec, attach, portforward and proxy: from the chain to apiserver/streaming. */
+import type { Duplex } from 'node:stream'
+import { handleConnect, handleUpgrade } from '../../streaming/connect.ts'
+import type {
+  ConnectContext,
+  HttpContext,
+  KubeletClientConfig,
+  ObjectReader,
+  UpgradeContext,
+} from '../../server/context.ts'
+import type { SubresourceHandlers } from '../router.ts'
+import { admissionAttributes, type Scope } from '../scope.ts'
+
+export interface ConnectOptions {
+  readonly kubelet: KubeletClientConfig
+  readonly reader: ObjectReader
+}
+
+/** Sockets of requests that asked for an upgrade, until a handler takes them. */
+const upgrades = new WeakMap<HttpContext, { readonly socket: Duplex; readonly head: Buffer }>()
+
+/** Remembers the bare connection of an upgrade request while it walks the chain. */
+export const offerUpgrade = (ctx: HttpContext, socket: Duplex, head: Buffer): void => {
+  upgrades.set(ctx, { socket, head })
+}
+
+/** The same context with what the handlers of apiserver/streaming need besides. */
+const withReaders = (ctx: HttpContext, { kubelet, reader }: ConnectOptions): ConnectContext => ({
+  request: ctx.request,
+  response: ctx.response,
+  method: ctx.method,
+  info: ctx.info,
+  query: ctx.query,
+  auditId: ctx.auditId,
+  log: ctx.log,
+  user: ctx.user,
+  warnings: ctx.warnings,
+  get signal() {
+    return ctx.signal
+  },
+  kubelet,
+  getObject: reader.getObject.bind(reader),
+  listObjects: reader.listObjects.bind(reader),
+})
+
+const connect = async (scope: Scope, ctx: HttpContext, options: ConnectOptions): Promise<void> => {
+  const attributes = admissionAttributes(scope, ctx, 'CONNECT', { dryRun: false })
+  await scope.admission.mutate(attributes)
+  await scope.admission.validate(attributes)
+  const upgrade = upgrades.get(ctx)
+  if (upgrade === undefined) return handleConnect(withReaders(ctx, options))
+  // From here on the socket is the handler's: the response object lets go of it.
+  const { response } = ctx
+  response.removeAllListeners('close')
+  const { socket } = upgrade
+  response.detachSocket(socket as never)
+  const upgradeContext: UpgradeContext = { ...withReaders(ctx, options), signal: socketSignal(socket) }
+  await handleUpgrade(upgradeContext, upgrade)
+}
+
+const socketSignal = (socket: Duplex): AbortSignal => {
+  const controller = new AbortController()
+  if (socket.destroyed) controller.abort()
+  else socket.once('close', () => controller.abort())
+  return controller.signal
+}
+
+export const connectHandlers = (options: ConnectOptions): SubresourceHandlers => {
+  const handler = (scope: Scope, ctx: HttpContext): Promise<void> => connect(scope, ctx, options)
+  return { get: handler, create: handler, update: handler, patch: handler, delete: handler, options: handler }
+}

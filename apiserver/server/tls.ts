@@ -1,0 +1,32 @@
+/** The serving certificate, from files or made for this process, and the CAs of clients. */
+import { readFileSync } from 'node:fs'
+import type { Server } from 'node:https'
+import { selfSignedServingCert } from '../../component-base/tls/self-signed.ts'
+import { watchTlsFiles } from '../../component-base/tls/tls-files.ts'
+import type { Config } from '../config.ts'
+import type { ServerTls } from './server.ts'
+
+const clientAuthorities = (config: Config): string[] =>
+  [config.clientCaFile, config.requestHeader?.caFile ?? '']
+    .filter((file) => file !== '')
+    .map((file) => readFileSync(file, 'utf8'))
+
+export const readServerTls = async (config: Config): Promise<ServerTls> => {
+  const ca = clientAuthorities(config)
+  const { certFile, keyFile } = config.tls
+  if (certFile !== '') return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8'), ca }
+  const names = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', config.advertiseAddress]
+  const { certPem, keyPem } = await selfSignedServingCert(names)
+  return { cert: certPem, key: keyPem, ca }
+}
+
+/** Rotated files are served to new connections. */
+export const reloadServerTls = (config: Config, server: Server, signal: AbortSignal): void => {
+  const { certFile, keyFile } = config.tls
+  if (certFile === '') return
+  watchTlsFiles(
+    { certFile, keyFile },
+    ({ cert, key }) => server.setSecureContext({ cert, key, ca: clientAuthorities(config) }),
+    signal,
+  )
+}
