@@ -33,3 +33,9 @@ export const addressAt = (range: string, offset: number): string => {
   if (offset < 0 || offset >= 2 ** (32 - prefix)) throw new RangeError(`${range} has no address number ${offset}`)
   return toText(base + offset)
 }
+
+/** Whether an address lies in a range. */
+export const contains = (range: string, address: string): boolean => {
+  const { base, prefix } = parseCidr(range)
+  return parseCidr(`${address}/${prefix}`).base === base
+}

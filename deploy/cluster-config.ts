@@ -1,7 +1,7 @@
 /** The declarative cluster file: what `npm start` brings up and a running cluster converges to. */
 import { readFileSync } from 'node:fs'
 import { load } from 'js-yaml'
-import { addressAt, parseCidr } from './cidr.ts'
+import { addressAt, contains, parseCidr } from './cidr.ts'
 
 export interface Taint {
   readonly key: string
@@ -208,11 +208,17 @@ export const nodesOf = (config: ClusterConfig, known: ReadonlyMap<string, string
   const names = config.nodePools.flatMap((pool) =>
     Array.from({ length: pool.count }, (_, index) => ({ pool, index, name: `${pool.name}-${index + 1}` })),
   )
-  const taken = new Set(names.map(({ name }) => known.get(name)).filter((address) => address !== undefined))
+  const { nodeCIDR } = config.networking
+  /** An address that the range, when it was changed, no longer has is given up. */
+  const kept = (name: string): string | undefined => {
+    const address = known.get(name)
+    return address !== undefined && contains(nodeCIDR, address) ? address : undefined
+  }
+  const taken = new Set(names.map(({ name }) => kept(name)))
   let offset = firstNodeOffset
   const nextAddress = (): string => {
     for (;;) {
-      const address = addressAt(config.networking.nodeCIDR, offset++)
+      const address = addressAt(nodeCIDR, offset++)
       if (!taken.has(address)) return address
     }
   }
@@ -220,7 +226,7 @@ export const nodesOf = (config: ClusterConfig, known: ReadonlyMap<string, string
     const zone = pool.zones.length === 0 ? undefined : pool.zones[index % pool.zones.length]
     return {
       name,
-      address: known.get(name) ?? nextAddress(),
+      address: kept(name) ?? nextAddress(),
       labels: {
         'kubets.dev/node-pool': pool.name,
         'topology.kubernetes.io/region': 'local',

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { nodesOf, toClusterConfig } from './cluster-config.ts'
+
+const aFile = (spec: object): object => ({ apiVersion: 'kubets.dev/v1alpha1', kind: 'Cluster', spec })
+const aPool = (count: number) => ({ name: 'node', count, zones: ['zone-a', 'zone-b'] })
+
+describe('toClusterConfig', () => {
+  it('fills defaults', () => {
+    const config = toClusterConfig(aFile({}))
+    assert.equal(config.name, 'kubets')
+    assert.equal(config.networking.podCIDR, '10.244.0.0/16')
+    assert.equal(config.controlPlane.apiServerPort, 6443)
+  })
+
+  const mistakes: readonly (readonly [string, object, RegExp])[] = [
+    [
+      'an unknown field',
+      { nodePool: [] },
+      /spec.nodePool: unknown field \(known: networking, controlPlane, nodePools\)/,
+    ],
+    ['a bad range', { networking: { podCIDR: '10.0.0.0' } }, /spec.networking.podCIDR: 10.0.0.0 is not a CIDR range/],
+    ['a pool twice', { nodePools: [aPool(1), aPool(2)] }, /the name node stands twice/],
+    ['a bad count', { nodePools: [aPool(-1)] }, /spec.nodePools\[0\].count: must be a whole number/],
+    ['a bad effect', { nodePools: [{ ...aPool(1), taints: [{ key: 'a', effect: 'Never' }] }] }, /taints\[0\].effect/],
+  ]
+  for (const [name, spec, message] of mistakes) {
+    it(`tells of ${name} by its path`, () => assert.throws(() => toClusterConfig(aFile(spec)), message))
+  }
+})
+
+describe('nodesOf', () => {
+  const config = toClusterConfig(aFile({ nodePools: [aPool(3)] }))
+
+  it('deals zones out in turn and addresses from .11 on', () => {
+    const nodes = nodesOf(config, new Map())
+    assert.deepEqual(
+      nodes.map(({ name, address, labels }) => [name, address, labels['topology.kubernetes.io/zone']]),
+      [
+        ['node-1', '172.30.0.11', 'zone-a'],
+        ['node-2', '172.30.0.12', 'zone-b'],
+        ['node-3', '172.30.0.13', 'zone-a'],
+      ],
+    )
+  })
+
+  it('keeps the addresses that nodes have, unless the range has changed', () => {
+    const known = new Map([
+      ['node-2', '172.30.0.11'],
+      ['node-3', '172.16.0.9'],
+    ])
+    assert.deepEqual(
+      nodesOf(config, known).map(({ address }) => address),
+      ['172.30.0.12', '172.30.0.11', '172.30.0.13'],
+    )
+  })
+})
