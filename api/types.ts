@@ -4,13 +4,18 @@
  */
 import type * as k8s from '@kubernetes/client-node'
 
-/** The wire form of a generated type: Date becomes string, all the way down; methods are dropped. */
+type Dashed<Name extends string> = Name extends `${infer Head}_${infer Tail}` ? `${Head}-${Dashed<Tail>}` : Name
+
+/** The generator mangles names that TypeScript reserves (`_from`, `_default`) and dashes (`x_kubernetes_map_type`). */
+type WireName<Name> = Name extends `_${infer Real}` ? Real : Name extends `x_${string}` ? Dashed<Name> : Name
+
+/** The wire form of a generated type: Date becomes string, all the way down; names are those of the wire. */
 export type Wire<T> = T extends Date
   ? string
   : T extends (infer Item)[]
     ? Wire<Item>[]
     : T extends object
-      ? { [Key in keyof T]: Wire<T[Key]> }
+      ? { [Key in keyof T as WireName<Key>]: Wire<T[Key]> }
       : T
 
 export type ObjectMeta = Wire<k8s.V1ObjectMeta>

@@ -8,19 +8,13 @@ type LimitRangeItem = NonNullable<LimitRange['spec']>['limits'][number]
 
 /** For containers: the default limit is the maximum, the default request that limit, else the minimum. */
 const setItemDefaults = (item: LimitRangeItem): void => {
-  for (const list of [item.max, item.min, readDefault(item), item.defaultRequest, item.maxLimitRequestRatio]) {
+  for (const list of [item.max, item.min, item.default, item.defaultRequest, item.maxLimitRequestRatio]) {
     roundUpToMilli(list)
   }
   if (item.type !== 'Container') return
-  const limits = { ...item.max, ...readDefault(item) }
-  const requests = { ...item.min, ...limits, ...item.defaultRequest }
-  Reflect.set(item, 'default', limits)
-  item.defaultRequest = requests
+  item.default = { ...item.max, ...item.default }
+  item.defaultRequest = { ...item.min, ...item.default, ...item.defaultRequest }
 }
-
-/** The generated type renames `default`, a word of the language; the wire does not. */
-const readDefault = (item: LimitRangeItem): Record<string, string> =>
-  (Reflect.get(item, 'default') as Record<string, string> | undefined) ?? {}
 
 const setDefaults = (range: LimitRange): void => {
   for (const item of range.spec?.limits ?? []) setItemDefaults(item)

@@ -77,12 +77,12 @@ export const validateResourceQuotaUpdate = (next: ResourceQuota, old: ResourceQu
   immutable('spec.scopes', next.spec?.scopes, old.spec?.scopes)
 
 type Item = NonNullable<LimitRange['spec']>['limits'][number]
-type Amounts = Readonly<Record<string, string>>
+type Bound = 'min' | 'max' | 'default' | 'defaultRequest'
 
-const amounts = (item: Item, field: string): Amounts => (Reflect.get(item, field) as Amounts | undefined) ?? {}
+const amounts = (item: Item, bound: Bound): Readonly<Record<string, string>> => item[bound] ?? {}
 
 /** Pairs that must be in order, lower first. */
-const orders: readonly (readonly [string, string, string])[] = [
+const orders: readonly (readonly [Bound, Bound, Bound])[] = [
   ['min', 'max', 'min'],
   ['min', 'defaultRequest', 'min'],
   ['min', 'default', 'min'],
@@ -91,7 +91,7 @@ const orders: readonly (readonly [string, string, string])[] = [
   ['default', 'max', 'default'],
 ]
 
-const words: Readonly<Record<string, string>> = {
+const words: Readonly<Record<Bound, string>> = {
   min: 'min',
   max: 'max',
   default: 'default',
@@ -101,7 +101,7 @@ const words: Readonly<Record<string, string>> = {
 const validateItem = (item: Item, path: string): FieldError[] => {
   const errors: FieldError[] = []
   if (item.type === 'Pod') {
-    for (const field of ['default', 'defaultRequest']) {
+    for (const field of ['default', 'defaultRequest'] as const) {
       if (Object.keys(amounts(item, field)).length > 0) {
         errors.push(forbiddenField(child(path, field), "may not be specified when `type` is 'Pod'"))
       }

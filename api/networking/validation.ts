@@ -153,7 +153,7 @@ export const validateIngressClassUpdate = (next: IngressClass, old: IngressClass
 
 type PolicySpec = NonNullable<NetworkPolicy['spec']>
 type PolicyPort = NonNullable<NonNullable<PolicySpec['ingress']>[number]['ports']>[number]
-type Peer = NonNullable<NonNullable<PolicySpec['ingress']>[number]['_from']>[number]
+type Peer = NonNullable<NonNullable<PolicySpec['ingress']>[number]['from']>[number]
 
 const validatePolicyPort = (port: PolicyPort, path: string): FieldError[] => {
   const errors = oneOf(child(path, 'protocol'), port.protocol, ['TCP', 'UDP', 'SCTP'])
@@ -199,16 +199,13 @@ const validatePeer = (peer: Peer, path: string): FieldError[] => {
   return errors
 }
 
-/** The generated type renames `from`, a word of the language. */
-const peersFrom = (rule: object): readonly Peer[] => (Reflect.get(rule, 'from') as readonly Peer[] | undefined) ?? []
-
 export const validateNetworkPolicy = ({ spec }: NetworkPolicy): FieldError[] => {
   if (spec === undefined) return []
   const errors = validateLabelSelector(spec.podSelector, 'spec.podSelector')
   for (const [index, rule] of (spec.ingress ?? []).entries()) {
     const at = child('spec.ingress', index)
     errors.push(...(rule.ports ?? []).flatMap((port, i) => validatePolicyPort(port, child(at, 'ports', i))))
-    errors.push(...peersFrom(rule).flatMap((peer, i) => validatePeer(peer, child(at, 'from', i))))
+    errors.push(...(rule.from ?? []).flatMap((peer, i) => validatePeer(peer, child(at, 'from', i))))
   }
   for (const [index, rule] of (spec.egress ?? []).entries()) {
     const at = child('spec.egress', index)

@@ -23,7 +23,7 @@ const quantities = (amounts: Amounts | undefined): Quantities =>
   Object.fromEntries(Object.entries(amounts ?? {}).map(([name, text]) => [name, parseQuantity(text)]))
 
 const setContainerDefaults = (container: Container, item: Item): void => {
-  const limits = { ...item._default, ...container.resources?.limits }
+  const limits = { ...item.default, ...container.resources?.limits }
   // A request falls back to the container's own limit before the range's default request.
   const ownLimits = container.resources?.limits ?? {}
   const requests: Record<string, string> = { ...container.resources?.requests }
