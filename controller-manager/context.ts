@@ -29,8 +29,8 @@ export type RunController = () => Promise<unknown>
 export interface Controller {
   /** Upstream's name, as in `--controllers`. */
   readonly name: string
-  /** Its service account in kube-system, as upstream's bootstrap roles are bound. */
-  readonly serviceAccount: string
+  /** Its service account in kube-system, as upstream's bootstrap roles are bound; undefined: the manager's identity. */
+  readonly serviceAccount: string | undefined
   /** On only when named in `--controllers`. */
   readonly offByDefault?: boolean
   readonly setup: (context: ControllerContext) => RunController | undefined

@@ -1,6 +1,12 @@
 /** All controllers, and which of them `--controllers` asks for. */
 import { UsageError } from '../component-base/process/run.ts'
 import type { Controller } from './context.ts'
+import { clusterRoleAggregationController } from './clusterrole-aggregation/controller.ts'
+import { csrApprovingController } from './csr-approving/controller.ts'
+import { csrCleanerController } from './csr-cleaner/controller.ts'
+import { csrSigningController } from './csr-signing/controller.ts'
+import { serviceAccountTokenController } from './serviceaccount-token/controller.ts'
+import { ttlController } from './ttl/controller.ts'
 import { cronJobController } from './cronjob/controller.ts'
 import { daemonSetController } from './daemonset/controller.ts'
 import { disruptionController } from './disruption/controller.ts'
@@ -22,8 +28,14 @@ import { serviceAccountController } from './serviceaccount/controller.ts'
 
 /** In order of start; the garbage collector is last, so that its narrow caches never stand in for full ones. */
 export const controllers: readonly Controller[] = [
+  serviceAccountTokenController,
   serviceAccountController,
   rootCaPublisher,
+  clusterRoleAggregationController,
+  csrApprovingController,
+  csrSigningController,
+  csrCleanerController,
+  ttlController,
   nodeIpamController,
   replicaSetController,
   replicationControllerController,

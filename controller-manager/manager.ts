@@ -26,7 +26,7 @@ export const runControllers = async (selected: readonly Controller[], options: M
     ? createServiceAccountTokens(client, { clock: realClock, log, signal })
     : undefined
   const clientOf = ({ name, serviceAccount }: Controller): RestClient => {
-    if (tokens?.tokenOf(serviceAccount) === undefined) return client
+    if (serviceAccount === undefined || tokens?.tokenOf(serviceAccount) === undefined) return client
     const own: ClientConfig = {
       ...clientConfig,
       cert: () => undefined,
@@ -35,7 +35,7 @@ export const runControllers = async (selected: readonly Controller[], options: M
     }
     return createRestClient(own, { userAgent: `kube-controller-manager/v1.36.0 ${name}` })
   }
-  await tokens?.prepare(selected.map(({ serviceAccount }) => serviceAccount))
+  await tokens?.prepare(selected.flatMap(({ serviceAccount }) => serviceAccount ?? []))
 
   const runs: RunController[] = []
   for (const controller of selected) {

@@ -1,4 +1,5 @@
 /** Starts Jobs on a schedule. Upstream: pkg/controller/cronjob. */
+import { type CronSchedule, parseCronSchedule } from '../../api/batch/cron-schedule.ts'
 import { isReason } from '../../api/meta/status-error.ts'
 import { cronJobs, jobs } from '../../api/resources.ts'
 import type { CronJob, Job } from '../../api/types.ts'
@@ -11,14 +12,13 @@ import { semanticEqual } from '../semantic-equal.ts'
 import { all } from '../slow-start.ts'
 import { enqueueSelf, onAnyChange, ownerKey, queueOf, workersOf } from '../wiring.ts'
 import { buildJob, type CronPlan, type CronJobStatus, planCronJob, referenceOf } from './plan.ts'
-import { type CronSchedule, parseSchedule } from './schedule.ts'
 
 /** Without spec.timeZone the process's own zone counts, as upstream's does. */
 const localZone = Intl.DateTimeFormat().resolvedOptions().timeZone
 
 /** The schedule and its zone: `TZ=` and `CRON_TZ=` before the fields are refused by validation. */
 const scheduleOf = (cronJob: CronJob): { schedule: CronSchedule; zone: string } => ({
-  schedule: parseSchedule(cronJob.spec?.schedule ?? ''),
+  schedule: parseCronSchedule(cronJob.spec?.schedule ?? ''),
   zone: cronJob.spec?.timeZone ?? localZone,
 })
 

@@ -1,9 +1,10 @@
 /** What a CronJob does next. Upstream: pkg/controller/cronjob. */
+import type { CronSchedule } from '../../api/batch/cron-schedule.ts'
 import { newControllerRef } from '../../api/meta/owners.ts'
 import { nowRfc3339 } from '../../api/meta/time.ts'
 import type { CronJob, Job } from '../../api/types.ts'
 import { byCreation, createdMs, isDeleting, nameOf, namespaceOf, timeMs, uidOf } from '../objects.ts'
-import { type CronSchedule, nextTime } from './schedule.ts'
+import { nextTime } from './schedule.ts'
 
 export const cronJobType = { group: 'batch', version: 'v1', kind: 'CronJob' }
 const scheduledAnnotation = 'batch.kubernetes.io/cronjob-scheduled-timestamp'

@@ -1,0 +1,89 @@
+/** Signs approved CertificateSigningRequests with the cluster's CA. Upstream: pkg/controller/certificates/signer. */
+import { readFileSync } from 'node:fs'
+import { setCondition } from '../../api/meta/conditions.ts'
+import { nowRfc3339 } from '../../api/meta/time.ts'
+import { certificateSigningRequests } from '../../api/resources.ts'
+import type { CertificateSigningRequest } from '../../api/types.ts'
+import { readCsr, signCsr } from '../../component-base/pki/certificates.ts'
+import type { Controller } from '../context.ts'
+import { isApproved, isDone } from '../csr-state.ts'
+import { messageOf } from '../errors.ts'
+import { nameOf } from '../objects.ts'
+import { enqueueSelf, queueOf, workersOf } from '../wiring.ts'
+import { clientSigner, kubeletClientSigner, kubeletServingSigner, legacySigner, signerProblem } from './signers.ts'
+
+const dayMs = 86_400_000
+const signers = new Set([clientSigner, kubeletClientSigner, kubeletServingSigner, legacySigner])
+
+type Condition = NonNullable<NonNullable<CertificateSigningRequest['status']>['conditions']>[number]
+
+export const csrSigningController: Controller = {
+  name: 'certificatesigningrequest-signing-controller',
+  serviceAccount: 'certificate-controller',
+  setup: (context) => {
+    const { client, informers, clock, config } = context
+    const certFile = config['cluster-signing-cert-file']
+    const keyFile = config['cluster-signing-key-file']
+    if (certFile === '' || keyFile === '') return undefined
+    const queue = queueOf(context)
+    const cache = informers.for(certificateSigningRequests)
+    cache.addHandler({ onAdd: enqueueSelf(queue), onUpdate: (_old, request) => enqueueSelf(queue)(request) })
+
+    const fail = async (request: CertificateSigningRequest, reason: string, message: string): Promise<void> => {
+      const condition: Condition = { type: 'Failed', status: 'True', reason, message }
+      const lastUpdateTime = nowRfc3339(clock.now())
+      const conditions = setCondition(
+        request.status?.conditions,
+        { ...condition, lastUpdateTime } as never,
+        lastUpdateTime,
+      )
+      const status = { ...request.status, conditions: [...conditions] as Condition[] }
+      await client.update(certificateSigningRequests, { ...request, status }, { subresource: 'status' })
+    }
+
+    const lifetimeDays = (request: CertificateSigningRequest): number => {
+      const asked = request.spec?.expirationSeconds
+      const longest = config['cluster-signing-duration']
+      // Shorter than ten minutes serves nobody: clocks differ.
+      const ms = asked === undefined || asked === null ? longest : Math.min(longest, Math.max(600, asked) * 1000)
+      return ms / dayMs
+    }
+
+    const reconcile = async (name: string): Promise<undefined> => {
+      const request = cache.lister.get(name)
+      if (request === undefined || !isApproved(request) || isDone(request)) return
+      if (!signers.has(request.spec?.signerName ?? '')) return
+      let names: Awaited<ReturnType<typeof readCsr>>
+      try {
+        names = await readCsr(Buffer.from(request.spec?.request ?? '', 'base64').toString())
+      } catch (error) {
+        await fail(request, 'SignerValidationFailure', `unable to parse csr "${nameOf(request)}": ${messageOf(error)}`)
+        return
+      }
+      const problem = signerProblem(request, names)
+      if (problem !== undefined) {
+        await fail(request, 'SignerValidationFailure', problem)
+        return
+      }
+      // Read each time: the files may have been rotated.
+      const ca = { certPem: readFileSync(certFile, 'utf8'), keyPem: readFileSync(keyFile, 'utf8') }
+      const usages = request.spec?.usages ?? []
+      const certificate = await signCsr(ca, names.publicKey, {
+        ...names,
+        usages: [
+          ...(usages.includes('client auth') ? (['client'] as const) : []),
+          ...(usages.includes('server auth') ? (['server'] as const) : []),
+        ],
+        days: lifetimeDays(request),
+      })
+      const status = { ...request.status, certificate: Buffer.from(certificate).toString('base64') }
+      await client.update(certificateSigningRequests, { ...request, status }, { subresource: 'status' })
+    }
+    return workersOf(context, {
+      name: 'certificatesigningrequest-signing-controller',
+      queue,
+      concurrency: 5,
+      reconcile,
+    })
+  },
+}
