@@ -127,7 +127,7 @@ class WatchStream {
   endCompacted(watcher: Watcher, compactRevision: number): void {
     const { id } = watcher.spec
     this.#end(watcher)
-    this.#send({ watchId: id, canceled: true, compactRevision, cancelReason: etcdError('compacted').details })
+    this.#send({ watchId: id, canceled: true, compactRevision })
   }
 
   endFailed(watcher: Watcher): void {

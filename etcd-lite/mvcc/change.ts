@@ -4,7 +4,7 @@ import type { KeyEntry, Version } from './version.ts'
 export interface Change {
   readonly entry: KeyEntry
   readonly version: Version
-  /** The version before, if the key existed. */
+  /** The key as it was before this revision, if it existed. */
   readonly previous: Version | undefined
   /** Encoded KeyValue of the new state; of a deletion, key and revision only. Held here until watchers have it. */
   readonly bytes: Buffer

@@ -34,11 +34,14 @@ const revisionKey = (main: number, sub: number, deleted: boolean): Buffer => {
   return key
 }
 
-/** What a compaction at `compacted` keeps: the newest version up to it of each key that lives, and all later ones. */
+/**
+ * The versions that etcd hashes: all after the compacted revision, and before it those that a compaction at `revision`
+ * would keep (so that it does not matter whether the last one has finished).
+ */
 const collect = (store: MvccStore, revision: number, compacted: number): Hit[] => {
   const hits: Hit[] = []
   store.index.forEachEntry({ type: 'range', start: '', end: undefined }, (entry) => {
-    const keep = entry.at(compacted)
+    const keep = entry.at(revision)
     for (const version of [...entry.older, entry.head]) {
       if (version.main <= revision && (version.main > compacted || version === keep)) hits.push({ entry, version })
     }

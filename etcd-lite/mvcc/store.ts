@@ -26,7 +26,7 @@ import { KeyIndex } from './key-index.ts'
 import { encodeKeyOnly, type Hit, planRange } from './range.ts'
 import { decodeValueRecord, indexKey, valueKey } from './records.ts'
 import { encodeCompacted, restoreIndex } from './restore.ts'
-import { applyDeleteRange, applyPut, applyTxn, checkPutAgainstData, readTxn, type TxnReader } from './txn.ts'
+import { applyDeleteRange, applyPut, applyTxn, checkSinglePut, readTxn, type TxnReader } from './txn.ts'
 import { isReadOnly } from './txn-check.ts'
 import { ValueCache } from './value-cache.ts'
 import type { Version } from './version.ts'
@@ -143,7 +143,7 @@ export class MvccStore {
 
   put(request: PutRequest): Promise<Answer<InputOf<typeof PutResponse>>> {
     return this.write((tx) => {
-      checkPutAgainstData(this.#reader, tx.revision, request)
+      checkSinglePut(this.#reader, tx.revision, request)
       return applyPut(this.#reader, tx, request)
     })
   }

@@ -12,14 +12,18 @@ export const checkPut = (request: PutRequest): void => {
 
 /** Throws etcd's error for a transaction that may not run, nested ones included. */
 export const checkTxn = (request: TxnRequest, maxOps: number): void => {
-  if (Math.max(request.compare.length, request.success.length, request.failure.length) > maxOps) {
-    throw etcdError('tooManyOps')
-  }
-  for (const compare of request.compare) if (compare.key.length === 0) throw etcdError('emptyKey')
-  for (const op of request.success) checkOp(op, maxOps)
-  for (const op of request.failure) checkOp(op, maxOps)
+  checkOps(request, maxOps)
   checkIntervals(request.success)
   checkIntervals(request.failure)
+}
+
+/** A nested transaction may have as many operations as the one around it leaves over. */
+const checkOps = ({ compare, success, failure }: TxnRequest, maxOps: number): void => {
+  const longest = Math.max(compare.length, success.length, failure.length)
+  if (longest > maxOps) throw etcdError('tooManyOps')
+  for (const { key } of compare) if (key.length === 0) throw etcdError('emptyKey')
+  for (const op of success) checkOp(op, maxOps - longest)
+  for (const op of failure) checkOp(op, maxOps - longest)
 }
 
 const checkOp = (op: RequestOp, maxOps: number): void => {
@@ -27,7 +31,7 @@ const checkOp = (op: RequestOp, maxOps: number): void => {
   else if (op.requestPut !== undefined) checkPut(op.requestPut)
   else if (op.requestDeleteRange !== undefined) {
     if (op.requestDeleteRange.key.length === 0) throw etcdError('emptyKey')
-  } else if (op.requestTxn !== undefined) checkTxn(op.requestTxn, maxOps)
+  } else if (op.requestTxn !== undefined) checkOps(op.requestTxn, maxOps)
   else throw etcdError('keyNotFound') // a oneof that is not set, answered as etcd does
 }
 
@@ -50,14 +54,17 @@ const checkIntervals = (ops: readonly RequestOp[]): Written => {
   const puts = new Set<string>()
   const deletes: KeyRange[] = []
   for (const { requestDeleteRange: request } of ops) {
-    if (request !== undefined) deletes.push(keyRange(request.key, request.rangeEnd))
+    if (request === undefined) continue
+    const range = keyRange(request.key, request.rangeEnd)
+    // etcd takes the zero byte of "everything from key on" for an end like any other, and so never finds an overlap.
+    if (range.type === 'key' || range.end !== undefined) deletes.push(range)
   }
   for (const { requestTxn: nested } of ops) {
     if (nested === undefined) continue
     const branches = [checkIntervals(nested.success), checkIntervals(nested.failure)]
     const nestedPuts = new Set(branches.flatMap((branch) => [...branch.puts]))
     for (const branch of branches) {
-      if (overlaps(branch.puts, deletes) || overlaps(puts, branch.deletes)) throw etcdError('duplicateKey')
+      if (overlaps(branch.puts, deletes)) throw etcdError('duplicateKey')
     }
     for (const key of nestedPuts) {
       if (puts.has(key)) throw etcdError('duplicateKey')

@@ -38,11 +38,19 @@ interface View {
   readonly revision: number
 }
 
-export const checkPutAgainstData = ({ index, leases }: TxnReader, revision: number, request: PutRequest): void => {
-  if (request.ignoreValue || request.ignoreLease) {
-    if (index.get(keyString(request.key))?.at(revision) === undefined) throw etcdError('keyNotFound')
-  }
+const checkLease = ({ leases }: TxnReader, request: PutRequest): void => {
   if (request.lease !== 0n && !leases.has(request.lease)) throw etcdError('leaseNotFound')
+}
+
+const checkIgnored = ({ index }: TxnReader, revision: number, request: PutRequest): void => {
+  if (!request.ignoreValue && !request.ignoreLease) return
+  if (index.get(keyString(request.key))?.at(revision) === undefined) throw etcdError('keyNotFound')
+}
+
+/** Checks of a put by itself; etcd looks for the lease first here, and last in a transaction. */
+export const checkSinglePut = (reader: TxnReader, revision: number, request: PutRequest): void => {
+  checkLease(reader, request)
+  checkIgnored(reader, revision, request)
 }
 
 export const applyPut = (reader: TxnReader, tx: WriteTxn, request: PutRequest): PutResponseInit => {
@@ -105,7 +113,10 @@ const checkPath = (reader: TxnReader, current: number, path: Path): void => {
     if (requestRange !== undefined) {
       revisionToRead(requestRange.revision, { current, compacted: reader.compacted })
     }
-    if (requestPut !== undefined) checkPutAgainstData(reader, current, requestPut)
+    if (requestPut !== undefined) {
+      checkIgnored(reader, current, requestPut)
+      checkLease(reader, requestPut)
+    }
   }
   for (const nested of path.nested) checkPath(reader, current, nested)
 }

@@ -69,8 +69,8 @@ export class WriteTxn {
   #record(key: string, version: Version): void {
     const { main, sub } = version
     this.ops.push({ type: 'put', key: indexKey(main, sub), value: encodeIndexRecord(key, version) })
-    const { entry, previous } = this.#deps.index.apply(key, version)
+    const { entry } = this.#deps.index.apply(key, version)
     const bytes = version.bytes ?? encodeTombstone(key, main)
-    this.changes.push({ entry, version, previous: previous?.deleted === true ? undefined : previous, bytes })
+    this.changes.push({ entry, version, previous: entry.at(this.before), bytes })
   }
 }
