@@ -1,4 +1,5 @@
 /** What most kinds do alike between decoding and storing. Upstream: the strategy files of pkg/registry. */
+import { isDns1123Label } from './meta/names.ts'
 import type { KubeObject } from './types.ts'
 
 type WithStatus = KubeObject & { status?: unknown }
@@ -27,3 +28,14 @@ export const serverStatus = <T extends WithStatus>(empty: () => NonNullable<T['s
 
 /** A spec that the client left out: empty, so that validation names each required field in it. */
 export const missingSpec = <T extends { spec?: unknown }>(): NonNullable<T['spec']> => ({}) as NonNullable<T['spec']>
+
+/** On creation: a name that is no DNS label makes odd hostnames. `use` is what becomes of the name, in upstream's words. */
+export const warnOfHostname =
+  (use: string) =>
+  (object: KubeObject, old: KubeObject | undefined): readonly string[] => {
+    const messages = old === undefined ? isDns1123Label(object.metadata?.name ?? '') : []
+    if (messages.length === 0) return []
+    return [
+      `metadata.name: this is used in ${use}, which can result in surprising behavior; a DNS label is recommended: [${messages.join(' ')}]`,
+    ]
+  }

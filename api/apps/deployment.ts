@@ -2,7 +2,7 @@ import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
 import { labelSelectorString } from '../meta/labels.ts'
 import { ageColumn, column, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
-import { missingSpec, serverStatus } from '../strategy.ts'
+import { missingSpec, serverStatus, warnOfHostname } from '../strategy.ts'
 import type { Deployment } from '../types.ts'
 import { validateDeployment, validateDeploymentStatusUpdate, validateDeploymentUpdate } from './validation.ts'
 
@@ -45,6 +45,7 @@ export const deploymentKind = defineKind<Deployment>({
     getStatusReplicas: ({ status }) => status?.replicas ?? 0,
     getSelector: ({ spec }) => labelSelectorString(spec?.selector),
   },
+  warnings: warnOfHostname('Pod names and hostnames'),
   columns: [
     nameColumn,
     column(

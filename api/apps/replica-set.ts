@@ -2,7 +2,7 @@ import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
 import { labelSelectorString } from '../meta/labels.ts'
 import { ageColumn, column, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
-import { missingSpec, serverStatus } from '../strategy.ts'
+import { missingSpec, serverStatus, warnOfHostname } from '../strategy.ts'
 import type { ReplicaSet } from '../types.ts'
 import { validateReplicaSet, validateReplicaSetStatusUpdate, validateReplicaSetUpdate } from './validation.ts'
 
@@ -37,6 +37,7 @@ export const replicaSetKind = defineKind<ReplicaSet>({
     getStatusReplicas: ({ status }) => status?.replicas ?? 0,
     getSelector: ({ spec }) => labelSelectorString(spec?.selector),
   },
+  warnings: warnOfHostname('Pod names and hostnames'),
   columns: [
     nameColumn,
     column('Desired', 'Replicas wanted.', ({ spec }) => spec?.replicas ?? 0, 'integer'),

@@ -1,6 +1,6 @@
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
-import { serverStatus } from '../strategy.ts'
+import { serverStatus, warnOfHostname } from '../strategy.ts'
 import type { Job } from '../types.ts'
 import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { jobCompletions, jobDuration, jobStatusText } from './job-columns.ts'
@@ -78,6 +78,7 @@ export const jobKind = defineKind<Job>({
   prepareForUpdate: status.prepareForUpdate,
   validate: validateJob,
   validateUpdate: validateJobUpdate,
+  warnings: warnOfHostname('Pod names and hostnames'),
   columns: [
     nameColumn,
     column('Status', 'Running, or how it ended.', jobStatusText),

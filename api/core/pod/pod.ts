@@ -1,4 +1,5 @@
 import { defineKind } from '../../kind.ts'
+import { warnOfHostname } from '../../strategy.ts'
 import type { Pod } from '../../types.ts'
 import { actionSubresource, proxySubresource, streamSubresource } from '../subresources.ts'
 import { podColumns } from './columns.ts'
@@ -35,6 +36,7 @@ export const podKind = defineKind<Pod>({
   validate: validatePod,
   validateUpdate: validatePodUpdate,
   validateStatusUpdate: validatePodStatusUpdate,
+  warnings: warnOfHostname("the Pod's hostname"),
   columns: podColumns,
   selectableFields: {
     'spec.nodeName': (pod) => pod.spec?.nodeName ?? '',
