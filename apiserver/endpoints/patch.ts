@@ -92,11 +92,13 @@ export const patchObject = async (scope: Scope, ctx: HttpContext): Promise<void>
   const patch = await readPatch(ctx)
   const { dryRun, fieldValidation } = parseWriteQuery(ctx.query, 'PatchOptions')
   let attempts = 0
+  let before: KubeObject | undefined
   const result = await updateObject(
     resource,
     { namespace, name },
     async (current) => {
       if (current === undefined) throw notFound(resource.groupResource, name)
+      before = current
       const object = applyPatch(ctx, patch, current, gvkOf(scope), attempts++ === 0 ? fieldValidation : 'Ignore')
       checkNamespace(object, resource, namespace)
       resource.definition.setDefaults?.(object)
@@ -112,6 +114,6 @@ export const patchObject = async (scope: Scope, ctx: HttpContext): Promise<void>
         admission.validate(admissionAttributes(scope, ctx, 'UPDATE', { object, oldObject: old, dryRun })),
     },
   )
-  ctx.warnings.push(...(resource.definition.warnings?.(result.entry.object, undefined) ?? []))
+  ctx.warnings.push(...(resource.definition.warnings?.(result.entry.object, before) ?? []))
   await sendEntry(ctx, resource, 200, media, result.entry)
 }

@@ -1,4 +1,5 @@
 /** PUT of an object or of its status. */
+import type { KubeObject } from '../../api/types.ts'
 import { type UpdateScope, updateObject } from '../registry/update.ts'
 import { readBody } from '../server/body.ts'
 import type { HttpContext } from '../server/context.ts'
@@ -16,10 +17,12 @@ export const update = async (scope: Scope, ctx: HttpContext): Promise<void> => {
   const { dryRun, fieldValidation } = parseWriteQuery(ctx.query, 'UpdateOptions')
   const body = await readBody(ctx.request)
   let attempts = 0
+  let before: KubeObject | undefined
   const result = await updateObject(
     resource,
     { namespace, name },
     async (current) => {
+      before = current
       // Warnings are told once, however often the update is tried.
       const object = decodeBytesAs(ctx, body, gvkOf(scope), attempts++ === 0 ? fieldValidation : 'Ignore')
       checkNamespace(object, resource, namespace)
@@ -40,6 +43,6 @@ export const update = async (scope: Scope, ctx: HttpContext): Promise<void> => {
       },
     },
   )
-  ctx.warnings.push(...(resource.definition.warnings?.(result.entry.object, undefined) ?? []))
+  ctx.warnings.push(...(resource.definition.warnings?.(result.entry.object, before) ?? []))
   await sendEntry(ctx, resource, result.created ? 201 : 200, media, result.entry)
 }
