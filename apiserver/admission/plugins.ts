@@ -1,5 +1,7 @@
 /** The admission plugins in upstream's order, and which are on. Upstream: pkg/kubeapiserver/options/plugins.go */
 import { UsageError } from '../../component-base/process/run.ts'
+import type { Authorizer } from '../authorization/authorizer.ts'
+import type { RbacAuthorizer } from '../authorization/rbac.ts'
 import type { Resources } from '../registry/resources.ts'
 import type { AdmissionPlugin } from './admission.ts'
 import { certificateRequester } from './plugins/certificate-requester.ts'
@@ -9,11 +11,14 @@ import { limitRanger } from './plugins/limit-ranger.ts'
 import { namespaceLifecycle } from './plugins/namespace-lifecycle.ts'
 import { nodeRestriction } from './plugins/node-restriction.ts'
 import { priority } from './plugins/priority.ts'
+import { rbacEscalation } from './plugins/rbac-escalation.ts'
 import { runtimeClass } from './plugins/runtime-class.ts'
 import { serviceAccount } from './plugins/service-account.ts'
 import { taintNodesByCondition } from './plugins/taint-nodes-by-condition.ts'
 
 export interface PluginOptions {
+  readonly authorizer: Authorizer
+  readonly rbac: RbacAuthorizer
   readonly resources: Resources
   readonly tolerations: TolerationDefaults
   /** `--enable-admission-plugins`, `--disable-admission-plugins`. */
@@ -56,6 +61,7 @@ export const admissionPlugins = (options: PluginOptions): readonly AdmissionPlug
     defaultStorageClass(resources.get({ group: 'storage.k8s.io', version: 'v1', resource: 'storageclasses' })),
     runtimeClass(resources.get({ group: 'node.k8s.io', version: 'v1', resource: 'runtimeclasses' })),
     certificateRequester,
+    rbacEscalation(options.rbac, options.authorizer, resources),
   ]
   const known = new Set([...all.map(({ name }) => name), ...notImplemented])
   for (const name of [...enabled, ...disabled]) {

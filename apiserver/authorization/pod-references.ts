@@ -50,7 +50,8 @@ const inVolume = (pod: Pod, volume: Volume, kind: ReferencedKind, name: string):
         volume.persistentVolumeClaim?.claimName === name ||
         (volume.ephemeral !== undefined && `${pod.metadata?.name}-${volume.name}` === name)
       )
-    default:
+    case 'serviceaccounts':
+    case 'resourceclaims':
       return false
   }
 }

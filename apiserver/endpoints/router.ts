@@ -76,6 +76,7 @@ export const createRouter = (options: RouterOptions): ((ctx: HttpContext) => Pro
     const { info } = ctx
     const resource = resources.find(info.apiGroup, info.apiVersion, info.resource)
     if (resource === undefined) throw notServed()
+    if (resource.namespaced && info.namespace === '' && info.verb === 'create') throw notAllowed()
     if (resource.namespaced === (info.namespace === '') && !acrossNamespaces(resource, info)) throw notServed()
     const hasName = info.name !== '' && info.verb !== 'list' && info.verb !== 'deletecollection'
     const handler = handlerOf(resource, info, hasName)
@@ -85,6 +86,4 @@ export const createRouter = (options: RouterOptions): ((ctx: HttpContext) => Pro
 
 /** Lists and watches of namespaced resources may span all; a namespace itself has its own name as its namespace. */
 const acrossNamespaces = (resource: Resource, info: RequestInfo): boolean =>
-  resource.namespaced
-    ? info.verb === 'list' || info.verb === 'watch' || info.verb === 'create'
-    : info.resource === 'namespaces'
+  resource.namespaced ? info.verb === 'list' || info.verb === 'watch' : info.resource === 'namespaces'

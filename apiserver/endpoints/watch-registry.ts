@@ -28,7 +28,7 @@ export class WatchRegistry implements Disposable {
   }
 
   endAll(): void {
-    for (const watch of [...this.#open]) watch.end()
+    for (const watch of this.#open) watch.end()
   }
 
   [Symbol.dispose](): void {

@@ -98,7 +98,8 @@ const checkPod = async (attributes: AdmissionAttributes, self: string, pods: Res
       if (old?.spec?.nodeName !== self) refuse(`node ${shown} can only delete pods with spec.nodeName set to itself`)
       return
     }
-    default:
+    case 'UPDATE':
+    case 'CONNECT':
       refuse(
         `unexpected operation ${JSON.stringify(attributes.operation)}, node ${shown} can only create and delete mirror pods`,
       )

@@ -14,18 +14,17 @@ export interface SigningKey extends VerificationKey {
   readonly privateKey: KeyObject
 }
 
+const curveAlgorithms: Readonly<Record<string, Algorithm>> = {
+  prime256v1: 'ES256',
+  secp384r1: 'ES384',
+  secp521r1: 'ES512',
+}
+
 const algorithmOf = (key: KeyObject): Algorithm => {
   if (key.asymmetricKeyType === 'rsa') return 'RS256'
-  switch (key.asymmetricKeyDetails?.namedCurve) {
-    case 'prime256v1':
-      return 'ES256'
-    case 'secp384r1':
-      return 'ES384'
-    case 'secp521r1':
-      return 'ES512'
-    default:
-      throw new Error(`unsupported service account key type ${key.asymmetricKeyType}`)
-  }
+  const algorithm = curveAlgorithms[key.asymmetricKeyDetails?.namedCurve ?? '']
+  if (algorithm === undefined) throw new Error(`unsupported service account key type ${key.asymmetricKeyType}`)
+  return algorithm
 }
 
 const digestOf = { RS256: 'sha256', ES256: 'sha256', ES384: 'sha384', ES512: 'sha512' } as const satisfies Record<

@@ -26,7 +26,8 @@ export const tokenReview =
     const media = negotiatePlain(ctx)
     const { fieldValidation } = parseWriteQuery(ctx.query, 'CreateOptions')
     const review = (await decodeBody(ctx, gvkOf(scope), fieldValidation)) as TokenReview
-    const { token = '', audiences = [] } = review.spec ?? {}
+    const token = review.spec?.token ?? ''
+    const audiences = review.spec?.audiences ?? []
     if (token === '') throw badRequest('token is required for TokenReview in authentication')
     const wanted = audiences.length > 0 ? audiences : apiAudiences
     let user: UserInfo | undefined

@@ -23,7 +23,7 @@ export const namespaceFinalize: PartRules = {
     const { finalizers } = (object as Namespace).spec ?? {}
     keepAllBut(object, old, (kept) => {
       const namespace = kept as Namespace
-      namespace.spec = { ...(finalizers === undefined ? {} : { finalizers }) }
+      namespace.spec = finalizers === undefined ? {} : { finalizers }
     })
   },
 }

@@ -104,7 +104,7 @@ export class EventHub {
     while (!signal.aborted) {
       try {
         this.#revision = await this.#store.currentRevision()
-        for (const subscriber of [...this.#subscribers.values()]) subscriber.restart()
+        for (const subscriber of this.#subscribers.values()) subscriber.restart()
         return
       } catch (error) {
         this.#log.warn({ err: error }, 'cannot reach the store')

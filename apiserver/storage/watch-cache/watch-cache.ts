@@ -153,7 +153,10 @@ export class WatchCache implements HubSubscriber {
 
   restart(): void {
     const buffered: StoreEvent[] = []
-    this.#state = { type: 'loading', buffered, done: this.#load(buffered) }
+    const done = this.#load(buffered)
+    // Whoever asks next tries again: a failure here has nobody to go to.
+    done.catch(() => {})
+    this.#state = { type: 'loading', buffered, done }
     const watchers = [...this.#watchers]
     this.#watchers.clear()
     for (const watcher of watchers) watcher.onRestart()
