@@ -179,7 +179,15 @@ export const createSandboxes = ({ docker, facts, cni, hostNetwork }: SandboxDeps
       const label = [...ownerFilter(facts), `${typeLabel}=podsandbox`]
       if (podUid !== undefined) label.push(`${podUidLabel}=${podUid}`)
       const infos = await docker.listContainers({ all: true, filters: { label } })
-      const statuses = await Promise.all(infos.map((info) => toStatus(fromInfo(info))))
+      // The engine tells of a death before its list knows: for one Pod the container itself is asked.
+      const exact = async (info: ContainerInfo): Promise<Found> => {
+        const inspected =
+          podUid === undefined || info.State !== 'running'
+            ? undefined
+            : await orUndefined(docker.getContainer(info.Id).inspect())
+        return inspected === undefined ? fromInfo(info) : fromInspect(inspected)
+      }
+      const statuses = await Promise.all(infos.map(async (info) => toStatus(await exact(info))))
       return statuses.toSorted((a, b) => b.createdAt - a.createdAt || b.metadata.attempt - a.metadata.attempt)
     },
   }
