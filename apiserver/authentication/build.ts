@@ -13,6 +13,7 @@ import {
 import { bootstrapTokens } from './bootstrap-token.ts'
 import { requestHeader } from './request-header.ts'
 import { serviceAccountTokens } from './service-account/authenticator.ts'
+import { legacyServiceAccountTokens } from './service-account/legacy.ts'
 import { parseVerificationKeys, type VerificationKey } from './service-account/keys.ts'
 import { tokenFile } from './token-file.ts'
 import { createCertificateCheck, parseBundle, x509 } from './x509.ts'
@@ -47,6 +48,7 @@ export const buildAuthentication = (
       resources,
       clock,
     }),
+    legacyServiceAccountTokens(keys, serviceAccount.audiences, resources),
     ...(config.bootstrapTokens ? [bootstrapTokens(resources, clock)] : []),
   ]
   const authenticators: RequestAuthenticator[] = [

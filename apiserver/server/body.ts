@@ -8,21 +8,28 @@ export const maxBodyBytes = 3 * 1024 * 1024
 const tooLarge = (limit: number): StatusError =>
   new StatusError('RequestEntityTooLarge', `Request entity too large: limit is ${limit}`)
 
-/** The whole body; throws RequestEntityTooLarge without reading on. */
+/** What is read and thrown away of a body that is too large, so that the client hears why instead of a broken pipe. */
+const maxDiscardedBytes = 64 * 1024 * 1024
+
+/** The whole body; throws RequestEntityTooLarge as soon as it is known to be too large. */
 export const readBody = async (request: IncomingMessage, limit = maxBodyBytes): Promise<Buffer> => {
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit)
+  if (Number(request.headers['content-length'] ?? 0) > limit) {
+    discard(request)
+    throw tooLarge(limit)
+  }
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
-    request.on('data', (chunk: Buffer) => {
+    const collect = (chunk: Buffer): void => {
       size += chunk.length
-      if (size > limit) {
-        request.pause()
-        reject(tooLarge(limit))
-        return
-      }
       chunks.push(chunk)
-    })
+      if (size <= limit) return
+      request.off('data', collect)
+      chunks.length = 0
+      discard(request)
+      reject(tooLarge(limit))
+    }
+    request.on('data', collect)
     request.once('end', () => {
       const [only] = chunks
       resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size))
@@ -31,5 +38,13 @@ export const readBody = async (request: IncomingMessage, limit = maxBodyBytes): 
       reject(new StatusError('BadRequest', 'cannot read the request body', { cause: error })),
     )
     request.once('close', () => reject(new StatusError('BadRequest', 'the request body ended early')))
+  })
+}
+
+const discard = (request: IncomingMessage): void => {
+  let size = 0
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length
+    if (size > maxDiscardedBytes) request.destroy()
   })
 }

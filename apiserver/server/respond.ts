@@ -112,8 +112,6 @@ export const sendStatusError = (ctx: HttpContext, error: StatusError): void => {
   }
   const retryAfter = error.details?.retryAfterSeconds
   if (retryAfter !== undefined) ctx.response.setHeader('Retry-After', String(retryAfter))
-  // The rest of an oversize body is not read: the connection cannot be used again.
-  if (!ctx.request.complete) ctx.response.setHeader('Connection', 'close')
   const accept = ctx.request.headers.accept
   const text = JSON.stringify(error.toStatus(), undefined, isPretty(ctx) ? 2 : undefined)
   if (accept === 'application/yaml') {

@@ -5,7 +5,7 @@ import type { Resources } from '../../registry/resources.ts'
 import { objectKey } from '../../storage/keys.ts'
 import type { TokenAuthenticator } from '../authenticator.ts'
 import { serviceAccountPrefix, type UserInfo } from '../user.ts'
-import { createTokenVerifier, type ServiceAccountClaims } from './tokens.ts'
+import { createTokenVerifier, isBoundClaims, type ServiceAccountClaims } from './tokens.ts'
 import type { VerificationKey } from './keys.ts'
 
 export interface ServiceAccountAuthenticatorOptions {
@@ -65,7 +65,7 @@ export const serviceAccountTokens = (options: ServiceAccountAuthenticatorOptions
   }
   return async (token, audiences = options.audiences) => {
     const claims = verify(token)
-    if (claims === undefined) return undefined
+    if (claims === undefined || !isBoundClaims(claims)) return undefined
     const now = clock.now() / 1000
     if (claims.exp <= now || (claims.nbf ?? 0) > now + notBeforeLeewaySeconds) return undefined
     if (!claims.aud.some((audience) => audiences.includes(audience))) return undefined

@@ -65,13 +65,17 @@ const isClaims = (value: Record<string, unknown>): boolean => {
 /** How many tokens are remembered as verified. */
 const cacheSize = 4096
 
+/** True for the claims of tokens that TokenRequest and kubelets get. */
+export const isBoundClaims = (claims: object): claims is ServiceAccountClaims =>
+  isClaims(claims as Record<string, unknown>)
+
 /**
  * A verifier that checks each token's signature once. Returns undefined for tokens of other issuers and for anything
- * that is no token of ours; times and bound objects are the caller's to check, every time.
+ * that is no token of ours; what the claims are, times and bound objects are the caller's to check, every time.
  */
 export const createTokenVerifier = (issuers: readonly string[], keys: readonly VerificationKey[]) => {
-  const verified = new LRUCache<string, ServiceAccountClaims>({ max: cacheSize })
-  return (token: string): ServiceAccountClaims | undefined => {
+  const verified = new LRUCache<string, Readonly<Record<string, unknown>>>({ max: cacheSize })
+  return (token: string): Readonly<Record<string, unknown>> | undefined => {
     const hash = createHash('sha256').update(token).digest('base64')
     const known = verified.get(hash)
     if (known !== undefined) return known
@@ -79,14 +83,13 @@ export const createTokenVerifier = (issuers: readonly string[], keys: readonly V
     if (signature === undefined || rest.length > 0) return undefined
     const header = decodePart(head)
     const claims = decodePart(body)
-    if (header === undefined || claims === undefined || !issuers.includes(String(claims['iss'])) || !isClaims(claims))
-      return undefined
+    if (header === undefined || claims === undefined || !issuers.includes(String(claims['iss']))) return undefined
     const data = Buffer.from(`${head}.${body}`)
     const bytes = Buffer.from(signature, 'base64url')
     const candidates = typeof header['kid'] === 'string' ? keys.filter(({ id }) => id === header['kid']) : keys
     const valid = candidates.some((key) => key.algorithm === header['alg'] && verifyBytes(key, data, bytes))
     if (!valid) return undefined
-    verified.set(hash, claims as unknown as ServiceAccountClaims)
-    return claims as unknown as ServiceAccountClaims
+    verified.set(hash, claims)
+    return claims
   }
 }
