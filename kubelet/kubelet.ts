@@ -24,7 +24,7 @@ import { kubeletPaths } from './paths.ts'
 import { createPleg } from './pleg/pleg.ts'
 import { createProbeManager } from './probes/probe-manager.ts'
 import { createLogRecorder } from './recorder.ts'
-import { createCni } from './runtime/cni/cni.ts'
+import { createCni, findPlugin } from './runtime/cni/cni.ts'
 import { ensureNetworkConfig } from './runtime/cni/network-config.ts'
 import { createDockerRuntime } from './runtime/docker/docker-runtime.ts'
 import { createImageManager } from './runtime/images/image-manager.ts'
@@ -236,7 +236,11 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
 
   /** Writes the bridge network once the Pod CIDR is known, and tells everyone who waits for it. */
   const configureNetwork = async (podCidr: string): Promise<void> => {
-    await ensureNetworkConfig(config.cniConfDir, { podCidr, dataDir: paths.cniNetworks, mtu: config.mtu })
+    const hostPorts = await findPlugin('portmap', config.cniBinDirs).then(
+      () => true,
+      () => false,
+    )
+    await ensureNetworkConfig(config.cniConfDir, { podCidr, dataDir: paths.cniNetworks, mtu: config.mtu, hostPorts })
     nodeManager?.wake()
     for (const pod of pods.list()) wakePod(pod.metadata.uid)
   }

@@ -43,6 +43,8 @@ const withReadiness = (request: PodStatusRequest, statuses: readonly ContainerSt
     const isInit = request.pod.spec.initContainers?.some(
       ({ name, restartPolicy }) => name === status.name && restartPolicy !== 'Always',
     )
+    const isEphemeral = request.pod.spec.ephemeralContainers?.some(({ name }) => name === status.name)
+    if (isEphemeral === true) return { ...status, started: false, ready: false }
     if (isInit === true) return { ...status, started: false, ready: status.state?.terminated?.exitCode === 0 }
     if (status.state?.running === undefined) return { ...status, started: false, ready: false }
     return { ...status, ...request.readiness(status.name, containerIdOf(status)) }

@@ -59,7 +59,8 @@ export const addressesOf = (result: unknown): string[] => {
   )
 }
 
-const findPlugin = async (type: string, binDirs: readonly string[]): Promise<string> => {
+/** Path of a plugin; rejects in libcni's words when no folder has it. */
+export const findPlugin = async (type: string, binDirs: readonly string[]): Promise<string> => {
   for (const folder of binDirs) {
     const file = join(folder, type)
     try {
@@ -130,6 +131,8 @@ export const createCni = ({ confDir, binDirs, cacheDir }: CniOptions): Cni => {
   ): Promise<unknown> => {
     const { capabilities: _capabilities, ...config } = plugin
     const runtime = runtimeConfig(plugin, target)
+    // Without ports portmap only hands on what it got, for the price of a process.
+    if (plugin.type === 'portmap' && runtime === undefined) return previous
     return execPlugin(
       await findPlugin(plugin.type, binDirs),
       {

@@ -50,8 +50,18 @@ export const loadNetworkConfig = async (folder: string): Promise<NetworkConfig |
 /** Name of the file that the kubelet writes; the high number lets any other network win. */
 const ownFile = '99-kubets-bridge.conflist'
 
+export interface BridgeOptions {
+  readonly podCidr: string
+  /** Where host-local keeps its leases. */
+  readonly dataDir: string
+  /** 0 is the bridge's default. */
+  readonly mtu: number
+  /** The portmap plugin is there to forward them. */
+  readonly hostPorts: boolean
+}
+
 /** A bridge on the node with addresses from its Pod CIDR; packets leave unmasked, the proxy masks what must be. */
-export const bridgeNetwork = (podCidr: string, dataDir: string, mtu: number): NetworkConfig => ({
+export const bridgeNetwork = ({ podCidr, dataDir, mtu, hostPorts }: BridgeOptions): NetworkConfig => ({
   cniVersion: '1.0.0',
   name: 'kubets',
   plugins: [
@@ -71,20 +81,18 @@ export const bridgeNetwork = (podCidr: string, dataDir: string, mtu: number): Ne
         routes: [{ dst: '0.0.0.0/0' }],
       },
     },
+    ...(hostPorts ? [{ type: 'portmap', capabilities: { portMappings: true }, snat: true }] : []),
   ],
 })
 
 /** Writes the bridge network unless the folder has a network of someone else's. */
-export const ensureNetworkConfig = async (
-  folder: string,
-  network: { readonly podCidr: string; readonly dataDir: string; readonly mtu: number },
-): Promise<void> => {
+export const ensureNetworkConfig = async (folder: string, network: BridgeOptions): Promise<void> => {
   await mkdir(folder, { recursive: true })
   const others = (await readdir(folder)).filter(
     (name) => name !== ownFile && ['.conflist', '.conf', '.json'].includes(extname(name)),
   )
   if (others.length > 0) return
-  const text = `${JSON.stringify(bridgeNetwork(network.podCidr, network.dataDir, network.mtu), null, 2)}\n`
+  const text = `${JSON.stringify(bridgeNetwork(network), null, 2)}\n`
   const file = join(folder, ownFile)
   if ((await readFile(file, 'utf8').catch(() => '')) === text) return
   await writeFile(`${file}.tmp`, text)

@@ -27,6 +27,8 @@ export interface EngineFacts extends Owner {
   readonly logMaxFiles: number
   readonly appArmor: boolean
   readonly oomScoreAdjMinimum: number
+  /** Empty where the engine has every capability, so that Docker's own Privileged works. */
+  readonly unavailableCapabilities: readonly string[]
 }
 
 const logConfig = (facts: EngineFacts): { Type: string; Config: Record<string, string> } => ({
@@ -81,7 +83,8 @@ const securityOptions = (security: SecurityConfig, facts: EngineFacts): string[]
   const options: string[] = []
   if (security.noNewPrivileges) options.push('no-new-privileges')
   if (security.seccomp.type === 'unconfined' || security.privileged) options.push('seccomp=unconfined')
-  if (facts.appArmor && security.appArmor !== '') options.push(`apparmor=${security.appArmor}`)
+  const appArmor = security.privileged ? 'unconfined' : security.appArmor
+  if (facts.appArmor && appArmor !== '') options.push(`apparmor=${appArmor}`)
   return options
 }
 
@@ -93,6 +96,20 @@ export const resourceBody = (resources: LinuxResources): HostConfig => ({
   Memory: resources.memoryLimitBytes,
   MemorySwap: resources.memoryLimitBytes,
 })
+
+/** Docker's Privileged, or what comes nearest to it on an engine that lacks a capability. */
+const privilege = (security: SecurityConfig, { unavailableCapabilities }: EngineFacts): HostConfig => {
+  if (!security.privileged) return { CapAdd: [...security.addCapabilities], CapDrop: [...security.dropCapabilities] }
+  if (unavailableCapabilities.length === 0) return { Privileged: true }
+  return {
+    CapAdd: ['ALL'],
+    CapDrop: [...unavailableCapabilities],
+    MaskedPaths: [],
+    ReadonlyPaths: [],
+    DeviceCgroupRules: ['a *:* rwm'],
+    Devices: [{ PathOnHost: '/dev', PathInContainer: '/dev', CgroupPermissions: 'rwm' }],
+  }
+}
 
 const pidMode = (config: ContainerConfig, sandbox: PodSandboxStatus): string => {
   if (typeof config.pid === 'object') return `container:${config.pid.target}`
@@ -143,18 +160,16 @@ export const containerBody = (
       Binds: config.mounts.map(bind),
       ...resourceBody(config.resources),
       OomScoreAdj: Math.max(facts.oomScoreAdjMinimum, config.resources.oomScoreAdj),
-      Privileged: security.privileged,
       ReadonlyRootfs: security.readOnlyRootFilesystem,
-      CapAdd: [...security.addCapabilities],
-      CapDrop: [...security.dropCapabilities],
-      GroupAdd: security.supplementalGroups.map(String),
-      SecurityOpt: securityOpt,
-      ...(security.procMountUnmasked ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
       Devices: config.devices.map(({ hostPath, containerPath, permissions }) => ({
         PathOnHost: hostPath,
         PathInContainer: containerPath,
         CgroupPermissions: permissions,
       })),
+      ...privilege(security, facts),
+      GroupAdd: security.supplementalGroups.map(String),
+      SecurityOpt: securityOpt,
+      ...(security.procMountUnmasked ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
       LogConfig: logConfig(facts),
       RestartPolicy: { Name: 'no' },
     } as HostConfig,

@@ -2,6 +2,7 @@
 import type { Cni } from '../cni/cni.ts'
 import { containerNameLabel, podUidLabel } from '../labels.ts'
 import type { ContainerStats, ImageService, RuntimeService } from '../runtime-service.ts'
+import { unavailableCapabilities } from './capabilities.ts'
 import { connectDocker, type Docker, engineMessage, orUndefined } from './client.ts'
 import type { EngineFacts } from './container-body.ts'
 import { createContainers } from './containers.ts'
@@ -64,6 +65,7 @@ export const createDockerRuntime = async (options: DockerRuntimeOptions): Promis
     appArmor: (engine.SecurityOptions ?? []).some((option) => option.includes('apparmor')),
     // Engines without CAP_SYS_RESOURCE (in a VM or rootless) cannot go below their own value.
     oomScoreAdjMinimum: 0,
+    unavailableCapabilities: await unavailableCapabilities(),
   }
   const sandboxes = createSandboxes({
     docker,
