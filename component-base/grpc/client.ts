@@ -98,6 +98,10 @@ const runCall = (
       abandon(GrpcError.from(err))
     }
   })
+  stream.on('end', () => {
+    // The answer is complete, trailers included; a request still being written is of no use to anybody.
+    if (!stream.writableFinished) stream.close(constants.NGHTTP2_CANCEL)
+  })
   stream.on('error', (err) => {
     failure ??= new GrpcError(grpcCode.unavailable, `transport: ${err.message}`, { cause: err })
   })

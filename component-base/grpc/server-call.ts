@@ -103,13 +103,15 @@ class Call {
     } else {
       this.#respond()
       this.#flush()
-      this.stream.once('wantTrailers', () =>
-        this.stream.sendTrailers(err === undefined ? okTrailers : errorTrailers(err)),
-      )
+      this.stream.once('wantTrailers', () => {
+        this.stream.sendTrailers(err === undefined ? okTrailers : errorTrailers(err))
+        // A client that does not half-close would keep the stream open for ever.
+        if (!this.stream.readableEnded) setImmediate(() => this.stream.close(constants.NGHTTP2_NO_ERROR))
+      })
       this.stream.end()
     }
     this.#finished(err?.code ?? grpcCode.ok)
-    // The client may still be sending; NO_ERROR tells it to stop, as the specification wants.
+    // What the client is still sending is thrown away.
     if (!this.stream.readableEnded) this.stream.resume()
   }
 

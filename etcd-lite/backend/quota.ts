@@ -21,7 +21,7 @@ export class Alarms {
   }
 
   get active(): readonly number[] {
-    return [...this.#active].toSorted()
+    return [...this.#active].toSorted((a, b) => a - b)
   }
 
   has(alarm: number): boolean {

@@ -27,7 +27,7 @@ class ManualClock implements MonotonicClock {
 
   advance(ms: number): void {
     this.#now += ms
-    for (const [handle, { at, callback }] of [...this.#timers]) {
+    for (const [handle, { at, callback }] of new Map(this.#timers)) {
       if (at > this.#now) continue
       this.#timers.delete(handle)
       callback()

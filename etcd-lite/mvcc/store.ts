@@ -29,7 +29,6 @@ import { encodeCompacted, restoreIndex } from './restore.ts'
 import { applyDeleteRange, applyPut, applyTxn, checkSinglePut, readTxn, type TxnReader } from './txn.ts'
 import { isReadOnly } from './txn-check.ts'
 import { ValueCache } from './value-cache.ts'
-import type { Version } from './version.ts'
 import { WriteTxn } from './write-txn.ts'
 
 export interface StoreOptions {
