@@ -8,7 +8,7 @@ import { planClaims } from '../claims.ts'
 import type { Controller } from '../context.ts'
 import { isNamespaceTerminating, messageOf } from '../errors.ts'
 import { controllerIndexers, orphansIn, ownedBy, podInformer, replicaSetInformer } from '../indexes.ts'
-import { annotationsOf, isDeleting, keyOf, labelsOf, nameOf, namespaceOf, splitKey, uidOf } from '../objects.ts'
+import { annotationsOf, isDeleting, keyOf, labelsOf, nameOf, namespaceOf, uidOf } from '../objects.ts'
 import { OwnWrites } from '../own-writes.ts'
 import { semanticEqual } from '../semantic-equal.ts'
 import { all } from '../slow-start.ts'
@@ -174,9 +174,9 @@ export const deploymentController: Controller = {
     }
 
     const annotate = async (deployment: Deployment, revision: string): Promise<Deployment> => {
-      const metadata = { annotations: { ...annotationsOf(deployment), [revisionAnnotation]: revision } }
-      const { name, namespace } = splitKey(keyOf(deployment))
-      const annotated = await client.patch(deployments, name, namespace, { metadata }, { type: 'merge' })
+      const annotations = { ...annotationsOf(deployment), [revisionAnnotation]: revision }
+      const metadata = { ...deployment.metadata, annotations }
+      const annotated = await client.update(deployments, { ...deployment, metadata }, { signal })
       writtenSelf.wrote(keyOf(deployment), annotated)
       return annotated
     }
