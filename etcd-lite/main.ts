@@ -1,11 +1,10 @@
 /** etcd-lite: etcd's command line and API on one LevelDB. */
-import type { RequestListener } from 'node:http'
 import { createGrpcServer } from '../component-base/grpc/server.ts'
 import { type Listener, listen } from '../component-base/grpc/listener.ts'
 import { run, UsageError } from '../component-base/process/run.ts'
 import { readTlsFiles, watchTlsFiles } from '../component-base/tls/tls-files.ts'
 import { DataDirLockedError } from './backend/leveldb.ts'
-import { httpEndpoints } from './http/endpoints.ts'
+import { type HttpEndpoints, httpEndpoints } from './http/endpoints.ts'
 import { createEtcdMetrics } from './metrics.ts'
 import { type EtcdConfig, parseOptions } from './options.ts'
 import { type EtcdServer, type EtcdServerDeps, openEtcdServer } from './server.ts'
@@ -26,18 +25,18 @@ const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '')
 
 const startListeners = async (
   config: EtcdConfig,
-  { grpc, http1 }: { readonly grpc: EtcdServer['grpc']; readonly http1: RequestListener },
+  { grpc, endpoints }: { readonly grpc: EtcdServer['grpc']; readonly endpoints: HttpEndpoints },
   signal: AbortSignal,
 ): Promise<Listener[]> => {
   const tls = config.tls === undefined ? undefined : readTlsFiles(config.tls)
-  const noGrpc = createGrpcServer({ implementations: [] })
+  const noGrpc = createGrpcServer({ implementations: [], onHttpStream: endpoints.http2 })
   const start = (url: URL, http2: EtcdServer['grpc']): Promise<Listener> =>
     listen({
       host: hostOf(url),
       port: Number(url.port || (http2 === grpc ? 2379 : 2381)),
       tls: url.protocol === 'https:' ? tls : undefined,
       http2,
-      http1,
+      http1: endpoints.http1,
     })
   const listeners = await Promise.all([
     ...config.clientUrls.map((url) => start(url, grpc)),
@@ -60,12 +59,12 @@ run('etcd', async ({ signal, log }) => {
   const metrics = createEtcdMetrics({ store: () => opened().store, backend: () => opened().backend })
   const failed = Promise.withResolvers<never>()
   const startedMs = performance.now()
-  server = await open({ config, log, metrics, onFailed: failed.reject })
-  const http1 = httpEndpoints({
+  const endpoints = httpEndpoints({
     checkHealth: () => opened().checkHealth(),
     metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
   })
-  const listeners = await startListeners(config, { grpc: server.grpc, http1 }, signal)
+  server = await open({ config, log, metrics, onHttpStream: endpoints.http2, onFailed: failed.reject })
+  const listeners = await startListeners(config, { grpc: server.grpc, endpoints }, signal)
   log.info(
     {
       clientUrls: config.clientUrls.map(({ origin }) => origin),

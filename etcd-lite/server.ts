@@ -1,7 +1,7 @@
 /** A running etcd-lite: store, services, and what runs beside them. Listeners are the caller's. */
 import type { Http2Server } from 'node:http2'
 import { join } from 'node:path'
-import { createGrpcServer } from '../component-base/grpc/server.ts'
+import { createGrpcServer, type GrpcServerOptions } from '../component-base/grpc/server.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
 import type { Backend } from './backend/backend.ts'
 import { openLevelDb } from './backend/leveldb.ts'
@@ -29,6 +29,8 @@ export interface EtcdServerDeps {
   readonly config: EtcdConfig
   readonly log: Logger
   readonly metrics: EtcdMetrics
+  /** Plain HTTP on the same connections. */
+  readonly onHttpStream: NonNullable<GrpcServerOptions['onHttpStream']>
   /** A write could not be brought to the disk: nothing more can be promised, the process must end. */
   readonly onFailed: (err: unknown) => void
 }
@@ -48,7 +50,8 @@ const observed = (backend: Backend, metrics: EtcdMetrics, wrote: (bytes: number)
 })
 
 /** Opens the store in `<data-dir>/member/leveldb` and makes its services. Throws when it is locked or corrupt. */
-export const openEtcdServer = async ({ config, log, metrics, onFailed }: EtcdServerDeps): Promise<EtcdServer> => {
+export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> => {
+  const { config, log, metrics, onFailed } = deps
   const disk = await openLevelDb(join(config.dataDir, 'member', 'leveldb'))
   const alarms = new Alarms(disk)
   const quota = new SpaceQuota({
@@ -97,6 +100,7 @@ export const openEtcdServer = async ({ config, log, metrics, onFailed }: EtcdSer
     ],
     maxMessageBytes: config.maxRequestBytes + grpcOverheadBytes,
     onInternalError: onError,
+    onHttpStream: deps.onHttpStream,
     onCallEnd: (path, code) => metrics.countCall(path, code),
   })
   return {

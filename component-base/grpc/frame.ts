@@ -22,6 +22,17 @@ export const frameParts = (parts: readonly Uint8Array[]): Buffer => {
   return frame
 }
 
+/** Above this a message is not copied to stand behind its frame head: the head is written apart. */
+const copyBelowBytes = 64 << 10
+
+/** The pieces to write for one encoded message. */
+export const frameAround = (bytes: Uint8Array): readonly Uint8Array[] => {
+  if (bytes.length < copyBelowBytes) return [frameParts([bytes])]
+  const head = Buffer.alloc(headBytes)
+  head.writeUInt32BE(bytes.length, 1)
+  return [head, bytes]
+}
+
 /**
  * Cuts a byte stream into messages. A message that lies within one chunk is not copied; one that spans chunks is
  * joined once. Throws GrpcError for compressed messages and for those above `maxBytes`.

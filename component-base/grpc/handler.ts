@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http2'
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { MessageType } from '../protobuf/message.ts'
 
 /** What a handler may know of its call besides the message. */
@@ -50,6 +50,8 @@ export interface GrpcServerOptions {
   readonly maxMessageBytes?: number
   /** Told of every error that a handler threw and that was not a GrpcError. */
   readonly onInternalError?: (err: unknown, path: string) => void
+  /** Answers what is not a gRPC call, such as a GET of /health over HTTP/2. Default: 404. */
+  readonly onHttpStream?: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void
   /** Told of every finished call. */
   readonly onCallEnd?: (path: string, code: number) => void
 }

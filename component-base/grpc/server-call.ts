@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { constants } from 'node:http2'
 import type { MessageType } from '../protobuf/message.ts'
-import { Deframer, encodeFrame, frameParts } from './frame.ts'
+import { Deframer, encodeFrame, frameAround, frameParts } from './frame.ts'
 import type { GrpcServerOptions, Handler, ServerStreamCall } from './handler.ts'
 import { MessageQueue } from './message-queue.ts'
 import { encodeGrpcMessage, GrpcError, grpcCode } from './status.ts'
@@ -88,12 +88,13 @@ class Call {
     this.#pendingBytes += frame.length
   }
 
-  /** The whole of a unary answer: headers, message, trailers. */
-  sendLast(frame: Buffer): void {
+  /** The whole of a unary answer: headers, message (of one or more pieces with its frame head), trailers. */
+  sendLast(pieces: readonly Uint8Array[]): void {
     if (this.#state === 'finished') return
     this.#respond(okTrailers)
     this.#finished(grpcCode.ok)
-    this.stream.end(frame)
+    for (const piece of pieces.slice(0, -1)) this.stream.write(piece)
+    this.stream.end(pieces.at(-1))
   }
 
   finish(err?: GrpcError): void {
@@ -181,7 +182,7 @@ const startUnary = (
   let state: 'waiting' | 'called' = 'waiting'
   const answer = (response: unknown): void => {
     if (call.finished) return
-    call.sendLast(response instanceof Uint8Array ? frameParts([response]) : encodeFrame(handler.response, response))
+    call.sendLast(response instanceof Uint8Array ? frameAround(response) : [encodeFrame(handler.response, response)])
   }
   const onMessage = (bytes: Buffer): void => {
     if (state === 'called') throw new GrpcError(grpcCode.internal, 'a unary call got two messages')

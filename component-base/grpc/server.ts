@@ -70,7 +70,8 @@ export const createGrpcServer = (options: GrpcServerOptions): http2.Http2Server 
     stream.on('error', () => {}) // reset by the client; the call sees 'close'
     const path = headers[':path'] ?? ''
     if (headers[':method'] !== 'POST' || !String(headers['content-type']).startsWith('application/grpc')) {
-      stream.respond({ ':status': headers[':method'] === 'POST' ? 415 : 404 }, { endStream: true })
+      if (options.onHttpStream === undefined) stream.respond({ ':status': 404 }, { endStream: true })
+      else options.onHttpStream(stream, headers)
       return
     }
     const handler = table.get(path)

@@ -2,7 +2,8 @@ import { kv } from '../../component-base/etcd/service.ts'
 import { type Implementation, implementUnary } from '../../component-base/grpc/server.ts'
 import { etcdError } from '../mvcc/errors.ts'
 import { checkRange } from '../mvcc/range.ts'
-import type { MvccStore } from '../mvcc/store.ts'
+import { encodeRangeResponse } from '../mvcc/range-response.ts'
+import type { Answer, MvccStore, RangeResult } from '../mvcc/store.ts'
 import { checkPut, checkTxn, hasPut } from '../mvcc/txn-check.ts'
 import type { HeaderEncoder } from './identity.ts'
 
@@ -24,8 +25,9 @@ export const kvService = ({ store, header, maxTxnOps, maxRequestBytes, checkSpac
   implementUnary(kv.range, (request) => {
     checkRange(request)
     const answer = store.range(request)
-    if (!(answer instanceof Promise)) return { header: header(answer.revision), ...answer.response }
-    return answer.then(({ revision, response }) => ({ header: header(revision), ...response }))
+    const encode = ({ revision, response }: Answer<RangeResult>): Buffer =>
+      encodeRangeResponse({ header: header(revision), ...response })
+    return answer instanceof Promise ? answer.then(encode) : encode(answer)
   }),
   implementUnary(kv.put, async (request, { requestBytes }) => {
     checkPut(request)

@@ -31,8 +31,8 @@ const txn = (store: MvccStore, request: TxnRequestInit): ReturnType<MvccStore['t
 
 const read = async (store: MvccStore, request: RangeRequestInit): Promise<string[]> => {
   const { response } = await store.range(RangeRequest.decode(RangeRequest.encode(request)))
-  return (response.kvs ?? []).map((kv) => {
-    const { key, value, modRevision, version } = KeyValue.decode(kv instanceof Uint8Array ? kv : KeyValue.encode(kv))
+  return response.kvs.map((kv) => {
+    const { key, value, modRevision, version } = KeyValue.decode(kv)
     return `${key}=${value}@${modRevision}v${version}`
   })
 }

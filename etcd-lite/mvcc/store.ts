@@ -13,7 +13,6 @@ import type {
   PutRequest,
   PutResponse,
   RangeRequest,
-  RangeResponse,
   TxnRequest,
   TxnResponseInit,
 } from '../../component-base/etcd/messages.ts'
@@ -44,6 +43,13 @@ export interface StoreOptions {
 export interface Answer<T> {
   readonly revision: number
   readonly response: T
+}
+
+/** What a Range found: encoded KeyValues. */
+export interface RangeResult {
+  readonly kvs: readonly Buffer[]
+  readonly count: number
+  readonly more: boolean
 }
 
 export type RevisionListener = (revisions: readonly Revision[]) => void
@@ -121,15 +127,12 @@ export class MvccStore {
   }
 
   /** Range of a checked request. Synchronous when all values are in memory. */
-  range(request: RangeRequest): Answer<InputOf<typeof RangeResponse>> | Promise<Answer<InputOf<typeof RangeResponse>>> {
+  range(request: RangeRequest): Answer<RangeResult> | Promise<Answer<RangeResult>> {
     const revision = this.#durable
     const visibility = { current: revision, compacted: this.#compacted }
     const plan = planRange(this.#index, request, visibility, (hit) => this.bytesOf(hit))
     const { count, more, hits } = plan
-    const answer = (kvs: Buffer[]): Answer<InputOf<typeof RangeResponse>> => ({
-      revision,
-      response: { kvs, count, more },
-    })
+    const answer = (kvs: Buffer[]): Answer<RangeResult> => ({ revision, response: { kvs, count, more } })
     if (request.keysOnly) return answer(hits.map(encodeKeyOnly))
     const kvs: Buffer[] = []
     for (const { version } of hits) {
