@@ -7,6 +7,7 @@ import { type Clock, realClock, type TimerHandle } from '../../component-base/cl
 
 /** After this much silence on all connections one request is made. */
 const quietMs = 30_000
+const minDelayMs = 5_000
 
 export interface WatchedStream {
   readonly controller: AbortController
@@ -68,7 +69,7 @@ export class ConnectionHealth {
         const done = quiet ? this.#probe().catch(() => undefined) : Promise.resolve()
         void done.then(() => this.#schedule())
       },
-      Math.max(1_000, this.#heardAt + quietMs - this.#clock.now()),
+      Math.max(minDelayMs, this.#heardAt + quietMs - this.#clock.now()),
     )
     this.#timer.unref?.()
   }

@@ -48,9 +48,10 @@ export const run = (name: string, main: (context: RunContext) => Promise<void>, 
     if (controller.signal.aborted) process.exit(1)
     log.debug({ signal }, 'shutting down')
     controller.abort(new Error(`received ${signal}`))
-    // Keeps the process alive: one whose main waits for nothing must not pass for one that has stopped.
     setTimeout(() => fail(undefined, 'shutdown took too long'), options.shutdownTimeoutMs ?? 10_000)
   }
+  // As long as main has not returned, the process lives, even if main waits for nothing but the signal.
+  setInterval(() => undefined, 2 ** 31 - 1)
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
   main({ signal: controller.signal, log }).then(
