@@ -8,13 +8,17 @@ export const maxBodyBytes = 3 * 1024 * 1024
 const tooLarge = (limit: number): StatusError =>
   new StatusError('RequestEntityTooLarge', `Request entity too large: limit is ${limit}`)
 
-/** What is read and thrown away of a body that is too large, so that the client hears why instead of a broken pipe. */
+/**
+ * What is read and thrown away of a body that is too large, and for how long: clients write all of it before they
+ * listen, and would see a broken pipe instead of the reason.
+ */
 const maxDiscardedBytes = 64 * 1024 * 1024
+const maxDiscardMs = 10_000
 
 /** The whole body; throws RequestEntityTooLarge as soon as it is known to be too large. */
 export const readBody = async (request: IncomingMessage, limit = maxBodyBytes): Promise<Buffer> => {
   if (Number(request.headers['content-length'] ?? 0) > limit) {
-    discard(request)
+    await discard(request)
     throw tooLarge(limit)
   }
   return new Promise((resolve, reject) => {
@@ -26,25 +30,35 @@ export const readBody = async (request: IncomingMessage, limit = maxBodyBytes): 
       if (size <= limit) return
       request.off('data', collect)
       chunks.length = 0
-      discard(request)
-      reject(tooLarge(limit))
+      void discard(request).then(() => reject(tooLarge(limit)))
     }
     request.on('data', collect)
     request.once('end', () => {
+      if (size > limit) return
       const [only] = chunks
       resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size))
     })
     request.once('error', (error) =>
       reject(new StatusError('BadRequest', 'cannot read the request body', { cause: error })),
     )
-    request.once('close', () => reject(new StatusError('BadRequest', 'the request body ended early')))
+    request.once('close', () => {
+      if (size <= limit) reject(new StatusError('BadRequest', 'the request body ended early'))
+    })
   })
 }
 
-const discard = (request: IncomingMessage): void => {
-  let size = 0
-  request.on('data', (chunk: Buffer) => {
-    size += chunk.length
-    if (size > maxDiscardedBytes) request.destroy()
+/** Resolves when the client has said it all, or too much, or has gone. */
+const discard = (request: IncomingMessage): Promise<void> =>
+  new Promise((resolve) => {
+    let size = 0
+    const timer = setTimeout(resolve, maxDiscardMs)
+    const done = (): void => {
+      clearTimeout(timer)
+      resolve()
+    }
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size > maxDiscardedBytes) request.destroy()
+    })
+    request.once('end', done).once('close', done)
   })
-}

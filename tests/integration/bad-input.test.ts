@@ -1,65 +1,16 @@
 /** Bad input gets upstream's status code, reason and message shape, over the wire and through kubectl. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { request as httpsRequest } from 'node:https'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import type { Status } from '../../api/meta/status-error.ts'
 import { startCluster, type TestCluster } from '../harness/cluster.ts'
+import { type Answer, createHttp, type Http, pkiCredentials } from '../harness/http.ts'
 
 let cluster: TestCluster
 
-interface Answer {
-  readonly code: number
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly text: string
-  readonly status: Status
-}
+/** As the administrator. */
+let call: Http
 
-interface Call {
-  readonly method?: string
-  readonly body?: string
-  readonly headers?: Readonly<Record<string, string>>
-  /** false: without the admin's certificate. */
-  readonly asAdmin?: boolean
-}
-
-/** A request as curl would make it. */
-const call = (path: string, { method = 'GET', body, headers = {}, asAdmin = true }: Call = {}): Promise<Answer> =>
-  new Promise((resolve, reject) => {
-    const { pki } = cluster.layout
-    const credentials = asAdmin
-      ? { cert: readFileSync(join(pki, 'admin.crt')), key: readFileSync(join(pki, 'admin.key')) }
-      : {}
-    const request = httpsRequest(
-      `${cluster.server}${path}`,
-      { method, headers, ca: readFileSync(join(pki, 'ca.crt')), agent: false, ...credentials },
-      (response) => {
-        let text = ''
-        response.setEncoding('utf8').on('data', (chunk: string) => {
-          text += chunk
-        })
-        response.on('end', () => {
-          const isJson = String(response.headers['content-type']).includes('json')
-          resolve({
-            code: response.statusCode ?? 0,
-            headers: response.headers,
-            text,
-            status: (isJson ? JSON.parse(text) : {}) as Status,
-          })
-        })
-      },
-    )
-    request.on('error', reject)
-    request.end(body)
-  })
-
-const post = (path: string, object: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
-  call(path, {
-    method: 'POST',
-    body: typeof object === 'string' ? object : JSON.stringify(object),
-    headers: { 'content-type': 'application/json', ...headers },
-  })
+const post = (path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
+  call(path, { method: 'POST', body, headers })
 
 const configMaps = '/api/v1/namespaces/default/configmaps'
 const deployments = '/apis/apps/v1/namespaces/default/deployments'
@@ -83,6 +34,7 @@ const aDeployment = (change: object = {}): object => ({
 before(
   async () => {
     cluster = await startCluster()
+    call = createHttp(cluster, pkiCredentials(cluster, 'admin'))
   },
   { timeout: 120_000 },
 )
@@ -116,7 +68,7 @@ describe('bad input', () => {
     assert.equal(strict.code, 400)
     assert.match(
       strict.status.message ?? '',
-      /strict decoding error: unknown field "foo", unknown field "spec.unknownField"/,
+      /strict decoding error: unknown field "spec.unknownField", unknown field "foo"/,
     )
     const warned = await post(`${deployments}?fieldValidation=Warn&dryRun=All`, extra)
     assert.equal(warned.code, 201)
@@ -168,8 +120,7 @@ describe('bad input', () => {
     const update = (data: object): Promise<Answer> =>
       call(`${configMaps}/contended`, {
         method: 'PUT',
-        body: JSON.stringify({ ...created, data }),
-        headers: { 'content-type': 'application/json' },
+        body: { ...created, data },
       })
     assert.equal((await update({ a: 'c' })).code, 200)
     const stale = await update({ a: 'd' })
@@ -186,10 +137,11 @@ describe('bad input', () => {
   })
 
   it('is told about a wrong token, and an anonymous one what it may not do', async () => {
-    const wrong = await call(configMaps, { asAdmin: false, headers: { authorization: 'Bearer nonsense' } })
+    const stranger = createHttp(cluster)
+    const wrong = await stranger(configMaps, { token: 'nonsense' })
     assert.equal(wrong.code, 401)
     assert.equal(wrong.status.reason, 'Unauthorized')
-    const anonymous = await call(configMaps, { asAdmin: false })
+    const anonymous = await stranger(configMaps)
     assert.equal(anonymous.code, 403)
     assert.equal(anonymous.status.reason, 'Forbidden')
     assert.equal(

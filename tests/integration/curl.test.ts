@@ -138,6 +138,7 @@ describe('curl', () => {
   })
 
   it('streams initial events and marks their end', async () => {
+    await cluster.kubectl('create', 'configmap', 'initial')
     const text = await curl(
       url(
         `${configMaps}?watch=true&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&timeoutSeconds=1`,

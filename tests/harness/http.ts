@@ -1,0 +1,79 @@
+/** Bare HTTPS requests, as curl would make them: for what a client library would hide. */
+import { readFileSync } from 'node:fs'
+import { request as httpsRequest } from 'node:https'
+import { join } from 'node:path'
+import type { Status } from '../../api/meta/status-error.ts'
+import type { TestCluster } from './cluster.ts'
+
+/** Who asks; nothing at all is an anonymous client. PEM texts. */
+export interface Credentials {
+  readonly cert?: string
+  readonly key?: string
+  readonly token?: string
+}
+
+export interface Call extends Credentials {
+  readonly method?: string
+  /** Objects are sent as JSON. */
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface Answer {
+  readonly code: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly text: string
+  /** The body, if it is JSON; else `{}`. */
+  readonly json: Record<string, unknown>
+  /** The same body, seen as an error. */
+  readonly status: Status
+}
+
+export type Http = (path: string, call?: Call) => Promise<Answer>
+
+/** Credentials of a certificate in the cluster's `pki/`, by name: `admin`. */
+export const pkiCredentials = (cluster: TestCluster, name: string): Credentials => ({
+  cert: readFileSync(join(cluster.layout.pki, `${name}.crt`), 'utf8'),
+  key: readFileSync(join(cluster.layout.pki, `${name}.key`), 'utf8'),
+})
+
+const encode = (body: unknown): string | undefined =>
+  body === undefined || typeof body === 'string' ? body : JSON.stringify(body)
+
+/** Requests to the cluster's API server with a connection of their own each, by `identity` unless a call says else. */
+export const createHttp = (cluster: TestCluster, identity: Credentials = {}): Http => {
+  const ca = readFileSync(join(cluster.layout.pki, 'ca.crt'))
+  return (path, { method = 'GET', body, headers = {}, ...who } = {}) =>
+    new Promise((resolve, reject) => {
+      const { cert, key, token } = { ...identity, ...who }
+      const request = httpsRequest(
+        `${cluster.server}${path}`,
+        {
+          method,
+          agent: false,
+          ca,
+          ...(cert === undefined ? {} : { cert }),
+          ...(key === undefined ? {} : { key }),
+          headers: {
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+            ...headers,
+          },
+        },
+        (response) => {
+          let text = ''
+          response.setEncoding('utf8').on('data', (chunk: string) => {
+            text += chunk
+          })
+          response.on('end', () => {
+            const isJson = String(response.headers['content-type']).includes('json')
+            const json = (isJson ? JSON.parse(text) : {}) as Record<string, unknown>
+            const { statusCode: code = 0, headers: answered } = response
+            resolve({ code, headers: answered, text, json, status: json as unknown as Status })
+          })
+        },
+      )
+      request.on('error', reject)
+      request.end(encode(body))
+    })
+}
