@@ -6,7 +6,7 @@ import type { Pod } from '../../api/types.ts'
 import type { ListOptions, ListResult, WatchEvent, WatchOptions } from '../rest/options.ts'
 import type { RestClient } from '../rest/rest-client.ts'
 import { settle } from '../testing/fake-clock.ts'
-import { createInformer, type InformerOptions } from './informer.ts'
+import { createInformer, createInformerFactory, type InformerOptions } from './informer.ts'
 
 type Event = WatchEvent<Pod>
 /** What one call of the API server does: events of a watch, ended by an error or left open, or a list's answer. */
@@ -216,5 +216,39 @@ describe('informer', () => {
     const { client } = aServer({ watch: [{ type: 'ADDED', object }, bookmark(5, true)], then: 'open' })
     await using run = await follow(client)
     assert.equal(run.informer.lister.get('ns/a')?.metadata?.managedFields, undefined)
+  })
+})
+
+describe('informer factory', () => {
+  const trim = (pod: Pod): Pod => ({ ...pod, spec: undefined }) as Pod
+
+  it('shares one informer for a resource and selection', () => {
+    const factory = createInformerFactory(aServer().client)
+    assert.equal(factory.for(pods), factory.for(pods))
+    assert.notEqual(factory.for(pods), factory.for(pods, { fieldSelector: 'spec.nodeName=a' }))
+  })
+
+  it('never gives trimmed objects to who asked for whole ones', () => {
+    const factory = createInformerFactory(aServer().client)
+    const trimmed = factory.for(pods, { transform: trim })
+    assert.equal(factory.for(pods, { transform: trim }), trimmed)
+    assert.notEqual(factory.for(pods), trimmed)
+  })
+
+  it('gives whole objects to who would take trimmed ones, rather than keep both', () => {
+    const factory = createInformerFactory(aServer().client)
+    const whole = factory.for(pods)
+    assert.equal(factory.for(pods, { transform: trim }), whole)
+  })
+
+  it('starts what is asked for after the start', async () => {
+    const { client } = aServer({ watch: [added('a', 1), bookmark(5, true)], then: 'open' })
+    const factory = createInformerFactory(client)
+    const stop = new AbortController()
+    factory.start(stop.signal)
+    const informer = factory.for(pods)
+    await factory.whenSynced()
+    assert.ok(informer.lister.get('ns/a'))
+    stop.abort()
   })
 })

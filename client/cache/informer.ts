@@ -156,7 +156,10 @@ export const createInformer = <T extends KubeObject>(
 
 /** One informer for each resource, shared by everything in a process. */
 export interface InformerFactory {
-  /** The informer of a resource; options count for the first caller, indexers of later ones are added. */
+  /**
+   * The informer of a resource and selection; indexers of later callers are added. Who asks with a transform may be
+   * given whole objects, if somebody else wanted those first; who asks without one always gets whole objects.
+   */
   readonly for: <T extends KubeObject>(ref: ResourceRef<T>, options?: InformerOptions<T>) => Informer<T>
   /** Starts all that were asked for, and from now on those that will be. */
   readonly start: (signal: AbortSignal) => void
@@ -165,11 +168,21 @@ export interface InformerFactory {
 
 export const createInformerFactory = (client: RestClient, log?: Logger): InformerFactory => {
   const informers = new Map<string, Informer<KubeObject>>()
+  const transforms: unknown[] = []
   let started: AbortSignal | undefined
-  const idOf = (ref: ResourceRef): string => `${ref.group}/${ref.version}/${ref.resource}`
+
+  const idOf = <T extends KubeObject>(ref: ResourceRef<T>, options: InformerOptions<T>): string =>
+    [ref.group, ref.version, ref.resource, options.namespace, options.labelSelector, options.fieldSelector].join('|')
+
+  const trimmedId = (id: string, transform: unknown): string => {
+    if (!transforms.includes(transform)) transforms.push(transform)
+    return `${id}|transform ${transforms.indexOf(transform)}`
+  }
+
   return {
     for: <T extends KubeObject>(ref: ResourceRef<T>, options: InformerOptions<T> = {}): Informer<T> => {
-      const id = [idOf(ref as ResourceRef), options.namespace, options.labelSelector, options.fieldSelector].join('|')
+      const whole = idOf(ref, options)
+      const id = options.transform === undefined || informers.has(whole) ? whole : trimmedId(whole, options.transform)
       const known = informers.get(id) as unknown as Informer<T> | undefined
       if (known !== undefined) {
         if (options.indexers !== undefined) known.addIndexers(options.indexers)
