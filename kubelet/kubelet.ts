@@ -149,6 +149,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     events,
     runtimeName: runtimeVersion.name,
     networkNotReady: cni.notReadyReason,
+    onFirstRun: (ms) => metrics.podStart.observe(ms / 1000),
     now,
     log: log.child({ subsystem: 'sync' }),
   })

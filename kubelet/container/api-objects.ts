@@ -2,7 +2,16 @@
  * ConfigMaps and Secrets of the Pods of this node, each watched by itself while a Pod refers to it: the Node authorizer
  * allows no more. Upstream: pkg/kubelet/util/manager/watch_based_manager.go.
  */
-import { configMaps, nodes, type ResourceRef, secrets, services } from '../../api/resources.ts'
+import { isReason } from '../../api/meta/status-error.ts'
+import {
+  configMaps,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  type ResourceRef,
+  secrets,
+  services,
+} from '../../api/resources.ts'
 import type { ConfigMap, KubeObject, PodSpec, Secret } from '../../api/types.ts'
 import { createInformer, type Informer, type InformerFactory } from '../../client/cache/informer.ts'
 import type { RestClient } from '../../client/rest/rest-client.ts'
@@ -62,6 +71,15 @@ export const referencedObjects = (spec: PodSpec): Set<string> => {
   return found
 }
 
+const orUndefined = async <T>(promise: Promise<T>): Promise<T | undefined> => {
+  try {
+    return await promise
+  } catch (error) {
+    if (isReason(error, 'NotFound')) return undefined
+    throw error
+  }
+}
+
 interface Watched {
   readonly informer: Informer<KubeObject>
   readonly stop: AbortController
@@ -116,6 +134,8 @@ export const createApiObjects = (deps: ApiObjectsDeps): ApiObjects => {
   return {
     configMap: async (namespace, name) => (await read('configmap', namespace, name)) as ConfigMap | undefined,
     secret: async (namespace, name) => (await read('secret', namespace, name)) as Secret | undefined,
+    claim: (namespace, name) => orUndefined(client.get(persistentVolumeClaims, name, namespace)),
+    persistentVolume: (name) => orUndefined(client.get(persistentVolumes, name)),
     services: async () => {
       if (!serviceInformer.hasSynced()) {
         // A Pod that starts without its Services' variables would keep the lack for life.

@@ -19,7 +19,7 @@ import {
 } from '../runtime/labels.ts'
 import type { ContainerConfig, NamespaceMode, PodSandboxConfig } from '../runtime/runtime-service.ts'
 import { containerHash } from '../sync/container-hash.ts'
-import type { MountedVolume } from '../volumes/volume-manager.ts'
+import type { MountedVolume } from '../volumes/mounted-volume.ts'
 import type { DnsSettings } from './dns.ts'
 import { makeEnvironment } from './environment.ts'
 import { expand } from './expansion.ts'

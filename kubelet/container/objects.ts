@@ -1,10 +1,12 @@
 /** Where containers and volumes get ConfigMaps, Secrets and Services from. */
-import type { ConfigMap, Node, Secret, Service } from '../../api/types.ts'
+import type { ConfigMap, Node, PersistentVolume, PersistentVolumeClaim, Secret, Service } from '../../api/types.ts'
 
 export interface ObjectSource {
   /** Undefined when it does not exist; rejects when that cannot be known. */
   configMap(namespace: string, name: string): Promise<ConfigMap | undefined>
   secret(namespace: string, name: string): Promise<Secret | undefined>
+  claim(namespace: string, name: string): Promise<PersistentVolumeClaim | undefined>
+  persistentVolume(name: string): Promise<PersistentVolume | undefined>
   /** Services of the cluster; resolves when they are known. */
   services(): Promise<readonly Service[]>
   /** This node's object as last seen. */
@@ -17,9 +19,13 @@ export class ConfigError extends Error {
 }
 
 /** For kubelets without an API server: static Pods cannot refer to API objects. */
+const standalone = (): Promise<never> => Promise.reject(new ConfigError('the kubelet runs without an API server'))
+
 export const noObjects: ObjectSource = {
-  configMap: () => Promise.reject(new ConfigError('the kubelet runs without an API server')),
-  secret: () => Promise.reject(new ConfigError('the kubelet runs without an API server')),
+  configMap: standalone,
+  secret: standalone,
+  claim: standalone,
+  persistentVolume: standalone,
   services: () => Promise.resolve([]),
   node: () => undefined,
 }

@@ -66,6 +66,23 @@ const insufficient = (pod: BoundPod, node: Node, others: readonly BoundPod[]): D
   return undefined
 }
 
+/** Sysctls that stay inside the Pod. Upstream: sysctl.SafeSysctlAllowlist. */
+const safeSysctls: ReadonlySet<string> = new Set([
+  'kernel.shm_rmid_forced',
+  'net.ipv4.ip_local_port_range',
+  'net.ipv4.tcp_syncookies',
+  'net.ipv4.ping_group_range',
+  'net.ipv4.ip_unprivileged_port_start',
+  'net.ipv4.ip_local_reserved_ports',
+  'net.ipv4.tcp_keepalive_time',
+  'net.ipv4.tcp_fin_timeout',
+  'net.ipv4.tcp_keepalive_intvl',
+  'net.ipv4.tcp_keepalive_probes',
+  'net.ipv4.tcp_rmem',
+  'net.ipv4.tcp_wmem',
+])
+const isSafeSysctl = (name: string): boolean => safeSysctls.has(name.replaceAll('/', '.'))
+
 /** Undefined admits. `others` are the Pods that hold resources of the node now; without a Node there is nothing to check. */
 export const admitPod = (pod: BoundPod, node: Node | undefined, others: readonly BoundPod[]): Decision | undefined => {
   if (node === undefined || isStaticPod(pod)) return undefined
@@ -81,6 +98,13 @@ export const admitPod = (pod: BoundPod, node: Node | undefined, others: readonly
       reason: 'NodePorts',
       message:
         "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+    }
+  }
+  const sysctl = pod.spec.securityContext?.sysctls?.find(({ name }) => !isSafeSysctl(name))
+  if (sysctl !== undefined) {
+    return {
+      reason: 'SysctlForbidden',
+      message: `Pod was rejected: forbidden sysctl: "${sysctl.name}" not allowlisted`,
     }
   }
   const os = pod.spec.os?.name

@@ -12,7 +12,8 @@ import type { PodSandboxStatus, RuntimeService } from '../runtime/runtime-servic
 import type { StartFailure } from '../status/container-statuses.ts'
 import { podStatus } from '../status/pod-status.ts'
 import type { StatusManager } from '../status/status-manager.ts'
-import type { MountedVolume, VolumeManager } from '../volumes/volume-manager.ts'
+import type { MountedVolume } from '../volumes/mounted-volume.ts'
+import type { VolumeManager } from '../volumes/volume-manager.ts'
 import type { ContainerEvents } from './container-events.ts'
 import type { PodKiller } from './kill-pod.ts'
 import { computePodActions, type PodActions } from './pod-actions.ts'
@@ -33,6 +34,8 @@ export interface SyncerDeps {
   readonly runtimeName: string
   /** '' when Pods can get a network. */
   readonly networkNotReady: () => Promise<string>
+  /** A Pod runs for the first time, so many milliseconds after it was first seen. */
+  readonly onFirstRun: (ms: number) => void
   readonly now: () => number
   readonly log: Logger
 }
@@ -108,6 +111,10 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
       nowMs: now(),
       ...end,
     })
+    const before = statusManager.get(pod.metadata.uid)?.phase
+    if (before === 'Pending' && status.phase === 'Running' && status.startTime !== undefined) {
+      deps.onFirstRun(now() - Date.parse(status.startTime))
+    }
     statusManager.set(pod, status)
     return status
   }
@@ -321,7 +328,7 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
       await killer.killPod(state, { pod: undefined })
       await Promise.all(state.containers.map(({ id }) => runtime.removeContainer(id)))
       await Promise.all(state.sandboxes.map(({ id }) => runtime.removePodSandbox(id)))
-      await volumes.unmount(podUid)
+      await volumes.remove(podUid)
       await removePodCgroup(podUid)
       crashes.forget(podUid)
       failures.delete(podUid)

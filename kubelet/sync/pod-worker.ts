@@ -38,6 +38,8 @@ interface Worker {
 export interface PodWorkers {
   /** A new or changed Pod; a new one that was rejected goes straight to its end. */
   update(pod: BoundPod, rejected?: Decision): void
+  /** The same Pod with another status: nothing to do, but later passes are to know it. */
+  refresh(pod: BoundPod): void
   /** Ends the Pod early: eviction, preemption. */
   evict(podUid: string, decided: Decision, graceSeconds: number | undefined): void
   /** The Pod is no longer in its source. */
@@ -191,6 +193,10 @@ export const createPodWorkers = ({ syncer, log, resyncMs, onGone }: PodWorkersDe
         terminateLater(worker)
       }
       if (worker.state !== 'finished') wake(worker)
+    },
+    refresh: (pod) => {
+      const worker = workers.get(pod.metadata.uid)
+      if (worker !== undefined) worker.pod = pod
     },
     evict: (podUid, decided, graceSeconds) => {
       const worker = workers.get(podUid)

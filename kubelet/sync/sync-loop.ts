@@ -1,5 +1,6 @@
 /** Hands every Pod of every source to its worker, and cleans up after Pods that no source knows. Upstream: syncLoop. */
 import { readdir } from 'node:fs/promises'
+import { isDeepStrictEqual } from 'node:util'
 import type { Node, Pod } from '../../api/types.ts'
 import { sleep } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
@@ -40,6 +41,15 @@ export interface SyncLoop {
 
 const housekeepingMs = 60_000
 
+/** Only the status differs, as after each of our own writes. Gates are conditions that others write. */
+const sameWork = (a: BoundPod, b: BoundPod): boolean =>
+  b.spec.readinessGates === undefined &&
+  a.metadata.deletionTimestamp === b.metadata.deletionTimestamp &&
+  a.metadata.deletionGracePeriodSeconds === b.metadata.deletionGracePeriodSeconds &&
+  isDeepStrictEqual(a.metadata.labels, b.metadata.labels) &&
+  isDeepStrictEqual(a.metadata.annotations, b.metadata.annotations) &&
+  isDeepStrictEqual(a.spec, b.spec)
+
 export const createSyncLoop = (deps: SyncLoopDeps): SyncLoop => {
   const { pods, workers, syncer, status, runtime, paths, log } = deps
   let statics = new Map<string, BoundPod>()
@@ -53,7 +63,12 @@ export const createSyncLoop = (deps: SyncLoopDeps): SyncLoop => {
     const { uid, deletionTimestamp } = pod.metadata
     const phase = pod.status?.phase
     const first = isNew(pod)
+    const before = pods.get(uid)
     pods.set(pod)
+    if (!first && before !== undefined && sameWork(before, pod)) {
+      status.observe(pod)
+      return workers.refresh(pod)
+    }
     const ended = phase === 'Succeeded' || phase === 'Failed'
     if (!ended) deps.register(pod)
     status.observe(pod)

@@ -7,23 +7,20 @@ import type { KubeletPaths } from '../paths.ts'
 import type { BoundPod } from '../pod.ts'
 import { writeAtomically } from './atomic-writer.ts'
 import { prepareHostPath } from './host-path.ts'
+import { claimOf, mountClaim } from './persistent-volume.ts'
 import { mountTmpfs, unmountUnder } from './mount.ts'
+import type { MountedVolume } from './mounted-volume.ts'
 import { setVolumeOwnership } from './ownership.ts'
 import { type DownwardContext, type Files, VolumeError } from './payload.ts'
 import { apiVolumeFiles, type ProjectionDeps } from './projected.ts'
 
-/** A volume as containers mount it. */
-export interface MountedVolume {
-  readonly hostPath: string
-  /** Containers may not write, whatever their mount says. */
-  readonly readOnly: boolean
-}
-
 export interface VolumeManager {
   /** Makes or refreshes all volumes; throws VolumeError naming those that failed. */
   mount(pod: BoundPod, context: Omit<DownwardContext, 'pod'>): Promise<ReadonlyMap<string, MountedVolume>>
-  /** Unmounts everything and removes the Pod's folder. */
+  /** Unmounts everything and removes the volumes; the containers' last words stay for the status. */
   unmount(podUid: string): Promise<void>
+  /** Removes the Pod's folder too. */
+  remove(podUid: string): Promise<void>
 }
 
 export interface VolumeManagerDeps extends ProjectionDeps {
@@ -95,10 +92,19 @@ export const createVolumeManager = ({ paths, now, ...deps }: VolumeManagerDeps):
       await prepareHostPath(volume.hostPath.path, volume.hostPath.type ?? '')
       return { hostPath: volume.hostPath.path, readOnly: false }
     }
+    const claim = claimOf(pod, volume)
+    if (claim !== undefined) return mountClaim(pod, claim, deps.objects)
     const files = await apiVolumeFiles(volume, context, deps)
     if (files !== undefined) return apiVolume(pod, volume, files)
     const source = Object.keys(volume).find((field) => field !== 'name') ?? 'without a source'
     throw new VolumeError(`volume source ${source} is not implemented by kubets`)
+  }
+
+  const unmount = async (podUid: string): Promise<void> => {
+    await unmountUnder(paths.pod(podUid))
+    const folder = paths.podVolumes(podUid)
+    await rm(folder, { recursive: true, force: true })
+    for (const path of written.keys()) if (path.startsWith(`${folder}/`)) written.delete(path)
   }
 
   return {
@@ -118,11 +124,10 @@ export const createVolumeManager = ({ paths, now, ...deps }: VolumeManagerDeps):
       if (failures.length > 0) throw new VolumeError(failures.join('\n'))
       return mounted
     },
-    unmount: async (podUid) => {
-      const folder = paths.pod(podUid)
-      await unmountUnder(folder)
-      await rm(folder, { recursive: true, force: true })
-      for (const path of written.keys()) if (path.startsWith(`${folder}/`)) written.delete(path)
+    unmount,
+    remove: async (podUid) => {
+      await unmount(podUid)
+      await rm(paths.pod(podUid), { recursive: true, force: true })
     },
   }
 }
