@@ -5,6 +5,10 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, openSync, closeSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { projectRoot } from './layout.ts'
+
+/** Compiled code of all components: halves the time that a process takes to start. */
+const compileCache = join(projectRoot, 'node_modules/.cache/kubets-compile')
 
 /** What to run, and under which name it is known. */
 export interface ProcessSpec {
@@ -69,7 +73,7 @@ export const start = (spec: ProcessSpec, dirs: { readonly run: string; readonly 
     const child = spawn(file, args, {
       detached: true,
       stdio: ['ignore', log, log],
-      env: { ...process.env, ...spec.env },
+      env: { ...process.env, NODE_COMPILE_CACHE: compileCache, ...spec.env },
     })
     child.on('error', () => undefined) // no such file: the pid is undefined, which is told below
     if (child.pid === undefined) throw new Error(`${spec.name}: cannot start ${file}`)

@@ -99,7 +99,7 @@ run('kube-proxy', async ({ signal, log }) => {
   const client = createRestClient(loadKubeconfig(file.clientConnection?.kubeconfig ?? values.kubeconfig), {
     userAgent: 'kube-proxy/v1.36.0',
   })
-  const informers = createInformerFactory(client)
+  const informers = createInformerFactory(client, log)
   const registry = createMetrics('kube-proxy')
   const metrics = createProxyMetrics(registry)
   const services = informers.for(servicesRef)

@@ -44,8 +44,8 @@ run('kube-scheduler', async ({ signal, log }) => {
   const schedule = async (leading: AbortSignal): Promise<void> => {
     const scheduler = new Scheduler({
       client,
-      informers: createInformerFactory(client),
-      recorder: createEventRecorder(client, { component: 'default-scheduler' }),
+      informers: createInformerFactory(client, log),
+      recorder: createEventRecorder(client, { component: 'default-scheduler' }, { log }),
       profiles: config.profiles,
       metrics,
       clock: realClock,
@@ -66,6 +66,7 @@ run('kube-scheduler', async ({ signal, log }) => {
     renewDeadlineMs: values['leader-elect-renew-deadline'],
     retryPeriodMs: values['leader-elect-retry-period'],
     signal,
+    log,
     onStartedLeading: schedule,
   })
 })
