@@ -82,7 +82,8 @@ export class Connection {
   readonly #options: ConnectionOptions
   #state: State = { type: 'idle', failures: 0, retryAt: 0 }
   #preferred = 0
-  #openCalls = 0
+  /** A connection that said goodbye still has its calls, beside the one that replaced it. */
+  readonly #openCalls = new Map<http2.ClientHttp2Session, number>()
   #keepalive: NodeJS.Timeout | undefined
 
   constructor(options: ConnectionOptions) {
@@ -115,20 +116,21 @@ export class Connection {
 
   /** Counts open calls: the process stays alive and the connection is probed only while there are some. */
   callStarted(session: http2.ClientHttp2Session): void {
-    this.#openCalls++
-    if (this.#openCalls === 1) {
-      session.ref()
-      this.#scheduleKeepalive()
-    }
+    const open = (this.#openCalls.get(session) ?? 0) + 1
+    this.#openCalls.set(session, open)
+    if (open > 1) return
+    session.ref()
+    if (this.#keepalive === undefined) this.#scheduleKeepalive()
   }
 
   callEnded(session: http2.ClientHttp2Session): void {
-    this.#openCalls--
-    if (this.#openCalls === 0) {
-      clearTimeout(this.#keepalive)
-      this.#keepalive = undefined
-      if (!session.destroyed) session.unref()
+    const open = (this.#openCalls.get(session) ?? 1) - 1
+    if (open > 0) {
+      this.#openCalls.set(session, open)
+      return
     }
+    this.#openCalls.delete(session)
+    if (!session.destroyed) session.unref()
   }
 
   close(): void {
@@ -192,15 +194,19 @@ export class Connection {
     const intervalMs = this.#options.keepaliveMs ?? defaultKeepaliveMs
     if (intervalMs <= 0) return
     this.#keepalive = setTimeout(() => {
-      const session = this.ready
-      if (session === undefined) return
-      const unanswered = setTimeout(() => session.destroy(new Error('keepalive ping failed')), keepaliveTimeoutMs)
-      unanswered.unref()
-      session.ping(() => {
-        clearTimeout(unanswered)
-        if (this.#openCalls > 0) this.#scheduleKeepalive()
-      })
+      this.#keepalive = undefined
+      if (this.#openCalls.size === 0) return
+      for (const session of this.#openCalls.keys()) probe(session)
+      this.#scheduleKeepalive()
     }, intervalMs)
     this.#keepalive.unref()
   }
+}
+
+/** Drops a connection that does not answer: its calls end with Unavailable instead of hanging. */
+const probe = (session: http2.ClientHttp2Session): void => {
+  if (session.destroyed) return
+  const unanswered = setTimeout(() => session.destroy(new Error('keepalive ping failed')), keepaliveTimeoutMs)
+  unanswered.unref()
+  session.ping(() => clearTimeout(unanswered))
 }
