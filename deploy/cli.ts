@@ -32,8 +32,11 @@ const startCluster = async (layout: Layout, options: { config: string; kubeconfi
   loadClusterConfig(source) // a mistake in the file is told here, before anything of it is applied
   if (options.config !== '' || !existsSync(layout.clusterFile)) copyFileSync(source, layout.clusterFile)
   const config = loadClusterConfig(layout.clusterFile)
-  if (running(layout.run, 'supervisor') === undefined) start(supervisorSpec(layout), layout)
-  const times = await waitForCluster(config, layout, { startedAt, timeoutMs: options.timeout, say })
+  const isUp = running(layout.run, 'supervisor') !== undefined
+  // Times on the wire are whole seconds.
+  const heartbeatSince = isUp ? 0 : Date.now() - 1_000
+  if (!isUp) start(supervisorSpec(layout), layout)
+  const times = await waitForCluster(config, layout, { startedAt, timeoutMs: options.timeout, heartbeatSince, say })
   if (options.kubeconfig) mergeContext(userKubeconfigPath(), layout.adminConf, config.name)
   printHowTo(config, layout, times, say)
 }

@@ -13,8 +13,12 @@ export interface StartTimes {
   readonly nodesMs: number
 }
 
-const isReady = (node: Node): boolean =>
-  node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false
+/** Ready, and said so since `since` (milliseconds): what a node said before it was stopped does not count. */
+const isReady = (node: Node, since: number): boolean =>
+  node.status?.conditions?.some(
+    ({ type, status, lastHeartbeatTime = '' }) =>
+      type === 'Ready' && status === 'True' && Date.parse(lastHeartbeatTime) >= since,
+  ) ?? false
 
 const pollMs = 50
 const delay = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, pollMs))
@@ -23,7 +27,13 @@ const delay = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 
 export const waitForCluster = async (
   config: ClusterConfig,
   layout: Layout,
-  options: { readonly startedAt: number; readonly timeoutMs: number; readonly say: (line: string) => void },
+  options: {
+    readonly startedAt: number
+    readonly timeoutMs: number
+    /** Heartbeats of nodes before this time (milliseconds since the epoch) are old. */
+    readonly heartbeatSince: number
+    readonly say: (line: string) => void
+  },
 ): Promise<StartTimes> => {
   const { startedAt, say } = options
   const elapsed = (): number => performance.now() - startedAt
@@ -52,7 +62,7 @@ export const waitForCluster = async (
   let shown = -1
   for (;;) {
     const { items } = await client.list(nodesRef, {}).catch(() => ({ items: [] as Node[] }))
-    const ready = items.filter(isReady).length
+    const ready = items.filter((node) => isReady(node, options.heartbeatSince)).length
     if (ready !== shown) say(`kubets: ${ready} of ${wanted} nodes Ready after ${seconds(elapsed())}`)
     shown = ready
     if (ready >= wanted) return { controlPlaneMs, nodesMs: elapsed() }
