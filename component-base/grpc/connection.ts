@@ -2,6 +2,8 @@
 import http2 from 'node:http2'
 import net from 'node:net'
 import tls from 'node:tls'
+import { Backoff } from '../backoff.ts'
+import { realClock, sleep } from '../clock.ts'
 import { GrpcError, grpcCode } from './status.ts'
 
 /** PEM texts. Read anew at every connection when given as a function, so that rotated files are taken up. */
@@ -23,7 +25,7 @@ export interface ConnectionOptions {
 }
 
 type State =
-  | { readonly type: 'idle'; readonly failures: number; readonly retryAt: number }
+  | { readonly type: 'idle'; readonly retryAtMs: number }
   | { readonly type: 'connecting'; readonly session: Promise<http2.ClientHttp2Session> }
   | { readonly type: 'ready'; readonly session: http2.ClientHttp2Session }
   | { readonly type: 'closed' }
@@ -33,11 +35,7 @@ const connectionWindowBytes = 64 << 20
 const defaultConnectTimeoutMs = 5000
 const defaultKeepaliveMs = 30_000
 const keepaliveTimeoutMs = 10_000
-const firstBackoffMs = 50
-const maxBackoffMs = 5000
-
-const backoffMs = (failures: number): number =>
-  failures === 0 ? 0 : Math.min(maxBackoffMs, firstBackoffMs * 2 ** (failures - 1)) * (0.8 + 0.4 * Math.random())
+const backoffOptions = { initialMs: 50, maxMs: 5000 }
 
 const openSocket = (url: URL, tlsOptions: ChannelTls | undefined): net.Socket => {
   const host = url.hostname.replace(/^\[|\]$/g, '')
@@ -80,8 +78,9 @@ const connectTo = (endpoint: string, options: ConnectionOptions): Promise<http2.
 
 export class Connection {
   readonly #options: ConnectionOptions
-  #state: State = { type: 'idle', failures: 0, retryAt: 0 }
+  #state: State = { type: 'idle', retryAtMs: 0 }
   #preferred = 0
+  readonly #backoff = new Backoff(backoffOptions)
   /** A connection that said goodbye still has its calls, beside the one that replaced it. */
   readonly #openCalls = new Map<http2.ClientHttp2Session, number>()
   #keepalive: NodeJS.Timeout | undefined
@@ -108,9 +107,9 @@ export class Connection {
         return state.session
       case 'ready':
         if (this.ready !== undefined) return Promise.resolve(state.session)
-        return this.#start(0, 0)
+        return this.#start(0)
       case 'idle':
-        return this.#start(state.failures, Math.max(0, state.retryAt - Date.now()))
+        return this.#start(state.retryAtMs - realClock.now())
     }
   }
 
@@ -146,14 +145,14 @@ export class Connection {
     }
   }
 
-  #start(failures: number, waitMs: number): Promise<http2.ClientHttp2Session> {
-    const session = this.#connectRound(failures, waitMs)
+  #start(waitMs: number): Promise<http2.ClientHttp2Session> {
+    const session = this.#connectRound(waitMs)
     this.#state = { type: 'connecting', session }
     return session
   }
 
-  async #connectRound(failures: number, waitMs: number): Promise<http2.ClientHttp2Session> {
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
+  async #connectRound(waitMs: number): Promise<http2.ClientHttp2Session> {
+    if (waitMs > 0) await sleep(waitMs)
     const { endpoints } = this.#options
     let lastError: unknown
     for (let i = 0; i < endpoints.length; i++) {
@@ -173,7 +172,7 @@ export class Connection {
       }
     }
     if (this.#state.type !== 'closed') {
-      this.#state = { type: 'idle', failures: failures + 1, retryAt: Date.now() + backoffMs(failures + 1) }
+      this.#state = { type: 'idle', retryAtMs: realClock.now() + this.#backoff.next() }
     }
     const reason = lastError instanceof Error ? lastError.message : String(lastError)
     throw new GrpcError(grpcCode.unavailable, `connection error: ${reason}`, { cause: lastError })
@@ -181,9 +180,10 @@ export class Connection {
 
   #adopt(session: http2.ClientHttp2Session): void {
     this.#state = { type: 'ready', session }
+    this.#backoff.reset()
     const lost = (): void => {
       if (this.#state.type === 'ready' && this.#state.session === session) {
-        this.#state = { type: 'idle', failures: 0, retryAt: 0 }
+        this.#state = { type: 'idle', retryAtMs: 0 }
       }
     }
     session.once('close', lost)
