@@ -30,8 +30,8 @@ export const waitForCluster = async (
   options: {
     readonly startedAt: number
     readonly timeoutMs: number
-    /** Heartbeats of nodes before this time (milliseconds since the epoch) are old. */
-    readonly heartbeatSince: number
+    /** Heartbeats of nodes before this time (milliseconds since the epoch) are old; default: none is. */
+    readonly heartbeatSince?: number
     readonly say: (line: string) => void
   },
 ): Promise<StartTimes> => {
@@ -62,7 +62,7 @@ export const waitForCluster = async (
   let shown = -1
   for (;;) {
     const { items } = await client.list(nodesRef, {}).catch(() => ({ items: [] as Node[] }))
-    const ready = items.filter((node) => isReady(node, options.heartbeatSince)).length
+    const ready = items.filter((node) => isReady(node, options.heartbeatSince ?? 0)).length
     if (ready !== shown) say(`kubets: ${ready} of ${wanted} nodes Ready after ${seconds(elapsed())}`)
     shown = ready
     if (ready >= wanted) return { controlPlaneMs, nodesMs: elapsed() }
