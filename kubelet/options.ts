@@ -96,6 +96,7 @@ export const kubeletFlags = defineFlags({
     type: 'int',
     default: 0,
     help: 'The read-only port for the Kubelet to serve on with no authentication/authorization (set to 0 to disable).',
+    ...notUsed('the read-only port is not served'),
   },
   'healthz-bind-address': {
     type: 'string',

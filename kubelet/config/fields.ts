@@ -25,3 +25,14 @@ export const configFields: ReadonlySet<string> = new Set(
     .trim()
     .split(/\s+/),
 )
+
+/** Fields that have an effect here; the others are known, and told of when they are set. */
+export const honouredFields: ReadonlySet<string> = new Set(
+  `staticPodPath syncFrequency fileCheckFrequency address port tlsCertFile tlsPrivateKeyFile authentication
+  authorization healthzPort healthzBindAddress clusterDomain clusterDNS nodeStatusUpdateFrequency
+  nodeLeaseDurationSeconds maxPods podCIDR resolvConf serializeImagePulls maxParallelImagePulls containerLogMaxSize
+  containerLogMaxFiles systemReserved kubeReserved evictionHard providerID seccompDefault registerWithTaints
+  registerNode containerRuntimeEndpoint`
+    .trim()
+    .split(/\s+/),
+)

@@ -23,6 +23,8 @@ export interface Pleg {
 
 const unhealthyMs = 180_000
 const reconnectMs = 1000
+/** Time that the event stream gets to open before the list is read. */
+const settleMs = 300
 
 export const createPleg = ({ runtime, onPodChanged, log, relistMs }: PlegOptions): Pleg => {
   let lastRelist = performance.now()
@@ -51,16 +53,19 @@ export const createPleg = ({ runtime, onPodChanged, log, relistMs }: PlegOptions
   }
 
   const followForever = async (signal: AbortSignal): Promise<void> => {
-    while (!signal.aborted) {
+    for (let attempt = 0; !signal.aborted; attempt++) {
       try {
+        // The engine was away: what happened meanwhile shows in the list only, once the stream is open again.
+        if (attempt > 0)
+          void sleep(settleMs, signal)
+            .then(relist, () => undefined)
+            .catch(() => undefined)
         for await (const { podUid } of runtime.events(signal)) onPodChanged(podUid)
       } catch (error) {
         log.warn({ err: error }, 'the runtime event stream broke')
       }
       if (signal.aborted) return
       await sleep(reconnectMs, signal)
-      // The engine was away: whatever happened meanwhile shows in the list only.
-      await relist().catch(() => undefined)
     }
   }
 

@@ -84,6 +84,9 @@ export const podStatus = (request: PodStatusRequest): PodStatus => {
   if (request.decided?.rejected === true) {
     return rejectedStatus(request, request.decided.reason, request.decided.message)
   }
+  // Rejected by an earlier kubelet: there is nothing to add.
+  const ended = request.old.phase === 'Failed' && request.old.containerStatuses === undefined
+  if (ended && request.state.containers.length === 0) return request.old
   const { pod, state, old, nowMs, decided } = request
   const now = nowRfc3339(nowMs)
   const generation = pod.metadata.generation

@@ -1,5 +1,7 @@
 /** exec, attach and logs on Docker. */
+import { readFile } from 'node:fs/promises'
 import type { Duplex, Readable } from 'node:stream'
+import type Dockerode from 'dockerode'
 import {
   type ExecOptions,
   type ExecResult,
@@ -8,6 +10,7 @@ import {
   type StreamSession,
   TimeoutError,
 } from '../runtime-service.ts'
+import { formatDuration } from '../../backoff.ts'
 import type { Docker } from './client.ts'
 import { createDemultiplexer, demultiplex } from './multiplex.ts'
 
@@ -42,8 +45,20 @@ const session = (
   }
 }
 
+/** Ends the process of an exec, which the engine cannot: by its PID, if that is still a process of the container. */
+const killExec = async (exec: Dockerode.Exec, containerId: string): Promise<void> => {
+  const { Running, Pid } = await exec.inspect()
+  if (!Running || Pid <= 0) return
+  const cgroups = await readFile(`/proc/${Pid}/cgroup`, 'utf8').catch(() => '')
+  if (cgroups.includes(containerId)) process.kill(Pid, 'SIGKILL')
+}
+
+interface ExecSession extends StreamSession {
+  kill(): Promise<void>
+}
+
 /** Starts a command in a running container, with its streams. */
-export const startExec = async (docker: Docker, id: string, options: ExecOptions): Promise<StreamSession> => {
+export const startExec = async (docker: Docker, id: string, options: ExecOptions): Promise<ExecSession> => {
   const exec = await docker.getContainer(id).exec({
     AttachStdin: options.stdin,
     AttachStdout: true,
@@ -56,7 +71,7 @@ export const startExec = async (docker: Docker, id: string, options: ExecOptions
     stream.once('end', resolve)
     stream.once('close', resolve)
   })
-  return session(stream, options, {
+  const joined = session(stream, options, {
     resize: async ({ width, height }) => {
       await exec.resize({ w: width, h: height })
     },
@@ -65,6 +80,7 @@ export const startExec = async (docker: Docker, id: string, options: ExecOptions
       return execExitCode(exec)
     },
   })
+  return { ...joined, kill: () => killExec(exec, id) }
 }
 
 /** Joins the streams of a container's first process. */
@@ -106,7 +122,7 @@ const collect = async (stream: Readable | undefined): Promise<Buffer> => {
   return Buffer.concat(chunks)
 }
 
-/** Runs a command to its end. After timeoutMs (0: none) the wait ends with a TimeoutError; Docker cannot kill an exec. */
+/** Runs a command to its end. After timeoutMs (0: none) the command is killed and a TimeoutError thrown. */
 export const runExec = async (
   docker: Docker,
   id: string,
@@ -117,7 +133,8 @@ export const runExec = async (
   const timeout = new Promise<never>((_resolve, reject) => {
     if (timeoutMs === 0) return
     timer = setTimeout(() => {
-      reject(new TimeoutError(`command ${JSON.stringify(command.join(' '))} timed out`))
+      reject(new TimeoutError(`${JSON.stringify(command.join(' '))} timed out after ${formatDuration(timeoutMs)}`))
+      running.kill().catch(() => undefined)
       running.destroy()
     }, timeoutMs)
   })
