@@ -12,19 +12,23 @@ import { daemonSetController } from './daemonset/controller.ts'
 import { disruptionController } from './disruption/controller.ts'
 import { jobController } from './job/controller.ts'
 import { nodeLifecycleController } from './node-lifecycle/controller.ts'
+import { persistentVolumeBinder } from './persistentvolume-binder/controller.ts'
 import { podGarbageCollector } from './podgc/controller.ts'
 import { statefulSetController } from './statefulset/controller.ts'
 import { taintEvictionController } from './taint-eviction/controller.ts'
 import { ttlAfterFinishedController } from './ttl-after-finished/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
 import { endpointsController } from './endpoints/controller.ts'
+import { endpointSliceMirroringController } from './endpointslice-mirroring/controller.ts'
 import { endpointSliceController } from './endpointslice/controller.ts'
 import { garbageCollector } from './garbage-collector/controller.ts'
 import { namespaceController } from './namespace/controller.ts'
 import { nodeIpamController } from './node-ipam/controller.ts'
 import { replicaSetController, replicationControllerController } from './replicaset/controller.ts'
+import { resourceQuotaController } from './resourcequota/controller.ts'
 import { rootCaPublisher } from './root-ca-publisher/controller.ts'
 import { serviceAccountController } from './serviceaccount/controller.ts'
+import { claimProtectionController, volumeProtectionController } from './volume-protection/controller.ts'
 
 /** In order of start; the garbage collector is last, so that its narrow caches never stand in for full ones. */
 export const controllers: readonly Controller[] = [
@@ -42,6 +46,7 @@ export const controllers: readonly Controller[] = [
   deploymentController,
   endpointsController,
   endpointSliceController,
+  endpointSliceMirroringController,
   daemonSetController,
   statefulSetController,
   jobController,
@@ -51,6 +56,10 @@ export const controllers: readonly Controller[] = [
   taintEvictionController,
   podGarbageCollector,
   disruptionController,
+  resourceQuotaController,
+  persistentVolumeBinder,
+  claimProtectionController,
+  volumeProtectionController,
   namespaceController,
   garbageCollector,
 ]

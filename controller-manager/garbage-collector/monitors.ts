@@ -5,6 +5,7 @@ import { createInformer, type Informer } from '../../client/cache/informer.ts'
 import { type DiscoveredResource, discover } from '../discovery.ts'
 import type { ControllerContext } from '../context.ts'
 import { messageOf } from '../errors.ts'
+import { metadataOnly } from '../metadata-only.ts'
 import { uidOf } from '../objects.ts'
 import { onAnyChange, queueOf, workersOf } from '../wiring.ts'
 import type { GraphWork, OwnerGraph } from './graph.ts'
@@ -20,23 +21,6 @@ const isIgnored = ({ group, resource }: DiscoveredResource): boolean =>
 
 const isCollectable = (resource: DiscoveredResource): boolean =>
   ['delete', 'list', 'watch'].every((verb) => resource.verbs.includes(verb)) && !isIgnored(resource)
-
-/** Keeps what the graph reads: caches of this controller alone hold no content. */
-const metadataOnly = (object: KubeObject): KubeObject => {
-  const { name, namespace, uid, resourceVersion, ownerReferences, finalizers, deletionTimestamp } =
-    object.metadata ?? {}
-  return {
-    metadata: {
-      name,
-      namespace,
-      uid,
-      resourceVersion,
-      ...(ownerReferences && { ownerReferences }),
-      ...(finalizers && { finalizers }),
-      ...(deletionTimestamp && { deletionTimestamp }),
-    },
-  }
-}
 
 /** Most updates are of content and mean nothing to the graph. */
 const concernsGraph = (old: KubeObject, next: KubeObject): boolean => {
