@@ -64,8 +64,10 @@ export const runApiServer = async (
   signal: AbortSignal,
 ): Promise<void> => {
   const metrics = createApiServerMetrics(registry)
+  /** Ends the background work; the caches go on until the last request is answered. */
   const stopped = new AbortController()
-  const deps = await openStore(config, metrics.etcdRequest, log, stopped.signal)
+  const storeClosed = new AbortController()
+  const deps = await openStore(config, metrics.etcdRequest, log, storeClosed.signal)
   const served = serveKinds(config, deps, log)
   const { resources } = served
 
@@ -173,6 +175,7 @@ export const runApiServer = async (
   watches.endAll()
   await server.close()
   watches[Symbol.dispose]()
+  storeClosed.abort()
   await deps.store.close()
 }
 

@@ -3,10 +3,10 @@ import type { KubeObject } from '../../api/types.ts'
 import { apiVersionOf, presented, presentedBytes, type Resource } from '../registry/resource.ts'
 import type { HttpContext } from '../server/context.ts'
 import { type MediaType, negotiate, type Transform } from '../server/negotiation.ts'
-import { isPretty, sendJsonBytes, sendStream, sendValue } from '../server/respond.ts'
+import { isBig, isPretty, sendJsonBytes, sendStream, sendValue } from '../server/respond.ts'
 import type { Entry } from '../storage/encoding.ts'
 import type { ListResult } from '../storage/list.ts'
-import { includeObjectOf, partialMetadata, tableOf } from './table.ts'
+import { includeObjectOf, partialMetadata, tableOf, tableRows } from './table.ts'
 
 const objectTransforms: readonly Transform[] = ['Table', 'PartialObjectMetadata']
 const listTransforms: readonly Transform[] = ['Table', 'PartialObjectMetadataList']
@@ -51,20 +51,14 @@ export const sendList = async (
 ): Promise<void> => {
   const { definition } = resource
   const metadata = listMetaOf(result)
-  if (media.as?.kind === 'Table') {
-    const options = {
-      version: media.as.version,
-      includeObject: includeObjectOf(ctx.query),
-      withColumns: true,
-      listMeta: metadata,
-    }
-    return sendValue(ctx, 200, media, tableOf(resource, result.entries, new Date(), options))
-  }
   if (media.as !== undefined) {
-    const { version } = media.as
-    const items = result.entries.map((entry) => partialMetadata(entry.object, version))
-    const list = { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${version}`, metadata, items }
-    return sendValue(ctx, 200, media, list)
+    const { kind, version } = media.as
+    const parts =
+      kind === 'Table' ? tableParts(ctx, resource, version, metadata, result) : partialParts(version, metadata, result)
+    if (media.format === 'yaml' || isPretty(ctx)) {
+      return sendValue(ctx, 200, media, JSON.parse(Buffer.concat([...parts]).toString('utf8')))
+    }
+    return sendStream(ctx, parts, { sizeBytes: undefined, compress: result.entries.length > manyItems })
   }
   const head = { kind: `${definition.kind}List`, apiVersion: apiVersionOf(definition), metadata }
   if (media.format === 'yaml' || isPretty(ctx)) {
@@ -74,13 +68,55 @@ export const sendList = async (
   const parts = listParts(resource, head, result.entries)
   let size = 0
   for (const part of parts) size += part.length
-  return sendStream(ctx, parts, size)
+  return sendStream(ctx, parts, { sizeBytes: size, compress: isBig(size) })
 }
 
 /** Items of a list carry no kind and apiVersion, as upstream's typed lists. */
 const withoutType = ({ kind: _kind, apiVersion: _apiVersion, ...rest }: KubeObject): Record<string, unknown> => rest
 
 const comma = Buffer.from(',')
+/** Rows and items of this many objects are worth compressing. */
+const manyItems = 300
+
+type ListMeta = ReturnType<typeof listMetaOf>
+
+/** `{…,"<field>":[` and then each item; made one by one while they are sent. */
+function* itemParts(head: Record<string, unknown>, field: string, items: Iterable<unknown>): Generator<Buffer> {
+  yield Buffer.from(`${JSON.stringify(head).slice(0, -1)},"${field}":[`)
+  let separator = ''
+  for (const item of items) {
+    yield Buffer.from(separator + JSON.stringify(item))
+    separator = ','
+  }
+  yield listEnd
+}
+
+const tableParts = (
+  ctx: HttpContext,
+  resource: Resource,
+  version: 'v1' | 'v1beta1',
+  listMeta: ListMeta,
+  result: ListResult,
+): Iterable<Buffer> => {
+  const includeObject = includeObjectOf(ctx.query)
+  const { rows: _rows, ...head } = tableOf(resource, [], new Date(), {
+    version,
+    includeObject,
+    withColumns: true,
+    listMeta,
+  })
+  return itemParts(head, 'rows', tableRows(resource, result.entries, new Date(), { version, includeObject }))
+}
+
+function* partialItems(result: ListResult, version: string): Generator<unknown> {
+  for (const entry of result.entries) yield partialMetadata(entry.object, version)
+}
+
+const partialParts = (version: string, metadata: ListMeta, result: ListResult): Iterable<Buffer> => {
+  const head = { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${version}`, metadata }
+  return itemParts(head, 'items', partialItems(result, version))
+}
+
 const openBrace = Buffer.from('{')
 const commaBrace = Buffer.from(',{')
 const listEnd = Buffer.from(']}\n')

@@ -72,17 +72,28 @@ export const tableOf = (
           priority,
         }))
       : null,
-    rows: entries.map((entry) => {
-      const object = presented(resource, entry.object)
-      return {
-        cells: columns.map((column) => column.cell(object, now)),
-        ...embedded(object, options),
-      }
-    }),
+    rows: [...tableRows(resource, entries, now, options)],
   }
 }
 
-const embedded = (object: KubeObject, { includeObject, version }: TableOptions): Record<string, unknown> => {
+/** One row for each object, made when asked for. */
+export function* tableRows(
+  resource: Resource,
+  entries: readonly Entry[],
+  now: Date,
+  options: Pick<TableOptions, 'includeObject' | 'version'>,
+): Generator<Record<string, unknown>> {
+  const columns = columnsOf(resource.definition)
+  for (const entry of entries) {
+    const object = presented(resource, entry.object)
+    yield { cells: columns.map((column) => column.cell(object, now)), ...embedded(object, options) }
+  }
+}
+
+const embedded = (
+  object: KubeObject,
+  { includeObject, version }: Pick<TableOptions, 'includeObject' | 'version'>,
+): Record<string, unknown> => {
   switch (includeObject) {
     case 'None':
       return {}

@@ -5,9 +5,9 @@
  * from then on every event is written as it happens. A client that does not read fast enough is cut off: it comes back
  * with its last resourceVersion and misses nothing.
  */
-import { once } from 'node:events'
 import { expired, notAcceptable, StatusError } from '../../api/meta/status-error.ts'
 import type { HttpContext } from '../server/context.ts'
+import { drained } from '../server/drained.ts'
 import { type MediaType, negotiate } from '../server/negotiation.ts'
 import { chunked } from '../server/respond.ts'
 import { parseResourceVersion } from '../storage/list.ts'
@@ -168,7 +168,7 @@ class WatchStream implements CacheWatcher, OpenWatch {
     const { response } = this.#ctx
     for (const chunk of chunked(frames)) {
       if (response.destroyed) return
-      if (!response.write(chunk)) await Promise.race([once(response, 'drain'), this.#ended.promise])
+      if (!response.write(chunk)) await Promise.race([drained(response), this.#ended.promise])
     }
   }
 

@@ -1,8 +1,9 @@
 /** Writing answers: headers that every answer has, JSON or YAML, gzip for big ones, Status for errors. */
-import { once } from 'node:events'
+import { setImmediate as immediate } from 'node:timers/promises'
 import { createGzip, constants as zlib } from 'node:zlib'
 import type { StatusError } from '../../api/meta/status-error.ts'
 import type { HttpContext } from './context.ts'
+import { drained } from './drained.ts'
 import { type MediaType, wantsPretty } from './negotiation.ts'
 
 /** Smaller answers are not worth the time. Upstream: defaultGzipThresholdBytes. */
@@ -69,25 +70,43 @@ export const sendJsonBytes = async (ctx: HttpContext, code: number, media: Media
   else await sendValue(ctx, code, media, JSON.parse(bytes.toString('utf8')))
 }
 
+export interface StreamOptions {
+  /** undefined where the parts are made while they are sent. */
+  readonly sizeBytes: number | undefined
+  readonly compress: boolean
+}
+
 /**
  * Streams many small buffers as one body: joined to chunks of 64 KiB, waiting for a slow reader, never one big string.
+ * Other requests get their turn after every chunk.
  */
-export const sendStream = async (ctx: HttpContext, parts: Iterable<Buffer>, sizeBytes: number): Promise<void> => {
+export const sendStream = async (
+  ctx: HttpContext,
+  parts: Iterable<Buffer>,
+  { sizeBytes, compress }: StreamOptions,
+): Promise<void> => {
   setCommonHeaders(ctx)
-  const gzipped = sizeBytes > gzipThresholdBytes && acceptsGzip(ctx)
+  const gzip = compress && acceptsGzip(ctx) ? createGzip({ level: zlib.Z_BEST_SPEED }) : undefined
   ctx.response.writeHead(200, {
     'Content-Type': contentTypes.json,
-    ...(gzipped ? { 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' } : { 'Content-Length': sizeBytes }),
+    ...(gzip !== undefined
+      ? { 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' }
+      : sizeBytes === undefined
+        ? {}
+        : { 'Content-Length': sizeBytes }),
   })
-  const gzip = gzipped ? createGzip({ level: zlib.Z_BEST_SPEED }) : undefined
   gzip?.pipe(ctx.response)
   const sink = gzip ?? ctx.response
   for (const chunk of chunked(parts)) {
     if (ctx.response.destroyed) return
-    if (!sink.write(chunk)) await Promise.race([once(sink, 'drain'), once(ctx.response, 'close')])
+    if (sink.write(chunk)) await immediate()
+    else await drained(sink, ctx.response)
   }
   sink.end()
 }
+
+/** True for answers that are worth compressing. */
+export const isBig = (sizeBytes: number): boolean => sizeBytes > gzipThresholdBytes
 
 export function* chunked(parts: Iterable<Buffer>): Generator<Buffer> {
   let pending: Buffer[] = []
@@ -112,12 +131,7 @@ export const sendStatusError = (ctx: HttpContext, error: StatusError): void => {
   }
   const retryAfter = error.details?.retryAfterSeconds
   if (retryAfter !== undefined) ctx.response.setHeader('Retry-After', String(retryAfter))
-  const accept = ctx.request.headers.accept
   const text = JSON.stringify(error.toStatus(), undefined, isPretty(ctx) ? 2 : undefined)
-  if (accept === 'application/yaml') {
-    void sendValue(ctx, error.code, { format: 'yaml' }, error.toStatus())
-    return
-  }
   sendBytes(ctx, error.code, contentTypes.json, text)
 }
 

@@ -48,12 +48,20 @@ export const createServer = ({ tls, log, handle, handleUpgrade }: ServerOptions)
     rewriteUrl: () => '/',
   })
   const server = app.server as Server
+  /** Nothing that one request does may end the process. */
+  const start = (ctx: HttpRequestContext, run: Handler): void => {
+    ctx.response.on('error', (err) => log.debug({ err }, 'cannot write an answer'))
+    run(ctx).catch((err: unknown) => {
+      log.error({ err, path: ctx.info.path }, 'a request escaped its error handler')
+      ctx.response.destroy()
+    })
+  }
   // Bodies are read by the handlers, with their own limit.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
   app.all('/', (request, reply) => {
     reply.hijack()
-    void handle(new HttpRequestContext(request.raw, reply.raw, request.originalUrl, log))
+    start(new HttpRequestContext(request.raw, reply.raw, request.originalUrl, log), handle)
   })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', (error) => log.debug({ err: error }, 'upgraded connection broke'))
@@ -62,7 +70,7 @@ export const createServer = ({ tls, log, handle, handleUpgrade }: ServerOptions)
     response.assignSocket(socket as never)
     response.once('finish', () => socket.end())
     const ctx = new HttpRequestContext(request, response, request.url ?? '/', log)
-    void handleUpgrade(ctx, socket, head)
+    start(ctx, () => handleUpgrade(ctx, socket, head))
   })
   server.on('tlsClientError', (error) => log.debug({ err: error }, 'TLS handshake failed'))
   return {

@@ -32,7 +32,7 @@ describe('node ports', () => {
     assert.deepEqual(await second.allocate(29999), { type: 'out-of-range' })
     const rest = await Promise.all([first.allocateNext(), second.allocateNext(), first.allocateNext()])
     assert.deepEqual(
-      rest.map((result) => (result.type === 'allocated' ? result.port : 0)).toSorted(),
+      rest.map((result) => (result.type === 'allocated' ? result.port : 0)).toSorted((a, b) => a - b),
       [30000, 30002, 30003],
     )
     assert.deepEqual(await first.allocateNext(), { type: 'full' })

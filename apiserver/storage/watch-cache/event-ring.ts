@@ -13,7 +13,7 @@ export interface RingLimits {
   readonly maxBytes: number
 }
 
-export const defaultRingLimits: RingLimits = { maxEvents: 20_000, maxBytes: 24 * 1024 * 1024 }
+export const defaultRingLimits: RingLimits = { maxEvents: 10_000, maxBytes: 24 * 1024 * 1024 }
 
 export class EventRing {
   readonly #limits: RingLimits

@@ -49,6 +49,7 @@ export class WatchCache implements HubSubscriber {
   #state: State = { type: 'idle' }
   #lastChange = 0
   #loadedAt = 0
+  #lastPublished: CacheEvent | undefined
 
   constructor(prefix: string, store: KeyValueStore, hub: EventHub) {
     this.prefix = prefix
@@ -245,6 +246,9 @@ export class WatchCache implements HubSubscriber {
 
   #publish(event: CacheEvent): void {
     this.#ring.push(event)
+    // All live watchers have written the previous event: its frames would only take memory.
+    this.#lastPublished?.frames.clear()
+    this.#lastPublished = event
     for (const watcher of this.#watchers) watcher.onEvent(event)
     for (const listener of this.#listeners) listener()
   }
