@@ -189,7 +189,7 @@ for (const binary of oldestAndNewest()) {
     })
 
     it('follows logs, executes commands and copies files', async () => {
-      const script = 'i=0; while true; do i=$((i+1)); echo line $i; sleep 0.2; done'
+      const script = 'trap "exit 0" TERM; i=0; while true; do i=$((i+1)); echo line $i; sleep 0.2; done'
       await inNamespace('run', 'talker', `--image=${busyboxImage}`, '--', 'sh', '-c', script)
       await whenRunning('run=talker', 1)
       const follow = spawn(binary, [`--kubeconfig=${admin.kubeconfig}`, '-n', namespace, 'logs', '-f', 'talker'])

@@ -23,7 +23,7 @@ export interface Answer {
   readonly code: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly text: string
-  /** The body, if it is JSON; else `{}`. */
+  /** The body, if it is one JSON object; else `{}`. */
   readonly json: Record<string, unknown>
   /** The same body, seen as an error. */
   readonly status: Status
@@ -39,6 +39,15 @@ export const pkiCredentials = (cluster: TestCluster, name: string): Credentials 
 
 const encode = (body: unknown): string | undefined =>
   body === undefined || typeof body === 'string' ? body : JSON.stringify(body)
+
+/** A watch answers with many objects, a proxy or a health check with none. */
+const parsed = (text: string): Record<string, unknown> => {
+  try {
+    return JSON.parse(text) as Record<string, unknown>
+  } catch {
+    return {}
+  }
+}
 
 /** Requests to the cluster's API server with a connection of their own each, by `identity` unless a call says else. */
 export const createHttp = (cluster: TestCluster, identity: Credentials = {}): Http => {
@@ -66,9 +75,8 @@ export const createHttp = (cluster: TestCluster, identity: Credentials = {}): Ht
             text += chunk
           })
           response.on('end', () => {
-            const isJson = String(response.headers['content-type']).includes('json')
-            const json = (isJson ? JSON.parse(text) : {}) as Record<string, unknown>
             const { statusCode: code = 0, headers: answered } = response
+            const json = parsed(text)
             resolve({ code, headers: answered, text, json, status: json as unknown as Status })
           })
         },

@@ -7,10 +7,11 @@ import { join } from 'node:path'
 /** busybox with a shell and its applets; the command is `sh`. */
 export const busyboxImage = 'kubets.test/busybox:1'
 /** A web server on port 80 that answers with its Pod's name and the image's version. */
-export const webImage = (version: 1 | 2): string => `kubets.test/web:${version}`
+export const webImage = (version: 1 | 2): string => `kubets.test/web:${version}.1`
 
+/** The shell stays as the first process, and ends when it is told to: the kernel would not end httpd in its place. */
 const serve = (version: number): string =>
-  `mkdir -p /tmp/www && echo "$(hostname) v${version}" > /tmp/www/index.html && exec httpd -f -p 80 -h /tmp/www`
+  `mkdir -p /tmp/www && echo "$(hostname) v${version}" > /tmp/www/index.html && httpd -f -p 80 -h /tmp/www & trap 'exit 0' TERM; wait`
 
 const fillRoot = (root: string): void => {
   for (const directory of ['bin', 'tmp', 'etc', 'root', 'proc', 'sys', 'dev']) mkdirSync(join(root, directory))
