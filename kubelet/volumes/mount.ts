@@ -29,5 +29,6 @@ export const mountTmpfs = async (folder: string, sizeBytes: number): Promise<voi
 
 /** Unmounts everything at or below the folder. */
 export const unmountUnder = async (folder: string): Promise<void> => {
-  for (const point of await mountPointsUnder(folder)) await run('umount', ['-l', point])
+  const points = await mountPointsUnder(folder)
+  if (points.length > 0) await run('umount', ['-l', ...points])
 }
