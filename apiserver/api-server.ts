@@ -74,7 +74,7 @@ export const runApiServer = async (
   const keys = readVerificationKeys(config)
   const { authenticator, tokens } = buildAuthentication(config, resources, keys, realClock)
   const { authorizer, rbac } = buildAuthorization(config.authorizationModes, resources)
-  const watches = new WatchRegistry()
+  const watches = new WatchRegistry(metrics.watchEvents)
   const install = {
     resources,
     authorizer,
@@ -100,6 +100,7 @@ export const runApiServer = async (
           notReadySeconds: config.notReadyTolerationSeconds,
           unreachableSeconds: config.unreachableTolerationSeconds,
         },
+        allowPrivileged: config.allowPrivileged,
         enabled: config.enableAdmission,
         disabled: config.disableAdmission,
       }),

@@ -55,6 +55,7 @@ export interface Config {
   readonly unreachableTolerationSeconds: number
   readonly serviceCidr: string
   readonly nodePorts: { readonly first: number; readonly last: number }
+  readonly allowPrivileged: boolean
   readonly kubelet: KubeletClientConfig
   readonly maxInFlight: { readonly readOnly: number; readonly mutating: number }
   readonly minRequestTimeoutSeconds: number
@@ -146,6 +147,7 @@ export const parseConfig = (argv: readonly string[]): Config => {
     unreachableTolerationSeconds: flags['default-unreachable-toleration-seconds'],
     serviceCidr: flags['service-cluster-ip-range'],
     nodePorts: portRange(flags['service-node-port-range']),
+    allowPrivileged: flags['allow-privileged'],
     kubelet: {
       certFile: flags['kubelet-client-certificate'],
       keyFile: flags['kubelet-client-key'],

@@ -8,6 +8,8 @@ export interface ApiServerMetrics {
   inFlight(kind: 'readOnly' | 'mutating', count: number): void
   longRunning(info: RequestInfo, change: 1 | -1): void
   etcdRequest(operation: string, seconds: number): void
+  /** A counter of the events that watchers of a kind get. */
+  watchEvents(kind: { readonly group: string; readonly version: string; readonly kind: string }): () => void
 }
 
 const latencyBuckets = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 30, 60]
@@ -64,6 +66,12 @@ export const createApiServerMetrics = (registry: Registry): ApiServerMetrics => 
     buckets: etcdBuckets,
     registers: [registry],
   })
+  const watchEvents = new Counter({
+    name: 'apiserver_watch_events_total',
+    help: 'Number of events sent in watch clients.',
+    labelNames: ['group', 'version', 'kind'],
+    registers: [registry],
+  })
   /** prom-client hashes labels at every call: children are looked up once. */
   const requestChildren = new Map<string, { counter: Counter.Internal; histogram: Histogram.Internal<string> }>()
   const etcdChildren = new Map<string, Histogram.Internal<string>>()
@@ -103,6 +111,10 @@ export const createApiServerMetrics = (registry: Registry): ApiServerMetrics => 
       if (seconds !== undefined) child.histogram.observe(seconds)
     },
     inFlight: (kind, count) => inFlight.labels(kind).set(count),
+    watchEvents: ({ group, version, kind }) => {
+      const child = watchEvents.labels(group, version, kind)
+      return () => child.inc()
+    },
     longRunning: (info, change) => longRunning.labels(labelsOf(info)).inc(change),
     etcdRequest: (operation, seconds) => {
       let child = etcdChildren.get(operation)

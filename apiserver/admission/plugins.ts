@@ -4,6 +4,7 @@ import type { Authorizer } from '../authorization/authorizer.ts'
 import type { RbacAuthorizer } from '../authorization/rbac.ts'
 import type { Resources } from '../registry/resources.ts'
 import type { AdmissionPlugin } from './admission.ts'
+import { allowPrivileged } from './plugins/allow-privileged.ts'
 import { certificateRequester } from './plugins/certificate-requester.ts'
 import { defaultStorageClass } from './plugins/default-storage-class.ts'
 import { defaultTolerationSeconds, type TolerationDefaults } from './plugins/default-toleration-seconds.ts'
@@ -21,6 +22,7 @@ export interface PluginOptions {
   readonly rbac: RbacAuthorizer
   readonly resources: Resources
   readonly tolerations: TolerationDefaults
+  readonly allowPrivileged: boolean
   /** `--enable-admission-plugins`, `--disable-admission-plugins`. */
   readonly enabled: readonly string[]
   readonly disabled: readonly string[]
@@ -61,6 +63,7 @@ export const admissionPlugins = (options: PluginOptions): readonly AdmissionPlug
     defaultStorageClass(resources.get({ group: 'storage.k8s.io', version: 'v1', resource: 'storageclasses' })),
     runtimeClass(resources.get({ group: 'node.k8s.io', version: 'v1', resource: 'runtimeclasses' })),
     certificateRequester,
+    allowPrivileged(options.allowPrivileged),
     rbacEscalation(options.rbac, options.authorizer, resources),
   ]
   const known = new Set([...all.map(({ name }) => name), ...notImplemented])

@@ -7,11 +7,20 @@ export interface OpenWatch {
 /** Idle watches learn this often how far they are. Upstream: about a minute. */
 const bookmarkIntervalMs = 60_000
 
+/** Gives a function that counts one event sent to a watcher of that kind. */
+export type CountEvents = (kind: {
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+}) => () => void
+
 export class WatchRegistry implements Disposable {
+  readonly countEvents: CountEvents
   readonly #open = new Set<OpenWatch>()
   readonly #timer: NodeJS.Timeout
 
-  constructor() {
+  constructor(countEvents: CountEvents) {
+    this.countEvents = countEvents
     this.#timer = setInterval(() => {
       for (const watch of this.#open) watch.sendBookmark()
     }, bookmarkIntervalMs)

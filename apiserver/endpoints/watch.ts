@@ -41,7 +41,13 @@ export const watch = async (scope: Scope & { watches: WatchRegistry }, ctx: Http
   await freshEnough(scope, query)
 
   const { cache } = resource.store
-  const stream = new WatchStream(ctx, cache, { prefix, matches, encoder, bookmarks: query.allowWatchBookmarks })
+  const stream = new WatchStream(ctx, cache, {
+    prefix,
+    matches,
+    encoder,
+    bookmarks: query.allowWatchBookmarks,
+    countEvent: scope.watches.countEvents(resource.definition),
+  })
   const unregister = scope.watches.add(stream)
   try {
     await stream.run(query, timeoutMs(query.timeoutSeconds, scope.minRequestTimeoutSeconds))
@@ -65,6 +71,7 @@ interface StreamOptions {
   readonly matches: Matches | undefined
   readonly encoder: FrameEncoder
   readonly bookmarks: boolean
+  readonly countEvent: () => void
 }
 
 class WatchStream implements CacheWatcher, OpenWatch {
@@ -182,6 +189,7 @@ class WatchStream implements CacheWatcher, OpenWatch {
     const seen = seenThrough(event, this.#options.matches)
     if (seen === undefined) return
     this.#sentRevision = event.revision
+    this.#options.countEvent()
     this.#write(this.#options.encoder.event(event, seen))
   }
 
