@@ -16,7 +16,10 @@ import type { Layout } from './layout.ts'
 
 const execFileAsync = promisify(execFile)
 
-/** Annotation that names the labels and taints that the cluster file put there: what it may take away again. */
+/**
+ * Annotation of the Nodes that come from the cluster file. It names the labels and taints that the file put there:
+ * what it may take away again. Nodes without it are somebody else's.
+ */
 const managedAnnotation = 'kubets.dev/managed'
 
 interface Managed {
@@ -32,11 +35,14 @@ const managedOf = (node: Node): Managed => {
   }
 }
 
+const isManaged = (node: Node): boolean => node.metadata?.annotations?.[managedAnnotation] !== undefined
+
 const taintId = ({ key, effect }: { readonly key: string; readonly effect: string }): string => `${key}:${effect}`
 
 /** The merge patch that brings a Node to what the cluster file says, or undefined if it is there already. */
 export const nodePatch = (node: Node, wanted: NodeConfig): object | undefined => {
   const managed = managedOf(node)
+  const isNew = !isManaged(node)
   const next: Managed = { labels: Object.keys(wanted.labels).sort(), taints: wanted.taints.map(taintId).sort() }
   const current = node.metadata?.labels ?? {}
   const labels: Record<string, string | null> = {}
@@ -52,7 +58,7 @@ export const nodePatch = (node: Node, wanted: NodeConfig): object | undefined =>
     nextTaints.some(
       (taint) => !taints.some((t) => taintId(t) === taintId(taint) && (t.value ?? '') === (taint.value ?? '')),
     )
-  if (Object.keys(labels).length === 0 && !taintsDiffer && JSON.stringify(managed) === JSON.stringify(next))
+  if (!isNew && Object.keys(labels).length === 0 && !taintsDiffer && JSON.stringify(managed) === JSON.stringify(next))
     return undefined
   return {
     metadata: {
@@ -75,7 +81,7 @@ const syncNode = async (client: RestClient, node: Node, wanted: readonly NodeCon
   const name = node.metadata?.name ?? ''
   const config = wanted.find((candidate) => candidate.name === name)
   if (config === undefined) {
-    await client.delete(nodesRef, name, undefined)
+    if (isManaged(node)) await client.delete(nodesRef, name, undefined)
     return
   }
   await ensureRoute(node)

@@ -35,7 +35,7 @@ export const watch = async (scope: Scope & { watches: WatchRegistry }, ctx: Http
   const { resource } = scope
   const media = negotiateWatch(ctx)
   const query = parseWatchQuery(ctx.query)
-  const matches = matcherFor(resource, query.labelSelector, query.fieldSelector)
+  const matches = matcherFor(resource, query.labelSelector, fieldSelectorOf(ctx, query))
   const encoder = frameEncoder(resource, media, includeObjectOf(ctx.query))
   const prefix = resource.namespaced && ctx.info.namespace !== '' ? `${ctx.info.namespace}/` : ''
   await freshEnough(scope, query)
@@ -55,6 +55,10 @@ export const watch = async (scope: Scope & { watches: WatchRegistry }, ctx: Http
     unregister()
   }
 }
+
+/** The old paths `watch/…/NAME` select one object, as `fieldSelector=metadata.name=NAME` does. */
+const fieldSelectorOf = ({ info }: HttpContext, { fieldSelector }: WatchQuery): string =>
+  [...(info.name === '' ? [] : [`metadata.name=${info.name}`]), ...(fieldSelector === '' ? [] : [fieldSelector])].join()
 
 /** Without timeoutSeconds watches end after a random time, so that clients spread over the servers again. */
 const timeoutMs = (asked: number, minimum: number): number => (asked > 0 ? asked : minimum * (1 + Math.random())) * 1000
@@ -113,6 +117,8 @@ class WatchStream implements CacheWatcher, OpenWatch {
       stop()
       if (!response.destroyed) {
         this.sendBookmark()
+        // Node would write what is still corked behind the end of the body.
+        this.#uncork()
         response.end()
       }
     }
@@ -200,13 +206,16 @@ class WatchStream implements CacheWatcher, OpenWatch {
     if (!this.#corked) {
       this.#corked = true
       response.cork()
-      process.nextTick(() => {
-        this.#corked = false
-        response.uncork()
-      })
+      process.nextTick(() => this.#uncork())
     }
     response.write(frame)
     if (response.writableLength > maxBufferedBytes) this.#cutOff()
+  }
+
+  #uncork(): void {
+    if (!this.#corked) return
+    this.#corked = false
+    this.#ctx.response.uncork()
   }
 
   #cutOff(): void {

@@ -50,9 +50,11 @@ export const createObject = async (resource: Resource, object: KubeObject, optio
 }
 
 const createOnce = async (resource: Resource, object: KubeObject, options: WriteOptions): Promise<Entry> => {
+  const versioned = Number(metadataOf(object).resourceVersion ?? 0) > 0
   prepareForCreate(resource, object, options.clock.now())
   await options.validating(object, undefined)
   const { namespace = '', name = '' } = metadataOf(object)
+  if (versioned && !options.dryRun) throw versionOnCreate()
   const key = keyFor(resource, namespace, name)
   const reservation = await resource.hooks.beginCreate?.(object, options.dryRun)
   try {
@@ -64,6 +66,10 @@ const createOnce = async (resource: Resource, object: KubeObject, options: Write
     throw error
   }
 }
+
+/** Upstream: storage.ErrResourceVersionSetOnCreate, which has no reason of its own. */
+const versionOnCreate = (): StatusError =>
+  new StatusError('', 'resourceVersion should not be set on objects to be created')
 
 const store = (resource: Resource, key: string, object: KubeObject): Promise<Entry> =>
   resource.store.create(key, toStored(resource, object), resource.ttlSeconds)
