@@ -13,8 +13,10 @@ import { namespaceLifecycle } from './plugins/namespace-lifecycle.ts'
 import { nodeRestriction } from './plugins/node-restriction.ts'
 import { priority } from './plugins/priority.ts'
 import { rbacEscalation } from './plugins/rbac-escalation.ts'
+import { resourceQuota } from './plugins/resource-quota.ts'
 import { runtimeClass } from './plugins/runtime-class.ts'
 import { serviceAccount } from './plugins/service-account.ts'
+import { storageObjectInUseProtection } from './plugins/storage-object-in-use-protection.ts'
 import { taintNodesByCondition } from './plugins/taint-nodes-by-condition.ts'
 
 export interface PluginOptions {
@@ -43,8 +45,6 @@ const notImplemented = new Set([
   'PersistentVolumeClaimResize',
   'PodSecurity',
   'PodTopologyLabels',
-  'ResourceQuota',
-  'StorageObjectInUseProtection',
   'ValidatingAdmissionPolicy',
   'ValidatingAdmissionWebhook',
 ])
@@ -60,11 +60,14 @@ export const admissionPlugins = (options: PluginOptions): readonly AdmissionPlug
     taintNodesByCondition,
     priority(resources.get({ group: 'scheduling.k8s.io', version: 'v1', resource: 'priorityclasses' })),
     defaultTolerationSeconds(options.tolerations),
+    storageObjectInUseProtection,
     defaultStorageClass(resources.get({ group: 'storage.k8s.io', version: 'v1', resource: 'storageclasses' })),
     runtimeClass(resources.get({ group: 'node.k8s.io', version: 'v1', resource: 'runtimeclasses' })),
     certificateRequester,
     allowPrivileged(options.allowPrivileged),
     rbacEscalation(options.rbac, options.authorizer, resources),
+    // Last: what is booked here should not be refused by anybody after it.
+    resourceQuota(core('resourcequotas')),
   ]
   const known = new Set([...all.map(({ name }) => name), ...notImplemented])
   for (const name of [...enabled, ...disabled]) {
