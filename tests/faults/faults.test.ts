@@ -176,13 +176,13 @@ describe('a node whose link is cut', () => {
 
 describe('npm stop and npm start', () => {
   it('bring the same cluster back with its data', { timeout: 240_000 }, async () => {
-    const uids = (await podsOf('app=steady')).map((pod) => pod.metadata?.uid).sort()
+    const uids = (await podsOf('app=steady')).map((pod) => pod.metadata?.uid ?? '').sort()
     await cluster.cli('stop')
     assert.equal(knownProcesses(cluster.layout.run).filter((name) => running(cluster.layout.run, name)).length, 0)
     await cluster.cli('start')
     await whenNodesReady(3)
     const pods = await whenReady('app=steady', 3, 90_000)
-    assert.deepEqual(pods.map((pod) => pod.metadata?.uid).sort(), uids)
+    assert.deepEqual(pods.map((pod) => pod.metadata?.uid ?? '').sort(), uids)
     await cluster.kubectl('get', 'configmap', 'kept-etcd')
   })
 })
