@@ -1,4 +1,4 @@
-/** The KeyValueStore in memory, for unit tests and for `--etcd-servers=memory:`; history is kept until compaction. */
+/** The KeyValueStore in memory, for unit tests; history is kept until compaction. */
 import {
   CompactedError,
   FutureRevisionError,
