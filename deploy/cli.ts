@@ -4,12 +4,11 @@ import { join } from 'node:path'
 import { defineFlags, parseFlags } from '../component-base/flags/flags.ts'
 import { removeContainers, unmountAll } from './cleanup.ts'
 import { ClusterConfigError, loadClusterConfig } from './cluster-config.ts'
+import { startControlPlane } from './converge.ts'
 import { mergeContext, removeContext, userKubeconfigPath } from './kubeconfig.ts'
 import { type Layout, layoutOf, projectRoot } from './layout.ts'
 import { existingNodes, removeBridge, removeNode } from './network.ts'
 import { knownProcesses, running, start, stop } from './process-table.ts'
-import { printHowTo, printStatus } from './screen.ts'
-import { waitForCluster } from './wait.ts'
 
 const flags = defineFlags({
   root: { type: 'string', default: join(projectRoot, '.cluster'), help: "Directory of the cluster's state." },
@@ -35,7 +34,13 @@ const startCluster = async (layout: Layout, options: { config: string; kubeconfi
   const isUp = running(layout.run, 'supervisor') !== undefined
   // Times on the wire are whole seconds.
   const heartbeatSince = isUp ? 0 : Date.now() - 1_000
-  if (!isUp) start(supervisorSpec(layout), layout)
+  if (!isUp) {
+    // The supervisor adopts the control plane that this process, which runs already, can start sooner.
+    await startControlPlane(config, layout)
+    start(supervisorSpec(layout), layout)
+  }
+  // Loaded while the control plane starts: they need the whole client.
+  const [{ waitForCluster }, { printHowTo }] = await Promise.all([import('./wait.ts'), import('./screen.ts')])
   const times = await waitForCluster(config, layout, { startedAt, timeoutMs: options.timeout, heartbeatSince, say })
   if (options.kubeconfig) mergeContext(userKubeconfigPath(), layout.adminConf, config.name)
   printHowTo(config, layout, times, say)
@@ -80,7 +85,7 @@ const main = async (): Promise<void> => {
     case 'stop':
       return stopCluster(layout)
     case 'status':
-      return printStatus(layout, say)
+      return (await import('./screen.ts')).printStatus(layout, say)
     case 'reset':
       return resetCluster(layout)
     default:

@@ -87,8 +87,9 @@ build() {
     modules "$work/npm" | tar -x -C "$work/context/modules"
   fi
   old=$(docker image inspect --format '{{.Id}}' "$KUBETS_IMAGE" 2>/dev/null || true)
-  docker build -q --build-arg "BASE=$base" --label "$sources_label=$(sources | sha256sum | cut -c -64)" \
-    -t "$KUBETS_IMAGE" -f "$here/Dockerfile" "$work/context" >/dev/null
+  docker build --build-arg "BASE=$base" --label "$sources_label=$(sources | sha256sum | cut -c -64)" \
+    -t "$KUBETS_IMAGE" -f "$here/Dockerfile" "$work/context" >"$work/build.log" 2>&1 ||
+    { tail -n 30 "$work/build.log" >&2; fail 'docker build failed (above)'; }
   # The one before it, unless something still runs on it.
   [ -z "$old" ] || docker image rm "$old" >/dev/null 2>&1 || true
 }

@@ -117,7 +117,7 @@ for (const binary of oldestAndNewest()) {
       assert.equal(wide.match(/ Ready /g)?.length, 3, wide)
       assert.match(wide, /v1\.36/)
       const { items } = await admin.json<List<Node>>('get', 'nodes')
-      assert.deepEqual(items.map((node) => node.metadata?.labels?.['topology.kubernetes.io/zone']).sort(), [
+      assert.deepEqual(items.map((node) => node.metadata?.labels?.['topology.kubernetes.io/zone'] ?? '').sort(), [
         'zone-a',
         'zone-b',
         'zone-c',
