@@ -1,15 +1,20 @@
 /** Throughput and latency of the API server: create, get, patch, list, delete, and a watch with many readers. */
-import { configMaps, pods } from '../../api/resources.ts'
 import type { ConfigMap, Pod } from '../../api/types.ts'
 import type { TestCluster } from '../harness/cluster.ts'
-import { measure, type Summary, summarize } from './statistics.ts'
+import { concurrency, type LoadClient } from './load-client.ts'
+import { cpuDuring } from './processes.ts'
+import { measure, round, type Summary, summarize } from './statistics.ts'
 
-const concurrency = 32
 const count = 3_000
+const warmUp = 200
 const watchers = 50
 const watchedWrites = 200
+const lists = 10
 
-/** A Pod of the usual size: about 1.5 kB. */
+export const podsPath = '/api/v1/namespaces/default/pods'
+const configMapsPath = '/api/v1/namespaces/default/configmaps'
+
+/** A Pod of the usual size: about 1.5 kB when stored. */
 export const benchPod = (name: string): Pod => ({
   metadata: { name, namespace: 'default', labels: { app: 'bench', tier: 'load' } },
   spec: {
@@ -26,29 +31,43 @@ export const benchPod = (name: string): Pod => ({
   },
 })
 
-const watchFanOut = async (cluster: TestCluster): Promise<Summary> => {
+export interface ApiSummary extends Summary {
+  /** Milliseconds of CPU for one operation, all threads: what counts where the load comes from another machine. */
+  readonly apiserverCpuMs: number
+  readonly etcdCpuMs: number
+}
+
+/** Pods of the API part belong to nobody's scheduler: what is measured is the API server. */
+const unscheduledPod = (name: string): Pod => {
+  const pod = benchPod(name)
+  return { ...pod, spec: { ...pod.spec, schedulerName: 'nobody', containers: pod.spec?.containers ?? [] } }
+}
+
+const watchFanOut = async (load: LoadClient): Promise<Summary> => {
   const abort = new AbortController()
-  const sentAt = new Map<string, number>()
+  const sentAt: number[] = []
   const latencies: number[] = []
-  const total = watchers * watchedWrites
   const done = Promise.withResolvers<void>()
-  const { items, metadata } = await cluster.client.list(configMaps, { namespace: 'default' })
-  if (items.length > 10_000) throw new Error('the namespace is not fresh')
-  const readers = Array.from({ length: watchers }, async () => {
-    const options = { namespace: 'default', resourceVersion: metadata.resourceVersion }
-    for await (const { object } of cluster.client.watch(configMaps, options, abort.signal)) {
-      const at = sentAt.get(object.metadata?.name ?? '')
-      if (at === undefined) continue
-      latencies.push(performance.now() - at)
-      if (latencies.length === total) done.resolve()
+  const follow = async (): Promise<void> => {
+    let rest = ''
+    const onChunk = (chunk: Buffer): void => {
+      const lines = (rest + chunk.toString('latin1')).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) {
+        const index = /"name":"watched-(\d+)"/.exec(line)?.[1]
+        if (index === undefined) continue
+        latencies.push(performance.now() - (sentAt[Number(index)] ?? 0))
+        if (latencies.length === watchers * watchedWrites) done.resolve()
+      }
     }
-  })
-  for (const reader of readers) reader.catch(() => undefined)
+    await load.stream(`${configMapsPath}?watch=true&resourceVersion=0`, onChunk, abort.signal)
+  }
+  await Promise.all(Array.from({ length: watchers }, follow))
   const startedAt = performance.now()
   for (let index = 0; index < watchedWrites; index++) {
-    const name = `watched-${index}`
-    sentAt.set(name, performance.now())
-    await cluster.client.create(configMaps, { metadata: { name, namespace: 'default' }, data: { a: 'b' } } as ConfigMap)
+    sentAt[index] = performance.now()
+    const body: ConfigMap = { metadata: { name: `watched-${index}` }, data: { a: 'b' } }
+    await load.send({ method: 'POST', path: configMapsPath, body })
   }
   await done.promise
   const elapsed = performance.now() - startedAt
@@ -56,27 +75,33 @@ const watchFanOut = async (cluster: TestCluster): Promise<Summary> => {
   return summarize(latencies, elapsed)
 }
 
-export const benchApi = async (cluster: TestCluster): Promise<Record<string, Summary>> => {
-  const { client } = cluster
-  const name = (index: number): string => `bench-${index}`
-  const run = (amount: number, operation: (index: number) => Promise<unknown>) =>
-    measure(amount, concurrency, operation)
-  await run(200, (index) => client.create(pods, benchPod(`warm-${index}`)))
-  const create = await run(count, (index) => client.create(pods, benchPod(name(index))))
-  const get = await run(count, (index) => client.get(pods, name(index), 'default'))
-  const patch = await run(count, (index) =>
-    client.patch(pods, name(index), 'default', { metadata: { labels: { patched: 'yes' } } }, { type: 'merge' }),
-  )
-  const list = await measure(10, 1, () => client.list(pods, { namespace: 'default' }))
-  const watch = await watchFanOut(cluster)
-  const remove = await run(count, (index) => client.delete(pods, name(index), 'default', { gracePeriodSeconds: 0 }))
-  await run(200, (index) => client.delete(pods, `warm-${index}`, 'default', { gracePeriodSeconds: 0 }))
-  return {
-    create,
-    get,
-    patch,
-    [`list of ${count + 200} Pods`]: list,
-    [`watch with ${watchers} readers`]: watch,
-    delete: remove,
+export const benchApi = async (cluster: TestCluster, load: LoadClient): Promise<Record<string, ApiSummary>> => {
+  const path = (index: number): string => `${podsPath}/bench-${index}`
+  const create = (name: string) => load.send({ method: 'POST', path: podsPath, body: unscheduledPod(name) })
+  const result: Record<string, ApiSummary> = {}
+  const run = async (name: string, work: () => Promise<Summary>): Promise<void> => {
+    const { result: summary, cpuMs } = await cpuDuring(cluster.layout, work)
+    const perOperation = (process: string): number => round((cpuMs[process] ?? 0) / summary.operations)
+    result[name] = {
+      ...summary,
+      apiserverCpuMs: perOperation('kube-apiserver'),
+      etcdCpuMs: perOperation('etcd'),
+    }
   }
+  await measure(warmUp, concurrency, (index) => create(`warm-${index}`))
+  await measure(warmUp, concurrency, (index) => load.send({ method: 'GET', path: `${podsPath}/warm-${index}` }))
+  await run('create', () => measure(count, concurrency, (index) => create(`bench-${index}`)))
+  await run('get', () => measure(count, concurrency, (index) => load.send({ method: 'GET', path: path(index) })))
+  const contentType = 'application/merge-patch+json'
+  const body = { metadata: { labels: { patched: 'yes' } } }
+  await run('patch', () =>
+    measure(count, concurrency, (index) => load.send({ method: 'PATCH', path: path(index), body, contentType })),
+  )
+  await run(`list of ${count + warmUp} Pods`, () =>
+    measure(lists, 1, () => load.send({ method: 'GET', path: podsPath })),
+  )
+  await run(`watch with ${watchers} readers`, () => watchFanOut(load))
+  await run('delete', () => measure(count, concurrency, (index) => load.send({ method: 'DELETE', path: path(index) })))
+  await measure(warmUp, concurrency, (index) => load.send({ method: 'DELETE', path: `${podsPath}/warm-${index}` }))
+  return result
 }

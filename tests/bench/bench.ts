@@ -1,14 +1,23 @@
-/** `npm run bench`: measures a cluster of its own and prints a table and JSON (also to the file of --output). */
+/**
+ * `npm run bench`: measures clusters of its own and prints a table and JSON (also to the file of --output).
+ * `--only=nodes` or `--only=api` runs one half. Takes about a minute.
+ */
 import { writeFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import { pods } from '../../api/resources.ts'
 import type { Pod } from '../../api/types.ts'
 import { startCluster, type TestCluster } from '../harness/cluster.ts'
 import { busyboxImage, ensureTestImages } from '../harness/images.ts'
-import { waitFor } from '../harness/wait.ts'
 import { benchApi } from './api.ts'
-import { processUsage } from './processes.ts'
+import { createLoadClient } from './load-client.ts'
+import { cpuDuring, memoryUsage } from './processes.ts'
 import { benchScheduling } from './scheduling.ts'
-import { measure, type Summary } from './statistics.ts'
+import { measure, round, type Summary } from './statistics.ts'
+
+const podStarts = 15
+const restMs = 5_000
+const idleMs = 15_000
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
@@ -21,75 +30,112 @@ const readyTimes = (screen: string): Record<string, number> => {
 const isReady = (pod: Pod): boolean =>
   pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false
 
-/** From the creation of a Pod until it is Ready, one Pod after the other. */
-const benchPodStart = async (cluster: TestCluster): Promise<Summary> => {
+/** From the creation of a Pod until a watch tells that it is Ready, one Pod after the other. */
+const benchPodStart = async ({ client }: TestCluster): Promise<Summary> => {
+  const abort = new AbortController()
+  const whenReady = new Map<string, () => void>()
+  const follow = async (): Promise<void> => {
+    for await (const { object } of client.watch(pods, { namespace: 'default', resourceVersion: '0' }, abort.signal)) {
+      if (isReady(object)) whenReady.get(object.metadata?.name ?? '')?.()
+    }
+  }
+  const ended = follow()
   const startOne = async (index: number): Promise<void> => {
     const name = `start-${index}`
-    await cluster.client.create(pods, {
+    const ready = Promise.withResolvers<void>()
+    whenReady.set(name, ready.resolve)
+    const containers = [{ name: 'main', image: busyboxImage, command: ['sleep', '1000'] }]
+    await client.create(pods, {
       metadata: { name, namespace: 'default' },
-      spec: {
-        terminationGracePeriodSeconds: 0,
-        containers: [{ name: 'main', image: busyboxImage, command: ['sleep', '1000'] }],
-      },
-    } as Pod)
-    await waitFor(async () => isReady(await cluster.client.get(pods, name, 'default')), { what: `${name} to be Ready` })
+      spec: { terminationGracePeriodSeconds: 0, containers },
+    })
+    await Promise.race([ready.promise, ended])
   }
   await startOne(0)
-  return measure(15, 1, (index) => startOne(index + 1))
+  const summary = await measure(podStarts, 1, (index) => startOne(index + 1))
+  abort.abort()
+  await ended.catch(() => undefined)
+  return summary
+}
+
+/** Percent of one core that each process uses while nothing happens. */
+const benchIdle = async (cluster: TestCluster): Promise<Record<string, number>> => {
+  await delay(restMs)
+  const { cpuMs } = await cpuDuring(cluster.layout, () => delay(idleMs))
+  return Object.fromEntries(Object.entries(cpuMs).map(([name, ms]) => [name, round((ms * 100) / idleMs)]))
 }
 
 const table = (rows: readonly (readonly string[])[]): void => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   for (const row of rows) say(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
+  say('')
 }
 
-const summaryRows = (summaries: Readonly<Record<string, Summary>>): string[][] => [
-  ['OPERATION', 'COUNT', 'PER SECOND', 'P50 ms', 'P99 ms', 'MAX ms'],
-  ...Object.entries(summaries).map(([name, s]) =>
-    [name, s.operations, s.perSecond, s.p50Ms, s.p99Ms, s.maxMs].map(String),
-  ),
-]
-
-ensureTestImages()
-const result: Record<string, unknown> = {}
-{
-  await using cluster = await startCluster({ nodes: 3 })
-  result['ready'] = readyTimes(cluster.startScreen)
-  const podStart = await benchPodStart(cluster)
-  result['podStart'] = podStart
-  const memory = processUsage(cluster.layout)
-  result['memoryOfThreeNodeCluster'] = memory
-  say(`\nReady: ${JSON.stringify(result['ready'])}\n`)
-  table(summaryRows({ 'Pod start': podStart }))
-  say('')
+const summaryTable = (summaries: Readonly<Record<string, Summary>>): void => {
+  const cpu = (s: Summary): string[] =>
+    'apiserverCpuMs' in s && 'etcdCpuMs' in s ? [String(s.apiserverCpuMs), String(s.etcdCpuMs)] : []
   table([
-    ['PROCESS', 'PSS MiB', 'RSS MiB'],
-    ...Object.entries(memory).map(([name, m]) => [name, String(m.pssMiB), String(m.rssMiB)]),
+    ['OPERATION', 'COUNT', 'PER SECOND', 'P50 ms', 'P99 ms', 'MAX ms', 'APISERVER CPU-ms', 'ETCD CPU-ms'],
+    ...Object.entries(summaries).map(([name, s]) => [
+      name,
+      ...[s.operations, s.perSecond, s.p50Ms, s.p99Ms, s.maxMs].map(String),
+      ...cpu(s),
+    ]),
   ])
 }
-{
-  await using cluster = await startCluster({
-    // Objects that no kubelet keeps alive: the controllers that would take them away are off.
-    extraArgs: {
-      'kube-controller-manager': {
-        controllers: '*,-node-lifecycle-controller,-taint-eviction-controller,-pod-garbage-collector-controller',
-      },
-    },
-  })
-  const before = processUsage(cluster.layout)
-  const api = await benchApi(cluster)
-  const after = processUsage(cluster.layout)
-  result['api'] = api
-  result['apiserverCpuSeconds'] =
-    (after['kube-apiserver']?.cpuSeconds ?? 0) - (before['kube-apiserver']?.cpuSeconds ?? 0)
-  say('')
-  table(summaryRows(api))
-  const scheduling = await benchScheduling(cluster)
-  result['scheduling'] = scheduling
-  say(`\nScheduler: ${scheduling.bindsPerSecond} binds/s (${scheduling.pods} Pods on ${scheduling.nodes} nodes)`)
-  result['memoryUnderLoad'] = processUsage(cluster.layout)
+
+const memoryTable = (layout: TestCluster['layout'], idle?: Readonly<Record<string, number>>) => {
+  const memory = memoryUsage(layout)
+  table([
+    ['PROCESS', 'PSS MiB', 'RSS MiB', ...(idle === undefined ? [] : ['IDLE CPU %'])],
+    ...Object.entries(memory).map(([name, m]) => [
+      name,
+      String(m.pssMiB),
+      String(m.rssMiB),
+      ...(idle === undefined ? [] : [String(idle[name] ?? 0)]),
+    ]),
+  ])
+  return memory
 }
+
+const benchNodes = async (): Promise<Record<string, unknown>> => {
+  await using cluster = await startCluster({ nodes: 3 })
+  const ready = readyTimes(cluster.startScreen)
+  say(`\nReady after ${ready['controlPlaneSeconds']} s (control plane), ${ready['nodesSeconds']} s (three nodes)\n`)
+  const idlePercentOfCore = await benchIdle(cluster)
+  const memoryAtRest = memoryTable(cluster.layout, idlePercentOfCore)
+  const podStart = await benchPodStart(cluster)
+  summaryTable({ 'Pod start': podStart })
+  return { ready, podStart, idlePercentOfCore, memoryAtRest }
+}
+
+/** Objects that no kubelet keeps alive: the controllers that would take them away are off. */
+const controllers = '*,-node-lifecycle-controller,-taint-eviction-controller,-pod-garbage-collector-controller'
+
+const benchControlPlane = async (): Promise<Record<string, unknown>> => {
+  await using cluster = await startCluster({ extraArgs: { 'kube-controller-manager': { controllers } } })
+  await using load = createLoadClient(cluster.layout.adminConf)
+  const api = await benchApi(cluster, load)
+  summaryTable(api)
+  const scheduling = await benchScheduling(cluster, load)
+  say(`Scheduler: ${scheduling.bindsPerSecond} binds/s (${scheduling.pods} Pods on ${scheduling.nodes} nodes)`)
+  say(`CPU-ms for each Pod: ${JSON.stringify(scheduling.cpuMsPerPod)}\n`)
+  return { api, scheduling, memoryUnderLoad: memoryTable(cluster.layout) }
+}
+
+const argument = (name: string): string | undefined =>
+  process.argv.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3)
+
+const only = argument('only')
+ensureTestImages()
+const loadAverage = round(loadavg()[0] ?? 0)
+const result = {
+  loadAverage,
+  ...(only === 'api' ? {} : await benchNodes()),
+  ...(only === 'nodes' ? {} : await benchControlPlane()),
+}
+say(`Load average of this machine before: ${loadAverage}\n`)
 const json = JSON.stringify(result, undefined, 2)
-say(`\n${json}`)
-const output = process.argv.find((arg) => arg.startsWith('--output='))?.slice('--output='.length)
+say(json)
+const output = argument('output')
 if (output !== undefined) writeFileSync(output, `${json}\n`)

@@ -1,12 +1,14 @@
 /** Binds a second on a thousand nodes that exist as objects only. */
-import { nodes, pods } from '../../api/resources.ts'
 import type { Node } from '../../api/types.ts'
 import type { TestCluster } from '../harness/cluster.ts'
-import { benchPod } from './api.ts'
-import { measure } from './statistics.ts'
+import { benchPod, podsPath } from './api.ts'
+import { concurrency, type LoadClient } from './load-client.ts'
+import { cpuDuring } from './processes.ts'
+import { measure, round } from './statistics.ts'
 
 const nodeCount = 1_000
 const podCount = 3_000
+const maxMs = 60_000
 
 const benchNode = (index: number): Node => ({
   metadata: {
@@ -28,30 +30,52 @@ export interface SchedulingResult {
   readonly pods: number
   /** From the first creation to the last bind. */
   readonly bindsPerSecond: number
+  readonly cpuMsPerPod: Readonly<Record<string, number>>
 }
 
-export const benchScheduling = async (cluster: TestCluster): Promise<SchedulingResult> => {
-  const { client } = cluster
-  await measure(nodeCount, 32, async (index) => {
-    const { metadata } = await client.create(nodes, benchNode(index))
-    const name = metadata?.name ?? ''
-    await client.patch(nodes, name, undefined, status, { type: 'merge', subresource: 'status' })
-    await client.patch(nodes, name, undefined, { spec: { taints: null } }, { type: 'merge' })
-  })
-  const abort = new AbortController()
+/** Follows the Pods; `done` resolves when `podCount` of them were seen with a node. */
+const followBindings = async (load: LoadClient, signal: AbortSignal): Promise<{ readonly done: Promise<void> }> => {
   const bound = new Set<string>()
   const allBound = Promise.withResolvers<void>()
-  const follow = async (): Promise<void> => {
-    for await (const { object } of client.watch(pods, { namespace: 'default', resourceVersion: '0' }, abort.signal)) {
-      if (object.spec?.nodeName && object.metadata?.name?.startsWith('sched-')) bound.add(object.metadata.name)
-      if (bound.size === podCount) allBound.resolve()
+  let rest = ''
+  const onChunk = (chunk: Buffer): void => {
+    const lines = (rest + chunk.toString('latin1')).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) {
+      if (!line.includes('"nodeName":"')) continue
+      const name = /"name":"(sched-\d+)"/.exec(line)?.[1]
+      if (name !== undefined) bound.add(name)
     }
+    if (bound.size === podCount) allBound.resolve()
   }
-  follow().catch((error: unknown) => allBound.reject(error))
-  const startedAt = performance.now()
-  await measure(podCount, 32, (index) => client.create(pods, benchPod(`sched-${index}`)))
-  await allBound.promise
-  const elapsed = performance.now() - startedAt
+  await load.stream(`${podsPath}?watch=true&resourceVersion=0`, onChunk, signal)
+  setTimeout(() => allBound.reject(new Error(`${bound.size} of ${podCount} Pods were bound in time`)), maxMs).unref()
+  return { done: allBound.promise }
+}
+
+export const benchScheduling = async (cluster: TestCluster, load: LoadClient): Promise<SchedulingResult> => {
+  await measure(nodeCount, concurrency, async (index) => {
+    const path = `/api/v1/nodes/bench-node-${index}`
+    const contentType = 'application/merge-patch+json'
+    await load.send({ method: 'POST', path: '/api/v1/nodes', body: benchNode(index) })
+    await load.send({ method: 'PATCH', path: `${path}/status`, body: status, contentType })
+    await load.send({ method: 'PATCH', path, body: { spec: { taints: null } }, contentType })
+  })
+  const abort = new AbortController()
+  const bindAll = async (): Promise<number> => {
+    const { done } = await followBindings(load, abort.signal)
+    const startedAt = performance.now()
+    const create = (index: number) => load.send({ method: 'POST', path: podsPath, body: benchPod(`sched-${index}`) })
+    await measure(podCount, concurrency, create)
+    await done
+    return performance.now() - startedAt
+  }
+  const { result: elapsed, cpuMs } = await cpuDuring(cluster.layout, bindAll)
   abort.abort()
-  return { nodes: nodeCount, pods: podCount, bindsPerSecond: Math.round((podCount * 1000) / elapsed) }
+  return {
+    nodes: nodeCount,
+    pods: podCount,
+    bindsPerSecond: Math.round((podCount * 1000) / elapsed),
+    cpuMsPerPod: Object.fromEntries(Object.entries(cpuMs).map(([name, ms]) => [name, round(ms / podCount)])),
+  }
 }

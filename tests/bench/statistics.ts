@@ -7,7 +7,8 @@ export interface Summary {
   readonly maxMs: number
 }
 
-const round = (value: number): number => Math.round(value * 100) / 100
+/** To two digits behind the point. */
+export const round = (value: number): number => Math.round(value * 100) / 100
 
 export const summarize = (latenciesMs: readonly number[], elapsedMs: number): Summary => {
   const sorted = [...latenciesMs].sort((a, b) => a - b)
