@@ -50,9 +50,12 @@ const names = [
 export const missingCapabilities = (mask: bigint): string[] =>
   names.filter((_name, bit) => (mask & (1n << BigInt(bit))) === 0n)
 
-/** Capabilities that nobody here can have; this process stands for the engine. */
+/**
+ * Capabilities that nobody here can have. The first process stands for the engine: a kubelet in a container of its own
+ * may have fewer than what it asks for.
+ */
 export const unavailableCapabilities = async (): Promise<readonly string[]> => {
-  const status = await readFile('/proc/self/status', 'utf8').catch(() => '')
+  const status = await readFile('/proc/1/status', 'utf8').catch(() => '')
   const hex = /^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1]
   return hex === undefined ? [] : missingCapabilities(BigInt(`0x${hex}`))
 }
