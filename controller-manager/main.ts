@@ -1,6 +1,8 @@
 /** kube-controller-manager: all controllers of the cluster in one process, one of which leads. */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { delegateAccess } from '../client/auth/delegated.ts'
+import { toLeaderElectionConfig } from '../client/leader-election/flags.ts'
 import { runLeaderElection } from '../client/leader-election/leader-elector.ts'
 import { inClusterConfig, loadKubeconfig } from '../client/rest/kubeconfig.ts'
 import { createRestClient } from '../client/rest/rest-client.ts'
@@ -34,6 +36,7 @@ run('kube-controller-manager', async ({ signal, log }) => {
       },
       health: new HealthChecks(),
       metrics: createMetrics('kube-controller-manager'),
+      ...delegateAccess(client),
       log,
       signal,
     })
@@ -42,13 +45,9 @@ run('kube-controller-manager', async ({ signal, log }) => {
     runControllers(selected, { client, clientConfig, config, log, signal: leading })
   if (!config['leader-elect']) return lead(signal)
   await runLeaderElection({
+    ...toLeaderElectionConfig(config),
     client,
-    name: config['leader-elect-resource-name'],
-    namespace: config['leader-elect-resource-namespace'],
     identity: `${hostname()}_${randomUUID()}`,
-    leaseDurationMs: config['leader-elect-lease-duration'],
-    renewDeadlineMs: config['leader-elect-renew-deadline'],
-    retryPeriodMs: config['leader-elect-retry-period'],
     signal,
     log,
     onStartedLeading: lead,

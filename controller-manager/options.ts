@@ -1,4 +1,5 @@
 /** kube-controller-manager's flags. */
+import { leaderElectionFlags } from '../client/leader-election/flags.ts'
 import { defineFlags, type FlagValues } from '../component-base/flags/flags.ts'
 
 const workers = (controller: string, count: number) =>
@@ -62,17 +63,7 @@ export const flags = defineFlags({
   profiling: { type: 'bool', default: true, help: 'Serve profiles.', unsupported: 'use node --inspect' },
   'contention-profiling': { type: 'bool', default: false, help: 'Profile locks.', unsupported: 'there are no locks' },
   // Leader election
-  'leader-elect': { type: 'bool', default: true, help: 'Run only while holding the leader lease.' },
-  'leader-elect-lease-duration': { type: 'duration', default: 15_000, help: 'How long a lease is valid.' },
-  'leader-elect-renew-deadline': {
-    type: 'duration',
-    default: 10_000,
-    help: 'When a leader that cannot renew gives up.',
-  },
-  'leader-elect-retry-period': { type: 'duration', default: 2_000, help: 'Time between attempts.' },
-  'leader-elect-resource-lock': { type: 'string', default: 'leases', help: 'Kind of the lock; only leases.' },
-  'leader-elect-resource-name': { type: 'string', default: 'kube-controller-manager', help: 'Name of the Lease.' },
-  'leader-elect-resource-namespace': { type: 'string', default: 'kube-system', help: 'Namespace of the Lease.' },
+  ...leaderElectionFlags('kube-controller-manager'),
   // Which controllers, and how many workers each has
   controllers: {
     type: 'strings',

@@ -3,6 +3,8 @@ import { hostname } from 'node:os'
 import { randomUUID } from 'node:crypto'
 import { createInformerFactory } from '../client/cache/informer.ts'
 import { createEventRecorder } from '../client/events/event-recorder.ts'
+import { delegateAccess } from '../client/auth/delegated.ts'
+import { toLeaderElectionConfig } from '../client/leader-election/flags.ts'
 import { runLeaderElection } from '../client/leader-election/leader-elector.ts'
 import { loadKubeconfig } from '../client/rest/kubeconfig.ts'
 import { createRestClient } from '../client/rest/rest-client.ts'
@@ -37,6 +39,7 @@ run('kube-scheduler', async ({ signal, log }) => {
       },
       health,
       metrics: registry,
+      ...delegateAccess(client),
       log,
       signal,
     })
@@ -58,13 +61,9 @@ run('kube-scheduler', async ({ signal, log }) => {
   }
   if (!values['leader-elect']) return schedule(signal)
   await runLeaderElection({
+    ...toLeaderElectionConfig(values),
     client,
-    name: values['leader-elect-resource-name'],
-    namespace: values['leader-elect-resource-namespace'],
     identity: `${hostname()}_${randomUUID()}`,
-    leaseDurationMs: values['leader-elect-lease-duration'],
-    renewDeadlineMs: values['leader-elect-renew-deadline'],
-    retryPeriodMs: values['leader-elect-retry-period'],
     signal,
     log,
     onStartedLeading: schedule,

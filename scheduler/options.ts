@@ -1,3 +1,4 @@
+import { leaderElectionFlags } from '../client/leader-election/flags.ts'
 import { loadConfigFile } from '../component-base/config/config-file.ts'
 import { defineFlags } from '../component-base/flags/flags.ts'
 import { filterPlugins, scorePlugins } from './plugins/index.ts'
@@ -16,16 +17,7 @@ export const flags = defineFlags({
   'tls-private-key-file': { type: 'string', default: '', help: 'Key of --tls-cert-file.' },
   'kube-api-qps': { type: 'float', default: 0, help: 'Limit of requests per second to the API server; 0 is none.' },
   'kube-api-burst': { type: 'int', default: 0, help: 'Burst of --kube-api-qps.' },
-  'leader-elect': { type: 'bool', default: true, help: 'Run only while holding the leader lease.' },
-  'leader-elect-lease-duration': { type: 'duration', default: 15_000, help: 'How long a lease is valid.' },
-  'leader-elect-renew-deadline': {
-    type: 'duration',
-    default: 10_000,
-    help: 'When a leader that cannot renew gives up.',
-  },
-  'leader-elect-retry-period': { type: 'duration', default: 2_000, help: 'Time between attempts.' },
-  'leader-elect-resource-name': { type: 'string', default: 'kube-scheduler', help: 'Name of the Lease.' },
-  'leader-elect-resource-namespace': { type: 'string', default: 'kube-system', help: 'Namespace of the Lease.' },
+  ...leaderElectionFlags('kube-scheduler'),
 })
 
 /** What the configuration file decides. */
