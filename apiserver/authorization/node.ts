@@ -80,14 +80,13 @@ export const createNodeAuthorizer = (resources: Resources): Authorizer => {
     return pod === undefined || pod.spec?.nodeName === node ? allow : unrelated(node)
   }
 
+  /** Writes are left to the NodeRestriction admission plugin, which knows the name of what is created, too. */
   const nodes = (node: string, attributes: Attributes): Decision => {
     const { verb, name } = attributes
-    if (verb === 'list' || verb === 'watch')
-      return selects(attributes, 'metadata.name', node) ? allow : noOpinion('can only read its own node')
-    if (verb === 'create' && name === '') return byRules(attributes)
-    return name === node
-      ? byRules(attributes)
-      : noOpinion(`node '${node}' cannot read '${name}', only its own Node object`)
+    const itself = verb === 'get' ? name === node : selects(attributes, 'metadata.name', node)
+    if (readVerbs.has(verb) && !itself)
+      return noOpinion(`node '${node}' cannot read '${name}', only its own Node object`)
+    return byRules(attributes)
   }
 
   const ownName = (node: string, attributes: Attributes, what: string): Decision => {

@@ -9,7 +9,7 @@ import type { Logger } from '../logging/logger.ts'
 import { selfSignedServingCert } from '../tls/self-signed.ts'
 import { readTlsFiles, type TlsFiles, type TlsMaterial, watchFiles, watchTlsFiles } from '../tls/tls-files.ts'
 
-/** Who asks, by the client certificate; undefined without one that the client CA signed. */
+/** Who asks, by a client certificate that the client CA signed, or by a token. */
 export interface CallerIdentity {
   readonly user: string
   readonly groups: readonly string[]
@@ -29,6 +29,8 @@ export interface ServeOptions {
   readonly signal: AbortSignal
   /** Default: anybody with a certificate of the client CA. */
   readonly authorize?: AuthorizePath
+  /** Finds the holder of a bearer token; default: nobody is known by a token. */
+  readonly authenticateToken?: (token: string) => Promise<CallerIdentity | undefined>
   /** More paths, for those who are authorized; returns false if the path is not its own. */
   readonly extra?: (request: IncomingMessage, response: ServerResponse) => boolean
 }
@@ -58,6 +60,20 @@ const identityOf = (request: IncomingMessage, { tls }: ServeOptions): CallerIden
   return user === undefined ? undefined : { user, groups: list(O) }
 }
 
+const bearerTokenOf = (request: IncomingMessage): string | undefined =>
+  /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+
+/** Credentials that nobody knows are refused, other than none at all. */
+const callerOf = async (
+  request: IncomingMessage,
+  options: ServeOptions,
+): Promise<CallerIdentity | undefined | 'unknown'> => {
+  const identity = identityOf(request, options)
+  const token = bearerTokenOf(request)
+  if (identity !== undefined || token === undefined) return identity
+  return (await options.authenticateToken?.(token)) ?? 'unknown'
+}
+
 const sendForbidden = (response: ServerResponse, caller: CallerIdentity | undefined, path: string): void => {
   const user = caller?.user ?? 'system:anonymous'
   const message = `forbidden: User ${JSON.stringify(user)} cannot get path ${JSON.stringify(path)}`
@@ -69,7 +85,8 @@ const handle = async (request: IncomingMessage, response: ServerResponse, option
   const url = new URL(request.url ?? '/', 'https://localhost')
   const health = await options.health.answer(url.pathname, url.searchParams)
   if (health !== undefined) return send(response, health.code, health.text)
-  const caller = identityOf(request, options)
+  const caller = await callerOf(request, options)
+  if (caller === 'unknown') return send(response, 401, 'Unauthorized\n')
   const authorize = options.authorize ?? ((who) => who !== undefined)
   if (!(await authorize(caller, url.pathname))) return sendForbidden(response, caller, url.pathname)
   if (url.pathname === '/metrics') {

@@ -49,18 +49,25 @@ const parsed = (text: string): Record<string, unknown> => {
   }
 }
 
-/** Requests to the cluster's API server with a connection of their own each, by `identity` unless a call says else. */
-export const createHttp = (cluster: TestCluster, identity: Credentials = {}): Http => {
-  const ca = readFileSync(join(cluster.layout.pki, 'ca.crt'))
-  return (path, { method = 'GET', body, headers = {}, ...who } = {}) =>
+export interface Endpoint {
+  readonly server: string
+  /** PEM; without it the server's certificate is not looked at. */
+  readonly ca?: string
+}
+
+/** Requests to one server, a connection each, by `identity` unless a call says else. */
+export const createHttpTo =
+  ({ server, ca }: Endpoint, identity: Credentials = {}): Http =>
+  (path, { method = 'GET', body, headers = {}, ...who } = {}) =>
     new Promise((resolve, reject) => {
       const { cert, key, token } = { ...identity, ...who }
       const request = httpsRequest(
-        `${cluster.server}${path}`,
+        `${server}${path}`,
         {
           method,
           agent: false,
-          ca,
+          rejectUnauthorized: ca !== undefined,
+          ...(ca === undefined ? {} : { ca }),
           ...(cert === undefined ? {} : { cert }),
           ...(key === undefined ? {} : { key }),
           headers: {
@@ -84,4 +91,7 @@ export const createHttp = (cluster: TestCluster, identity: Credentials = {}): Ht
       request.on('error', reject)
       request.end(encode(body))
     })
-}
+
+/** Requests to the cluster's API server. */
+export const createHttp = (cluster: TestCluster, identity: Credentials = {}): Http =>
+  createHttpTo({ server: cluster.server, ca: readFileSync(join(cluster.layout.pki, 'ca.crt'), 'utf8') }, identity)

@@ -30,14 +30,22 @@ export const tokenReview =
     const audiences = review.spec?.audiences ?? []
     if (token === '') throw badRequest('token is required for TokenReview in authentication')
     const wanted = audiences.length > 0 ? audiences : apiAudiences
-    let user: UserInfo | undefined
-    for (const authenticate of authenticators) user ??= await authenticate(token, wanted)
+    const holderFor = async (audience: string): Promise<UserInfo | undefined> => {
+      for (const authenticate of authenticators) {
+        const holder = await authenticate(token, [audience])
+        if (holder !== undefined) return holder
+      }
+      return undefined
+    }
+    const holders = await Promise.all(wanted.map(holderFor))
+    const user = holders.find((holder) => holder !== undefined)
+    const meant = wanted.filter((_, index) => holders[index] !== undefined)
     const groups =
       user === undefined || user.groups.includes(allAuthenticated) ? user?.groups : [...user.groups, allAuthenticated]
     const status =
       user === undefined
         ? { user: {}, error: '[invalid bearer token, unknown]' }
-        : { authenticated: true, user: userStatus({ ...user, groups: groups ?? [] }), audiences: wanted }
+        : { authenticated: true, user: userStatus({ ...user, groups: groups ?? [] }), audiences: meant }
     const { kind, apiVersion, metadata = {}, spec } = review
     await sendValue(ctx, 201, media, { kind, apiVersion, metadata, spec, status })
   }

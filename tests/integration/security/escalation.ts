@@ -1,0 +1,114 @@
+/** Nobody gives away more than he has. */
+import assert from 'node:assert/strict'
+import { before, describe, it } from 'node:test'
+import type { TestCluster } from '../../harness/cluster.ts'
+import { createKubectl, type Kubectl } from '../../harness/kubectl.ts'
+import { waitFor } from '../../harness/wait.ts'
+import { writeTokenKubeconfig } from '../../harness/kubeconfig.ts'
+
+export const describeEscalation = (running: () => TestCluster): void => {
+  describe('escalation', () => {
+    const namespace = 'escalation'
+    let admin: Kubectl
+    /** May change roles and bindings of its namespace, and read ConfigMaps there. */
+    let manager: Kubectl
+
+    before(async () => {
+      const cluster = running()
+      admin = cluster.kubectl
+      await admin('create', 'namespace', namespace)
+      await admin('-n', namespace, 'create', 'serviceaccount', 'manager')
+      const verbs = '--verb=get,list,create,update,patch,delete'
+      const resources = '--resource=roles.rbac.authorization.k8s.io,rolebindings.rbac.authorization.k8s.io'
+      await admin('-n', namespace, 'create', 'role', 'manager', verbs, resources)
+      await admin('-n', namespace, 'create', 'role', 'reader', '--verb=get', '--resource=configmaps')
+      for (const role of ['manager', 'reader']) {
+        const subject = `--serviceaccount=${namespace}:manager`
+        await admin('-n', namespace, 'create', 'rolebinding', role, `--role=${role}`, subject)
+      }
+      const token = (await admin('-n', namespace, 'create', 'token', 'manager')).trim()
+      manager = createKubectl(writeTokenKubeconfig(cluster, token))
+      await waitFor(async () => (await manager('-n', namespace, 'auth', 'can-i', 'get', 'configmaps')) === 'yes\n', {
+        what: 'the roles to count',
+      })
+    })
+
+    const attempt = async (...args: readonly string[]): Promise<{ code: number; stderr: string }> =>
+      manager.run(['-n', namespace, ...args])
+
+    it('is refused in a Role that grants what its author may not do, who learns what is missing', async () => {
+      assert.equal((await attempt('create', 'role', 'same', '--verb=get', '--resource=configmaps')).code, 0)
+      const { code, stderr } = await attempt('create', 'role', 'more', '--verb=get', '--resource=secrets')
+      assert.equal(code, 1)
+      assert.match(
+        stderr,
+        /roles.rbac.authorization.k8s.io "more" is forbidden: user "system:serviceaccount:escalation:manager" \(groups=\["system:serviceaccounts" "system:serviceaccounts:escalation" "system:authenticated"\]\) is attempting to grant RBAC permissions not currently held:\n\{APIGroups:\[""\], Resources:\["secrets"\], Verbs:\["get"\]\}/,
+      )
+      const patch = '[{"op":"add","path":"/rules/-","value":{"apiGroups":["*"],"resources":["*"],"verbs":["*"]}}]'
+      const patched = await attempt('patch', 'role', 'same', '--type=json', `-p=${patch}`)
+      assert.match(patched.stderr, /is attempting to grant RBAC permissions not currently held/)
+    })
+
+    it('is refused in a binding to a role of more power', async () => {
+      const bind = (role: string) =>
+        attempt('create', 'rolebinding', `to-${role}`, `--clusterrole=${role}`, `--serviceaccount=${namespace}:default`)
+      const { stderr } = await bind('cluster-admin')
+      assert.match(
+        stderr,
+        /rolebindings.rbac.authorization.k8s.io "to-cluster-admin" is forbidden: user .* is attempting to grant RBAC permissions not currently held/,
+      )
+      assert.equal((await bind('view')).code, 1)
+      await admin(
+        '-n',
+        namespace,
+        'create',
+        'role',
+        'binder',
+        '--verb=bind',
+        '--resource=clusterroles.rbac.authorization.k8s.io',
+        '--resource-name=view',
+      )
+      await admin(
+        '-n',
+        namespace,
+        'create',
+        'rolebinding',
+        'binder',
+        '--role=binder',
+        `--serviceaccount=${namespace}:manager`,
+      )
+      await waitFor(async () => (await bind('view')).code === 0, { what: 'the verb bind to count' })
+    })
+
+    it('ends at the namespace', async () => {
+      const elsewhere = await manager.run(['-n', 'default', 'get', 'configmaps'])
+      assert.match(
+        elsewhere.stderr,
+        /configmaps is forbidden: User "system:serviceaccount:escalation:manager" cannot list resource "configmaps" in API group "" in the namespace "default"/,
+      )
+      const cluster = await attempt('create', 'clusterrole', 'more', '--verb=get', '--resource=pods')
+      assert.match(
+        cluster.stderr,
+        /cannot create resource "clusterroles" in API group "rbac.authorization.k8s.io" at the cluster scope/,
+      )
+    })
+
+    it('is told by auth can-i and by access reviews', async () => {
+      const canI = async (...args: readonly string[]): Promise<string> =>
+        (await manager.run(['-n', namespace, 'auth', 'can-i', ...args])).stdout.trim()
+      assert.equal(await canI('create', 'roles'), 'yes')
+      assert.equal(await canI('get', 'secrets'), 'no')
+      const list = await canI('--list')
+      assert.match(list, /configmaps +\[\] +\[\] +\[get\]/)
+      assert.match(list, /selfsubjectaccessreviews.authorization.k8s.io +\[\] +\[\] +\[create\]/)
+      const other = await admin.run([
+        'auth',
+        'can-i',
+        'get',
+        'secrets',
+        `--as=system:serviceaccount:${namespace}:manager`,
+      ])
+      assert.equal(other.stdout.trim(), 'no')
+    })
+  })
+}
