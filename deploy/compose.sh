@@ -119,7 +119,10 @@ unshare_root() {
 
 down() {
   compose stop
-  ! docker image inspect "$KUBETS_IMAGE" >/dev/null 2>&1 || [ ! -d "$KUBETS_ROOT" ] || compose run --rm cleanup
+  if docker image inspect "$KUBETS_IMAGE" >/dev/null 2>&1 && [ -d "$KUBETS_ROOT" ]; then
+    share_root
+    compose run --rm cleanup
+  fi
   compose down --remove-orphans
   unshare_root
 }
@@ -131,7 +134,11 @@ case "${1:-}" in
     compose up -d
     compose exec -T cluster-sync node deploy/compose/run-component.ts wait ||
       { compose ps >&2; compose logs --tail=20 >&2; fail 'the cluster is not up; the ends of its logs are above'; }
-    say "try: kubectl --kubeconfig=$KUBETS_ROOT/admin.conf get nodes"
+    if [ ! -r "$KUBETS_ROOT/admin.conf" ]; then # it is root's
+      say "kubeconfig: $0 exec -T cluster-sync cat $KUBETS_ROOT/admin.conf"
+    else
+      say "try: kubectl --kubeconfig=$KUBETS_ROOT/admin.conf get nodes"
+    fi
     ;;
   down) down ;;
   reset)

@@ -8,7 +8,7 @@ say() { printf '%s\n' "kubets: $*" >&2; }
 
 if [ "$(id -u)" != 0 ]; then
   say 'this needs root: it makes network namespaces and starts dockerd.'
-  say 'Without root, on a machine with Docker: docker compose -f deploy/docker-compose.yml up'
+  say 'Without root, on a machine with Docker: deploy/compose.sh up'
   exit 1
 fi
 
