@@ -91,8 +91,8 @@ const runScores = (
     if (state === undefined) continue
     const scores = feasible.map((info) => plugin.score(pod, info, state))
     plugin.normalize?.(scores, pod, state)
-    for (const [index, score] of scores.entries()) {
-      totals[index] = (totals[index] ?? 0) + plugin.weight * Math.min(maxNodeScore, score)
+    for (let index = 0; index < totals.length; index++) {
+      totals[index] = (totals[index] ?? 0) + plugin.weight * Math.min(maxNodeScore, scores[index] ?? 0)
     }
   }
   return totals

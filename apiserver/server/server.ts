@@ -56,13 +56,12 @@ export const createServer = ({ tls, log, handle, handleUpgrade }: ServerOptions)
       ctx.response.destroy()
     })
   }
-  // Bodies are read by the handlers, with their own limit.
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', (_request, _payload, done) => done(null))
-  app.all('/', (request, reply) => {
+  // The hook takes the request over before fastify looks at its body, which the handlers read with their own limit.
+  app.addHook('onRequest', (request, reply, _done) => {
     reply.hijack()
     start(new HttpRequestContext(request.raw, reply.raw, request.originalUrl, log), handle)
   })
+  app.all('/', () => undefined)
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', (error) => log.debug({ err: error }, 'upgraded connection broke'))
     const response = new ServerResponse(request)

@@ -51,9 +51,14 @@ export const maxNodeScore = 100
 
 /** Scales raw scores so that the highest becomes 100; `reverse` turns "more is worse" around. */
 export const defaultNormalize = (scores: number[], reverse: boolean): void => {
-  const highest = Math.max(0, ...scores)
-  for (const [index, score] of scores.entries()) {
-    const scaled = highest === 0 ? 0 : Math.floor((score * maxNodeScore) / highest)
-    scores[index] = reverse ? (highest === 0 ? maxNodeScore : maxNodeScore - scaled) : scaled
+  let highest = 0
+  for (const score of scores) if (score > highest) highest = score
+  if (highest === 0) {
+    scores.fill(reverse ? maxNodeScore : 0)
+    return
+  }
+  for (let index = 0; index < scores.length; index++) {
+    const scaled = Math.floor(((scores[index] ?? 0) * maxNodeScore) / highest)
+    scores[index] = reverse ? maxNodeScore - scaled : scaled
   }
 }

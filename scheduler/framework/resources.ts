@@ -16,6 +16,8 @@ const toAmount = (name: string, value: number): number => (name === 'cpu' ? Math
 export interface PodResources {
   /** What the Pod asks for. */
   readonly requests: Resources
+  /** The requests that are not zero, as a list: it is walked for every node. */
+  readonly wanted: readonly { readonly name: string; readonly amount: number }[]
   /** The same for scoring, where no request still counts for something. */
   readonly nonZero: { readonly milliCpu: number; readonly memory: number }
 }
@@ -30,7 +32,8 @@ const computePodResources = (pod: Pod): PodResources => {
     containers.filter((container) => container.resources?.requests?.[name] === undefined).length
   const nonZero = (name: 'cpu' | 'memory'): number =>
     (requests.get(name) ?? 0) + missing(name) * (nonZeroDefaults.get(name) ?? 0)
-  return { requests, nonZero: { milliCpu: nonZero('cpu'), memory: nonZero('memory') } }
+  const wanted = [...requests].filter(([, amount]) => amount > 0).map(([name, amount]) => ({ name, amount }))
+  return { requests, wanted, nonZero: { milliCpu: nonZero('cpu'), memory: nonZero('memory') } }
 }
 
 const computed = new WeakMap<Pod, PodResources>()

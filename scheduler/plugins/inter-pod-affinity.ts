@@ -68,6 +68,7 @@ const valuesWith = (term: Term, nodes: readonly NodeInfo[]): ReadonlySet<string>
 const repelledBy = (pod: Pod, snapshot: Snapshot): ReadonlySet<string> => {
   const repelled = new Set<string>()
   for (const info of snapshot.nodes) {
+    if (info.podsWithAffinity.size === 0) continue
     for (const other of info.podsWithAffinity.values()) {
       for (const term of required(other, 'podAntiAffinity', snapshot)) {
         const value = info.node?.metadata?.labels?.[term.topologyKey]
@@ -151,6 +152,7 @@ export const interPodAffinityScore: ScorePlugin<TopologyScores> = {
           for (const term of own) if (term.matches(other)) add(info, term.topologyKey, term.weight)
         }
       }
+      if (info.podsWithAffinity.size === 0) continue
       for (const other of info.podsWithAffinity.values()) {
         for (const term of preferred(other, snapshot)) if (term.matches(pod)) add(info, term.topologyKey, term.weight)
         for (const term of required(other, 'podAffinity', snapshot)) {

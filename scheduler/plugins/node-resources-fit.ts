@@ -1,19 +1,28 @@
 import type { NodeInfo } from '../framework/node-info.ts'
 import { type FilterPlugin, fits, maxNodeScore, type ScorePlugin } from '../framework/plugin.ts'
-import { podResources, type PodResources } from '../framework/resources.ts'
+import { podResources, type PodResources, type Resources } from '../framework/resources.ts'
 
-/** Upstream checks these on every node; all others only where the Pod asks for them. */
-const insufficient = (info: NodeInfo, { requests }: PodResources): { short: string[]; never: boolean } => {
+const hasRoomForPod = (info: NodeInfo): boolean => info.pods.size < (info.allocatable.get('pods') ?? 0)
+
+const freeOf = (info: NodeInfo, name: string): number =>
+  (info.allocatable.get(name) ?? 0) - (info.requested.get(name) ?? 0)
+
+/** The answer for almost every node of a big cluster: it allocates nothing. */
+const hasRoom = (info: NodeInfo, { wanted }: PodResources): boolean => {
+  if (!hasRoomForPod(info)) return false
+  for (const { name, amount } of wanted) if (amount > freeOf(info, name)) return false
+  return true
+}
+
+const insufficient = (info: NodeInfo, { wanted }: PodResources): { short: string[]; never: boolean } => {
   const short: string[] = []
   let never = false
-  if (info.pods.size + 1 > (info.allocatable.get('pods') ?? 0)) short.push('Too many pods')
-  for (const [name, amount] of requests) {
-    if (amount === 0) continue
-    const allocatable = info.allocatable.get(name) ?? 0
-    if (amount <= allocatable - (info.requested.get(name) ?? 0)) continue
+  if (!hasRoomForPod(info)) short.push('Too many pods')
+  for (const { name, amount } of wanted) {
+    if (amount <= freeOf(info, name)) continue
     short.push(`Insufficient ${name}`)
     // More than the whole node has: no eviction will make room.
-    if (amount > allocatable) never = true
+    if (amount > (info.allocatable.get(name) ?? 0)) never = true
   }
   return { short, never }
 }
@@ -24,8 +33,8 @@ export const nodeResourcesFit: FilterPlugin<PodResources> = {
   events: ['AssignedPod/Delete', 'AssignedPod/Update', 'Node/Add', 'Node/Update'],
   preFilter: podResources,
   filter: (_pod, info, wanted) => {
+    if (hasRoom(info, wanted)) return fits
     const { short, never } = insufficient(info, wanted)
-    if (short.length === 0) return fits
     return { type: never ? 'unresolvable' : 'unschedulable', reasons: short }
   },
 }
@@ -45,6 +54,12 @@ export const leastAllocated: ScorePlugin<PodResources> = {
   },
 }
 
+const usedShare = (info: NodeInfo, requests: Resources, name: string): number => {
+  const allocatable = info.allocatable.get(name) ?? 0
+  if (allocatable === 0) return 1
+  return Math.min(1, ((info.requested.get(name) ?? 0) + (requests.get(name) ?? 0)) / allocatable)
+}
+
 /** Prefers nodes whose cpu and memory would be used to a like degree. */
 export const balancedAllocation: ScorePlugin<PodResources> = {
   name: 'NodeResourcesBalancedAllocation',
@@ -57,12 +72,7 @@ export const balancedAllocation: ScorePlugin<PodResources> = {
       : resources
   },
   score: (_pod, info, { requests }) => {
-    const share = (name: string): number => {
-      const allocatable = info.allocatable.get(name) ?? 0
-      return allocatable === 0
-        ? 1
-        : Math.min(1, ((info.requested.get(name) ?? 0) + (requests.get(name) ?? 0)) / allocatable)
-    }
-    return Math.floor((1 - Math.abs(share('cpu') - share('memory')) / 2) * maxNodeScore)
+    const difference = usedShare(info, requests, 'cpu') - usedShare(info, requests, 'memory')
+    return Math.floor((1 - Math.abs(difference) / 2) * maxNodeScore)
   },
 }
