@@ -1,6 +1,7 @@
 /** Opens the store and what is shared by all resources: the hub, leases, revision reads. */
 import { readFileSync } from 'node:fs'
-import { realClock } from '../../component-base/clock.ts'
+import { Backoff } from '../../component-base/backoff.ts'
+import { realClock, sleep } from '../../component-base/clock.ts'
 import { EtcdClient } from '../../component-base/etcd/client.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { Config } from '../config.ts'
@@ -12,7 +13,24 @@ import { EventHub } from './watch-cache/event-hub.ts'
 
 const pem = (file: string): string | undefined => (file === '' ? undefined : readFileSync(file, 'utf8'))
 
-/** Connects, waiting for the store as long as it takes. */
+/** How long the store may take to answer at all before we give up, as upstream does. */
+const startTimeoutMs = 20_000
+
+/** Tries until the store answers: both are often started together. Throws its last error when time is over. */
+const whenAnswering = async (ask: () => Promise<void>, signal: AbortSignal): Promise<void> => {
+  const backoff = new Backoff({ initialMs: 20, maxMs: 500 })
+  const deadline = realClock.now() + startTimeoutMs
+  for (;;) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (signal.aborted || realClock.now() > deadline) throw error
+      await sleep(backoff.next(), signal)
+    }
+  }
+}
+
+/** Connects, waiting for a store that is still starting. */
 export const openStore = async (
   config: Config,
   observe: ObserveCall,
@@ -26,7 +44,7 @@ export const openStore = async (
   })
   const store = createEtcdKeyValue(client, config.etcdPrefix, observe)
   const hub = new EventHub(store, config.etcdPrefix, log)
-  await hub.start(signal)
+  await whenAnswering(() => hub.start(signal), signal)
   return {
     store,
     hub,
