@@ -48,7 +48,9 @@ export const sandboxBody = (
   return {
     name: dockerName('POD', metadata, metadata.attempt),
     Image: facts.pauseImage,
-    ...(joined ? {} : { Hostname: config.hostname }),
+    // A namespace of its own either way; but for an enabled network Docker starts its own binary once more, which takes
+    // as long as the whole container.
+    ...(joined ? {} : { Hostname: config.hostname, NetworkDisabled: true }),
     Labels: {
       ...toDockerLabels(config.labels, config.annotations),
       [containerNameLabel]: 'POD',
