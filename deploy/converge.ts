@@ -73,6 +73,10 @@ export const startControlPlane = async (config: ClusterConfig, layout: Layout): 
   }
 }
 
+const stopNodeProcesses = async (layout: Layout, node: string): Promise<void> => {
+  await Promise.all(['kubelet', 'kube-proxy'].map((kind) => stop(layout.run, `${node}-${kind}`)))
+}
+
 /** Makes files and networks as the cluster file says, and tells which processes it wants. */
 export const prepare = async (layout: Layout): Promise<Desired> => {
   const config = loadClusterConfig(layout.clusterFile)
@@ -84,7 +88,7 @@ export const prepare = async (layout: Layout): Promise<Desired> => {
   await Promise.all(
     nodes.map(async (node) => {
       await ensureNodePki(config, layout, node)
-      await ensureNode(config, node)
+      if (await ensureNode(config, node)) await stopNodeProcesses(layout, node.name)
     }),
   )
   const onNodes = nodes.flatMap((node) => nodeProcesses(config, layout, node))
@@ -96,7 +100,7 @@ export const removeSurplusNodes = async (desired: Desired, layout: Layout, log: 
   const wanted = new Set(desired.nodes.map((node) => node.name))
   const surplus = (await existingNodes(desired.config)).filter((name) => !wanted.has(name))
   for (const name of surplus) {
-    await Promise.all(['kubelet', 'kube-proxy'].map((kind) => stop(layout.run, `${name}-${kind}`)))
+    await stopNodeProcesses(layout, name)
     await removeContainers(layout.node(name).root)
     unmountAll(layout.node(name).root)
     await removeNode(desired.config, { name })

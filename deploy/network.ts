@@ -71,12 +71,16 @@ export const ensureBridge = async (config: ClusterConfig): Promise<void> => {
   await ensureRule('nat', masqueradeRule(config))
 }
 
-/** A node's namespace with its address, its cable to the bridge and the settings that routing Pods needs. */
-export const ensureNode = async (config: ClusterConfig, node: NodeConfig): Promise<void> => {
+/**
+ * A node's namespace with its address, its cable to the bridge and the settings that routing Pods needs. True if the
+ * namespace was made now: a process that ran in the one before is cut off.
+ */
+export const ensureNode = async (config: ClusterConfig, node: NodeConfig): Promise<boolean> => {
   const namespace = namespaceOf(config, node.name)
   const cable = cableOf(config, node)
   const { prefix } = parseCidr(config.networking.nodeCIDR)
-  if (!(await succeeds('ip', 'netns', 'exec', namespace, 'true'))) await command('ip', 'netns', 'add', namespace)
+  const isNew = !(await succeeds('ip', 'netns', 'exec', namespace, 'true'))
+  if (isNew) await command('ip', 'netns', 'add', namespace)
   const inside = (...args: readonly string[]): Promise<string> => command('ip', '-n', namespace, ...args)
   if (!(await succeeds('ip', '-n', namespace, 'link', 'show', 'dev', 'eth0'))) {
     await succeeds('ip', 'link', 'delete', cable)
@@ -90,6 +94,7 @@ export const ensureNode = async (config: ClusterConfig, node: NodeConfig): Promi
   await command('ip', 'netns', 'exec', namespace, 'sysctl', '-qw', 'net.ipv4.ip_forward=1')
   // Replies between two Pods of one node cross cni0 as frames: they must meet conntrack to be translated back.
   await succeeds('ip', 'netns', 'exec', namespace, 'sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=1')
+  return isNew
 }
 
 /** Takes a node's namespace away, and with it everything that ran a network in it. */
