@@ -1,10 +1,11 @@
 /** What a cluster must survive: every process killed in turn, a node cut off, a restart of everything. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import type { Node, Pod } from '../../api/types.ts'
 import { nodes as nodesRef, pods as podsRef } from '../../api/resources.ts'
-import { setLink } from '../../deploy/network.ts'
+import { removeBridge, removeNode, setLink } from '../../deploy/network.ts'
 import { knownProcesses, running } from '../../deploy/process-table.ts'
 import { startCluster, type TestCluster } from '../harness/cluster.ts'
 import { busyboxImage, ensureTestImages, webImage } from '../harness/images.ts'
@@ -187,9 +188,33 @@ describe('npm stop and npm start', () => {
   })
 })
 
+describe('a restart of the machine', () => {
+  it('loses nothing: the same Pods run again after npm start', { timeout: 240_000 }, async () => {
+    const uids = (await podsOf('app=steady')).map((pod) => pod.metadata?.uid ?? '').sort()
+    // What a power cut leaves: no process, no running container, no network; only what is on disk.
+    const names = knownProcesses(cluster.layout.run).toSorted((a) => (a === 'supervisor' ? -1 : 1))
+    for (const name of names) {
+      const record = running(cluster.layout.run, name)
+      if (record !== undefined) process.kill(record.pid, 'SIGKILL')
+    }
+    const ours = cluster.nodes().map(({ name }) => ['-q', '--filter', `label=io.kubets.node=${name}`])
+    for (const filter of ours) {
+      const ids = execFileSync('docker', ['ps', ...filter], { encoding: 'utf8' })
+        .split('\n')
+        .filter(Boolean)
+      if (ids.length > 0) execFileSync('docker', ['kill', ...ids], { stdio: 'ignore' })
+    }
+    for (const node of cluster.nodes()) await removeNode(cluster.config(), node)
+    await removeBridge(cluster.config())
+    await cluster.cli('start')
+    await whenNodesReady(3)
+    const pods = await whenReady('app=steady', 3, 90_000)
+    assert.deepEqual(pods.map((pod) => pod.metadata?.uid ?? '').sort(), uids)
+  })
+})
+
 describe('a change of the cluster file', () => {
   it('adds and removes a node while the cluster runs', { timeout: 180_000 }, async () => {
-    const { readFileSync, writeFileSync } = await import('node:fs')
     const file = cluster.layout.clusterFile
     const text = readFileSync(file, 'utf8')
     writeFileSync(file, text.replace('count: 3', 'count: 4'))
