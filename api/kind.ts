@@ -95,7 +95,10 @@ export interface ScaleMapping<T = KubeObject> {
 }
 
 /** What a declaration must say; the rest has defaults. */
-export type KindDeclaration<T extends KubeObject> = Pick<KindDefinition<T>, 'group' | 'version' | 'kind' | 'plural' | 'scope'> &
+export type KindDeclaration<T extends KubeObject> = Pick<
+  KindDefinition<T>,
+  'group' | 'version' | 'kind' | 'plural' | 'scope'
+> &
   Partial<Omit<KindDefinition<T>, 'subresources'>> & { readonly subresources?: readonly (string | Subresource)[] }
 
 export const allVerbs: readonly Verb[] = [

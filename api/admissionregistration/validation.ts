@@ -247,7 +247,9 @@ export const validateMutatingAdmissionPolicy = ({ spec }: MutatingAdmissionPolic
     const other = field === 'jsonPatch' ? 'applyConfiguration' : 'jsonPatch'
     errors.push(...requiredText(child(at, field, 'expression'), mutation[field]?.expression?.trim()))
     if (mutation[other] !== undefined)
-      errors.push(forbiddenField(child(at, other), `may not be specified when patchType is ${mutation.patchType ?? ''}`))
+      errors.push(
+        forbiddenField(child(at, other), `may not be specified when patchType is ${mutation.patchType ?? ''}`),
+      )
   }
   return errors
 }
