@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** kube-apiserver. The compile cache comes before the code that it is to cache: it halves the time to readiness. */
 import { enableCompileCache } from 'node:module'
 

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** kube-controller-manager: all controllers of the cluster in one process, one of which leads. */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'

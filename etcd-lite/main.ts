@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** etcd-lite: etcd's command line and API on one LevelDB. */
 import { createGrpcServer } from '../component-base/grpc/server.ts'
 import { type Listener, listen } from '../component-base/grpc/listener.ts'

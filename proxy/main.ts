@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** kube-proxy: Services by nftables, routes to the other nodes' Pods, and cluster DNS, in one node's network. */
 import { hostname } from 'node:os'
 import {

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** kube-scheduler: finds a node for every Pod that has none. */
 import { hostname } from 'node:os'
 import { randomUUID } from 'node:crypto'
