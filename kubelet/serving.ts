@@ -1,7 +1,7 @@
 /** The kubelet's ports: the HTTPS API (10250) and the plain health check on the loopback address (10248). */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { createServer } from '../component-base/node-http.ts'
 import type { RestClient } from '../client/rest/rest-client.ts'
 import { HealthChecks } from '../component-base/healthz/healthz.ts'
 import type { Logger } from '../component-base/logging/logger.ts'

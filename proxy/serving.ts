@@ -1,6 +1,7 @@
 /** kube-proxy's plain HTTP ports: health for load balancers, metrics for this node. */
-import { createServer, type RequestListener } from 'node:http'
+import type { RequestListener } from 'node:http'
 import type { Registry } from 'prom-client'
+import { createServer } from '../component-base/node-http.ts'
 import type { HealthChecks } from '../component-base/healthz/healthz.ts'
 import type { Proxier } from './services/proxier.ts'
 

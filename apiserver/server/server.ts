@@ -1,9 +1,10 @@
 /** HTTPS with fastify; one route for everything, because the chain and the router know better what a path means. */
-import { ServerResponse, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import fastify, { type FastifyInstance } from 'fastify'
+import { ServerResponse } from '../../component-base/node-http.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { Handler } from './chain.ts'
 import { HttpRequestContext } from './http-context.ts'
@@ -28,6 +29,10 @@ const keepAliveTimeoutMs = 180_000
 /** Go clients send many headers only with many groups; upstream allows 1 MiB. */
 const maxHeaderBytes = 256 * 1024
 
+const unused = (): never => {
+  throw new Error('no route has a schema')
+}
+
 export const createServer = ({ tls, log, handle, handleUpgrade }: ServerOptions) => {
   const app = fastify({
     https: {
@@ -44,6 +49,8 @@ export const createServer = ({ tls, log, handle, handleUpgrade }: ServerOptions)
     keepAliveTimeout: keepAliveTimeoutMs,
     requestTimeout: 0,
     forceCloseConnections: true,
+    // Nothing is validated or serialized by schema: without these, fastify loads compilers for both.
+    schemaController: { compilersFactory: { buildValidator: unused, buildSerializer: unused } },
     // fastify would route by path; here every path is the same route.
     rewriteUrl: () => '/',
   })

@@ -1,7 +1,8 @@
 /** Where a request is sent on to, and one HTTP request to there. */
 import { readFile } from 'node:fs/promises'
-import { type ClientRequest, type OutgoingHttpHeaders, request as httpRequest } from 'node:http'
+import type { ClientRequest, OutgoingHttpHeaders } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { request as httpRequest } from '../../component-base/node-http.ts'
 import type { KubeletClientConfig } from '../server/context.ts'
 import { type HostPort, joinHostPort } from './kubelet-address.ts'
 

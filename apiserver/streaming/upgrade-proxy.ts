@@ -4,8 +4,9 @@
  * closed, or the client could talk to the backend past our authorization (CVE-2018-1002105).
  */
 import { once } from 'node:events'
-import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { type Duplex, finished } from 'node:stream'
+import { STATUS_CODES } from '../../component-base/node-http.ts'
 import { StatusError } from '../../api/meta/status-error.ts'
 import { type Backend, dialErrorText, openRequest } from './backend.ts'
 import type { UpgradeContext, UpgradeSocket } from './context.ts'

@@ -2,10 +2,11 @@
  * A listening socket that serves HTTP/2 and HTTP/1.1 side by side: by ALPN under TLS, by the first bytes without.
  * gRPC is served on node's http2 *stream* API, which its own `allowHTTP1` would put a slow layer over.
  */
-import http from 'node:http'
+import type { RequestListener } from 'node:http'
 import type { Http2Server, ServerHttp2Session } from 'node:http2'
 import net from 'node:net'
 import tls from 'node:tls'
+import { createServer } from '../node-http.ts'
 
 /** PEM texts; with `ca`, clients must show a certificate signed by it. */
 export interface ListenerTls {
@@ -20,7 +21,7 @@ export interface ListenOptions {
   readonly port: number
   readonly tls?: ListenerTls | undefined
   readonly http2: Http2Server
-  readonly http1: http.RequestListener
+  readonly http1: RequestListener
 }
 
 export interface Listener {
@@ -61,7 +62,7 @@ const sniff = (socket: net.Socket, serve: (protocol: 'h2' | 'http/1.1') => void)
 
 /** Starts to listen. Rejects when the address cannot be had. */
 export const listen = async (options: ListenOptions): Promise<Listener> => {
-  const http1 = http.createServer(options.http1)
+  const http1 = createServer(options.http1)
   const sockets = new Set<net.Socket>()
   const sessions = new Set<ServerHttp2Session>()
   const onSession = (session: ServerHttp2Session): void => {

@@ -1,6 +1,7 @@
 /** HTTP/1.1 upgrades on the server's side: negotiation, acceptance and refusal on the bare socket. */
-import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { STATUS_CODES } from '../node-http.ts'
 
 /** What `server.on('upgrade')` hands over. */
 export interface UpgradeRequest {

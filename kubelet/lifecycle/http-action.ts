@@ -1,6 +1,6 @@
 /** HTTP GET of probes and hooks: straight to the Pod's address, without proxy, keep-alive or certificate checks. */
-import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { request as httpRequest } from '../../component-base/node-http.ts'
 import type { Container, Probe } from '../../api/types.ts'
 
 type HttpGet = NonNullable<Probe['httpGet']>
