@@ -1,5 +1,5 @@
 /** All metrics of the API server, under upstream's names, with small label sets. */
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type Registry } from '../component-base/metrics/prometheus.ts'
 import type { RequestInfo } from './server/request-info.ts'
 
 export interface ApiServerMetrics {

@@ -1,5 +1,5 @@
 /** All metrics of the server, under etcd's names; read when they are asked for, so that they cost nothing otherwise. */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry } from '../component-base/metrics/prometheus.ts'
 import type { Backend } from './backend/backend.ts'
 import type { MvccStore } from './mvcc/store.ts'
 import { etcdVersion } from './version.ts'

@@ -1,5 +1,5 @@
 /** The kubelet's metrics, under upstream's names. */
-import { Gauge, Histogram, type Registry } from 'prom-client'
+import { Gauge, Histogram, type Registry } from '../component-base/metrics/prometheus.ts'
 import { createMetrics } from '../component-base/metrics/metrics.ts'
 
 export interface KubeletMetrics {

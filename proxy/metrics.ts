@@ -1,4 +1,4 @@
-import { Counter, Histogram, type Registry } from 'prom-client'
+import { Counter, Histogram, type Registry } from '../component-base/metrics/prometheus.ts'
 
 /** kube-proxy's metrics under upstream's names, and CoreDNS's for cluster DNS. */
 export interface ProxyMetrics {

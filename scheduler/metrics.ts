@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type Registry } from '../component-base/metrics/prometheus.ts'
 
 /** The scheduler's metrics, under upstream's names. */
 export interface SchedulerMetrics {
