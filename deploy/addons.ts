@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadAll } from 'js-yaml'
-import { findKind } from '../api/kinds.ts'
 import { isReason } from '../api/meta/status-error.ts'
 import { resourceRef } from '../api/resources.ts'
+import { resourceRows } from '../api/schema/resource-table.ts'
 import type { KubeObject } from '../api/types.ts'
 import { loadKubeconfig } from '../client/rest/kubeconfig.ts'
 import { createRestClient, type RestClient } from '../client/rest/rest-client.ts'
@@ -30,19 +30,16 @@ export const addonObjects = (config: ClusterConfig): KubeObject[] => {
 /** Creates an object; one that exists is left as its administrator wants it. */
 const ensureObject = async (client: RestClient, object: KubeObject): Promise<void> => {
   const [version = '', group = ''] = (object.apiVersion ?? '').split('/').reverse()
-  const kind = findKind(group, version, object.kind ?? '')
-  if (kind === undefined) throw new Error(`${object.apiVersion} ${object.kind}: no such kind`)
-  const ref = resourceRef({
-    group,
-    version,
-    resource: kind.plural,
-    kind: kind.kind,
-    namespaced: kind.scope === 'Namespaced',
-  })
+  // The table is enough, and far smaller than the kinds with all their rules.
+  const row = resourceRows().find((r) => r.group === group && r.version === version && r.kind === object.kind)
+  if (row === undefined) throw new Error(`${object.apiVersion} ${object.kind}: no such kind`)
+  const ref = resourceRef({ group, version, resource: row.plural, kind: row.kind, namespaced: row.namespaced })
+  const { name = '', namespace } = object.metadata ?? {}
   try {
-    await client.create(ref, object)
+    await client.get(ref, name, namespace)
   } catch (error) {
-    if (!isReason(error, 'AlreadyExists')) throw error
+    if (!isReason(error, 'NotFound')) throw error
+    await client.create(ref, object)
   }
 }
 
