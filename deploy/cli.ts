@@ -93,6 +93,9 @@ const main = async (): Promise<void> => {
   }
 }
 
+// `npm run status | head` closes the pipe before all is said.
+process.stdout.on('error', () => process.exit(0))
+
 main().catch((error: unknown) => {
   process.stderr.write(`kubets: ${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = 1

@@ -32,12 +32,18 @@ const knownAddresses = (layout: Layout): Map<string, string> => {
   }
 }
 
+export interface ConvergeContext {
+  readonly restarts: Map<string, Restarts>
+  /** Called when a process that was started here ends. */
+  readonly onExit: () => void
+  readonly log: Logger
+}
+
 /** Starts the processes of `wanted` that do not run, and stops those that run and are not wanted (any more). */
 export const convergeProcesses = async (
   wanted: readonly ProcessSpec[],
   layout: Layout,
-  restarts: Map<string, Restarts>,
-  log: Logger,
+  { restarts, onExit, log }: ConvergeContext,
 ): Promise<void> => {
   const names = new Set(wanted.map((spec) => spec.name))
   const surplus = knownProcesses(layout.run).filter((name) => !names.has(name) && name !== 'supervisor')
@@ -51,7 +57,7 @@ export const convergeProcesses = async (
     if (before !== undefined && now < before.notBefore) continue
     const quick = before !== undefined && now - before.startedAt < healthyAfterMs
     const delayMs = quick ? Math.min(maxRestartDelayMs, Math.max(500, before.delayMs * 2)) : 0
-    const pid = start(spec, layout)
+    const pid = start(spec, layout, onExit)
     restarts.set(spec.name, { startedAt: now, delayMs, notBefore: now + delayMs })
     log.info({ process: spec.name, pid }, before === undefined ? 'started' : 'started again')
   }

@@ -63,8 +63,15 @@ export const knownProcesses = (runDir: string): string[] => {
   }
 }
 
-/** Starts a process of its own session, its output appended to `<logDir>/<name>.log`, and records its pid. */
-export const start = (spec: ProcessSpec, dirs: { readonly run: string; readonly logs: string }): number => {
+/**
+ * Starts a process of its own session, its output appended to `<logDir>/<name>.log`, and records its pid. `onExit` is
+ * called when it ends, as long as this process lives.
+ */
+export const start = (
+  spec: ProcessSpec,
+  dirs: { readonly run: string; readonly logs: string },
+  onExit: () => void = () => undefined,
+): number => {
   mkdirSync(dirs.run, { recursive: true })
   mkdirSync(dirs.logs, { recursive: true })
   const log = openSync(join(dirs.logs, `${spec.name}.log`), 'a')
@@ -77,6 +84,7 @@ export const start = (spec: ProcessSpec, dirs: { readonly run: string; readonly 
     })
     child.on('error', () => undefined) // no such file: the pid is undefined, which is told below
     if (child.pid === undefined) throw new Error(`${spec.name}: cannot start ${file}`)
+    child.on('exit', onExit)
     child.unref()
     const record: PidRecord = { pid: child.pid, startTime: startTimeOf(child.pid) ?? '', argv: spec.argv }
     writeFileSync(fileOf(dirs.run, spec.name), JSON.stringify(record))
