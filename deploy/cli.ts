@@ -32,8 +32,9 @@ const startCluster = async (layout: Layout, options: { config: string; kubeconfi
   if (options.config !== '' || !existsSync(layout.clusterFile)) copyFileSync(source, layout.clusterFile)
   const config = loadClusterConfig(layout.clusterFile)
   const isUp = running(layout.run, 'supervisor') !== undefined
-  // Times on the wire are whole seconds.
-  const heartbeatSince = isUp ? 0 : Date.now() - 1_000
+  // Kubelets that run already report when they must; those started now do so at once (times are whole seconds).
+  const isKubeletUp = (name: string): boolean => name.endsWith('-kubelet') && running(layout.run, name) !== undefined
+  const heartbeatSince = knownProcesses(layout.run).some(isKubeletUp) ? 0 : Date.now() - 1_000
   if (!isUp) {
     // The supervisor adopts the control plane that this process, which runs already, can start sooner.
     await startControlPlane(config, layout)
