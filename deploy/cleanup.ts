@@ -1,13 +1,14 @@
 /** What `npm stop` takes away beside processes: a cluster's containers and the mounts under its state directory. */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import Docker from 'dockerode'
 
 /** Label on every container of a kubelet: its --root-dir, which tells the clusters on one Docker Engine apart. */
 const rootDirLabel = 'io.kubets.root-dir'
 
 /** Removes the containers of all kubelets whose --root-dir lies under `root`; containers of others are not touched. */
 export const removeContainers = async (root: string): Promise<void> => {
+  // Loaded when needed: it is large, and most starts have nothing to clean up.
+  const { default: Docker } = await import('dockerode')
   const docker = new Docker()
   const containers = await docker.listContainers({ all: true, filters: { label: [rootDirLabel] } })
   const ours = containers.filter(({ Labels }) => Labels[rootDirLabel]?.startsWith(`${root}/`))
