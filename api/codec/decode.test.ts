@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { StatusError } from '../meta/status-error.ts'
 import { schemaFor, type ObjectSchema } from '../schema/schema.ts'
-import { decodeInto } from './decode.ts'
+import { decodeInto, strictProblems } from './decode.ts'
+import { parseJson } from './json.ts'
+import { parseYaml } from './yaml.ts'
 
 const schemaOf = (group: string, kind: string, version = 'v1'): ObjectSchema => {
   const schema = schemaFor(group, version, kind)
@@ -150,6 +152,38 @@ describe('decodeInto', () => {
     assert.match(failure(schema, crd({ additionalProperties: 'x' })), /boolean or JSON schema expected/)
     assert.deepEqual(decodeInto(schema, crd({ properties: { a: { nope: 1 } } })).unknownFields, [
       'spec.versions[0].schema.openAPIV3Schema.properties.a.nope',
+    ])
+  })
+})
+
+describe('strictProblems', () => {
+  const schema = (): ObjectSchema => schemaOf('apps', 'Deployment')
+
+  it('of JSON come in the order of the text, an unknown field once', () => {
+    const parsed = parseJson(`{"spec":{"zero":1,"dupe":1,"dupe":2,"paused":true,"paused":false,
+      "template":{"spec":{"containers":[{"name":"a","nested":1,"image":"b","image":"c"}]}}},"extra":1}`)
+    const { unknownFields } = decodeInto(schema(), parsed.value)
+    assert.deepEqual(strictProblems(unknownFields, parsed), [
+      'unknown field "spec.zero"',
+      'unknown field "spec.dupe"',
+      'duplicate field "spec.paused"',
+      'unknown field "spec.template.spec.containers[0].nested"',
+      'duplicate field "spec.template.spec.containers[0].image"',
+      'unknown field "extra"',
+    ])
+  })
+
+  it('of YAML come with duplicates first, then unknown fields sorted', () => {
+    const parsed = parseYaml(
+      'spec:\n  zero: 1\n  dupe: 1\n  dupe: 2\n  template: {spec: {containers: [{name: a, nested: 1}]}}\nextra: 1\n',
+    )
+    const { unknownFields } = decodeInto(schema(), parsed.value)
+    assert.deepEqual(strictProblems(unknownFields, parsed), [
+      'yaml: unmarshal errors:\n  line 4: key "dupe" already set in map',
+      'unknown field "extra"',
+      'unknown field "spec.dupe"',
+      'unknown field "spec.template.spec.containers[0].nested"',
+      'unknown field "spec.zero"',
     ])
   })
 })

@@ -11,6 +11,7 @@ import type { ArraySchema, FieldSchema, Gvk, MapSchema, ObjectSchema, Schema } f
 import { decodeNamedAny } from './decode-any.ts'
 import { DecodeContext, DecodeError } from './decode-context.ts'
 import { type Decoder, scalarDecoders, zeroScalars } from './decode-scalars.ts'
+import { duplicateField, type ParsedText } from './json.ts'
 
 export interface Decoded {
   readonly value: Record<string, unknown>
@@ -243,11 +244,39 @@ export const undecodable = (schema: ObjectSchema, value: unknown, message: strin
   return badRequest(`${kind} in version ${JSON.stringify(version)} cannot be handled as a ${wanted}: ${message}`)
 }
 
-/** What fieldValidation=Strict refuses and Warn warns of: unknown fields first, then fields given twice. */
-export const strictProblems = (unknownFields: readonly string[], duplicates: readonly string[]): readonly string[] => [
-  ...unknownFields.map((field) => `unknown field ${JSON.stringify(field)}`),
-  ...duplicates,
-]
+const segments = (path: string): readonly string[] => path.split(/[.[\]]+/)
+
+/** The order of paths in a text whose keys are sorted. */
+const byPath = (a: string, b: string): number => {
+  const left = segments(a)
+  const right = segments(b)
+  for (const [index, segment] of left.entries()) {
+    const other = right[index] ?? ''
+    if (segment !== other) return Number(segment) - Number(other) || (segment < other ? -1 : 1)
+  }
+  return left.length - right.length
+}
+
+const unknownField = (path: string): string => `unknown field ${JSON.stringify(path)}`
+
+/**
+ * What fieldValidation=Strict refuses and Warn warns of, in upstream's order: for JSON that of the text, where an
+ * unknown field is told once; for YAML and patches duplicates first, then unknown fields as if keys were sorted.
+ */
+export const strictProblems = (
+  unknownFields: readonly string[],
+  { duplicates, eachMember }: Pick<ParsedText, 'duplicates' | 'eachMember'>,
+): readonly string[] => {
+  if (eachMember === undefined) return [...duplicates, ...unknownFields.toSorted(byPath).map(unknownField)]
+  if (duplicates.length === 0) return unknownFields.map(unknownField)
+  const problems = new Set<string>()
+  const unknown = new Set(unknownFields)
+  eachMember((path, again) => {
+    if (unknown.has(path)) problems.add(unknownField(path))
+    else if (again) problems.add(duplicateField(path))
+  })
+  return [...problems]
+}
 
 /** The 400 of fieldValidation=Strict. */
 export const strictDecodingError = (schema: ObjectSchema, value: unknown, problems: readonly string[]): StatusError =>

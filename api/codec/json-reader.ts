@@ -41,16 +41,21 @@ const numberOf = (literal: string): number | bigint => {
   return exact >= minInt64 && exact <= maxInt64 ? exact : value
 }
 
+/** Hears of every member of every object, in the order of the text; `again` if its object has had it before. */
+export type OnMember = (path: string, again: boolean) => void
+
 export class JsonReader {
   readonly #text: string
+  readonly #onMember: OnMember | undefined
   readonly #path: (string | number)[] = []
   #at = 0
   #depth = 0
   /** Paths of fields that were given more than once: `spec.containers[0].name`. */
   readonly duplicates: string[] = []
 
-  constructor(text: string) {
+  constructor(text: string, onMember?: OnMember) {
     this.#text = text
+    this.#onMember = onMember
   }
 
   /** The whole text as one value; throws JsonSyntaxError. */
@@ -121,9 +126,9 @@ export class JsonReader {
       if (this.#text[this.#at] !== ':') throw this.#unexpected('after object key')
       this.#at++
       this.#path.push(name)
-      if (Object.hasOwn(object, name) && this.duplicates.length < maxDuplicates) {
-        this.duplicates.push(formatPath(this.#path))
-      }
+      const again = Object.hasOwn(object, name)
+      if (again && this.duplicates.length < maxDuplicates) this.duplicates.push(formatPath(this.#path))
+      this.#onMember?.(formatPath(this.#path), again)
       // defineProperty: `__proto__` is a name like any other.
       const value = this.#value()
       Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true })

@@ -5,7 +5,7 @@
  * through JSON.parse alone; the others are read again by JsonReader. Integers beyond 2^53 become bigint; `toJSON`
  * below lets JSON.stringify write them as numbers.
  */
-import { JsonReader, JsonSyntaxError, maxJsonDepth } from './json-reader.ts'
+import { JsonReader, JsonSyntaxError, maxJsonDepth, type OnMember } from './json-reader.ts'
 import { countMembers, scanJson } from './json-scan.ts'
 
 export { JsonSyntaxError } from './json-reader.ts'
@@ -14,6 +14,8 @@ export interface ParsedText {
   readonly value: unknown
   /** What strict decoding objects to: `duplicate field "spec.replicas"`, or YAML's `line 9: key "foo" already set in map`. */
   readonly duplicates: readonly string[]
+  /** Of JSON: walks its members once more, in the order of the text. */
+  readonly eachMember?: (visit: OnMember) => void
 }
 
 declare global {
@@ -48,18 +50,21 @@ const asBuffer = (bytes: Uint8Array): Buffer =>
 export const parseJson = (bytes: Uint8Array | string, options: { readonly strict?: boolean } = {}): ParsedText => {
   const buffer = typeof bytes === 'string' ? Buffer.from(bytes) : asBuffer(bytes)
   const text = typeof bytes === 'string' ? bytes : buffer.toString('utf8')
+  const eachMember = (visit: OnMember): void => void new JsonReader(text, visit).read()
   const facts = scanJson(buffer)
   if (facts.depth > maxJsonDepth) throw new JsonSyntaxError('exceeded max depth')
   if (!facts.longNumber) {
     const value = tryParse(text)
     if (value !== undefined && (options.strict === false || countMembers(value) === facts.members)) {
-      return { value, duplicates: [] }
+      return { value, duplicates: [], eachMember }
     }
   }
   const reader = new JsonReader(text)
   const value = reader.read()
-  return { value, duplicates: reader.duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`) }
+  return { value, duplicates: reader.duplicates.map(duplicateField), eachMember }
 }
+
+export const duplicateField = (path: string): string => `duplicate field ${JSON.stringify(path)}`
 
 /** undefined where the text is no JSON: JsonReader then says why. */
 const tryParse = (text: string): unknown => {

@@ -99,7 +99,7 @@ export const decodeValueAs = (
   const schema = schemaOf(wanted)
   checkType(parsed.value, wanted, schema)
   const { value, unknownFields } = decodeInto(schema, parsed.value)
-  report(ctx, schema, value, strictProblems(unknownFields, parsed.duplicates), validation)
+  report(ctx, schema, value, strictProblems(unknownFields, parsed), validation)
   value['kind'] = wanted.kind
   value['apiVersion'] = apiVersionOf(wanted)
   return value

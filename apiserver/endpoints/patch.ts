@@ -70,7 +70,7 @@ export const applyPatch = (
   try {
     const { value, unknownFields } = decodeValue(schema, patched)
     const problems = [
-      ...strictProblems(unknownFields, duplicates),
+      ...strictProblems(unknownFields, { duplicates }),
       ...(patch.type === 'json' ? jsonPatchProblems(body) : []),
     ]
     if (problems.length > 0 && validation === 'Strict') throw strictDecodingError(schema, value, problems)
