@@ -92,21 +92,13 @@ export const describeOutput = (surface: Surface): void => {
     })
 
     it('watches from now on, with the kind of each event', async () => {
-      const watching = kubectl.run(
-        [
-          'get',
-          'configmaps',
-          '-l',
-          'test=get',
-          '--watch',
-          '--output-watch-events',
-          '--no-headers',
-          '--request-timeout=2s',
-        ],
-        { timeoutMs: 10_000 },
-      )
-      await new Promise((resolve) => setTimeout(resolve, 700))
-      await kubectl('annotate', 'configmap', 'one', 'seen=yes')
+      const args = ['get', 'configmaps', '-l', 'test=get', '--watch', '--output-watch-events', '--no-headers']
+      let ended = false
+      const watching = kubectl.run([...args, '--request-timeout=2s']).finally(() => {
+        ended = true
+      })
+      for (let round = 0; !ended; round++)
+        await kubectl('annotate', 'configmap', 'one', `round=${round}`, '--overwrite')
       const { stdout } = await watching
       assert.match(stdout, /^ADDED +one .*\nADDED +two .*\nMODIFIED +one /)
     })
