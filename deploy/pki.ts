@@ -4,13 +4,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { CertificatePair } from '../component-base/pki/certificates.ts'
 import { writeKubeconfig } from '../component-base/pki/kubeconfig.ts'
-import {
-  type CertificateSpec,
-  ensureCa,
-  ensureCertificate,
-  ensureCertificateFrom,
-  ensureKeyPair,
-} from '../component-base/pki/store.ts'
+import { type CertificateSpec, ensureCertificateFrom, ensurePki } from '../component-base/pki/store.ts'
 import { addressAt } from './cidr.ts'
 import type { ClusterConfig, NodeConfig } from './cluster-config.ts'
 import type { Layout } from './layout.ts'
@@ -74,15 +68,15 @@ const kubeconfig = (path: string, { config, layout, user, server, pair }: Identi
 
 /** Everything that the control plane and the administrator need. */
 export const ensureClusterPki = async (config: ClusterConfig, layout: Layout): Promise<void> => {
-  await Promise.all([
-    ensureCa(layout.pki, 'ca', 'kubernetes'),
-    ensureCa(layout.pki, 'front-proxy-ca', 'front-proxy-ca'),
-    ensureCa(layout.pki, 'etcd/ca', 'etcd-ca'),
-  ])
-  ensureKeyPair(layout.pki, 'sa')
-  const specs = controlPlaneCertificates(config)
-  const pairs = await Promise.all(specs.map((spec) => ensureCertificate(layout.pki, spec)))
-  const pairOf = new Map(specs.map((spec, index) => [spec.file, pairs[index]]))
+  const pairs = await ensurePki(layout.pki, {
+    authorities: [
+      { file: 'ca', commonName: 'kubernetes' },
+      { file: 'front-proxy-ca', commonName: 'front-proxy-ca' },
+      { file: 'etcd/ca', commonName: 'etcd-ca' },
+    ],
+    keyPairs: ['sa'],
+    certificates: controlPlaneCertificates(config),
+  })
   const server = `https://127.0.0.1:${config.controlPlane.apiServerPort}`
   const users = [
     { file: 'controller-manager', path: layout.controllerManagerConf, user: 'system:kube-controller-manager' },
@@ -91,7 +85,7 @@ export const ensureClusterPki = async (config: ClusterConfig, layout: Layout): P
     { file: 'admin', path: layout.adminConf, user: 'kubernetes-admin' },
   ]
   for (const { file, path, user } of users) {
-    const pair = pairOf.get(file)
+    const pair = pairs.get(file)
     if (pair !== undefined) kubeconfig(path, { config, layout, user, server, pair })
   }
 }

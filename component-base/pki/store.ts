@@ -1,8 +1,9 @@
 /** A directory of certificates under kubeadm's names: made once, kept, renewed when near their end. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPair, X509Certificate } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { BlockList } from 'node:net'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { realClock } from '../clock.ts'
 import { randomSuffix } from '../random.ts'
 import { type CertificatePair, type CertificateRequest, createCa, issueCertificate } from './certificates.ts'
@@ -119,11 +120,11 @@ export const ensureCertificateFrom = async (
 }
 
 /** The key pair that signs ServiceAccount tokens: `<file>.key` and `<file>.pub`, RSA as kubeadm makes it. */
-export const ensureKeyPair = (dir: string, file: string): void => {
+const ensureKeyPair = async (dir: string, file: string): Promise<void> => {
   const { key } = pathsOf(dir, file)
   const pub = join(dir, `${file}.pub`)
   if (!existsSync(key)) {
-    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
     writeFileAtomic(key, privateKey.export({ type: 'pkcs1', format: 'pem' }) as string, 0o600)
   } else if (existsSync(pub)) return
   const publicKey = createPublicKey(readFileSync(key, 'utf8'))
@@ -132,12 +133,14 @@ export const ensureKeyPair = (dir: string, file: string): void => {
 
 /** Makes what is missing of a PKI and renews what needs it; twice is as good as once. */
 export const ensurePki = async (dir: string, spec: PkiSpec): Promise<ReadonlyMap<string, CertificatePair>> => {
+  // An RSA key takes a while to find: on another thread, while the rest is made.
+  const keyPairs = Promise.all(spec.keyPairs.map((file) => ensureKeyPair(dir, file)))
   await Promise.all(spec.authorities.map(({ file, commonName }) => ensureCa(dir, file, commonName)))
-  for (const file of spec.keyPairs) ensureKeyPair(dir, file)
   const pairs = await Promise.all(
     spec.certificates.map(
       async (certificate) => [certificate.file, await ensureCertificate(dir, certificate)] as const,
     ),
   )
+  await keyPairs
   return new Map(pairs)
 }

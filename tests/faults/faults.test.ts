@@ -154,8 +154,14 @@ describe('a node whose link is cut', () => {
       await whenNodesReady(2)
       const conditions = (await cluster.client.get(nodesRef, node.name)).status?.conditions ?? []
       assert.equal(conditions.find(({ type }) => type === 'Ready')?.status, 'Unknown')
-      const moved = await whenReady('app=mover', 6, 90_000)
-      assert.ok(moved.every((pod) => pod.spec?.nodeName !== node.name))
+      await waitFor(
+        async () => {
+          // The Pods of the lost node say for a moment longer that they are ready.
+          const pods = (await podsOf('app=mover')).filter(isLive).filter((pod) => pod.spec?.nodeName !== node.name)
+          return pods.length === 6 && pods.every(isReady)
+        },
+        { what: 'six ready Pods on the other nodes', timeoutMs: 90_000 },
+      )
     } finally {
       await setLink(cluster.config(), node, 'up')
     }
