@@ -5,12 +5,13 @@ import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
 import type { KubeObject } from '../../../api/types.ts'
 import type { Kubectl } from '../../harness/kubectl.ts'
+import { waitFor } from '../../harness/wait.ts'
 import { inParallel, type Surface } from './surface.ts'
 
 /** Kinds that nobody creates by hand. */
 const notCreated = new Set(['apiservices', 'certificatesigningrequests', 'componentstatuses'])
 /** Kinds whose describer asks for a beta version in some kubectls, which no server of today has. */
-const describedByBeta = new Set(['ipaddresses', 'servicecidrs', 'volumeattributesclasses'])
+const describedByBeta = new Set(['IPAddress', 'ServiceCIDR', 'VolumeAttributesClass'])
 
 interface ApiResource {
   readonly name: string
@@ -116,16 +117,20 @@ export const describeEveryKind = (surface: Surface): void => {
     })
 
     it('is described', async () => {
-      const described = stored.filter(({ name }) => !notCreated.has(name) && !describedByBeta.has(name))
-      const { stdout, stderr } = await kubectl.run(['describe', described.map(exact).join(), '-A'])
+      const documents = readFileSync(manifest, 'utf8').split('\n---\n')
+      const kindOf = (text: string): string => /^kind: (\w+)$/m.exec(text)?.[1] ?? ''
+      const described = documents.filter((text) => !describedByBeta.has(kindOf(text)))
+      const { stdout, stderr } = await kubectl.run(['describe', '-f', '-'], { input: described.join('\n---\n') })
       assert.equal(stderr, '')
-      assert.ok((stdout.match(/^Name: +\S/gm)?.length ?? 0) >= described.length)
+      assert.equal(stdout.match(/^Name: +\S/gm)?.length, described.length)
     })
 
-    it('is deleted by file, and all of it is gone', async () => {
-      await kubectl('delete', '-f', manifest, '--ignore-not-found', '--timeout=60s')
-      const { stdout } = await kubectl.run(['get', '-f', manifest, '--ignore-not-found', '-o', 'name'])
-      assert.equal(stdout, '')
+    it('is deleted by file, and all of it goes', async () => {
+      // kubectl waits for five objects a second, by a limit of its own.
+      await kubectl('delete', '-f', manifest, '--ignore-not-found', '--wait=false')
+      await waitFor(async () => (await kubectl('get', '-f', manifest, '--ignore-not-found', '-o', 'name')) === '', {
+        what: 'all objects to go',
+      })
     })
   })
 }
