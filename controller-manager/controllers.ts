@@ -107,6 +107,10 @@ export const selectControllers = (selection: readonly string[]): readonly Contro
     const given = isOff ? item.slice(1) : item
     const name = aliases[given] ?? given
     if (!known.has(name)) throw new UsageError(`"${given}" is not in the list of known controllers`)
+    // One that upstream has and we have not may be switched off; to ask for it and get nothing would be a lie.
+    if (!isOff && !controllers.some((controller) => controller.name === name)) {
+      throw new UsageError(`controller "${given}" is not implemented by kubets`)
+    }
     ;(isOff ? unwanted : wanted).add(name)
   }
   const byDefault = selection.includes('*')

@@ -13,7 +13,6 @@ import { loadKubeconfig } from '../client/rest/kubeconfig.ts'
 import { createRestClient } from '../client/rest/rest-client.ts'
 import { sleep } from '../component-base/clock.ts'
 import { parseFlags } from '../component-base/flags/flags.ts'
-import { HealthChecks } from '../component-base/healthz/healthz.ts'
 import { createMetrics } from '../component-base/metrics/metrics.ts'
 import { run } from '../component-base/process/run.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
@@ -126,12 +125,8 @@ run('kube-proxy', async ({ signal, log }) => {
   })
   if (values['node-routes']) followRoutes(informers, nodeName, { signal, log })
 
-  const health = new HealthChecks()
-  health.add('informers', () => {
-    if (!services.hasSynced()) throw new Error('Services are not listed yet')
-  })
-  await serveHealth(file.healthzBindAddress ?? values['healthz-bind-address'], { proxier, health, signal })
-  await serveMetrics(file.metricsBindAddress ?? values['metrics-bind-address'], { registry, health, signal })
+  await serveHealth(file.healthzBindAddress ?? values['healthz-bind-address'], { proxier, signal })
+  await serveMetrics(file.metricsBindAddress ?? values['metrics-bind-address'], { registry, signal })
 
   informers.start(signal)
   if (dnsAddress !== '') {

@@ -2,7 +2,6 @@
 import type { RequestListener } from 'node:http'
 import type { Registry } from 'prom-client'
 import { createServer } from '../component-base/node-http.ts'
-import type { HealthChecks } from '../component-base/healthz/healthz.ts'
 import type { Proxier } from './services/proxier.ts'
 
 const listen = async (address: string, handler: RequestListener, signal: AbortSignal): Promise<void> => {
@@ -18,7 +17,7 @@ const listen = async (address: string, handler: RequestListener, signal: AbortSi
 /** /healthz and /livez say whether rules were written, and when. An empty address serves nothing. */
 export const serveHealth = async (
   address: string,
-  { proxier, signal }: { readonly proxier: Proxier; readonly health: HealthChecks; readonly signal: AbortSignal },
+  { proxier, signal }: { readonly proxier: Proxier; readonly signal: AbortSignal },
 ): Promise<void> => {
   if (address === '') return
   await listen(
@@ -37,7 +36,7 @@ export const serveHealth = async (
 /** /metrics in the Prometheus text format. */
 export const serveMetrics = async (
   address: string,
-  { registry, signal }: { readonly registry: Registry; readonly health: HealthChecks; readonly signal: AbortSignal },
+  { registry, signal }: { readonly registry: Registry; readonly signal: AbortSignal },
 ): Promise<void> => {
   if (address === '') return
   await listen(
