@@ -2,6 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createServer } from '../component-base/node-http.ts'
+import { createReviews, type Reviews } from '../client/auth/delegated.ts'
 import type { RestClient } from '../client/rest/rest-client.ts'
 import { HealthChecks } from '../component-base/healthz/healthz.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
@@ -12,48 +13,22 @@ import type { AuthenticateToken, AuthorizeKubelet } from './server/auth.ts'
 import type { KubeletServerBackend } from './server/backend.ts'
 import { createKubeletServer } from './server/server.ts'
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
-
-const decisionTtlMs = 10_000
-const maxDecisions = 1000
-
-/** Asks the API server (SubjectAccessReview), and remembers the answer for a while. */
-const webhookAuthorizer = (client: RestClient, nodeName: string): AuthorizeKubelet => {
-  const decisions = new Map<string, { readonly allowed: boolean; readonly until: number }>()
-  return async (user, verb, subresource) => {
-    const key = JSON.stringify([user, verb, subresource])
-    const known = decisions.get(key)
-    if (known !== undefined && known.until > Date.now()) return known.allowed
-    const answer = await client.raw('POST', '/apis/authorization.k8s.io/v1/subjectaccessreviews', {
-      apiVersion: 'authorization.k8s.io/v1',
-      kind: 'SubjectAccessReview',
-      spec: {
-        user: user.name,
-        groups: user.groups,
-        resourceAttributes: { verb, resource: 'nodes', subresource, name: nodeName, version: 'v1' },
-      },
+/** Asks the API server (SubjectAccessReview). */
+const webhookAuthorizer =
+  ({ isAllowed }: Reviews, nodeName: string): AuthorizeKubelet =>
+  (user, verb, subresource) =>
+    isAllowed({
+      user: user.name,
+      groups: user.groups,
+      resourceAttributes: { verb, resource: 'nodes', subresource, name: nodeName, version: 'v1' },
     })
-    const allowed = isRecord(answer) && isRecord(answer['status']) && answer['status']['allowed'] === true
-    if (decisions.size >= maxDecisions) decisions.clear()
-    decisions.set(key, { allowed, until: Date.now() + decisionTtlMs })
-    return allowed
-  }
-}
 
 /** Asks the API server whose token it is (TokenReview). */
 const webhookAuthenticator =
-  (client: RestClient): AuthenticateToken =>
+  ({ identify }: Reviews): AuthenticateToken =>
   async (token) => {
-    const answer = await client.raw('POST', '/apis/authentication.k8s.io/v1/tokenreviews', {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'TokenReview',
-      spec: { token },
-    })
-    const status = isRecord(answer) && isRecord(answer['status']) ? answer['status'] : {}
-    const user = status['user']
-    if (status['authenticated'] !== true || !isRecord(user) || typeof user['username'] !== 'string') return undefined
-    const groups = Array.isArray(user['groups']) ? user['groups'].filter((group) => typeof group === 'string') : []
-    return { name: user['username'], groups }
+    const found = await identify(token)
+    return found === undefined ? undefined : { name: found.user, groups: [...found.groups] }
   }
 
 /** Files of the serving certificate; a self-signed one is made in --cert-dir where none is given. */
@@ -95,8 +70,12 @@ export const serveKubelet = async ({ config, client, backend, log, signal }: Ser
   const server = createKubeletServer({
     tls: { cert, key, ca },
     backend,
-    authorize: webhook ? webhookAuthorizer(client, config.nodeName) : () => config.authorizationMode === 'AlwaysAllow',
-    ...(config.tokenAuthentication && client !== undefined ? { authenticateToken: webhookAuthenticator(client) } : {}),
+    authorize: webhook
+      ? webhookAuthorizer(createReviews(client), config.nodeName)
+      : () => config.authorizationMode === 'AlwaysAllow',
+    ...(config.tokenAuthentication && client !== undefined
+      ? { authenticateToken: webhookAuthenticator(createReviews(client)) }
+      : {}),
     log: log.child({ subsystem: 'server' }),
   })
   watchTlsFiles(files, (material) => server.setTls(material), signal)

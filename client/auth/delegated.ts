@@ -42,7 +42,15 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 const statusOf = (answer: unknown): Record<string, unknown> =>
   isRecord(answer) && isRecord(answer['status']) ? answer['status'] : {}
 
-export const delegateAccess = (client: RestClient): DelegatedAccess => {
+/** The two reviews, each answer remembered for a while. */
+export interface Reviews {
+  /** TokenReview: whose token it is. */
+  readonly identify: DelegatedAccess['authenticateToken']
+  /** SubjectAccessReview: whether its spec is allowed. */
+  readonly isAllowed: (spec: object) => Promise<boolean>
+}
+
+export const createReviews = (client: RestClient): Reviews => {
   const review = async (group: string, kind: string, spec: object): Promise<Record<string, unknown>> => {
     const path = `/apis/${group}/v1/${kind.toLowerCase()}s`
     return statusOf(await client.raw('POST', path, { apiVersion: `${group}/v1`, kind, spec }))
@@ -57,11 +65,16 @@ export const delegateAccess = (client: RestClient): DelegatedAccess => {
     const spec = JSON.parse(question) as object
     return (await review('authorization.k8s.io', 'SubjectAccessReview', spec))['allowed'] === true
   })
+  return { identify, isAllowed: (spec) => decide(JSON.stringify(spec)) }
+}
+
+export const delegateAccess = (client: RestClient): DelegatedAccess => {
+  const { identify, isAllowed } = createReviews(client)
   return {
     authenticateToken: identify,
     authorize: (caller, path) => {
       const { user, groups } = caller === undefined ? anonymous : withAuthenticated(caller)
-      return decide(JSON.stringify({ user, groups, nonResourceAttributes: { path, verb: 'get' } }))
+      return isAllowed({ user, groups, nonResourceAttributes: { path, verb: 'get' } })
     },
   }
 }
