@@ -15,11 +15,14 @@ export const encodeFrame = <Out, In>(type: MessageType<Out, In>, value: In): Buf
   return frame
 }
 
-/** Puts a frame head before the parts of a message that is encoded already. */
-export const frameParts = (parts: readonly Uint8Array[]): Buffer => {
-  const frame = Buffer.concat([emptyHead, ...parts])
-  frame.writeUInt32BE(frame.length - headBytes, 1)
-  return frame
+/** The frame head of a message that lies encoded in parts. */
+export const frameHead = (parts: readonly Uint8Array[]): Buffer => {
+  let length = 0
+  for (const part of parts) length += part.length
+  const head = Buffer.allocUnsafe(headBytes)
+  head[0] = 0
+  head.writeUInt32BE(length, 1)
+  return head
 }
 
 /** Above this a message is not copied to stand behind its frame head: the head is written apart. */
@@ -27,10 +30,8 @@ const copyBelowBytes = 64 << 10
 
 /** The pieces to write for one encoded message. */
 export const frameAround = (bytes: Uint8Array): readonly Uint8Array[] => {
-  if (bytes.length < copyBelowBytes) return [frameParts([bytes])]
-  const head = Buffer.alloc(headBytes)
-  head.writeUInt32BE(bytes.length, 1)
-  return [head, bytes]
+  const pieces = [frameHead([bytes]), bytes]
+  return bytes.length < copyBelowBytes ? [Buffer.concat(pieces)] : pieces
 }
 
 /**

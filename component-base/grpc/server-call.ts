@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { constants } from 'node:http2'
 import type { MessageType } from '../protobuf/message.ts'
-import { Deframer, encodeFrame, frameAround, frameParts } from './frame.ts'
+import { Deframer, encodeFrame, frameAround, frameHead } from './frame.ts'
 import type { GrpcServerOptions, Handler, ServerStreamCall } from './handler.ts'
 import { MessageQueue } from './message-queue.ts'
 import { encodeGrpcMessage, GrpcError, grpcCode } from './status.ts'
@@ -35,7 +35,7 @@ class Call {
   #deadline: NodeJS.Timeout | undefined
   #state: 'open' | 'responding' | 'finished' = 'open'
   #onEnd: ((err: GrpcError) => void) | undefined
-  #pending: Buffer[] = []
+  #pending: Uint8Array[] = []
   #pendingBytes = 0
 
   constructor({ stream, headers, path, options }: CallParts) {
@@ -84,8 +84,15 @@ class Call {
   send(frame: Buffer): void {
     if (this.#state === 'finished') return
     this.#respond()
-    if (this.#pending.push(frame) === 1) queueMicrotask(() => this.#flush())
-    this.#pendingBytes += frame.length
+    this.#queue(frame)
+  }
+
+  /** The same for the parts of one encoded message: they are copied once, when all that waits is joined. */
+  sendParts(parts: readonly Uint8Array[]): void {
+    if (this.#state === 'finished') return
+    this.#respond()
+    this.#queue(frameHead(parts))
+    for (const part of parts) this.#queue(part)
   }
 
   /** The whole of a unary answer: headers, message (of one or more pieces with its frame head), trailers. */
@@ -142,6 +149,11 @@ class Call {
     this.#state = 'responding'
     this.stream.respond(responseHeaders, { waitForTrailers: true })
     if (trailers !== undefined) this.stream.once('wantTrailers', () => this.stream.sendTrailers(trailers))
+  }
+
+  #queue(bytes: Uint8Array): void {
+    if (this.#pending.push(bytes) === 1) queueMicrotask(() => this.#flush())
+    this.#pendingBytes += bytes.length
   }
 
   #flush(): void {
@@ -229,7 +241,7 @@ const startStream = (
     signal: call.signal,
     requests,
     write: (response) => call.send(encodeFrame(handler.response, response)),
-    writeEncoded: (parts) => call.send(frameParts(parts)),
+    writeEncoded: (parts) => call.sendParts(parts),
     get bufferedBytes() {
       return call.bufferedBytes
     },

@@ -9,7 +9,7 @@ export interface ProcessUsage {
   readonly rssMiB: number
 }
 
-const memoryOf = (pid: number): ProcessUsage => {
+export const memoryOf = (pid: number): ProcessUsage => {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
   const mebibytes = (field: string): number =>
     Math.round(Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? 0) / 102.4) / 10
@@ -26,7 +26,7 @@ const threadTime = (pid: number, thread: string): number => {
 }
 
 /** Milliseconds of CPU that all threads of a process have used. */
-const cpuMsOf = (pid: number): number =>
+export const cpuMsOf = (pid: number): number =>
   readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + threadTime(pid, thread), 0) / 1e6
 
 const ofEach = <T>(layout: Layout, read: (pid: number) => T): Record<string, T> =>
