@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { parseDuration } from '../component-base/flags/duration.ts'
 import { defineFlags, parseFlags } from '../component-base/flags/flags.ts'
 import { UsageError } from '../component-base/process/run.ts'
+import { defaultBcryptCost, maxBcryptCost, minBcryptCost } from './auth/passwords.ts'
 import type { AutoCompaction } from './mvcc/auto-compaction.ts'
 import { etcdVersion } from './version.ts'
 
@@ -29,6 +30,17 @@ const flags = defineFlags({
   'key-file': { type: 'string', default: '', help: 'Path to the client server TLS key file.' },
   'client-cert-auth': { type: 'bool', default: false, help: 'Enable client cert authentication.' },
   'trusted-ca-file': { type: 'string', default: '', help: 'Path to the client server TLS trusted CA cert file.' },
+  'auth-token': {
+    type: 'string',
+    default: 'simple',
+    help: "Auth token specific options: 'simple', or 'jwt,sign-method=RS256,pub-key=FILE,priv-key=FILE,ttl=10m'.",
+  },
+  'auth-token-ttl': { type: 'int', default: 300, help: 'The lifetime in seconds of the (simple) auth token.' },
+  'bcrypt-cost': {
+    type: 'int',
+    default: defaultBcryptCost,
+    help: 'Bcrypt algorithm cost factor for auth password hashing, between 4 and 31.',
+  },
   'quota-backend-bytes': {
     type: 'int',
     default: 0,
@@ -106,6 +118,11 @@ export interface EtcdConfig {
   readonly metricsUrls: readonly URL[]
   readonly advertiseClientUrls: readonly string[]
   readonly tls: TlsFilesConfig | undefined
+  /** Certificates name users. */
+  readonly clientCertAuth: boolean
+  /** --auth-token as it is, and the lifetime of simple tokens. */
+  readonly authToken: { readonly text: string; readonly simpleTtlMs: number }
+  readonly bcryptCost: number
   readonly quotaBytes: number
   readonly autoCompaction: AutoCompaction
   readonly maxTxnOps: number
@@ -139,6 +156,14 @@ const parseAutoCompaction = (mode: string, retention: string): AutoCompaction =>
   if (retentionMs === undefined || retentionMs < 0) throw invalid
   return retentionMs === 0 ? { type: 'off' } : { type: 'periodic', retentionMs }
 }
+
+const defaultTokenTtlSeconds = 300
+
+const tokenTtlMs = (seconds: number): number => (seconds <= 0 ? defaultTokenTtlSeconds : seconds) * 1000
+
+/** A cost that bcrypt does not have is the default, as in etcd. */
+const bcryptCost = (asked: number): number =>
+  asked < minBcryptCost || asked > maxBcryptCost ? defaultBcryptCost : asked
 
 /** Parses the command line; throws UsageError for what cannot be served. */
 export const parseOptions = (argv: readonly string[]): EtcdConfig => {
@@ -179,6 +204,9 @@ export const parseOptions = (argv: readonly string[]): EtcdConfig => {
           clientCaFile: clientAuth ? values['trusted-ca-file'] : '',
         }
       : undefined,
+    clientCertAuth: values['client-cert-auth'],
+    authToken: { text: values['auth-token'], simpleTtlMs: tokenTtlMs(values['auth-token-ttl']) },
+    bcryptCost: bcryptCost(values['bcrypt-cost']),
     quotaBytes: values['quota-backend-bytes'],
     autoCompaction: parseAutoCompaction(values['auto-compaction-mode'], values['auto-compaction-retention']),
     maxTxnOps: values['max-txn-ops'],

@@ -3,9 +3,15 @@ import type { Http2Server } from 'node:http2'
 import { join } from 'node:path'
 import { createGrpcServer, type GrpcServerOptions } from '../component-base/grpc/server.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
+import { createAccess } from './auth/access.ts'
+import { createPasswords } from './auth/passwords.ts'
+import { readAuthState } from './auth/records.ts'
+import { AuthStore } from './auth/store.ts'
+import { createTokenProvider } from './auth/token-options.ts'
 import type { Backend } from './backend/backend.ts'
 import { openLevelDb } from './backend/leveldb.ts'
 import { Alarms, SpaceQuota } from './backend/quota.ts'
+import { authService } from './grpc/auth.ts'
 import { headerEncoder, loadIdentity } from './grpc/identity.ts'
 import { kvService } from './grpc/kv.ts'
 import { leaseService } from './grpc/lease.ts'
@@ -76,26 +82,39 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
     },
   })
   lessor.start(store)
+  const auth = new AuthStore({
+    store,
+    state: await readAuthState(disk),
+    passwords: createPasswords(config.bcryptCost),
+    tokens: createTokenProvider({ ...config.authToken, warn: (message, fields) => log.warn(fields, message) }),
+  })
+  const access = createAccess({
+    auth,
+    leaseKeys: (id) => lessor.keysOf(id),
+    clientCertAuth: config.clientCertAuth,
+  })
   const stopping = new AbortController()
   startAutoCompaction(store, config.autoCompaction, {
     signal: stopping.signal,
     onError: (err) => log.warn({ err }, 'auto-compaction failed'),
   })
   const onError = (err: unknown, path?: string): void => log.error({ err, path }, 'request failed')
-  const watches = new WatchService({ store, header, onError })
+  const watches = new WatchService({ store, access, header, onError })
   const progress = setInterval(() => watches.notifyProgress(), config.progressNotifyMs).unref()
-  const maintenanceDeps = { store, backend, alarms, identity, header, name: config.name }
+  const maintenanceDeps = { store, backend, alarms, access, identity, header, name: config.name }
   const grpc = createGrpcServer({
     implementations: [
       ...kvService({
         store,
+        access,
         header,
         maxTxnOps: config.maxTxnOps,
         maxRequestBytes: config.maxRequestBytes,
         checkSpace: () => quota.check(),
       }),
       watches.implementation,
-      ...leaseService({ store, lessor, header, checkSpace: () => quota.check() }),
+      ...leaseService({ store, lessor, access, header, checkSpace: () => quota.check() }),
+      ...authService({ store, auth, access, header }),
       ...maintenanceService({ ...maintenanceDeps, clientUrls: config.advertiseClientUrls }),
     ],
     maxMessageBytes: config.maxRequestBytes + grpcOverheadBytes,

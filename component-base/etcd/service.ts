@@ -1,5 +1,6 @@
 /** etcd's gRPC methods: path, kind and messages, for server and client alike. */
 import { bidi, serverStream, unary } from '../grpc/method.ts'
+import * as authMessages from './auth-messages.ts'
 import * as maintenanceMessages from './maintenance-messages.ts'
 import * as kvMessages from './messages.ts'
 import * as watchMessages from './watch-messages.ts'
@@ -62,5 +63,61 @@ export const maintenance = {
     '/etcdserverpb.Maintenance/Snapshot',
     maintenanceMessages.SnapshotRequest,
     maintenanceMessages.SnapshotResponse,
+  ),
+} as const
+
+export const auth = {
+  authEnable: unary('/etcdserverpb.Auth/AuthEnable', authMessages.AuthEnableRequest, authMessages.AuthEnableResponse),
+  authDisable: unary(
+    '/etcdserverpb.Auth/AuthDisable',
+    authMessages.AuthDisableRequest,
+    authMessages.AuthDisableResponse,
+  ),
+  authStatus: unary('/etcdserverpb.Auth/AuthStatus', authMessages.AuthStatusRequest, authMessages.AuthStatusResponse),
+  authenticate: unary(
+    '/etcdserverpb.Auth/Authenticate',
+    authMessages.AuthenticateRequest,
+    authMessages.AuthenticateResponse,
+  ),
+  userAdd: unary('/etcdserverpb.Auth/UserAdd', authMessages.AuthUserAddRequest, authMessages.AuthUserAddResponse),
+  userGet: unary('/etcdserverpb.Auth/UserGet', authMessages.AuthUserGetRequest, authMessages.AuthUserGetResponse),
+  userList: unary('/etcdserverpb.Auth/UserList', authMessages.AuthUserListRequest, authMessages.AuthUserListResponse),
+  userDelete: unary(
+    '/etcdserverpb.Auth/UserDelete',
+    authMessages.AuthUserDeleteRequest,
+    authMessages.AuthUserDeleteResponse,
+  ),
+  userChangePassword: unary(
+    '/etcdserverpb.Auth/UserChangePassword',
+    authMessages.AuthUserChangePasswordRequest,
+    authMessages.AuthUserChangePasswordResponse,
+  ),
+  userGrantRole: unary(
+    '/etcdserverpb.Auth/UserGrantRole',
+    authMessages.AuthUserGrantRoleRequest,
+    authMessages.AuthUserGrantRoleResponse,
+  ),
+  userRevokeRole: unary(
+    '/etcdserverpb.Auth/UserRevokeRole',
+    authMessages.AuthUserRevokeRoleRequest,
+    authMessages.AuthUserRevokeRoleResponse,
+  ),
+  roleAdd: unary('/etcdserverpb.Auth/RoleAdd', authMessages.AuthRoleAddRequest, authMessages.AuthRoleAddResponse),
+  roleGet: unary('/etcdserverpb.Auth/RoleGet', authMessages.AuthRoleGetRequest, authMessages.AuthRoleGetResponse),
+  roleList: unary('/etcdserverpb.Auth/RoleList', authMessages.AuthRoleListRequest, authMessages.AuthRoleListResponse),
+  roleDelete: unary(
+    '/etcdserverpb.Auth/RoleDelete',
+    authMessages.AuthRoleDeleteRequest,
+    authMessages.AuthRoleDeleteResponse,
+  ),
+  roleGrantPermission: unary(
+    '/etcdserverpb.Auth/RoleGrantPermission',
+    authMessages.AuthRoleGrantPermissionRequest,
+    authMessages.AuthRoleGrantPermissionResponse,
+  ),
+  roleRevokePermission: unary(
+    '/etcdserverpb.Auth/RoleRevokePermission',
+    authMessages.AuthRoleRevokePermissionRequest,
+    authMessages.AuthRoleRevokePermissionResponse,
   ),
 } as const

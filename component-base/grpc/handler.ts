@@ -5,6 +5,8 @@ import type { MessageType } from '../protobuf/message.ts'
 export interface CallContext {
   readonly path: string
   readonly headers: IncomingHttpHeaders
+  /** The common name in the client's verified certificate; undefined for a client without one. */
+  readonly peerCommonName: string | undefined
   /** Size of a unary call's request; 0 for streams. */
   readonly requestBytes: number
   /** Aborted when the client goes away, cancels, or the deadline passes. */

@@ -4,6 +4,7 @@ import type { MessageType } from '../protobuf/message.ts'
 import { Deframer, encodeFrame, frameAround, frameHead } from './frame.ts'
 import type { GrpcServerOptions, Handler, ServerStreamCall } from './handler.ts'
 import { MessageQueue } from './message-queue.ts'
+import { peerCommonName } from './peer.ts'
 import { encodeGrpcMessage, GrpcError, grpcCode } from './status.ts'
 import { parseGrpcTimeout } from './timeout.ts'
 
@@ -66,6 +67,10 @@ class Call {
     this.#controller ??= new AbortController()
     if (this.#state === 'finished') this.#controller.abort()
     return this.#controller.signal
+  }
+
+  get peerCommonName(): string | undefined {
+    return peerCommonName(this.stream)
   }
 
   get finished(): boolean {
@@ -237,6 +242,9 @@ const startStream = (
   const streamCall: ServerStreamCall<unknown, unknown> = {
     path: call.path,
     headers: call.headers,
+    get peerCommonName() {
+      return call.peerCommonName
+    },
     requestBytes: 0,
     signal: call.signal,
     requests,

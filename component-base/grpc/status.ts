@@ -21,6 +21,17 @@ export const grpcCode = {
 
 export type GrpcCode = (typeof grpcCode)[keyof typeof grpcCode]
 
+const codeNames: ReadonlyMap<number, string> = new Map(
+  Object.entries(grpcCode).map(([name, code]) => [
+    code,
+    name === 'ok' ? 'OK' : `${name[0]?.toUpperCase()}${name.slice(1)}`,
+  ]),
+)
+
+/** Go's name of a status code, as its error texts have it: `PermissionDenied`; Go spells Canceled with one l. */
+export const grpcCodeName = (code: GrpcCode): string =>
+  code === grpcCode.cancelled ? 'Canceled' : (codeNames.get(code) ?? `Code(${code})`)
+
 /** A call that ended with a status other than OK, on either side. `details` is the text of grpc-message. */
 export class GrpcError extends Error {
   readonly code: GrpcCode

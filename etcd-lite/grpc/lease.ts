@@ -1,5 +1,6 @@
 import { lease } from '../../component-base/etcd/service.ts'
 import { type Implementation, implementStream, implementUnary } from '../../component-base/grpc/server.ts'
+import type { Access } from '../auth/access.ts'
 import type { Lessor } from '../lease/lessor.ts'
 import type { MvccStore } from '../mvcc/store.ts'
 import type { HeaderEncoder } from './identity.ts'
@@ -7,28 +8,33 @@ import type { HeaderEncoder } from './identity.ts'
 export interface LeaseDeps {
   readonly store: MvccStore
   readonly lessor: Lessor
+  readonly access: Access
   readonly header: HeaderEncoder
   /** Throws when the space quota forbids writes. */
   readonly checkSpace: () => void
 }
 
 /** The Lease service. */
-export const leaseService = ({ store, lessor, header, checkSpace }: LeaseDeps): Implementation[] => [
-  implementUnary(lease.grant, async ({ ID, TTL }) => {
+export const leaseService = ({ store, lessor, access, header, checkSpace }: LeaseDeps): Implementation[] => [
+  implementUnary(lease.grant, async ({ ID, TTL }, call) => {
+    access.writer(call)?.authenticated()
     checkSpace()
     const granted = await lessor.grant(ID, TTL)
     return { header: header(store.revision), ID: granted.id, TTL: granted.ttlSeconds }
   }),
-  implementUnary(lease.revoke, async ({ ID }) => {
+  implementUnary(lease.revoke, async ({ ID }, call) => {
+    access.writer(call)?.leaseRevoke(ID)
     await lessor.revoke(ID)
     return { header: header(store.revision) }
   }),
   implementStream(lease.keepAlive, async (call) => {
     for await (const { ID } of call.requests) {
+      access.reader(call)?.leaseKeepAlive(ID)
       call.write({ header: header(store.revision), ID, TTL: lessor.keepAlive(ID) })
     }
   }),
-  implementUnary(lease.timeToLive, ({ ID, keys }) => {
+  implementUnary(lease.timeToLive, ({ ID, keys }, call) => {
+    access.reader(call)?.leaseTimeToLive(ID, keys)
     const found = lessor.timeToLive(ID)
     if (found === undefined) return { header: header(store.revision), ID, TTL: -1 }
     return {
@@ -39,8 +45,9 @@ export const leaseService = ({ store, lessor, header, checkSpace }: LeaseDeps): 
       keys: keys ? found.keys : [],
     }
   }),
-  implementUnary(lease.leases, () => ({
-    header: header(store.revision),
-    leases: lessor.list().map((ID) => ({ ID })),
-  })),
+  implementUnary(lease.leases, (_, call) => {
+    const ids = lessor.list()
+    access.reader(call)?.leases(ids)
+    return { header: header(store.revision), leases: ids.map((ID) => ({ ID })) }
+  }),
 ]

@@ -8,6 +8,8 @@ import {
 } from '../../component-base/etcd/watch-messages.ts'
 import { type Implementation, implementStream, type ServerStreamCall } from '../../component-base/grpc/server.ts'
 import type { InputOf } from '../../component-base/protobuf/message.ts'
+import { GrpcError, grpcCodeName } from '../../component-base/grpc/status.ts'
+import type { Access } from '../auth/access.ts'
 import { etcdError } from '../mvcc/errors.ts'
 import { type KeyRange, keyRange } from '../mvcc/key-range.ts'
 import type { MvccStore } from '../mvcc/store.ts'
@@ -23,6 +25,7 @@ const fromZero = Buffer.from([0])
 
 export interface WatchDeps {
   readonly store: MvccStore
+  readonly access: Access
   readonly header: HeaderEncoder
   readonly onError: (err: unknown) => void
 }
@@ -142,6 +145,11 @@ class WatchStream {
   }
 
   #create(request: WatchCreateRequest): void {
+    const refusal = this.#refusalOf(request)
+    if (refusal !== undefined) {
+      this.#refuse(refusal)
+      return
+    }
     const range = watchRange(request)
     if (range === undefined) {
       this.#refuse('mvcc: watcher range is empty')
@@ -166,6 +174,17 @@ class WatchStream {
     this.#watchers.set(id, watcher)
     this.#send({ watchId: id, created: true })
     this.#hub.add(watcher)
+  }
+
+  /** Why auth does not allow a watch; it is asked once, when a watch begins, with the stream's credentials. */
+  #refusalOf({ key, rangeEnd }: WatchCreateRequest): string | undefined {
+    try {
+      this.#deps.access.reader(this.#call)?.range({ key: key.length === 0 ? fromZero : key, rangeEnd })
+      return undefined
+    } catch (err) {
+      if (!(err instanceof GrpcError)) throw err
+      return `rpc error: code = ${grpcCodeName(err.code)} desc = ${err.details}`
+    }
   }
 
   #cancel(id: number): void {

@@ -82,6 +82,11 @@ export class Lessor implements LeaseRegistry {
     this.#leases.get(id)?.keys.delete(key)
   }
 
+  /** The keys attached to a lease; none if it does not exist. */
+  keysOf(id: bigint): Iterable<string> {
+    return this.#leases.get(id)?.keys ?? []
+  }
+
   list(): bigint[] {
     return [...this.#leases.values()].toSorted((a, b) => a.expiresAtMs - b.expiresAtMs).map(({ id }) => id)
   }

@@ -19,6 +19,27 @@ const errors = {
   corrupt: [grpcCode.dataLoss, 'etcdserver: corrupt cluster'],
   stopped: [grpcCode.unavailable, 'etcdserver: server stopped'],
   watchCanceled: [grpcCode.cancelled, 'etcdserver: watch canceled'],
+  rootUserNotExist: [grpcCode.failedPrecondition, 'etcdserver: root user does not exist'],
+  rootRoleNotExist: [grpcCode.failedPrecondition, 'etcdserver: root user does not have root role'],
+  userAlreadyExist: [grpcCode.failedPrecondition, 'etcdserver: user name already exists'],
+  userEmpty: [grpcCode.invalidArgument, 'etcdserver: user name is empty'],
+  userNotFound: [grpcCode.failedPrecondition, 'etcdserver: user name not found'],
+  roleAlreadyExist: [grpcCode.failedPrecondition, 'etcdserver: role name already exists'],
+  roleNotFound: [grpcCode.failedPrecondition, 'etcdserver: role name not found'],
+  roleEmpty: [grpcCode.invalidArgument, 'etcdserver: role name is empty'],
+  authFailed: [grpcCode.invalidArgument, 'etcdserver: authentication failed, invalid user ID or password'],
+  permissionNotGiven: [grpcCode.invalidArgument, 'etcdserver: permission not given'],
+  permissionDenied: [grpcCode.permissionDenied, 'etcdserver: permission denied'],
+  roleNotGranted: [grpcCode.failedPrecondition, 'etcdserver: role is not granted to the user'],
+  permissionNotGranted: [grpcCode.failedPrecondition, 'etcdserver: permission is not granted to the role'],
+  authNotEnabled: [grpcCode.failedPrecondition, 'etcdserver: authentication is not enabled'],
+  invalidAuthToken: [grpcCode.unauthenticated, 'etcdserver: invalid auth token'],
+  invalidAuthMgmt: [grpcCode.invalidArgument, 'etcdserver: invalid auth management'],
+  authOldRevision: [grpcCode.invalidArgument, 'etcdserver: revision of auth store is old'],
+  // What etcd has no code for reaches clients as Unknown, with the text of its inner error.
+  noPasswordUser: [grpcCode.unknown, 'auth: authentication failed, password was given for no password user'],
+  passwordTooLong: [grpcCode.unknown, 'bcrypt: password length exceeds 72 bytes'],
+  verifyOnly: [grpcCode.unknown, 'auth: token signing attempted with verify-only key'],
 } as const satisfies Record<string, readonly [number, string]>
 
 export type EtcdErrorName = keyof typeof errors

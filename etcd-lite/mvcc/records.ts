@@ -5,6 +5,7 @@
  *     l <lease id: 8>     a lease: granted TTL in seconds
  *     r <main: 8> <sub: 4>   one change of one key, without the value: a restart rebuilds the index of these alone
  *     v <main: 8> <sub: 4>   the encoded KeyValue, if the change was not a deletion
+ *     a <bucket: 1> <name>   auth: etcd's buckets auth (m), authUsers (u) and authRoles (r); see auth/records.ts
  *
  * Integers in keys are big-endian, so that records lie in revision order. Every value starts with the CRC-32 of the
  * rest: LevelDB does not verify its blocks when reading.
@@ -16,7 +17,7 @@ import { Version } from './version.ts'
 
 const crcBytes = 4
 const recordKeyBytes = 13
-const prefix = { meta: 0x6d, lease: 0x6c, index: 0x72, value: 0x76 } as const
+const prefix = { meta: 0x6d, lease: 0x6c, index: 0x72, value: 0x76, auth: 0x61 } as const
 const uint32 = 2 ** 32
 
 const recordKey = (kind: number, main: number, sub: number): Buffer => {
@@ -37,7 +38,11 @@ export const leaseKey = (id: bigint): Buffer => {
   key.writeBigInt64BE(id, 1)
   return key
 }
+/** `bucket` is one character. */
+export const authKey = (bucket: string, name: Uint8Array): Buffer =>
+  Buffer.concat([Buffer.from([prefix.auth, bucket.charCodeAt(0)]), name])
 
+export const allAuthRecords = { start: Buffer.from([prefix.auth]), end: Buffer.from([prefix.auth + 1]) }
 export const allIndexRecords = { start: Buffer.from([prefix.index]), end: Buffer.from([prefix.index + 1]) }
 export const allLeases = { start: Buffer.from([prefix.lease]), end: Buffer.from([prefix.lease + 1]) }
 export const allValues = { start: Buffer.from([prefix.value]), end: Buffer.from([prefix.value + 1]) }
