@@ -34,6 +34,8 @@ const suites: readonly Suite[] = [
     timeoutMs: minutes(5),
   },
   { name: 'integration', patterns: ['tests/integration/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(10) },
+  { name: 'differential', patterns: ['tests/differential/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(10) },
+  { name: 'etcd', patterns: ['tests/etcd/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(10) },
   { name: 'e2e', patterns: ['tests/e2e/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(20) },
   { name: 'faults', patterns: ['tests/faults/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(20) },
 ]
