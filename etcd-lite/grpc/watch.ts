@@ -130,7 +130,7 @@ class WatchStream {
   endCompacted(watcher: Watcher, compactRevision: number): void {
     const { id } = watcher.spec
     this.#end(watcher)
-    this.#send({ watchId: id, canceled: true, compactRevision })
+    this.#send({ header: this.#deps.header(0), watchId: id, canceled: true, compactRevision }) // as etcd: no revision
   }
 
   endFailed(watcher: Watcher): void {
@@ -169,7 +169,7 @@ class WatchStream {
       fragment: request.fragment,
       progressNotify: request.progressNotify,
     }
-    const next = request.startRevision > 0 ? request.startRevision : this.#deps.store.revision + 1
+    const next = request.startRevision === 0 ? this.#deps.store.revision + 1 : request.startRevision
     const watcher = new Watcher(spec, this.sink, next)
     this.#watchers.set(id, watcher)
     this.#send({ watchId: id, created: true })

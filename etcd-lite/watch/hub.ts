@@ -16,6 +16,8 @@ import type { Watcher } from './watcher.ts'
 
 /** A synced watcher with more than this in its connection's buffer is slow. */
 const slowBytes = 4 << 20
+/** What etcd says of a store that was never compacted, to who asks for a time before all revisions. */
+const neverCompacted = -1
 
 export interface WatchHubOptions {
   readonly store: MvccStore
@@ -125,8 +127,9 @@ export class WatchHub {
     for (;;) {
       await watcher.sink.drained()
       if (watcher.state === 'closed') return
-      if (watcher.next < store.compactedRevision) {
-        onCompacted(watcher, store.compactedRevision)
+      const compacted = store.compactedRevision === 0 ? neverCompacted : store.compactedRevision
+      if (watcher.next < compacted) {
+        onCompacted(watcher, compacted)
         return
       }
       // From here to the join nothing is awaited: no revision can slip between history and live.

@@ -1,0 +1,22 @@
+/** Where etcd 3.4.23 (Debian's, the one that is run) and 3.5 (the one that etcd-lite follows) differ, and why. */
+import type { Operation } from './operations.ts'
+
+export interface Difference {
+  readonly operation: Operation
+  readonly etcd: unknown
+  readonly lite: unknown
+}
+
+/** After a harmless one the servers are still alike; after the other kind the rest of a sequence means nothing. */
+export type Consequence = 'harmless' | 'states differ'
+
+interface Exception {
+  readonly reason: string
+  readonly consequence: Consequence
+  readonly matches: (difference: Difference) => boolean
+}
+
+export const exceptions: readonly Exception[] = []
+
+export const exceptionFor = (difference: Difference): Consequence | undefined =>
+  exceptions.find(({ matches }) => matches(difference))?.consequence
