@@ -2,6 +2,7 @@
 import type { Http2Server } from 'node:http2'
 import { join } from 'node:path'
 import { createGrpcServer, type GrpcServerOptions } from '../component-base/grpc/server.ts'
+import { alarmType } from '../component-base/etcd/maintenance-messages.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
 import { createAccess } from './auth/access.ts'
 import { createPasswords } from './auth/passwords.ts'
@@ -9,7 +10,7 @@ import { readAuthState } from './auth/records.ts'
 import { AuthStore } from './auth/store.ts'
 import { createTokenProvider } from './auth/token-options.ts'
 import type { Backend } from './backend/backend.ts'
-import { openLevelDb } from './backend/leveldb.ts'
+import { openDurableBackend } from './backend/durable.ts'
 import { Alarms, SpaceQuota } from './backend/quota.ts'
 import { authService } from './grpc/auth.ts'
 import { headerEncoder, loadIdentity } from './grpc/identity.ts'
@@ -58,7 +59,13 @@ const observed = (backend: Backend, metrics: EtcdMetrics, wrote: (bytes: number)
 /** Opens the store in `<data-dir>/member/leveldb` and makes its services. Throws when it is locked or corrupt. */
 export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> => {
   const { config, log, metrics, onFailed } = deps
-  const disk = await openLevelDb(join(config.dataDir, 'member', 'leveldb'))
+  let failure: unknown
+  const fail = (err: unknown): void => {
+    if (failure !== undefined) return
+    failure = err
+    onFailed(err)
+  }
+  const disk = await openDurableBackend(join(config.dataDir, 'member', 'leveldb'), fail)
   const alarms = new Alarms(disk)
   const quota = new SpaceQuota({
     backend: disk,
@@ -71,14 +78,16 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
   const header = headerEncoder(identity)
   const lessor = new Lessor()
   await lessor.restore(disk)
-  let failure: unknown
   const store = await MvccStore.open({
     backend,
     leases: lessor,
     cacheBytes: config.valueCacheBytes,
-    onFailed: (err) => {
-      failure = err
-      onFailed(err)
+    checkIndex: (records) => disk.checkIndex(records),
+    onFailed: fail,
+    onCorrupt: (err) => {
+      if (alarms.has(alarmType.corrupt)) return
+      log.error({ err }, 'the store is corrupt')
+      alarms.activate(alarmType.corrupt).catch(() => {}) // a commit that fails is told of by the backend
     },
   })
   lessor.start(store)

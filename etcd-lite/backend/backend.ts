@@ -2,7 +2,8 @@
 
 export type BackendOp =
   | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
-  | { readonly type: 'del'; readonly key: Buffer }
+  /** `was` is the record that is deleted; only index records need it, for the tally. */
+  | { readonly type: 'del'; readonly key: Buffer; readonly was?: Buffer }
 
 /** A view of the backend as it was when the snapshot was taken; must be closed. */
 export interface BackendSnapshot {

@@ -22,6 +22,21 @@ const isLocked = (err: unknown): boolean => {
   return cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_LOCKED'
 }
 
+/** LevelDB's own words, which name the file. */
+const reasonOf = (err: unknown): string => {
+  if (!(err instanceof Error)) return String(err)
+  return err.cause instanceof Error ? err.cause.message : err.message
+}
+
+/** Makes the directory, readable by its owner only. */
+export const makeStoreDirectory = async (dir: string): Promise<void> => {
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+  } catch (err) {
+    throw new Error(`cannot make the data directory ${dir}: ${reasonOf(err)}`, { cause: err })
+  }
+}
+
 const openDatabase = async (dir: string): Promise<Database> => {
   const db: Database = new ClassicLevel<Buffer, Buffer>(dir, { keyEncoding: 'buffer', valueEncoding: 'buffer' })
   try {
@@ -29,7 +44,7 @@ const openDatabase = async (dir: string): Promise<Database> => {
     await db.open({ writeBufferSize: 16 << 20, cacheSize: 32 << 20, maxFileSize: 8 << 20 })
   } catch (err) {
     if (isLocked(err)) throw new DataDirLockedError(dir)
-    throw new Error(`cannot open the store in ${dir}`, { cause: err })
+    throw new Error(`cannot open the store in ${dir}: ${reasonOf(err)}`, { cause: err })
   }
   return db
 }
@@ -70,7 +85,7 @@ const sizeOf = async (dir: string): Promise<number> => {
 
 /** Opens (or makes) the LevelDB in `dir`, readable by its owner only. LevelDB's own LOCK file keeps others out. */
 export const openLevelDb = async (dir: string): Promise<Backend> => {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
+  await makeStoreDirectory(dir)
   const db = await openDatabase(dir)
   return {
     commit: (ops, { sync }) => db.batch([...ops], { sync }),

@@ -96,13 +96,13 @@ export class KeyIndex {
    * Takes up to `limit` versions out of the index that are garbage at `compacted`; empty when there are no more.
    * They must leave the backend in this order: a put that outlived its tombstone would come back at a restart.
    */
-  takeGarbage(compacted: number, limit: number): Version[] {
-    const taken: Version[] = []
+  takeGarbage(compacted: number, limit: number): { readonly entry: KeyEntry; readonly version: Version }[] {
+    const taken: Garbage[] = []
     while (taken.length < limit) {
       const item = this.#superseded.take(compacted) ?? this.#tombstones.take(compacted)
       if (item === undefined) break
       this.#forget(item.entry, item.version)
-      taken.push(item.version)
+      taken.push(item)
     }
     return taken
   }

@@ -17,7 +17,8 @@ import { Version } from './version.ts'
 
 const crcBytes = 4
 const recordKeyBytes = 13
-const prefix = { meta: 0x6d, lease: 0x6c, index: 0x72, value: 0x76, auth: 0x61 } as const
+/** First bytes of record keys. */
+export const recordKind = { meta: 0x6d, lease: 0x6c, index: 0x72, value: 0x76, auth: 0x61 } as const
 const uint32 = 2 ** 32
 
 const recordKey = (kind: number, main: number, sub: number): Buffer => {
@@ -29,23 +30,29 @@ const recordKey = (kind: number, main: number, sub: number): Buffer => {
   return key
 }
 
-export const indexKey = (main: number, sub: number): Buffer => recordKey(prefix.index, main, sub)
-export const valueKey = (main: number, sub: number): Buffer => recordKey(prefix.value, main, sub)
-export const metaKey = (name: string): Buffer => Buffer.concat([Buffer.from([prefix.meta]), Buffer.from(name)])
+export const indexKey = (main: number, sub: number): Buffer => recordKey(recordKind.index, main, sub)
+export const valueKey = (main: number, sub: number): Buffer => recordKey(recordKind.value, main, sub)
+export const metaKey = (name: string): Buffer => Buffer.concat([Buffer.from([recordKind.meta]), Buffer.from(name)])
 export const leaseKey = (id: bigint): Buffer => {
   const key = Buffer.allocUnsafe(9)
-  key[0] = prefix.lease
+  key[0] = recordKind.lease
   key.writeBigInt64BE(id, 1)
   return key
 }
 /** `bucket` is one character. */
 export const authKey = (bucket: string, name: Uint8Array): Buffer =>
-  Buffer.concat([Buffer.from([prefix.auth, bucket.charCodeAt(0)]), name])
+  Buffer.concat([Buffer.from([recordKind.auth, bucket.charCodeAt(0)]), name])
 
-export const allAuthRecords = { start: Buffer.from([prefix.auth]), end: Buffer.from([prefix.auth + 1]) }
-export const allIndexRecords = { start: Buffer.from([prefix.index]), end: Buffer.from([prefix.index + 1]) }
-export const allLeases = { start: Buffer.from([prefix.lease]), end: Buffer.from([prefix.lease + 1]) }
-export const allValues = { start: Buffer.from([prefix.value]), end: Buffer.from([prefix.value + 1]) }
+export const allAuthRecords = { start: Buffer.from([recordKind.auth]), end: Buffer.from([recordKind.auth + 1]) }
+export const allIndexRecords = { start: Buffer.from([recordKind.index]), end: Buffer.from([recordKind.index + 1]) }
+export const allLeases = { start: Buffer.from([recordKind.lease]), end: Buffer.from([recordKind.lease + 1]) }
+export const allValues = { start: Buffer.from([recordKind.value]), end: Buffer.from([recordKind.value + 1]) }
+/** All records but index and values. */
+export const allOtherRecords = [
+  { start: Buffer.alloc(0), end: allIndexRecords.start },
+  { start: allIndexRecords.end, end: allValues.start },
+  { start: allValues.end, end: Buffer.from([0xff]) },
+]
 export const revisionOfKey = (key: Buffer): { readonly main: number; readonly sub: number } => ({
   main: key.readUInt32BE(1) * uint32 + key.readUInt32BE(5),
   sub: key.readUInt32BE(9),
@@ -56,6 +63,9 @@ const seal = (record: Buffer): Buffer => {
   record.writeUInt32BE(crc32(record.subarray(crcBytes)), 0)
   return record
 }
+
+/** The checksum that a record carries, unchecked. */
+export const recordChecksum = (record: Buffer): number => (record.length < crcBytes ? 0 : record.readUInt32BE(0))
 
 /** Checks a record's checksum; throws etcd's corruption error, never returns bytes that are not what was written. */
 const unseal = (record: Buffer): Buffer => {
@@ -103,5 +113,14 @@ export const encodeValueRecord = (fields: KeyValueFields): { readonly record: Bu
   return { record: seal(record), bytes: record.subarray(crcBytes) }
 }
 
-/** The encoded KeyValue of a value record. */
-export const decodeValueRecord = unseal
+const noValue = new Uint8Array()
+
+/** The encoded KeyValue of a value record; undefined when it is damaged or another version's. */
+export const decodeValueRecord = (record: Buffer, key: string, version: Version): Buffer | undefined => {
+  if (recordChecksum(record) !== crc32(record.subarray(crcBytes))) return undefined
+  const bytes = record.subarray(crcBytes)
+  const { create, main, version: count } = version
+  // Value and lease come last: what is before them says which version this is.
+  const head = encodeKeyValue({ key, create, mod: main, version: count, value: noValue, lease: 0n })
+  return bytes.subarray(0, head.length).equals(head) ? bytes : undefined
+}

@@ -18,12 +18,13 @@ import type {
 } from '../../component-base/etcd/messages.ts'
 import type { InputOf } from '../../component-base/protobuf/message.ts'
 import type { Backend, BackendOp } from '../backend/backend.ts'
+import type { Sum } from '../backend/tally.ts'
 import type { Change, LeaseRegistry, Revision } from './change.ts'
 import { CommitQueue } from './commit-queue.ts'
 import { etcdError } from './errors.ts'
 import { KeyIndex } from './key-index.ts'
 import { encodeKeyOnly, type Hit, planRange } from './range.ts'
-import { decodeValueRecord, indexKey, valueKey } from './records.ts'
+import { decodeValueRecord, encodeIndexRecord, indexKey, valueKey } from './records.ts'
 import { encodeCompacted, restoreIndex } from './restore.ts'
 import { applyDeleteRange, applyPut, applyTxn, checkSinglePut, readTxn, type TxnReader } from './txn.ts'
 import { isReadOnly } from './txn-check.ts'
@@ -35,6 +36,10 @@ export interface StoreOptions {
   readonly leases: LeaseRegistry
   /** Bound of current values kept in memory. */
   readonly cacheBytes: number
+  /** Compares what the start has read with what was written; throws. */
+  readonly checkIndex?: (records: Sum) => void
+  /** Told of a value that is not what was written, whenever it is read. */
+  readonly onCorrupt?: (err: unknown) => void
   /** Told when a commit failed; the process must end. */
   readonly onFailed: (err: unknown) => void
 }
@@ -98,6 +103,7 @@ export class MvccStore {
   static async open(options: StoreOptions): Promise<MvccStore> {
     const index = new KeyIndex()
     const restored = await restoreIndex(options.backend, index, options.leases)
+    options.checkIndex?.(restored.records)
     const store = new MvccStore(options, index, restored)
     store.#collecting = store.#collectGarbage() // what a compaction left when the process ended
     return store
@@ -228,10 +234,13 @@ export class MvccStore {
 
   /** Checks a record read from the disk; a current value is kept in memory again. */
   #keep({ entry, version }: Hit, record: Buffer | undefined): Buffer {
-    if (record === undefined) {
-      throw etcdError('corrupt', { cause: new Error(`value of revision ${version.main}.${version.sub} is missing`) })
+    const bytes = record === undefined ? undefined : decodeValueRecord(record, entry.key, version)
+    if (bytes === undefined) {
+      const what = `the value of revision ${version.main}.${version.sub} is ${record === undefined ? 'missing' : 'damaged'}`
+      const cause = new Error(`${what}; restore the store from a snapshot`)
+      this.#options.onCorrupt?.(cause)
+      throw etcdError('corrupt', { cause })
     }
-    const bytes = decodeValueRecord(record)
     if (entry.head === version) {
       version.bytes = bytes
       this.#cache.add(version)
@@ -256,17 +265,17 @@ export class MvccStore {
 
   async #collectGarbage(): Promise<void> {
     for (;;) {
-      const versions = this.#index.takeGarbage(this.#compacted, compactionBatch)
-      if (versions.length === 0) return
-      const ops = versions.flatMap(({ main, sub }): BackendOp[] => [
-        { type: 'del', key: indexKey(main, sub) },
-        { type: 'del', key: valueKey(main, sub) },
+      const garbage = this.#index.takeGarbage(this.#compacted, compactionBatch)
+      if (garbage.length === 0) return
+      const ops = garbage.flatMap(({ entry, version }): BackendOp[] => [
+        { type: 'del', key: indexKey(version.main, version.sub), was: encodeIndexRecord(entry.key, version) },
+        { type: 'del', key: valueKey(version.main, version.sub) },
       ])
       try {
-        await this.#options.backend.commit(ops, { sync: false })
-      } catch (err) {
-        this.#options.onFailed(err)
-        return
+        // With the writers' fsync: after a loss of power only the last commit may be torn, never one before it.
+        await this.#queue.add(ops)
+      } catch {
+        return // the queue has told of it
       }
     }
   }

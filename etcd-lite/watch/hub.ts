@@ -27,6 +27,11 @@ export interface WatchHubOptions {
   readonly onFailed: (watcher: Watcher, err: unknown) => void
 }
 
+/** Events on their way, by watcher, whole revisions. */
+type Outgoing = Map<Watcher, { main: number; events: Buffer[] }[]>
+
+const noWatchers: ReadonlySet<Watcher> = new Set()
+
 /** A change with its event, encoded at the first watcher that wants it, with and without the previous value. */
 class SharedEvent {
   readonly change: Change
@@ -91,19 +96,29 @@ export class WatchHub {
 
   #publish(revisions: readonly Revision[]): void {
     if (this.#byRange.size === 0 && this.#byKey.size === 0) return
-    const outgoing = new Map<Watcher, { main: number; events: Buffer[] }[]>()
+    const outgoing: Outgoing = new Map()
     for (const { main, changes } of revisions) {
       for (const change of changes) {
         const event = new SharedEvent(this.#options.store, change)
         const { key } = change.entry
-        for (const watcher of this.#byRange) if (watcher.wants(key, change)) give(outgoing, watcher, main, event)
-        for (const watcher of this.#byKey.get(key) ?? []) {
-          if (watcher.wants(key, change)) give(outgoing, watcher, main, event)
+        for (const watchers of [this.#byRange, this.#byKey.get(key) ?? noWatchers]) {
+          for (const watcher of watchers) if (watcher.wants(key, change)) this.#give(outgoing, watcher, main, event)
         }
       }
     }
     const { revision } = this.#options.store
     for (const [watcher, batch] of outgoing) this.#deliver(watcher, revision, batch)
+  }
+
+  #give(outgoing: Outgoing, watcher: Watcher, main: number, event: SharedEvent): void {
+    try {
+      give(outgoing, watcher, main, event)
+    } catch (err) {
+      // Its previous value is damaged on the disk: that ends this watch, not the commit that everybody waits for.
+      outgoing.delete(watcher)
+      this.remove(watcher)
+      this.#options.onFailed(watcher, err)
+    }
   }
 
   #deliver(watcher: Watcher, revision: number, batch: readonly RevisionEvents[]): void {
@@ -173,12 +188,7 @@ export class WatchHub {
 /** Asked anew after every await: the state changes under a running loop. */
 const isClosed = (watcher: Watcher): boolean => watcher.state === 'closed'
 
-const give = (
-  outgoing: Map<Watcher, { main: number; events: Buffer[] }[]>,
-  watcher: Watcher,
-  main: number,
-  event: SharedEvent,
-): void => {
+const give = (outgoing: Outgoing, watcher: Watcher, main: number, event: SharedEvent): void => {
   if (main < watcher.next) return
   const encoded = event.encoded(watcher.spec.prevKv)
   const batch = outgoing.get(watcher)
