@@ -50,6 +50,7 @@ const startListeners = async (
 }
 
 run('etcd', async ({ signal, log }) => {
+  process.umask(0o077) // LevelDB leaves the mode of its files to it
   const config = parseOptions(process.argv.slice(2))
   log.level = config.logLevel
   let server: EtcdServer | undefined
