@@ -106,8 +106,7 @@ const checkLeases = async (endpoint: string, client: EtcdClient, history: Histor
       const { keys } = await client.leaseTimeToLive(id, true)
       assert.deepEqual(keys.map(String), keysOf.get(id)?.map(({ key }) => key) ?? [], `the keys of lease ${id}`)
     }
-    for (const note of notes.leases.values())
-      if (note.revoked || !existing.has(note.id)) notes.leases.delete(note.id)
+    for (const note of notes.leases.values()) if (note.revoked || !existing.has(note.id)) notes.leases.delete(note.id)
   } finally {
     channel.close()
   }
