@@ -105,6 +105,7 @@ export const runApiServer = async (
         disabled: config.disableAdmission,
       }),
     ),
+    authorizer,
     clock: realClock,
     watches,
     minRequestTimeoutSeconds: config.minRequestTimeoutSeconds,

@@ -2,6 +2,7 @@
 import { StatusError } from '../../api/meta/status-error.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { AdmissionChain } from '../admission/chain.ts'
+import type { Authorizer } from '../authorization/authorizer.ts'
 import type { Resource } from '../registry/resource.ts'
 import type { Resources } from '../registry/resources.ts'
 import type { HttpContext } from '../server/context.ts'
@@ -23,6 +24,7 @@ export type SubresourceHandlers = Readonly<Record<string, ResourceHandler>>
 export interface RouterOptions {
   readonly resources: Resources
   readonly admission: AdmissionChain
+  readonly authorizer: Authorizer
   readonly clock: Clock
   readonly watches: WatchRegistry
   readonly minRequestTimeoutSeconds: number
@@ -45,7 +47,7 @@ const statusHandlers: SubresourceHandlers = { get, update, patch: patchObject }
 const objectVerbs = new Set(['get', 'update', 'patch', 'delete'])
 
 export const createRouter = (options: RouterOptions): ((ctx: HttpContext) => Promise<void>) => {
-  const { resources, admission, clock, minRequestTimeoutSeconds } = options
+  const { resources, admission, authorizer, clock, minRequestTimeoutSeconds } = options
   const main: Readonly<Record<string, ResourceHandler>> = {
     get,
     list: listCollection,
@@ -80,7 +82,8 @@ export const createRouter = (options: RouterOptions): ((ctx: HttpContext) => Pro
     if (resource.namespaced === (info.namespace === '') && !acrossNamespaces(resource, info)) throw notServed()
     const hasName = info.name !== '' && info.verb !== 'list' && info.verb !== 'deletecollection'
     const handler = handlerOf(resource, info, hasName)
-    await handler({ resource, subresource: info.subresource, admission, clock, minRequestTimeoutSeconds }, ctx)
+    const { subresource } = info
+    await handler({ resource, subresource, admission, authorizer, clock, minRequestTimeoutSeconds }, ctx)
   }
 }
 

@@ -5,6 +5,7 @@ import type { KubeObject } from '../../api/types.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { AdmissionAttributes, Operation } from '../admission/admission.ts'
 import type { AdmissionChain } from '../admission/chain.ts'
+import type { Authorizer } from '../authorization/authorizer.ts'
 import type { Resource } from '../registry/resource.ts'
 import type { HttpContext } from '../server/context.ts'
 
@@ -13,6 +14,8 @@ export interface Scope {
   /** '' for the resource itself. */
   readonly subresource: string
   readonly admission: AdmissionChain
+  /** For what a request turns out to do beyond its verb. */
+  readonly authorizer: Authorizer
   readonly clock: Clock
   /** Bookmarks and deadlines of watches. */
   readonly minRequestTimeoutSeconds: number

@@ -3,6 +3,7 @@ import type { KubeObject } from '../../api/types.ts'
 import { type UpdateScope, updateObject } from '../registry/update.ts'
 import { readBody } from '../server/body.ts'
 import type { HttpContext } from '../server/context.ts'
+import { authorizeCreate } from './create-on-update.ts'
 import { decodeBytesAs } from './decode.ts'
 import { parseWriteQuery } from './options.ts'
 import { admissionAttributes, checkName, checkNamespace, gvkOf, type Scope } from './scope.ts'
@@ -39,6 +40,7 @@ export const update = async (scope: Scope, ctx: HttpContext): Promise<void> => {
       scope: updateScopeOf(scope),
       validating: async (object, old) => {
         const operation = old === undefined ? 'CREATE' : 'UPDATE'
+        if (old === undefined) await authorizeCreate(scope, ctx)
         await admission.validate(admissionAttributes(scope, ctx, operation, { object, oldObject: old, dryRun }))
       },
     },

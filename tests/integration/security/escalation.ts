@@ -1,5 +1,7 @@
 /** Nobody gives away more than he has. */
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
 import type { TestCluster } from '../../harness/cluster.ts'
 import { createKubectl, type Kubectl } from '../../harness/kubectl.ts'
@@ -78,6 +80,31 @@ export const describeEscalation = (running: () => TestCluster): void => {
         `--serviceaccount=${namespace}:manager`,
       )
       await waitFor(async () => (await bind('view')).code === 0, { what: 'the verb bind to count' })
+    })
+
+    it('is refused in a PUT that would create: who may only update does not make objects', async () => {
+      const user = `--as=system:serviceaccount:${namespace}:updater`
+      const { layout } = running()
+      const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/new`
+      const file = join(layout.root, 'lease.json')
+      writeFileSync(
+        file,
+        JSON.stringify({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'new' }, spec: {} }),
+      )
+      const put = () => admin.run(['replace', '--raw', path, '-f', file, user])
+      const grant = (name: string, verb: string): Promise<unknown> =>
+        admin('-n', namespace, 'create', 'role', name, `--verb=${verb}`, '--resource=leases.coordination.k8s.io').then(
+          () =>
+            admin(
+              ...['-n', namespace, 'create', 'rolebinding', name, `--role=${name}`],
+              `--serviceaccount=${namespace}:updater`,
+            ),
+        )
+      await grant('lease-updater', 'update')
+      await waitFor(async () => !(await put()).stderr.includes('cannot update'), { what: 'the verb update to count' })
+      assert.match((await put()).stderr, /leases.coordination.k8s.io "new" is forbidden/)
+      await grant('lease-creator', 'create')
+      await waitFor(async () => (await put()).code === 0, { what: 'the verb create to count' })
     })
 
     it('ends at the namespace', async () => {
