@@ -5,7 +5,8 @@ import { type Listener, listen } from '../component-base/grpc/listener.ts'
 import { run, UsageError } from '../component-base/process/run.ts'
 import { readTlsFiles, watchTlsFiles } from '../component-base/tls/tls-files.ts'
 import { DataDirLockedError } from './backend/leveldb.ts'
-import { type HttpEndpoints, httpEndpoints } from './http/endpoints.ts'
+import { clientEndpoints, type HttpEndpoints, metricsEndpoints } from './http/endpoints.ts'
+import { newHealthCounts } from './http/health.ts'
 import { createEtcdMetrics } from './metrics.ts'
 import { type EtcdConfig, parseOptions } from './options.ts'
 import { type EtcdServer, type EtcdServerDeps, openEtcdServer } from './server.ts'
@@ -26,18 +27,18 @@ const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '')
 
 const startListeners = async (
   config: EtcdConfig,
-  { grpc, endpoints }: { readonly grpc: EtcdServer['grpc']; readonly endpoints: HttpEndpoints },
+  { grpc, client, metrics }: { grpc: EtcdServer['grpc']; client: HttpEndpoints; metrics: HttpEndpoints },
   signal: AbortSignal,
 ): Promise<Listener[]> => {
   const tls = config.tls === undefined ? undefined : readTlsFiles(config.tls)
-  const noGrpc = createGrpcServer({ implementations: [], onHttpStream: endpoints.http2 })
+  const noGrpc = createGrpcServer({ implementations: [], onHttpStream: metrics.http2 })
   const start = (url: URL, http2: EtcdServer['grpc']): Promise<Listener> =>
     listen({
       host: hostOf(url),
       port: Number(url.port || (http2 === grpc ? 2379 : 2381)),
       tls: url.protocol === 'https:' ? tls : undefined,
       http2,
-      http1: endpoints.http1,
+      http1: http2 === grpc ? client.http1 : metrics.http1,
     })
   const listeners = await Promise.all([
     ...config.clientUrls.map((url) => start(url, grpc)),
@@ -61,12 +62,20 @@ run('etcd', async ({ signal, log }) => {
   const metrics = createEtcdMetrics({ store: () => opened().store, backend: () => opened().backend })
   const failed = Promise.withResolvers<never>()
   const startedMs = performance.now()
-  const endpoints = httpEndpoints({
-    checkHealth: () => opened().checkHealth(),
+  const common = {
+    health: { alarms: () => opened().health.alarms(), read: () => opened().health.read() },
+    healthCounts: newHealthCounts(),
     metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
+    onError: (err: unknown) => log.error({ err }, 'HTTP request failed'),
+  }
+  const client = clientEndpoints({
+    ...common,
+    access: { cors: [], hostWhitelist: [] },
+    gateway: (exchange, path) => opened().gateway(exchange, path),
   })
-  server = await open({ config, log, metrics, onHttpStream: endpoints.http2, onFailed: failed.reject })
-  const listeners = await startListeners(config, { grpc: server.grpc, endpoints }, signal)
+  server = await open({ config, log, metrics, onHttpStream: client.http2, onFailed: failed.reject })
+  const endpoints = { grpc: server.grpc, client, metrics: metricsEndpoints(common) }
+  const listeners = await startListeners(config, endpoints, signal)
   log.info(
     {
       clientUrls: config.clientUrls.map(({ origin }) => origin),

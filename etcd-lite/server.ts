@@ -18,9 +18,12 @@ import { kvService } from './grpc/kv.ts'
 import { leaseService } from './grpc/lease.ts'
 import { maintenanceService } from './grpc/maintenance.ts'
 import { WatchService } from './grpc/watch.ts'
+import { createGateway, type Gateway } from './http/gateway/gateway.ts'
+import type { HealthSource } from './http/health.ts'
 import { Lessor } from './lease/lessor.ts'
 import type { EtcdMetrics } from './metrics.ts'
 import { startAutoCompaction } from './mvcc/auto-compaction.ts'
+import { etcdError } from './mvcc/errors.ts'
 import { MvccStore } from './mvcc/store.ts'
 import type { EtcdConfig } from './options.ts'
 
@@ -28,8 +31,10 @@ export interface EtcdServer extends AsyncDisposable {
   readonly grpc: Http2Server
   readonly store: MvccStore
   readonly backend: Backend
-  /** Throws when the store cannot serve. */
-  checkHealth(): Promise<void>
+  readonly gateway: Gateway
+  readonly health: HealthSource
+  /** Whether clients must say who they are. */
+  readonly authEnabled: () => boolean
 }
 
 export interface EtcdServerDeps {
@@ -111,34 +116,39 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
   const watches = new WatchService({ store, access, header, onError })
   const progress = setInterval(() => watches.notifyProgress(), config.progressNotifyMs).unref()
   const maintenanceDeps = { store, backend, alarms, access, identity, header, name: config.name }
-  const grpc = createGrpcServer({
-    implementations: [
-      ...kvService({
-        store,
-        access,
-        header,
-        maxTxnOps: config.maxTxnOps,
-        maxRequestBytes: config.maxRequestBytes,
-        checkSpace: () => quota.check(),
-      }),
-      watches.implementation,
-      ...leaseService({ store, lessor, access, header, checkSpace: () => quota.check() }),
-      ...authService({ store, auth, access, header }),
-      ...maintenanceService({ ...maintenanceDeps, clientUrls: config.advertiseClientUrls }),
-    ],
+  const implementations = [
+    ...kvService({
+      store,
+      access,
+      header,
+      maxTxnOps: config.maxTxnOps,
+      maxRequestBytes: config.maxRequestBytes,
+      checkSpace: () => quota.check(),
+    }),
+    watches.implementation,
+    ...leaseService({ store, lessor, access, header, checkSpace: () => quota.check() }),
+    ...authService({ store, auth, access, header }),
+    ...maintenanceService({ ...maintenanceDeps, clientUrls: config.advertiseClientUrls }),
+  ]
+  const serving = {
+    implementations,
     maxMessageBytes: config.maxRequestBytes + grpcOverheadBytes,
     onInternalError: onError,
-    onHttpStream: deps.onHttpStream,
-    onCallEnd: (path, code) => metrics.countCall(path, code),
-  })
+    onCallEnd: (path: string, code: number) => metrics.countCall(path, code),
+  }
+  const grpc = createGrpcServer({ ...serving, onHttpStream: deps.onHttpStream })
   return {
     grpc,
     store,
     backend,
-    checkHealth: async () => {
-      if (failure !== undefined) throw new Error('the store has failed')
-      if (alarms.active.length > 0) throw new Error('alarm active')
+    gateway: createGateway(serving),
+    health: {
+      alarms: () => alarms.active,
+      read: () => {
+        if (failure !== undefined) throw etcdError('stopped')
+      },
     },
+    authEnabled: () => auth.durable.enabled,
     [Symbol.asyncDispose]: async () => {
       stopping.abort()
       clearInterval(progress)

@@ -35,6 +35,8 @@ export type Handler<ReqOut, ReqIn, ResOut, ResIn> =
     }
   | {
       readonly kind: 'stream'
+      /** Whether the client sends a stream too; else it sends one request. */
+      readonly clientStreaming: boolean
       readonly request: MessageType<ReqOut, ReqIn>
       readonly response: MessageType<ResOut, ResIn>
       readonly handle: (call: ServerStreamCall<ReqOut, ResIn>) => Promise<void>

@@ -32,12 +32,13 @@ export const implementStream = <ReqOut, ReqIn, ResOut, ResIn>(
   handle: (call: ServerStreamCall<ReqOut, ResIn>) => Promise<void>,
 ): Implementation => ({
   path: method.path,
-  handler: { kind: 'stream', request: method.request, response: method.response, handle } as unknown as Handler<
-    unknown,
-    unknown,
-    unknown,
-    unknown
-  >,
+  handler: {
+    kind: 'stream',
+    clientStreaming: method.kind === 'bidi',
+    request: method.request,
+    response: method.response,
+    handle,
+  } as unknown as Handler<unknown, unknown, unknown, unknown>,
 })
 
 /** Window of one stream and of a whole connection: with the protocol's 64 KiB a large answer waits for acknowledgements. */

@@ -10,7 +10,9 @@ interface Gauged {
 /** Pages of the second field of statm, which Linux counts in 4 KiB. */
 const virtualBytes = (): number => Number(readFileSync('/proc/self/statm', 'utf8').split(' ')[0]) * 4096
 
-const maxFiles = (): number => Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1])
+/** The limit of open files of this process. */
+export const maxFiles = (): number =>
+  Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1])
 
 const startedAt = Date.now() / 1000 - process.uptime()
 

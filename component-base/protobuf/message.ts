@@ -42,6 +42,7 @@ export const message = <const F extends FieldTable>(name: string, fields: F): Me
   const read = compileDecoder(fields)
   const type: MessageType<Decoded<F>, Init<F>> = {
     name,
+    fields,
     write,
     read: (reader, end, bytes) => read(reader, end, bytes) as Decoded<F>,
     encode: (value) => encodeWith((writer) => write(writer, value)),

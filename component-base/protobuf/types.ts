@@ -19,8 +19,14 @@ export interface ScalarValues {
 
 export type ScalarName = keyof ScalarValues
 
-export interface MessageType<Out, In> {
+/** What a message is declared as: JSON and descriptors are derived from it. */
+export interface MessageDeclaration {
+  /** Full name, such as `etcdserverpb.PutRequest`. */
   readonly name: string
+  readonly fields: FieldTable
+}
+
+export interface MessageType<Out, In> extends MessageDeclaration {
   encode(value: In): Buffer
   decode(bytes: Uint8Array): Out
   write(writer: BinaryWriter, value: In): void
@@ -68,6 +74,9 @@ export const mapOf = <const K extends 'string' | 'int32' | 'int64', const V exte
 /** A reference to a message that is declared later, for recursive messages; its types must be written out. */
 export const lazy = <Out, In>(name: string, get: () => MessageType<Out, In>): MessageType<Out, In> => ({
   name,
+  get fields() {
+    return get().fields
+  },
   encode: (value) => get().encode(value),
   decode: (bytes) => get().decode(bytes),
   write: (writer, value) => get().write(writer, value),

@@ -1,81 +1,98 @@
-/** Plain HTTP: /health, /livez, /readyz, /version, /metrics. */
+/** What the client and metrics URLs serve besides gRPC. */
 import type { RequestListener } from 'node:http'
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
-import { HealthChecks } from '../../component-base/healthz/healthz.ts'
 import { etcdClusterVersion, etcdVersion } from '../version.ts'
+import { type AccessOptions, answeredByAccess } from './access.ts'
+import { debugVars } from './debug-vars.ts'
+import { HttpExchange, http1Exchange, http2Exchange, sendPlainError } from './exchange.ts'
+import type { Gateway } from './gateway/gateway.ts'
+import { answeredByHealth, type HealthCounts, type HealthSource } from './health.ts'
 
 export interface EndpointDeps {
-  /** Throws when the store cannot serve. */
-  readonly checkHealth: () => Promise<void>
+  readonly health: HealthSource
+  readonly healthCounts: HealthCounts
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
+  readonly onError: (err: unknown) => void
 }
 
-interface Answer {
-  readonly status: number
-  readonly contentType: string
-  readonly text: string
+export interface ClientEndpointDeps extends EndpointDeps {
+  readonly access: AccessOptions
+  /** Undefined without --enable-grpc-gateway. */
+  readonly gateway: Gateway | undefined
 }
 
+/** One set of endpoints, for both versions of HTTP. */
 export interface HttpEndpoints {
   readonly http1: RequestListener
   readonly http2: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void
 }
 
-const plain = (status: number, text: string): Answer => ({ status, contentType: 'text/plain; charset=utf-8', text })
-const json = (status: number, value: unknown): Answer => ({
-  status,
-  contentType: 'application/json',
-  text: JSON.stringify(value),
-})
+type Serve = (exchange: HttpExchange) => Promise<void>
 
-/** The endpoints, for both versions of HTTP. */
-export const httpEndpoints = ({ checkHealth, metrics }: EndpointDeps): HttpEndpoints => {
-  const health = new HealthChecks()
-  health.add('serializable_read', checkHealth)
-  const etcdHealth = async (): Promise<Answer> => {
-    try {
-      await checkHealth()
-      return json(200, { health: 'true', reason: '' })
-    } catch (err) {
-      return json(503, { health: 'false', reason: err instanceof Error ? err.message : 'failed' })
-    }
-  }
-  const answer = async (method: string | undefined, target: string | undefined): Promise<Answer> => {
-    if (method !== 'GET' && method !== 'HEAD') return plain(405, 'Method Not Allowed\n')
-    const url = new URL(target ?? '/', 'http://etcd')
-    switch (url.pathname) {
-      case '/health':
-        return etcdHealth()
-      case '/version':
-        return json(200, { etcdserver: etcdVersion, etcdcluster: etcdClusterVersion })
-      case '/metrics':
-        return { status: 200, ...(await metrics()) }
-      default: {
-        const checked = await health.answer(url.pathname, url.searchParams)
-        if (checked === undefined) return plain(404, '404 page not found\n')
-        return plain(checked.code === 500 ? 503 : checked.code, checked.text)
-      }
-    }
+const forBoth = (serve: Serve, onError: (err: unknown) => void): HttpEndpoints => {
+  const guarded = (exchange: HttpExchange): void => {
+    serve(exchange).catch((err: unknown) => {
+      onError(err)
+      sendPlainError(exchange, 500, 'Internal Server Error')
+    })
   }
   return {
-    http1: (request, response) => {
-      answer(request.method, request.url).then(
-        ({ status, contentType, text }) => {
-          response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(text) })
-          response.end(request.method === 'HEAD' ? undefined : text)
-        },
-        () => response.destroy(),
-      )
-    },
-    http2: (stream, headers) => {
-      answer(headers[':method'], headers[':path']).then(
-        ({ status, contentType, text }) => {
-          if (stream.destroyed) return
-          stream.respond({ ':status': status, 'content-type': contentType })
-          stream.end(headers[':method'] === 'HEAD' ? undefined : text)
-        },
-        () => stream.close(),
-      )
-    },
+    http1: (request, response) => guarded(http1Exchange(request, response)),
+    http2: (stream, headers) => guarded(http2Exchange(stream, headers)),
   }
 }
+
+const urlOf = (target: string): URL => new URL(target.startsWith('/') ? `http://etcd${target}` : 'http://etcd/')
+
+const sendMetrics = async (exchange: HttpExchange, { metrics }: EndpointDeps): Promise<void> => {
+  const { contentType, text } = await metrics()
+  exchange.send(200, { 'content-type': contentType }, text)
+}
+
+const sendJson = (exchange: HttpExchange, contentType: string, text: string): void => {
+  if (exchange.method === 'GET') {
+    exchange.send(200, { 'content-type': contentType }, text)
+    return
+  }
+  exchange.setHeader('allow', 'GET')
+  sendPlainError(exchange, 405, 'Method Not Allowed')
+}
+
+/** Of --listen-metrics-urls: metrics and health, for anybody who can connect. */
+export const metricsEndpoints = (deps: EndpointDeps): HttpEndpoints =>
+  forBoth(async (exchange) => {
+    const url = urlOf(exchange.target)
+    if (await answeredByHealth(exchange, url, { source: deps.health, counts: deps.healthCounts })) return
+    if (url.pathname === '/metrics') await sendMetrics(exchange, deps)
+    else sendPlainError(exchange, 404, '404 page not found')
+  }, deps.onError)
+
+/** Of the client URLs: the JSON gateway, and what operators look at. */
+export const clientEndpoints = (deps: ClientEndpointDeps): HttpEndpoints =>
+  forBoth(async (exchange) => {
+    const url = urlOf(exchange.target)
+    const path = url.pathname.replace(/^\/v3beta\//, '/v3/')
+    if (answeredByAccess(exchange, deps.access)) return
+    if (path.startsWith('/v3/') && deps.gateway !== undefined) {
+      await deps.gateway(exchange, path)
+      return
+    }
+    if (await answeredByHealth(exchange, url, { source: deps.health, counts: deps.healthCounts })) return
+    switch (path) {
+      case '/metrics':
+        await sendMetrics(exchange, deps)
+        return
+      case '/version':
+        sendJson(
+          exchange,
+          'application/json',
+          JSON.stringify({ etcdserver: etcdVersion, etcdcluster: etcdClusterVersion }),
+        )
+        return
+      case '/debug/vars':
+        sendJson(exchange, 'application/json; charset=utf-8', debugVars())
+        return
+      default:
+        sendPlainError(exchange, 404, '404 page not found')
+    }
+  }, deps.onError)
