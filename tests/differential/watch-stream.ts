@@ -16,6 +16,7 @@ export type WatchRecord =
 /** Requests are encoded by us: some are not what a client library would send. */
 export const rawMessage: MessageType<Buffer, Buffer> = {
   name: 'raw',
+  fields: {},
   encode: (bytes) => bytes,
   decode: (bytes) => Buffer.from(bytes),
   write: (writer, bytes) => writer.raw(bytes),
