@@ -7,9 +7,7 @@
  */
 import { expired, notAcceptable, StatusError } from '../../api/meta/status-error.ts'
 import type { HttpContext } from '../server/context.ts'
-import { drained } from '../server/drained.ts'
 import { type MediaType, negotiate } from '../server/negotiation.ts'
-import { chunked } from '../server/respond.ts'
 import { parseResourceVersion } from '../storage/list.ts'
 import { type CacheEvent, type Matches, seenThrough } from '../storage/watch-cache/cache-event.ts'
 import type { CacheWatcher, WatchCache } from '../storage/watch-cache/watch-cache.ts'
@@ -19,6 +17,7 @@ import { matcherFor } from './selectors.ts'
 import { includeObjectOf } from './table.ts'
 import { errorFrame, type FrameEncoder, frameEncoder } from './watch-frames.ts'
 import type { OpenWatch, WatchRegistry } from './watch-registry.ts'
+import { openWatchTransport, type WatchTransport } from './watch-transport.ts'
 
 /** Bytes that may wait for a slow reader. */
 const maxBufferedBytes = 8 * 1024 * 1024
@@ -40,12 +39,14 @@ export const watch = async (scope: Scope & { watches: WatchRegistry }, ctx: Http
   const prefix = resource.namespaced && ctx.info.namespace !== '' ? `${ctx.info.namespace}/` : ''
   await freshEnough(scope, query)
 
-  const { cache } = resource.store
-  const stream = new WatchStream(ctx, cache, {
+  const transport = await openWatchTransport(ctx, 'application/json')
+  if (transport === undefined) return
+  const stream = new WatchStream(transport, resource.store.cache, {
     prefix,
     matches,
     encoder,
     bookmarks: query.allowWatchBookmarks,
+    initialEventsAsked: ctx.query.get('sendInitialEvents') !== null,
     countEvent: scope.watches.countEvents(resource.definition),
   })
   const unregister = scope.watches.add(stream)
@@ -75,51 +76,48 @@ interface StreamOptions {
   readonly matches: Matches | undefined
   readonly encoder: FrameEncoder
   readonly bookmarks: boolean
+  /** Whether the query says anything of sendInitialEvents. */
+  readonly initialEventsAsked: boolean
   readonly countEvent: () => void
 }
 
 class WatchStream implements CacheWatcher, OpenWatch {
-  readonly #ctx: HttpContext
+  readonly #transport: WatchTransport
   readonly #cache: WatchCache
   readonly #options: StreamOptions
   readonly #ended = Promise.withResolvers<void>()
   /** Events that arrive while the initial ones are written; undefined once the stream is live. */
   #backlog: CacheEvent[] | undefined = []
-  #corked = false
   #sentRevision = 0
 
-  constructor(ctx: HttpContext, cache: WatchCache, options: StreamOptions) {
-    this.#ctx = ctx
+  constructor(transport: WatchTransport, cache: WatchCache, options: StreamOptions) {
+    this.#transport = transport
     this.#cache = cache
     this.#options = options
   }
 
   async run(query: WatchQuery, timeout: number): Promise<void> {
-    const { response } = this.#ctx
+    const transport = this.#transport
     const initial = this.#initialFrames(query)
-    response.setHeader('Audit-Id', this.#ctx.auditId)
-    response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' })
-    response.flushHeaders()
     if (initial instanceof StatusError) {
-      response.end(errorFrame(initial))
+      transport.send(errorFrame(initial))
+      transport.end()
       return
     }
     // From here to the first await nothing can happen in between: no event is missed or seen twice.
     const stop = this.#cache.watch(this)
     const timer = setTimeout(() => this.end(), timeout)
-    response.once('close', () => this.#ended.resolve())
+    transport.whenClosed(() => this.#ended.resolve())
     try {
-      await this.#writeInitial(initial)
+      await transport.sendAll(initial, this.#ended.promise)
       this.#goLive()
       await this.#ended.promise
     } finally {
       clearTimeout(timer)
       stop()
-      if (!response.destroyed) {
+      if (!transport.closed) {
         this.sendBookmark()
-        // Node would write what is still corked behind the end of the body.
-        this.#uncork()
-        response.end()
+        transport.end()
       }
     }
   }
@@ -154,7 +152,7 @@ class WatchStream implements CacheWatcher, OpenWatch {
   #initialFrames(query: WatchQuery): Iterable<Buffer> | StatusError {
     const version = parseResourceVersion(query.resourceVersion)
     const { encoder, prefix, matches, bookmarks } = this.#options
-    const withState = query.sendInitialEvents || (version === 0 && this.#ctx.query.get('sendInitialEvents') === null)
+    const withState = query.sendInitialEvents || (version === 0 && !this.#options.initialEventsAsked)
     if (withState) {
       const entries = this.#cache.range(prefix)
       const revision = this.#cache.revision
@@ -177,14 +175,6 @@ class WatchStream implements CacheWatcher, OpenWatch {
     })()
   }
 
-  async #writeInitial(frames: Iterable<Buffer>): Promise<void> {
-    const { response } = this.#ctx
-    for (const chunk of chunked(frames)) {
-      if (response.destroyed) return
-      if (!response.write(chunk)) await Promise.race([drained(response), this.#ended.promise])
-    }
-  }
-
   #goLive(): void {
     const backlog = this.#backlog ?? []
     this.#backlog = undefined
@@ -199,27 +189,15 @@ class WatchStream implements CacheWatcher, OpenWatch {
     this.#write(this.#options.encoder.event(event, seen))
   }
 
-  /** Frames of one turn of the event loop leave together. */
   #write(frame: Buffer): void {
-    const { response } = this.#ctx
-    if (response.destroyed || response.writableEnded) return
-    if (!this.#corked) {
-      this.#corked = true
-      response.cork()
-      process.nextTick(() => this.#uncork())
-    }
-    response.write(frame)
-    if (response.writableLength > maxBufferedBytes) this.#cutOff()
-  }
-
-  #uncork(): void {
-    if (!this.#corked) return
-    this.#corked = false
-    this.#ctx.response.uncork()
+    const transport = this.#transport
+    if (transport.closed) return
+    transport.send(frame)
+    if (transport.bufferedBytes > maxBufferedBytes) this.#cutOff()
   }
 
   #cutOff(): void {
-    this.#ctx.response.destroy()
+    this.#transport.destroy()
     this.#ended.resolve()
   }
 }

@@ -8,20 +8,13 @@ import type {
   ObjectReader,
   UpgradeContext,
 } from '../../server/context.ts'
+import { takeUpgrade } from '../../server/upgrades.ts'
 import type { SubresourceHandlers } from '../router.ts'
 import { admissionAttributes, type Scope } from '../scope.ts'
 
 export interface ConnectOptions {
   readonly kubelet: KubeletClientConfig
   readonly reader: ObjectReader
-}
-
-/** Sockets of requests that asked for an upgrade, until a handler takes them. */
-const upgrades = new WeakMap<HttpContext, { readonly socket: Duplex; readonly head: Buffer }>()
-
-/** Remembers the bare connection of an upgrade request while it walks the chain. */
-export const offerUpgrade = (ctx: HttpContext, socket: Duplex, head: Buffer): void => {
-  upgrades.set(ctx, { socket, head })
 }
 
 /** The same context with what the handlers of apiserver/streaming need besides. */
@@ -47,14 +40,9 @@ const connect = async (scope: Scope, ctx: HttpContext, options: ConnectOptions):
   const attributes = admissionAttributes(scope, ctx, 'CONNECT', { dryRun: false })
   await scope.admission.mutate(attributes)
   await scope.admission.validate(attributes)
-  const upgrade = upgrades.get(ctx)
+  const upgrade = takeUpgrade(ctx)
   if (upgrade === undefined) return handleConnect(withReaders(ctx, options))
-  // From here on the socket is the handler's: the response object lets go of it.
-  const { response } = ctx
-  response.removeAllListeners('close')
-  const { socket } = upgrade
-  response.detachSocket(socket as never)
-  const upgradeContext: UpgradeContext = { ...withReaders(ctx, options), signal: socketSignal(socket) }
+  const upgradeContext: UpgradeContext = { ...withReaders(ctx, options), signal: socketSignal(upgrade.socket) }
   await handleUpgrade(upgradeContext, upgrade)
 }
 

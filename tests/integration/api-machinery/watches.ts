@@ -1,6 +1,8 @@
 /** Watches: order, selectors, bookmarks and their end. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { before, describe, it } from 'node:test'
+import { WebSocket } from 'ws'
 import { configMaps, csiNodes } from '../../../api/resources.ts'
 import type { ConfigMap } from '../../../api/types.ts'
 import type { WatchOptions } from '../../../client/rest/options.ts'
@@ -160,6 +162,38 @@ export const describeWatches = (running: Running): void => {
         events.map(({ object }) => (object.columnDefinitions ?? []).length > 0),
         events.map((_, index) => index === 0),
       )
+    })
+
+    it('go over a WebSocket as well, one text message an event, and end in order', async () => {
+      const { server } = running()
+      const { cert = '', key = '' } = pkiCredentials(running(), 'admin')
+      const query = `watch=true&timeoutSeconds=2&resourceVersion=${await now()}&fieldSelector=metadata.name%3Dsocket`
+      const url = `${server.replace('https', 'wss')}${path}?${query}`
+      const socket = new WebSocket(url, { cert, key, rejectUnauthorized: false })
+      const messages: { readonly event: Seen; readonly binary: boolean }[] = []
+      socket.on('message', (data, binary) => {
+        messages.push({ event: JSON.parse(String(data)) as Seen, binary })
+      })
+      const closed = once(socket, 'close')
+      await once(socket, 'open')
+      await createConfigMap(client, namespace, 'socket')
+      await client.delete(configMaps, 'socket', namespace)
+      const [code] = (await closed) as [number]
+      assert.equal(code, 1000)
+      assert.deepEqual(
+        messages.map(({ event, binary }) => [describeEvent(event), binary]),
+        [
+          ['ADDED socket', false],
+          ['DELETED socket', false],
+        ],
+      )
+    })
+
+    it('that may not be are refused as HTTP, though they ask for a WebSocket', async () => {
+      const { server } = running()
+      const socket = new WebSocket(`${server.replace('https', 'wss')}${path}?watch=true`, { rejectUnauthorized: false })
+      const [error] = (await once(socket, 'error')) as [Error]
+      assert.match(error.message, /403|401/)
     })
 
     it('of one object, in the old way of a path, see only that object', async () => {

@@ -92,13 +92,10 @@ export const describeEscalation = (running: () => TestCluster): void => {
         JSON.stringify({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'new' }, spec: {} }),
       )
       const put = () => admin.run(['replace', '--raw', path, '-f', file, user])
+      const subject = `--serviceaccount=${namespace}:updater`
       const grant = (name: string, verb: string): Promise<unknown> =>
         admin('-n', namespace, 'create', 'role', name, `--verb=${verb}`, '--resource=leases.coordination.k8s.io').then(
-          () =>
-            admin(
-              ...['-n', namespace, 'create', 'rolebinding', name, `--role=${name}`],
-              `--serviceaccount=${namespace}:updater`,
-            ),
+          () => admin('-n', namespace, 'create', 'rolebinding', name, `--role=${name}`, subject),
         )
       await grant('lease-updater', 'update')
       await waitFor(async () => !(await put()).stderr.includes('cannot update'), { what: 'the verb update to count' })
