@@ -5,7 +5,7 @@ import { type Resource } from '../registry/resource.ts'
 import type { HttpContext } from '../server/context.ts'
 import type { MediaType } from '../server/negotiation.ts'
 import { sendValue } from '../server/respond.ts'
-import { checkListOptions, list } from '../storage/list.ts'
+import { list } from '../storage/list.ts'
 import type { Entry } from '../storage/encoding.ts'
 import { type DeleteRequest, readDeleteOptions } from './delete-options.ts'
 import { listOptionsOf } from './read.ts'
@@ -77,7 +77,6 @@ export const deleteCollection = async (scope: Scope, ctx: HttpContext): Promise<
   const media = negotiatePlain(ctx)
   const request = await readDeleteOptions(ctx)
   const options = listOptionsOf(scope.resource, ctx)
-  checkListOptions(options)
   const result = await list(scope.resource.store, options)
   const queue = [...result.entries]
   const work = async (): Promise<void> => {

@@ -72,7 +72,7 @@ const parseInteger = (query: URLSearchParams, name: string): number => {
   return Number(text)
 }
 
-export const parseListQuery = (query: URLSearchParams): ListQuery => ({
+const readListQuery = (query: URLSearchParams): ListQuery => ({
   labelSelector: query.get('labelSelector') ?? '',
   fieldSelector: query.get('fieldSelector') ?? '',
   resourceVersion: query.get('resourceVersion') ?? '',
@@ -80,6 +80,28 @@ export const parseListQuery = (query: URLSearchParams): ListQuery => ({
   limit: Math.max(parseInteger(query, 'limit'), 0),
   continue: query.get('continue') ?? '',
 })
+
+/** Parameters of a list or of the deletion of a collection. Upstream: ValidateListOptions. */
+export const parseListQuery = (query: URLSearchParams): ListQuery => {
+  const parsed = readListQuery(query)
+  const { resourceVersionMatch: match, resourceVersion } = parsed
+  const errors: FieldError[] = []
+  const forbid = (field: string, detail: string): void => void errors.push(forbiddenField(field, detail))
+  if (match !== '') {
+    const field = 'resourceVersionMatch'
+    if (resourceVersion === '') forbid(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided')
+    if (parsed.continue !== '') forbid(field, 'resourceVersionMatch is forbidden when continue is provided')
+    if (match !== 'Exact' && match !== 'NotOlderThan') {
+      errors.push(notSupported(field, match, ['Exact', 'NotOlderThan', '']))
+    }
+    if (match === 'Exact' && resourceVersion === '0') {
+      forbid(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
+    }
+  }
+  if (query.get('sendInitialEvents') !== null) forbid('sendInitialEvents', 'sendInitialEvents is forbidden for list')
+  if (errors.length > 0) throw invalidOptions('ListOptions', errors)
+  return parsed
+}
 
 export interface WatchQuery extends ListQuery {
   readonly allowWatchBookmarks: boolean
@@ -91,7 +113,7 @@ export interface WatchQuery extends ListQuery {
 /** Upstream: ValidateListOptions, the part for watches. */
 export const parseWatchQuery = (query: URLSearchParams): WatchQuery => {
   const parsed: WatchQuery = {
-    ...parseListQuery(query),
+    ...readListQuery(query),
     allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
     sendInitialEvents: isTrue(query.get('sendInitialEvents')),
     timeoutSeconds: parseInteger(query, 'timeoutSeconds'),

@@ -3,7 +3,7 @@ import { notFound } from '../../api/meta/status-error.ts'
 import { keyFor, type Resource } from '../registry/resource.ts'
 import type { HttpContext } from '../server/context.ts'
 import type { Entry } from '../storage/encoding.ts'
-import { checkListOptions, list, type ListOptions, parseResourceVersion } from '../storage/list.ts'
+import { list, type ListOptions, parseResourceVersion } from '../storage/list.ts'
 import { parseListQuery } from './options.ts'
 import type { Scope } from './scope.ts'
 import { matcherFor } from './selectors.ts'
@@ -46,6 +46,5 @@ export const listOptionsOf = (resource: Resource, ctx: HttpContext): ListOptions
 export const listCollection = async ({ resource }: Scope, ctx: HttpContext): Promise<void> => {
   const media = negotiateList(ctx)
   const options = listOptionsOf(resource, ctx)
-  checkListOptions(options)
   await sendList(ctx, resource, media, await list(resource.store, options))
 }

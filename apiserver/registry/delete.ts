@@ -15,7 +15,6 @@ import type { Decision } from '../storage/resource-store.ts'
 import { dryRunEntry } from './dry-run.ts'
 import { metadataOf } from './metadata.ts'
 import { keyFor, type Resource } from './resource.ts'
-import { preconditionFailed } from './update.ts'
 
 export interface DeleteOptions {
   readonly gracePeriodSeconds?: number
@@ -65,15 +64,17 @@ export const deleteObject = async (
   return { entry: outcome.entry, deleted: outcome.type === 'deleted' }
 }
 
-const checkPreconditions = (resource: Resource, current: KubeObject, { preconditions }: DeleteOptions): void => {
-  const { uid, resourceVersion } = current.metadata ?? {}
+/** Upstream: BeforeDelete, whose conflict names the kind where others name the resource. */
+const checkPreconditions = ({ definition }: Resource, current: KubeObject, { preconditions }: DeleteOptions): void => {
+  const { name = '', uid, resourceVersion } = current.metadata ?? {}
+  const differs = (message: string) => conflict({ group: definition.group, resource: definition.kind }, name, message)
   if (preconditions?.uid !== undefined && preconditions.uid !== uid) {
-    throw preconditionFailed(resource, current, `UID in precondition: ${preconditions.uid}, UID in object meta: ${uid}`)
+    throw differs(
+      `the UID in the precondition (${preconditions.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`,
+    )
   }
   if (preconditions?.resourceVersion !== undefined && preconditions.resourceVersion !== resourceVersion) {
-    throw conflict(
-      resource.groupResource,
-      current.metadata?.name ?? '',
+    throw differs(
       `the ResourceVersion in the precondition (${preconditions.resourceVersion}) does not match the ResourceVersion in record (${resourceVersion}). The object might have been modified`,
     )
   }

@@ -171,7 +171,7 @@ const uidMismatch = (resource: Resource, uid: string, current: KubeObject): Stat
   preconditionFailed(resource, current, `UID in precondition: ${uid}, UID in object meta: ${current.metadata?.uid}`)
 
 /** The conflict of a failed precondition, in the words of upstream's storage layer. */
-export const preconditionFailed = (resource: Resource, current: KubeObject, detail: string): StatusError => {
+const preconditionFailed = (resource: Resource, current: KubeObject, detail: string): StatusError => {
   const name = current.metadata?.name ?? ''
   const key = resource.store.prefix + keyFor(resource, current.metadata?.namespace ?? '', name)
   return conflict(

@@ -73,7 +73,7 @@ export const describeDeletion = (running: Running): void => {
       const remove = (preconditions: object) => client.delete(configMaps, 'precise', namespace, { preconditions })
       await assert.rejects(
         remove({ uid: '00000000-0000-0000-0000-000000000000' }),
-        refusal('Conflict', /Precondition failed: UID in precondition: 00000000-/),
+        refusal('Conflict', /the UID in the precondition \(00000000-[-0-9]+\) does not match the UID in record/),
       )
       await assert.rejects(
         remove({ resourceVersion: '1' }),

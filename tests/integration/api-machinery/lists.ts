@@ -154,9 +154,17 @@ export const describeLists = (running: Running): void => {
       assert.ok(rest.items.every(({ metadata }) => metadata?.name !== 'a'))
     })
 
+    it('from version 0 come whole, whatever limit is given', async () => {
+      const all = await client.list(configMaps, { namespace })
+      const { items, metadata } = await client.list(configMaps, { namespace, resourceVersion: '0', limit: 1 })
+      assert.equal(items.length, all.items.length)
+      assert.equal(metadata.continue, undefined)
+    })
+
     it('refuse combinations that mean nothing', async () => {
       const cases: readonly [string, number][] = [
         ['resourceVersionMatch=Exact', 422],
+        ['sendInitialEvents=true', 422],
         ['resourceVersionMatch=Exact&resourceVersion=0', 422],
         ['resourceVersionMatch=Nearly&resourceVersion=1', 422],
         ['resourceVersion=abc', 400],
