@@ -25,6 +25,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
   readonly allowCreateOnUpdate: boolean
   /** True where PUT without resourceVersion overwrites. */
   readonly allowUnconditionalUpdate: boolean
+  /** True where any qualified name may be a finalizer; else it is one of Kubernetes' own or has a prefix. */
+  readonly looseFinalizers: boolean
 
   /** Fills absent fields in place; called while decoding, after every mutation, and on objects read from old storage. */
   readonly setDefaults?: (object: T) => void
@@ -36,6 +38,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
   readonly prepareForStatusUpdate?: (object: T, old: T) => void
   /** All that is wrong with a new object; metadata is checked by the registry with `validateName`. */
   readonly validate?: (object: T) => readonly FieldError[]
+  /** All that is wrong with a new object only, beside `validate`. */
+  readonly validateCreate?: (object: T) => readonly FieldError[]
   /** All that is wrong with a change, beside `validate`. */
   readonly validateUpdate?: (object: T, old: T) => readonly FieldError[]
   readonly validateStatusUpdate?: (object: T, old: T) => readonly FieldError[]
@@ -134,6 +138,7 @@ export const defineKind = <T extends KubeObject>(declaration: KindDeclaration<T>
     hasGeneration: false,
     allowCreateOnUpdate: false,
     allowUnconditionalUpdate: true,
+    looseFinalizers: false,
     ...declaration,
     subresources: (declaration.subresources ?? []).map(expandSubresource),
   }

@@ -74,7 +74,10 @@ for (const definition of kinds) {
 
         definition.prepareForCreate?.(object)
         const errors = [
-          ...validateObjectMeta(object.metadata ?? {}, { namespaced: definition.scope === 'Namespaced' }),
+          ...validateObjectMeta(object.metadata ?? {}, {
+            namespaced: definition.scope === 'Namespaced',
+            looseFinalizers: definition.looseFinalizers,
+          }),
           ...(definition.validate?.(object) ?? []),
         ]
         assert.deepEqual(errors.filter(namesUndefined), [])

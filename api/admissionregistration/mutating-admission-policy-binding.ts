@@ -10,6 +10,7 @@ export const mutatingAdmissionPolicyBindingKind = defineKind<MutatingAdmissionPo
   version: 'v1',
   kind: 'MutatingAdmissionPolicyBinding',
   plural: 'mutatingadmissionpolicybindings',
+  looseFinalizers: true,
   scope: 'Cluster',
   categories: ['api-extensions'],
   hasGeneration: true,

@@ -10,6 +10,7 @@ export const mutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
   version: 'v1',
   kind: 'MutatingAdmissionPolicy',
   plural: 'mutatingadmissionpolicies',
+  looseFinalizers: true,
   scope: 'Cluster',
   categories: ['api-extensions'],
   hasGeneration: true,

@@ -9,6 +9,7 @@ export const mutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfig
   version: 'v1',
   kind: 'MutatingWebhookConfiguration',
   plural: 'mutatingwebhookconfigurations',
+  looseFinalizers: true,
   scope: 'Cluster',
   categories: ['api-extensions'],
   hasGeneration: true,

@@ -10,6 +10,7 @@ export const validatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissi
   version: 'v1',
   kind: 'ValidatingAdmissionPolicyBinding',
   plural: 'validatingadmissionpolicybindings',
+  looseFinalizers: true,
   scope: 'Cluster',
   categories: ['api-extensions'],
   hasGeneration: true,

@@ -11,6 +11,7 @@ export const validatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
   version: 'v1',
   kind: 'ValidatingAdmissionPolicy',
   plural: 'validatingadmissionpolicies',
+  looseFinalizers: true,
   scope: 'Cluster',
   categories: ['api-extensions'],
   subresources: ['status'],

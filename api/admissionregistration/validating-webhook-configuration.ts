@@ -9,6 +9,7 @@ export const validatingWebhookConfigurationKind = defineKind<ValidatingWebhookCo
   version: 'v1',
   kind: 'ValidatingWebhookConfiguration',
   plural: 'validatingwebhookconfigurations',
+  looseFinalizers: true,
   scope: 'Cluster',
   categories: ['api-extensions'],
   hasGeneration: true,

@@ -37,6 +37,7 @@ export const customResourceDefinitionKind = defineKind<CustomResourceDefinition>
   version: 'v1',
   kind: 'CustomResourceDefinition',
   plural: 'customresourcedefinitions',
+  looseFinalizers: true,
   scope: 'Cluster',
   shortNames: ['crd', 'crds'],
   categories: ['api-extensions'],

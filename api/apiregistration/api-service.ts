@@ -43,6 +43,7 @@ export const apiServiceKind = defineKind<APIService>({
   version: 'v1',
   kind: 'APIService',
   plural: 'apiservices',
+  looseFinalizers: true,
   scope: 'Cluster',
   categories: ['api-extensions'],
   subresources: ['status'],

@@ -4,6 +4,7 @@ import { child, type FieldError, forbiddenField, invalid, required } from '../me
 import { isValidPathSegmentName } from '../meta/names.ts'
 import { compareQuantities, zeroQuantity } from '../meta/quantity.ts'
 import { quantityOf } from '../core/pod-spec/validate-resources.ts'
+import { negativeMessage } from '../meta/validate-metadata.ts'
 import type { HorizontalPodAutoscaler, Scale } from '../types.ts'
 
 type Spec = NonNullable<HorizontalPodAutoscaler['spec']>
@@ -24,6 +25,13 @@ const positiveQuantity = (text: string | undefined, path: string): FieldError[] 
   const quantity = quantityOf(text)
   return quantity !== undefined && compareQuantities(quantity, zeroQuantity) <= 0
     ? [invalid(path, text, 'must be positive')]
+    : []
+}
+
+const nonNegativeQuantity = (path: string, text: string | undefined): FieldError[] => {
+  const quantity = quantityOf(text)
+  return quantity !== undefined && compareQuantities(quantity, zeroQuantity) < 0
+    ? [invalid(path, text, negativeMessage)]
     : []
 }
 
@@ -117,6 +125,7 @@ const validateRules = (rules: ScalingRules | undefined, path: string): FieldErro
     0,
     maxStabilizationSeconds,
   )
+  errors.push(...nonNegativeQuantity(child(path, 'tolerance'), rules.tolerance))
   errors.push(...oneOf(child(path, 'selectPolicy'), rules.selectPolicy, ['Disabled', 'Max', 'Min']))
   const policies = rules.policies ?? []
   if (policies.length === 0) errors.push(required(child(path, 'policies'), 'must specify at least one Policy'))

@@ -1,14 +1,23 @@
 /** Jobs and CronJobs. Upstream: pkg/apis/batch/validation/validation.go. */
 import { validatePodTemplateSpec } from '../core/pod-spec/validate.ts'
-import { absent, immutable, nonNegative, oneOf, requiredOneOf, validateLabelSelector } from '../meta/checks.ts'
+import {
+  absent,
+  domainPrefixedPath,
+  immutable,
+  nonNegative,
+  oneOf,
+  requiredOneOf,
+  validateLabelSelector,
+} from '../meta/checks.ts'
 import { semanticEqual } from '../meta/equal.ts'
-import { child, type FieldError, invalid, notSupported, required } from '../meta/field-error.ts'
+import { child, type FieldError, invalid, notSupported, required, tooLong } from '../meta/field-error.ts'
 import { matcherFromLabelSelector } from '../meta/labels.ts'
 import type { CronJob, Job, LabelSelector } from '../types.ts'
 import { parseCronSchedule } from './cron-schedule.ts'
 
 type JobSpec = NonNullable<Job['spec']>
 
+const maxManagedByBytes = 63
 const maxIndexedParallelism = 100_000
 const maxIndexedCompletions = 2 ** 31 - 1
 /** Room for the eleven characters that the controller appends to a CronJob's name. */
@@ -101,6 +110,11 @@ const validateJobSpec = (spec: JobSpec, path: string): FieldError[] => {
   }
   if (spec.completionMode !== undefined) {
     errors.push(...oneOf(child(path, 'completionMode'), spec.completionMode, ['Indexed', 'NonIndexed']))
+  }
+  if (spec.managedBy !== undefined) {
+    const at = child(path, 'managedBy')
+    errors.push(...domainPrefixedPath(at, spec.managedBy))
+    if (Buffer.byteLength(spec.managedBy) > maxManagedByBytes) errors.push(tooLong(at, maxManagedByBytes))
   }
   errors.push(
     ...validateIndexed(spec, path),

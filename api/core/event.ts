@@ -1,7 +1,7 @@
 import { defineKind } from '../kind.ts'
 import type { Event } from '../types.ts'
 import { eventColumns } from './event-columns.ts'
-import { validateEvent } from './validation.ts'
+import { validateEvent } from './validate-event.ts'
 
 export const eventKind = defineKind<Event>({
   group: '',

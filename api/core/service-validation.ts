@@ -103,8 +103,8 @@ const validateByType = (spec: ServiceSpec): FieldError[] => {
         errors.push(invalid('spec.clusterIPs[0]', 'None', "may not be set to 'None' for NodePort services"))
       break
     case 'ExternalName':
-      for (const field of ['clusterIP', 'clusterIPs'] as const) {
-        if ((spec[field] ?? []).length > 0 && !isHeadless(spec)) {
+      for (const field of ['clusterIPs', 'ipFamilies', 'ipFamilyPolicy'] as const) {
+        if ((spec[field] ?? []).length > 0) {
           errors.push(forbiddenField(child('spec', field), 'may not be set for ExternalName services'))
         }
       }

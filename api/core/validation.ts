@@ -3,9 +3,9 @@ import { validateCounts } from '../apps/validate-workload.ts'
 import { absent, nonNegative, requiredOneOf, requiredSyntax, syntax } from '../meta/checks.ts'
 import { child, type FieldError, invalid, notSupported, required } from '../meta/field-error.ts'
 import { matchesSet } from '../meta/labels.ts'
-import { isDns1123Label, isDns1123Subdomain, isValidIp, isValidPortNum } from '../meta/names.ts'
+import { isDns1123Label, isValidIp, isValidPortNum } from '../meta/names.ts'
 import { validateFinalizerName } from '../meta/validate-metadata.ts'
-import type { Endpoints, Event, Namespace, PodTemplate, ReplicationController } from '../types.ts'
+import type { Endpoints, Namespace, PodTemplate, ReplicationController } from '../types.ts'
 import { validatePodTemplateSpec } from './pod-spec/validate.ts'
 
 export const validateNamespace = ({ spec }: Namespace): FieldError[] =>
@@ -62,21 +62,3 @@ const validateSubset = (subset: Subset, path: string): FieldError[] => {
 
 export const validateEndpoints = ({ subsets }: Endpoints): FieldError[] =>
   (subsets ?? []).flatMap((subset, index) => validateSubset(subset, child('subsets', index)))
-
-/** An event lies in the namespace of what it is about; cluster-scoped things have theirs in `default`. */
-export const validateEvent = (event: Event): FieldError[] => {
-  const errors: FieldError[] = []
-  const namespace = event.metadata?.namespace ?? ''
-  const about = event.involvedObject?.namespace ?? ''
-  if (about === '' ? namespace !== 'default' && namespace !== 'kube-system' : about !== namespace) {
-    errors.push(invalid('involvedObject.namespace', about, 'does not match event.namespace'))
-  }
-  if (!absent(namespace)) errors.push(...syntax('namespace', namespace, isDns1123Subdomain))
-  if (!absent(event.eventTime)) {
-    if (absent(event.reportingComponent)) errors.push(required('reportingController'))
-    if (absent(event.reportingInstance)) errors.push(required('reportingInstance'))
-    if (absent(event.action)) errors.push(required('action'))
-    if (absent(event.reason)) errors.push(required('reason'))
-  }
-  return [...errors, ...nonNegative('count', event.count)]
-}

@@ -1,6 +1,6 @@
 import { eventColumns } from '../core/event-columns.ts'
 import { eventKind } from '../core/event.ts'
-import { validateEvent } from '../core/validation.ts'
+import { validateEvent, validateNewStrictEvent, validateStrictEventUpdate } from '../core/validate-event.ts'
 import { defineKind } from '../kind.ts'
 import type { Event, EventsV1Event, KubeObject } from '../types.ts'
 
@@ -79,6 +79,8 @@ export const eventsV1EventKind = defineKind<EventsV1Event>({
     type: (event) => event.type ?? '',
   },
   validate: (event) => validateEvent(toStored(event)),
+  validateCreate: (event) => validateNewStrictEvent(toStored(event)),
+  validateUpdate: (event, old) => validateStrictEventUpdate(toStored(event), toStored(old)),
   columns: eventColumns.map((column) => ({ ...column, cell: (event, now) => column.cell(toStored(event), now) })),
   storedAs: { kind: eventKind, toStored, fromStored },
 })

@@ -2,7 +2,7 @@
 import type { LabelSelector } from '../types.ts'
 import { semanticEqual } from './equal.ts'
 import { child, type FieldError, forbiddenField, invalid, notSupported, required } from './field-error.ts'
-import { isQualifiedName, isValidLabelValue, isValidPercent } from './names.ts'
+import { isDns1123Subdomain, isQualifiedName, isValidLabelValue, isValidPercent, patternMessage } from './names.ts'
 import { immutableMessage, negativeMessage, validateLabels } from './validate-metadata.ts'
 
 export const absent = (value: unknown): boolean => value === undefined || value === null || value === ''
@@ -42,6 +42,23 @@ export const inRange = (path: string, value: number | undefined, min: number, ma
 
 export const immutable = (path: string, value: unknown, old: unknown): FieldError[] =>
   semanticEqual(value, old) ? [] : [invalid(path, value, immutableMessage)]
+
+const httpPath = /^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/
+
+/** `acme.io/foo`. Upstream: IsDomainPrefixedPath. */
+export const domainPrefixedPath = (path: string, value: string | undefined): FieldError[] => {
+  if (value === undefined || value === '') return [required(path)]
+  const slash = value.indexOf('/')
+  if (slash <= 0 || slash === value.length - 1) {
+    return [invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
+  }
+  const rest = value.slice(slash + 1)
+  const errors = syntax(path, value.slice(0, slash), isDns1123Subdomain)
+  if (!httpPath.test(rest)) {
+    errors.push(invalid(path, rest, patternMessage('Invalid path', "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+")))
+  }
+  return errors
+}
 
 type IntOrString = number | string
 

@@ -11,6 +11,7 @@ export interface MetadataRules {
   readonly namespaced: boolean
   /** Default: DNS-1123 subdomain. */
   readonly validateName?: ((name: string) => readonly string[]) | undefined
+  readonly looseFinalizers: boolean
 }
 
 export const validateLabels = (labels: Readonly<Record<string, string>> | undefined, path: string): FieldError[] => {
@@ -84,14 +85,24 @@ const validateOwners = (references: readonly OwnerReference[] | undefined, path:
 /** Finalizers that need no slash in their name: those of Kubernetes itself. */
 const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion'])
 
+const standardOrPrefixed = (name: string, path: string): FieldError[] =>
+  name.includes('/') || standardFinalizers.has(name)
+    ? []
+    : [invalid(path, name, 'name is neither a standard finalizer name nor is it fully qualified')]
+
 export const validateFinalizerName = (name: string, path: string): FieldError[] => {
   const errors = isQualifiedName(name).map((message) => invalid(path, name, message))
-  if (errors.length > 0) return errors
-  if (!name.includes('/') && !standardFinalizers.has(name)) {
-    return [invalid(path, name, 'name is neither a standard finalizer name nor is it fully qualified')]
-  }
-  return []
+  return errors.length > 0 ? errors : standardOrPrefixed(name, path)
 }
+
+const validateFinalizerPrefixes = (
+  finalizers: readonly string[] | undefined,
+  path: string,
+  loose: boolean,
+): FieldError[] =>
+  finalizers === undefined || loose
+    ? []
+    : finalizers.flatMap((finalizer, index) => standardOrPrefixed(finalizer, child(path, index)))
 
 const validateFinalizers = (finalizers: readonly string[] | undefined, path: string): FieldError[] => {
   const errors: FieldError[] = []
@@ -138,7 +149,7 @@ const validateNamespace = (metadata: ObjectMeta, namespaced: boolean, path: stri
 /** All that is wrong with the metadata of a new object; name generation has been done. Upstream: ValidateObjectMeta. */
 export const validateObjectMeta = (
   metadata: ObjectMeta,
-  { namespaced, validateName = isDns1123Subdomain }: MetadataRules,
+  { namespaced, validateName = isDns1123Subdomain, looseFinalizers }: MetadataRules,
   path = 'metadata',
 ): FieldError[] => {
   const errors: FieldError[] = []
@@ -159,6 +170,7 @@ export const validateObjectMeta = (
     ...validateAnnotations(metadata.annotations, child(path, 'annotations')),
     ...validateOwners(metadata.ownerReferences, child(path, 'ownerReferences')),
     ...validateFinalizers(metadata.finalizers, child(path, 'finalizers')),
+    ...validateFinalizerPrefixes(metadata.finalizers, child(path, 'finalizers'), looseFinalizers),
     ...validateManagedFields(metadata.managedFields, child(path, 'managedFields')),
   )
   return errors
@@ -190,7 +202,12 @@ const addedFinalizers = (metadata: ObjectMeta, old: ObjectMeta, path: string): F
 }
 
 /** All that is wrong with a change of metadata. Upstream: ValidateObjectMetaUpdate. */
-export const validateObjectMetaUpdate = (metadata: ObjectMeta, old: ObjectMeta, path = 'metadata'): FieldError[] => {
+export const validateObjectMetaUpdate = (
+  metadata: ObjectMeta,
+  old: ObjectMeta,
+  { looseFinalizers }: Pick<MetadataRules, 'looseFinalizers'>,
+  path = 'metadata',
+): FieldError[] => {
   const errors = addedFinalizers(metadata, old, path)
   if ((metadata.resourceVersion ?? '') === '') {
     errors.push(
@@ -208,6 +225,7 @@ export const validateObjectMetaUpdate = (metadata: ObjectMeta, old: ObjectMeta, 
     ...validateAnnotations(metadata.annotations, child(path, 'annotations')),
     ...validateOwners(metadata.ownerReferences, child(path, 'ownerReferences')),
     ...validateManagedFields(metadata.managedFields, child(path, 'managedFields')),
+    ...validateFinalizerPrefixes(metadata.finalizers, child(path, 'finalizers'), looseFinalizers),
   )
   return errors
 }

@@ -1,6 +1,7 @@
 /** Ingress, IngressClass, NetworkPolicy, ServiceCIDR, IPAddress. Upstream: pkg/apis/networking/validation. */
 import {
   absent,
+  domainPrefixedPath,
   immutable,
   oneOf,
   requiredOneOf,
@@ -9,6 +10,7 @@ import {
   syntax,
   validateLabelSelector,
 } from '../meta/checks.ts'
+import { cidrFamily, isStrictCidr, isStrictSubset } from '../meta/cidr.ts'
 import { child, type FieldError, forbiddenField, invalid, notSupported, required } from '../meta/field-error.ts'
 import {
   isDns1035Label,
@@ -21,6 +23,7 @@ import {
   isValidPortNum,
   isWildcardDns1123Subdomain,
 } from '../meta/names.ts'
+import { immutableMessage } from '../meta/validate-metadata.ts'
 import type { Ingress, IngressClass, IPAddress, NetworkPolicy, ServiceCIDR } from '../types.ts'
 
 type IngressSpec = NonNullable<Ingress['spec']>
@@ -118,12 +121,7 @@ const maxControllerBytes = 250
 export const validateIngressClass = ({ spec }: IngressClass): FieldError[] => {
   const controller = spec?.controller ?? ''
   const path = 'spec.controller'
-  const errors =
-    controller === ''
-      ? []
-      : syntax(path, controller, (value) =>
-          value.includes('/') ? [] : ['must be a domain-prefixed path (such as "acme.io/foo")'],
-        )
+  const errors = controller === '' ? [] : domainPrefixedPath(path, controller)
   if (controller.length > maxControllerBytes)
     errors.push({
       type: 'FieldValueTooLong',
@@ -187,7 +185,12 @@ const validatePeer = (peer: Peer, path: string): FieldError[] => {
     if (absent(ipBlock.cidr)) errors.push(required(child(at, 'cidr')))
     else errors.push(...syntax(child(at, 'cidr'), ipBlock.cidr, isValidCidr))
     for (const [index, except] of (ipBlock.except ?? []).entries()) {
-      errors.push(...syntax(child(at, 'except', index), except, isValidCidr))
+      const exceptPath = child(at, 'except', index)
+      const problems = syntax(exceptPath, except, isValidCidr)
+      if (problems.length === 0 && isValidCidr(ipBlock.cidr).length === 0 && !isStrictSubset(except, ipBlock.cidr)) {
+        problems.push(invalid(exceptPath, except, 'must be a strict subset of `cidr`'))
+      }
+      errors.push(...problems)
     }
     if (podSelector !== undefined || namespaceSelector !== undefined) {
       errors.push(forbiddenField(path, 'may not specify both ipBlock and another peer'))
@@ -226,11 +229,25 @@ export const validateServiceCIDR = ({ spec }: ServiceCIDR): FieldError[] => {
   const path = 'spec.cidrs'
   if (cidrs.length === 0) return [required(path, 'at least one CIDR required')]
   if (cidrs.length > 2) return [invalid(path, spec, 'may only hold up to 2 values')]
-  return cidrs.flatMap((cidr, index) => syntax(child(path, index), cidr, isValidCidr))
+  if (cidrs.length === 2) {
+    const [first, second] = cidrs.map(cidrFamily)
+    if (first === undefined || second === undefined || first === second) {
+      return [
+        invalid(path, spec, 'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64'),
+      ]
+    }
+  }
+  return cidrs.flatMap((cidr, index) => syntax(child(path, index), cidr, isStrictCidr))
 }
 
-export const validateServiceCIDRUpdate = (next: ServiceCIDR, old: ServiceCIDR): FieldError[] =>
-  immutable('spec.cidrs', next.spec?.cidrs, old.spec?.cidrs)
+/** A second family may be added; nothing else changes. */
+export const validateServiceCIDRUpdate = (next: ServiceCIDR, old: ServiceCIDR): FieldError[] => {
+  const [cidrs, before] = [next.spec?.cidrs ?? [], old.spec?.cidrs ?? []]
+  const path = 'spec.cidrs'
+  const added = cidrs.length - before.length
+  if (added !== 0 && !(added === 1 && before.length === 1)) return [invalid(path, cidrs, immutableMessage)]
+  return before.flatMap((cidr, index) => immutable(child(path, index), cidrs[index], cidr))
+}
 
 export const validateIPAddress = ({ spec }: IPAddress): FieldError[] => {
   const parent = spec?.parentRef

@@ -68,7 +68,7 @@ export const refersTo = (pod: Pod, kind: ReferencedKind, name: string): boolean 
     )
   }
   if (kind === 'secrets' && (spec.imagePullSecrets ?? []).some((secret) => secret.name === name)) return true
-  const containers = [...spec.containers, ...(spec.initContainers ?? []), ...(spec.ephemeralContainers ?? [])]
+  const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? []), ...(spec.ephemeralContainers ?? [])]
   return (
     containers.some((container) => inContainer(container, kind, name)) ||
     (spec.volumes ?? []).some((volume) => inVolume(pod, volume, kind, name))

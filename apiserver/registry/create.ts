@@ -28,8 +28,13 @@ export const prepareForCreate = (resource: Resource, object: KubeObject, nowMs: 
   if (definition.prepareForCreate !== undefined) definition.prepareForCreate(object)
   else if (definition.subresources.some(({ name }) => name === 'status')) delete object['status']
   const errors = [
-    ...validateObjectMeta(metadata, { namespaced: resource.namespaced, validateName: definition.validateName }),
+    ...validateObjectMeta(metadata, {
+      namespaced: resource.namespaced,
+      validateName: definition.validateName,
+      looseFinalizers: definition.looseFinalizers,
+    }),
     ...(definition.validate?.(object) ?? []),
+    ...(definition.validateCreate?.(object) ?? []),
   ]
   if (errors.length > 0) throw invalidObject(definition, metadata.name ?? '', errors)
 }

@@ -114,7 +114,7 @@ const beforeUpdate = (resource: Resource, object: KubeObject, current: KubeObjec
   keepSystemFields(object, current)
   applyScope(resource, object, current, options.scope)
   const errors = [
-    ...validateObjectMetaUpdate(metadata, current.metadata ?? {}),
+    ...validateObjectMetaUpdate(metadata, current.metadata ?? {}, definition),
     ...validationErrors(resource, object, current, options.scope),
   ]
   if (errors.length > 0) throw invalidObject(definition, name, errors)

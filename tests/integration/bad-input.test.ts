@@ -105,6 +105,17 @@ describe('bad input', () => {
     assert.equal(answer.status.details?.group, 'apps')
   })
 
+  it('is told about a Pod without containers', async () => {
+    const answer = await post('/api/v1/namespaces/default/pods', {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'empty' },
+      spec: { serviceAccountName: 'default' },
+    })
+    assert.equal(answer.code, 422)
+    assert.equal(answer.status.message, 'Pod "empty" is invalid: spec.containers: Required value')
+  })
+
   it('is told about bad names', async () => {
     const answer = await post(configMaps, aConfigMap('Not_A_Name'))
     assert.equal(answer.code, 422)

@@ -10,6 +10,7 @@ import {
   validateContainer,
   validateInitContainers,
 } from './validate-containers.ts'
+import { validateOs } from './validate-os.ts'
 import { quantityOf, validateResources } from './validate-resources.ts'
 import { validateAffinity, validateSpreadConstraints, validateTolerations } from './validate-scheduling.ts'
 import { validatePodSecurity } from './validate-security.ts'
@@ -178,7 +179,7 @@ export const validatePodSpec = (spec: PodSpec, path: string, isPod: boolean): Fi
     ...validateTolerations(spec.tolerations, child(path, 'tolerations')),
     ...oneOf(child(path, 'preemptionPolicy'), spec.preemptionPolicy, ['PreemptLowerPriority', 'Never']),
     ...validateOverhead(spec, child(path, 'overhead')),
-    ...oneOf(child(path, 'os', 'name'), spec.os?.name, ['linux', 'windows']),
+    ...validateOs(spec, path),
   ]
 }
 

@@ -5,7 +5,7 @@ import { actionSubresource, proxySubresource, streamSubresource } from '../subre
 import { podColumns } from './columns.ts'
 import { setPodDefaults } from './defaults.ts'
 import { gracefulDeletion, prepareForCreate, prepareForStatusUpdate, prepareForUpdate } from './strategy.ts'
-import { validatePod, validatePodStatusUpdate, validatePodUpdate } from './validation.ts'
+import { validatePod, validatePodCreate, validatePodStatusUpdate, validatePodUpdate } from './validation.ts'
 
 export const podKind = defineKind<Pod>({
   group: '',
@@ -34,6 +34,7 @@ export const podKind = defineKind<Pod>({
   prepareForStatusUpdate,
   gracefulDeletion,
   validate: validatePod,
+  validateCreate: validatePodCreate,
   validateUpdate: validatePodUpdate,
   validateStatusUpdate: validatePodStatusUpdate,
   warnings: warnOfHostname("the Pod's hostname"),

@@ -27,11 +27,10 @@ const validateAnnotationValues = (pod: Pod): FieldError[] => {
 export const validatePod = (pod: Pod): FieldError[] => [
   ...validateAnnotationValues(pod),
   ...validatePodSpec(pod.spec ?? { containers: [] }, 'spec', true),
-  // A new object has no resourceVersion yet.
-  ...(pod.metadata?.resourceVersion === undefined ? validateNoEphemeral(pod) : []),
 ]
 
-const validateNoEphemeral = (pod: Pod): FieldError[] =>
+/** A new Pod has no ephemeral containers. */
+export const validatePodCreate = (pod: Pod): FieldError[] =>
   (pod.spec?.ephemeralContainers ?? []).length > 0
     ? [forbiddenField('spec.ephemeralContainers', 'cannot be set on create')]
     : []

@@ -59,7 +59,7 @@ const mountToken = (pod: Pod): void => {
     container.volumeMounts = [...(container.volumeMounts ?? []), { name, readOnly: true, mountPath }]
     needed = true
   }
-  for (const container of [...(spec.initContainers ?? []), ...spec.containers]) mount(container)
+  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) mount(container)
   if (needed && existing === undefined) spec.volumes = [...(spec.volumes ?? []), tokenVolume(name)]
 }
 

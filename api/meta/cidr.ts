@@ -1,0 +1,61 @@
+/** Ranges of IP addresses as numbers: containment, and the strict form that new fields want. */
+import { isIP } from 'node:net'
+import { isValidCidr } from './names.ts'
+
+interface Cidr {
+  readonly family: 4 | 6
+  readonly address: bigint
+  /** Length of the prefix in bits. */
+  readonly prefix: number
+}
+
+const widthOf = (family: 4 | 6): number => (family === 4 ? 32 : 128)
+
+const ipv4Number = (text: string): bigint =>
+  text.split('.').reduce((number, octet) => number * 256n + BigInt(octet), 0n)
+
+/** RFC 5952 form of an IPv6 address. */
+const canonicalIpv6 = (text: string): string => new URL(`http://[${text}]`).hostname.slice(1, -1)
+
+/** The canonical form has no dotted tail and at most one `::`. */
+const ipv6Number = (text: string): bigint => {
+  const [head = '', tail] = canonicalIpv6(text).split('::')
+  const groups = (part: string): string[] => (part === '' ? [] : part.split(':'))
+  const [before, after] = [groups(head), groups(tail ?? '')]
+  const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0')
+  return [...before, ...zeros, ...after].reduce((number, group) => number * 65536n + BigInt(`0x${group}`), 0n)
+}
+
+const parseCidr = (text: string): Cidr | undefined => {
+  if (isValidCidr(text).length > 0) return undefined
+  const [ip = '', prefix] = text.split('/')
+  const family = isIP(ip) === 4 ? 4 : 6
+  return { family, address: family === 4 ? ipv4Number(ip) : ipv6Number(ip), prefix: Number(prefix) }
+}
+
+const hostBits = ({ family, prefix }: Cidr): bigint => BigInt(widthOf(family) - prefix)
+
+const hasHostBits = (cidr: Cidr): boolean => (cidr.address & ((1n << hostBits(cidr)) - 1n)) !== 0n
+
+/** 4 or 6, or undefined if `text` is no range. */
+export const cidrFamily = (text: string): 4 | 6 | undefined => parseCidr(text)?.family
+
+/** True if `inner` lies in `outer` and is smaller. False if either is no range. */
+export const isStrictSubset = (inner: string, outer: string): boolean => {
+  const [a, b] = [parseCidr(inner), parseCidr(outer)]
+  if (a === undefined || b === undefined || a.family !== b.family || a.prefix <= b.prefix) return false
+  return a.address >> hostBits(b) === b.address >> hostBits(b)
+}
+
+/** What newer fields ask of a range: no host bits, canonical form. Upstream: validation.IsValidCIDR. */
+export const isStrictCidr = (text: string): string[] => {
+  const errors = isValidCidr(text)
+  const cidr = parseCidr(text)
+  if (cidr === undefined) return errors
+  const [ip = '', prefix = ''] = text.split('/')
+  if (prefix.length > 1 && prefix.startsWith('0')) return ['must not have leading 0s in IP or prefix length']
+  if (cidr.family === 6 && cidr.address >> 32n === 0xffffn) return ['must not have an IPv4-mapped IPv6 address']
+  if (hasHostBits(cidr)) return ['must not have bits set beyond the prefix length']
+  const canonical = cidr.family === 4 ? text : `${canonicalIpv6(ip)}/${prefix}`
+  return canonical === text ? [] : [`must be in canonical form (${JSON.stringify(canonical)})`]
+}
