@@ -1,6 +1,10 @@
 /** A running etcd-lite: store, services, and what runs beside them. Listeners are the caller's. */
 import type { Http2Server } from 'node:http2'
 import { join } from 'node:path'
+import { etcdFileNames, etcdProtoFacts } from '../component-base/etcd/proto-facts.ts'
+import { alwaysServing, healthService } from '../component-base/grpc/health-service.ts'
+import { grpcFileNames, grpcProtoFacts } from '../component-base/grpc/proto-facts.ts'
+import { reflectionService } from '../component-base/grpc/reflection/reflection-service.ts'
 import { createGrpcServer, type GrpcServerOptions } from '../component-base/grpc/server.ts'
 import { alarmType } from '../component-base/etcd/maintenance-messages.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
@@ -13,9 +17,12 @@ import type { Backend } from './backend/backend.ts'
 import { openDurableBackend } from './backend/durable.ts'
 import { Alarms, SpaceQuota } from './backend/quota.ts'
 import { authService } from './grpc/auth.ts'
+import { electionService } from './grpc/election.ts'
 import { headerEncoder, loadIdentity } from './grpc/identity.ts'
 import { kvService } from './grpc/kv.ts'
 import { leaseService } from './grpc/lease.ts'
+import { LocalClient } from './grpc/local-client.ts'
+import { lockService } from './grpc/lock.ts'
 import { maintenanceService } from './grpc/maintenance.ts'
 import { WatchService } from './grpc/watch.ts'
 import { createGateway, type Gateway } from './http/gateway/gateway.ts'
@@ -116,7 +123,7 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
   const watches = new WatchService({ store, access, header, onError })
   const progress = setInterval(() => watches.notifyProgress(), config.progressNotifyMs).unref()
   const maintenanceDeps = { store, backend, alarms, access, identity, header, name: config.name }
-  const implementations = [
+  const services = [
     ...kvService({
       store,
       access,
@@ -130,8 +137,15 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
     ...authService({ store, auth, access, header }),
     ...maintenanceService({ ...maintenanceDeps, clientUrls: config.advertiseClientUrls }),
   ]
+  const local = new LocalClient(services)
+  const described = [...services, ...lockService(local), ...electionService(local), ...healthService(alwaysServing)]
+  const reflection = reflectionService({
+    implementations: described,
+    facts: { ...etcdProtoFacts, ...grpcProtoFacts },
+    fileNames: { ...etcdFileNames, ...grpcFileNames },
+  })
   const serving = {
-    implementations,
+    implementations: [...described, ...reflection],
     maxMessageBytes: config.maxRequestBytes + grpcOverheadBytes,
     onInternalError: onError,
     onCallEnd: (path: string, code: number) => metrics.countCall(path, code),

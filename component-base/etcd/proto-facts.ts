@@ -60,3 +60,12 @@ export const etcdProtoFacts: ProtoFacts = {
     enums: { permType: enumFacts('authpb.Permission.Type', 'READ', 'WRITE', 'READWRITE') },
   },
 }
+
+/** The names under which etcd registers its .proto files, by package. */
+export const etcdFileNames = {
+  authpb: 'auth.proto',
+  mvccpb: 'kv.proto',
+  etcdserverpb: 'rpc.proto',
+  v3lockpb: 'v3lock.proto',
+  v3electionpb: 'v3election.proto',
+} as const

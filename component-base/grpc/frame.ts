@@ -1,4 +1,5 @@
 /** Length-prefixed gRPC messages: one byte of flags (1: compressed), four bytes of length, the message. */
+import { gunzipSync } from 'node:zlib'
 import { encodeWith, type MessageType } from '../protobuf/message.ts'
 import { GrpcError, grpcCode } from './status.ts'
 
@@ -34,17 +35,35 @@ export const frameAround = (bytes: Uint8Array): readonly Uint8Array[] => {
   return bytes.length < copyBelowBytes ? [Buffer.concat(pieces)] : pieces
 }
 
+/** Decompresses a message; throws GrpcError when it is damaged or becomes larger than `maxBytes`. */
+export type Inflate = (message: Buffer, maxBytes: number) => Buffer
+
+/** The compression that a grpc-encoding header of gzip means. */
+export const gunzip: Inflate = (message, maxBytes) => {
+  try {
+    return gunzipSync(message, { maxOutputLength: maxBytes })
+  } catch (cause) {
+    if (cause instanceof RangeError) {
+      const text = `grpc: received message after decompression larger than max (${maxBytes + 1} vs. ${maxBytes})`
+      throw new GrpcError(grpcCode.resourceExhausted, text, { cause })
+    }
+    throw new GrpcError(grpcCode.internal, 'grpc: failed to decompress the received message', { cause })
+  }
+}
+
 /**
  * Cuts a byte stream into messages. A message that lies within one chunk is not copied; one that spans chunks is
- * joined once. Throws GrpcError for compressed messages and for those above `maxBytes`.
+ * joined once. Throws GrpcError for messages above `maxBytes`, and for compressed ones unless it knows how to inflate.
  */
 export class Deframer {
   readonly #maxBytes: number
+  readonly #inflate: Inflate | undefined
   #chunks: Buffer[] = []
   #buffered = 0
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, inflate?: Inflate) {
     this.#maxBytes = maxBytes
+    this.#inflate = inflate
   }
 
   /** Whether a message has begun and is not complete. */
@@ -65,7 +84,7 @@ export class Deframer {
     while (rest.length >= headBytes) {
       const end = headBytes + this.#messageLength(rest)
       if (rest.length < end) break
-      onMessage(rest.subarray(headBytes, end))
+      onMessage(rest[0] === 0 ? rest.subarray(headBytes, end) : this.#inflated(rest.subarray(headBytes, end)))
       rest = rest.subarray(end)
     }
     if (rest.length > 0) {
@@ -84,7 +103,9 @@ export class Deframer {
   }
 
   #messageLength(head: Buffer): number {
-    if (head[0] !== 0) throw new GrpcError(grpcCode.unimplemented, 'grpc: compressed messages are not supported')
+    if (head[0] !== 0 && this.#inflate === undefined) {
+      throw new GrpcError(grpcCode.internal, 'grpc: compressed flag set with identity or empty encoding')
+    }
     const length = head.readUInt32BE(1)
     if (length > this.#maxBytes) {
       throw new GrpcError(
@@ -93,5 +114,10 @@ export class Deframer {
       )
     }
     return length
+  }
+
+  #inflated(message: Buffer): Buffer {
+    if (this.#inflate === undefined) throw new TypeError('a compressed message was let in')
+    return this.#inflate(message, this.#maxBytes)
   }
 }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { constants } from 'node:http2'
 import type { MessageType } from '../protobuf/message.ts'
-import { Deframer, encodeFrame, frameAround, frameHead } from './frame.ts'
+import { Deframer, gunzip, encodeFrame, frameAround, frameHead } from './frame.ts'
 import type { GrpcServerOptions, Handler, ServerStreamCall } from './handler.ts'
 import { MessageQueue } from './message-queue.ts'
 import { peerCommonName } from './peer.ts'
@@ -268,14 +268,15 @@ export const startCall = (parts: CallParts): void => {
   const { stream, headers, handler, options } = parts
   const call = new Call(parts)
   const encoding = headers['grpc-encoding']
-  if (encoding !== undefined && encoding !== 'identity') {
+  if (encoding !== undefined && encoding !== 'identity' && encoding !== 'gzip') {
     call.finish(
       new GrpcError(grpcCode.unimplemented, `grpc: Decompressor is not installed for grpc-encoding "${encoding}"`),
     )
     stream.close(constants.NGHTTP2_NO_ERROR)
     return
   }
-  const deframer = new Deframer(options.maxMessageBytes ?? defaultMaxMessageBytes)
+  const inflate = encoding === 'gzip' ? gunzip : undefined
+  const deframer = new Deframer(options.maxMessageBytes ?? defaultMaxMessageBytes, inflate)
   if (handler.kind === 'unary') startUnary(call, handler, deframer)
   else startStream(call, handler, deframer)
 }
