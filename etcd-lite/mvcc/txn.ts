@@ -18,7 +18,7 @@ import { etcdError } from './errors.ts'
 import type { KeyIndex } from './key-index.ts'
 import { keyRange, keyString } from './key-range.ts'
 import { valueOf } from './key-value.ts'
-import { encodeKeyOnly, type Hit, planRange, revisionToRead } from './range.ts'
+import { encodeKeyOnly, type Hit, planRange } from './range.ts'
 import type { WriteTxn } from './write-txn.ts'
 
 type PutResponseInit = InputOf<typeof PutResponse>
@@ -108,17 +108,29 @@ const choosePath = (reader: TxnReader, revision: number, request: TxnRequest): P
   return { succeeded, ops, nested }
 }
 
-const checkPath = (reader: TxnReader, current: number, path: Path): void => {
-  for (const { requestRange, requestPut } of path.ops) {
-    if (requestRange !== undefined) {
-      revisionToRead(requestRange.revision, { current, compacted: reader.compacted })
-    }
-    if (requestPut !== undefined) {
-      checkIgnored(reader, current, requestPut)
-      checkLease(reader, requestPut)
-    }
+/** The operations that will run, nested ones at their place. */
+function* walk({ ops, nested }: Path): Generator<RequestOp, void, void> {
+  let nestedIndex = 0
+  for (const op of ops) {
+    const inner = op.requestTxn === undefined ? undefined : nested[nestedIndex++]
+    if (inner === undefined) yield op
+    else yield* walk(inner)
   }
-  for (const nested of path.nested) checkPath(reader, current, nested)
+}
+
+/** etcd checks all puts first, then all ranges. A negative revision, harmless elsewhere, is a compacted one here. */
+const checkPath = (reader: TxnReader, current: number, path: Path): void => {
+  for (const { requestPut } of walk(path)) {
+    if (requestPut === undefined) continue
+    checkIgnored(reader, current, requestPut)
+    checkLease(reader, requestPut)
+  }
+  const first = reader.compacted === 0 ? -1 : reader.compacted
+  for (const { requestRange } of walk(path)) {
+    if (requestRange === undefined || requestRange.revision === 0) continue
+    if (requestRange.revision > current) throw etcdError('futureRevision')
+    if (requestRange.revision < first) throw etcdError('compacted')
+  }
 }
 
 const runPath = (reader: TxnReader, view: View, tx: WriteTxn | undefined, path: Path): TxnResponseInit => {

@@ -124,18 +124,10 @@ export class Side {
   /** Runs an operation; the answer is comparable. Errors of the server are answers too. */
   async run(operation: Operation): Promise<unknown> {
     try {
-      switch (operation.op) {
-        case 'sync':
-          return undefined
-        case 'leaseKeepAlive':
-          return await this.#keepAlive(leaseOf(operation.ID, this.#references))
-        case 'watchCreate':
-        case 'watchCancel':
-        case 'watchProgress':
-          return await this.#watch(operation)
-        default:
-          return await this.#unary(operation)
-      }
+      if (operation.op === 'sync') return undefined
+      if (operation.op === 'leaseKeepAlive') return await this.#keepAlive(leaseOf(operation.ID, this.#references))
+      if ('stream' in operation) return await this.#watch(operation)
+      return await this.#unary(operation)
     } catch (err) {
       if (err instanceof GrpcError) return { code: err.code, details: err.details }
       throw err

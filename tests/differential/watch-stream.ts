@@ -115,6 +115,6 @@ export class RecordedStream {
   }
 
   #wake(): void {
-    for (const done of [...this.#waiting]) done()
+    for (const done of this.#waiting) done()
   }
 }
