@@ -66,7 +66,7 @@ describe('the watch stream', () => {
       [2],
     )
     const { watchId, header, events } = await next(responses)
-    assert.deepEqual([watchId, header?.revision, events.length], [-1, 3, 0])
+    assert.deepEqual([watchId, header?.revision, events.length], [-1n, 3, 0])
     controller.abort()
   })
 
@@ -80,7 +80,7 @@ describe('the watch stream', () => {
     let seen = 0
     while (seen < 2) {
       const { header, events, watchId } = await next(responses)
-      assert.deepEqual([events.length, watchId], [0, 0])
+      assert.deepEqual([events.length, watchId], [0, 0n])
       seen = header?.revision ?? 0
     }
     controller.abort()
@@ -93,21 +93,21 @@ describe('the watch stream', () => {
     const stream = client.openWatch(controller.signal)
     const responses = stream.responses[Symbol.asyncIterator]()
     stream.write({ createRequest: { key: bytes('a') } })
-    stream.write({ createRequest: { key: bytes('a'), watchId: 7 } })
-    stream.write({ createRequest: { key: bytes('a'), watchId: 7 } })
+    stream.write({ createRequest: { key: bytes('a'), watchId: 7n } })
+    stream.write({ createRequest: { key: bytes('a'), watchId: 7n } })
     const created = [await next(responses), await next(responses), await next(responses)]
     assert.deepEqual(
       created.map(({ watchId, canceled }) => [watchId, canceled]),
       [
-        [0, false],
-        [7, false],
-        [-1, true],
+        [0n, false],
+        [7n, false],
+        [-1n, true],
       ],
     )
-    stream.write({ cancelRequest: { watchId: 0 } })
+    stream.write({ cancelRequest: { watchId: 0n } })
     assert.deepEqual([(await next(responses)).canceled], [true])
     await client.put({ key: bytes('a'), value: bytes('1') })
-    assert.equal((await next(responses)).watchId, 7)
+    assert.equal((await next(responses)).watchId, 7n)
     controller.abort()
   })
 

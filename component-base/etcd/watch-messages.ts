@@ -10,12 +10,12 @@ export const WatchCreateRequest = message('etcdserverpb.WatchCreateRequest', {
   progressNotify: [4, 'bool'],
   filters: [5, 'int32', 'repeated'],
   prevKv: [6, 'bool'],
-  watchId: [7, 'int64'],
+  watchId: [7, 'int64big'],
   fragment: [8, 'bool'],
 })
 export type WatchCreateRequest = OutputOf<typeof WatchCreateRequest>
 export type WatchCreateRequestInit = InputOf<typeof WatchCreateRequest>
-export const WatchCancelRequest = message('etcdserverpb.WatchCancelRequest', { watchId: [1, 'int64'] })
+export const WatchCancelRequest = message('etcdserverpb.WatchCancelRequest', { watchId: [1, 'int64big'] })
 export const WatchProgressRequest = message('etcdserverpb.WatchProgressRequest', {})
 /** A oneof: exactly one of the fields is set. */
 export const WatchRequest = message('etcdserverpb.WatchRequest', {
@@ -26,7 +26,7 @@ export const WatchRequest = message('etcdserverpb.WatchRequest', {
 export type WatchRequest = OutputOf<typeof WatchRequest>
 export const WatchResponse = message('etcdserverpb.WatchResponse', {
   header: [1, ResponseHeader],
-  watchId: [2, 'int64'],
+  watchId: [2, 'int64big'],
   created: [3, 'bool'],
   canceled: [4, 'bool'],
   compactRevision: [5, 'int64'],

@@ -20,7 +20,7 @@ import type { HeaderEncoder } from './identity.ts'
 type Call = ServerStreamCall<WatchRequest, InputOf<typeof WatchResponse>>
 
 /** In responses that belong to no watch. */
-const noWatch = -1
+const noWatch = -1n
 const fromZero = Buffer.from([0])
 
 export interface WatchDeps {
@@ -92,8 +92,8 @@ class WatchStream {
   readonly #call: Call
   readonly #deps: WatchDeps
   readonly #hub: WatchHub
-  readonly #watchers = new Map<number, Watcher>()
-  #nextId = 0
+  readonly #watchers = new Map<bigint, Watcher>()
+  #nextId = 0n
   #progress: 'none' | 'wanted' = 'none'
 
   constructor(call: Call, deps: WatchDeps, hub: WatchHub) {
@@ -119,9 +119,13 @@ class WatchStream {
     }
   }
 
-  /** Answers a wish for progress when every watch of the stream has all there is. */
+  /** Answers a wish for progress when every watch of the stream has all there is; a stream without any has none. */
   synced(): void {
     if (this.#progress === 'none') return
+    if (this.#watchers.size === 0) {
+      this.#progress = 'none'
+      return
+    }
     for (const { state } of this.#watchers.values()) if (state !== 'synced') return
     this.#progress = 'none'
     this.#send({ watchId: noWatch })
@@ -155,11 +159,11 @@ class WatchStream {
       this.#refuse('mvcc: watcher range is empty')
       return
     }
-    if (request.watchId !== 0 && this.#watchers.has(request.watchId)) {
+    if (request.watchId !== 0n && this.#watchers.has(request.watchId)) {
       this.#refuse('mvcc: duplicate watch ID provided on the WatchStream')
       return
     }
-    const id = request.watchId === 0 ? this.#freshId() : request.watchId
+    const id = request.watchId === 0n ? this.#freshId() : request.watchId
     const spec = {
       id,
       range,
@@ -187,7 +191,7 @@ class WatchStream {
     }
   }
 
-  #cancel(id: number): void {
+  #cancel(id: bigint): void {
     const watcher = this.#watchers.get(id)
     if (watcher === undefined) return
     this.#end(watcher)
@@ -204,7 +208,7 @@ class WatchStream {
     this.#send({ watchId: noWatch, created: true, canceled: true, cancelReason })
   }
 
-  #freshId(): number {
+  #freshId(): bigint {
     while (this.#watchers.has(this.#nextId)) this.#nextId++
     return this.#nextId++
   }

@@ -19,8 +19,10 @@ const order = (compare: Compare, hit: Hit | undefined, bytesOf: (hit: Hit) => Bu
       return sign(hit?.version.main ?? 0, compare.modRevision ?? 0)
     case compareTarget.lease:
       return sign(hit?.version.lease ?? 0n, compare.lease ?? 0n)
-    default:
+    case compareTarget.value:
       return Buffer.compare(hit === undefined ? noBytes : valueOf(bytesOf(hit)), compare.value ?? noBytes)
+    default:
+      return 0 // as etcd: what it does not know is equal
   }
 }
 

@@ -33,7 +33,8 @@ export const writeVarint = (buffer: Buffer, position: number, value: number): nu
   return at
 }
 
-const bigVarint = (value: bigint): Uint8Array => {
+/** A varint of 64 bits; nothing for zero, which is left out on the wire. */
+export const bigVarint = (value: bigint): Uint8Array => {
   if (value === 0n) return empty
   const bytes: number[] = []
   let rest = BigInt.asUintN(64, value)

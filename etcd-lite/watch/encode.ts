@@ -1,5 +1,5 @@
 /** WatchResponse on the wire, put together of parts that are encoded once for all watchers. */
-import { varintSize, writeVarint } from '../mvcc/key-value.ts'
+import { bigVarint, varintSize, writeVarint } from '../mvcc/key-value.ts'
 import type { Watcher } from './watcher.ts'
 
 const tag = {
@@ -46,12 +46,14 @@ export const encodeEvent = (type: 'put' | 'delete', kv: Uint8Array, prevKv: Uint
 }
 
 /** The parts of a response that stand before its events. */
-const head = (header: Uint8Array, watchId: number, fragment: boolean): Buffer => {
+const head = (header: Uint8Array, watchId: bigint, fragment: boolean): Buffer => {
   const buffer = Buffer.allocUnsafe(lengthDelimited(header.length) + 1 + 10 + 2)
   let at = writeBytes(buffer, 0, tag.responseHeader, header)
-  if (watchId !== 0) {
-    buffer[at] = tag.responseWatchId
-    at = writeVarint(buffer, at + 1, watchId)
+  if (watchId !== 0n) {
+    buffer[at++] = tag.responseWatchId
+    const id = bigVarint(watchId)
+    buffer.set(id, at)
+    at += id.length
   }
   if (fragment) {
     buffer[at++] = tag.responseFragment

@@ -61,7 +61,7 @@ const setup = async () => {
   const watch = (client: Client, next: number, options: { end?: string; noPut?: boolean } = {}): Watcher => {
     const range = { type: 'range', start: 'a', end: options.end ?? 'z' } as const
     const spec = {
-      id: 0,
+      id: 0n,
       range,
       prevKv: true,
       noPut: options.noPut ?? false,

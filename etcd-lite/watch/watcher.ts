@@ -12,7 +12,8 @@ export interface WatchSink {
 }
 
 export interface WatcherSpec {
-  readonly id: number
+  /** Chosen by clients too, who may use all 64 bits. */
+  readonly id: bigint
   readonly range: KeyRange
   readonly prevKv: boolean
   readonly noPut: boolean

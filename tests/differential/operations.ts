@@ -75,7 +75,8 @@ export interface References {
 }
 
 const byteFields: ReadonlySet<string> = new Set(['key', 'rangeEnd', 'value'])
-const leaseFields: ReadonlySet<string> = new Set(['lease', 'ID'])
+/** IDs, of which all 64 bits count. */
+const idFields: ReadonlySet<string> = new Set(['lease', 'ID', 'watchId'])
 
 export const revisionOf = (ref: RevisionRef, { revision }: References): number =>
   typeof ref === 'number' ? ref : revision + Number(ref.slice('now'.length) || 0)
@@ -85,7 +86,7 @@ export const leaseOf = (ref: LeaseRef, { granted }: References): bigint =>
 
 const resolveField = (name: string, value: unknown, references: References): unknown => {
   if (typeof value === 'string' && byteFields.has(name)) return Buffer.from(value, 'latin1')
-  if (leaseFields.has(name)) return leaseOf(value as LeaseRef, references)
+  if (idFields.has(name)) return leaseOf(value as LeaseRef, references)
   if (typeof value === 'string') return revisionOf(value as RevisionRef, references)
   if (Array.isArray(value)) return value.map((item) => resolveField(name, item, references))
   if (typeof value === 'object' && value !== null) return resolve(value, references)

@@ -66,7 +66,7 @@ const answerMs = 5000
 const everything = { key: Buffer.from([0]), rangeEnd: Buffer.from([0]) }
 
 const sentinel = Buffer.from('sentinel')
-const sentinelWatch = 1_000_000
+const sentinelWatch = 1_000_000n
 
 /** Waits for what a stream brings; gives up after a while, and the comparison shows what is missing. */
 const until = async (stream: RecordedStream, { ms }: Patience, holds: () => boolean): Promise<void> => {
@@ -189,21 +189,21 @@ export class Side {
     const stream = await this.#stream(operation.stream)
     switch (operation.op) {
       case 'watchCancel':
-        if (!stream.isActive(operation.watchId))
-          stream.cancel(operation.watchId) // never answered
+        if (!stream.isActive(BigInt(operation.watchId)))
+          stream.cancel(BigInt(operation.watchId)) // never answered
         else
           await answered(
             stream,
             this.#patience,
             ({ canceled }) => canceled,
-            () => stream.cancel(operation.watchId),
+            () => stream.cancel(BigInt(operation.watchId)),
           )
         break
       case 'watchProgress':
         await answered(
           stream,
           this.#patience,
-          ({ watchId, created }) => watchId === -1 && !created,
+          ({ watchId, created }) => watchId === -1n && !created,
           () => stream.requestProgress(),
         )
         break

@@ -27,7 +27,7 @@ const rawWatch = bidi(watch.watch.path, rawMessage, watch.watch.response)
 
 export class RecordedStream {
   readonly #call: ClientStreamCall<Buffer, WatchResponse>
-  readonly #records = new Map<number, WatchRecord[]>()
+  readonly #records = new Map<bigint, WatchRecord[]>()
   readonly #waiting = new Set<() => void>()
   #ended: GrpcError | undefined
   /** Responses that name the newest revision as a header although their events end before it are broken: kept here. */
@@ -46,7 +46,7 @@ export class RecordedStream {
     this.#call.write(WatchRequest.encode({ createRequest: create }))
   }
 
-  cancel(watchId: number): void {
+  cancel(watchId: bigint): void {
     this.#call.write(WatchRequest.encode({ cancelRequest: { watchId } }))
   }
 
@@ -59,7 +59,7 @@ export class RecordedStream {
   }
 
   /** Whether a watch was made and has not ended. */
-  isActive(watchId: number): boolean {
+  isActive(watchId: bigint): boolean {
     const controls = (this.#records.get(watchId) ?? []).flatMap((record) =>
       record.type === 'control' ? [record.response] : [],
     )
@@ -67,7 +67,7 @@ export class RecordedStream {
   }
 
   /** The newest revision of which a watch has an event. */
-  newest(watchId: number): number {
+  newest(watchId: bigint): number {
     const last = this.#records.get(watchId)?.findLast(({ type }) => type === 'event')
     return last?.type === 'event' ? (last.event.kv?.modRevision ?? 0) : 0
   }
@@ -83,8 +83,8 @@ export class RecordedStream {
 
   /** Everything so far, comparable. */
   normalised(naming: Naming): Record<string, unknown> {
-    const ids = [...this.#records.keys()].sort((a, b) => a - b)
-    const found = Object.fromEntries(ids.map((id) => [id, normalise(this.#records.get(id), naming)]))
+    const ids = [...this.#records.keys()].sort((a, b) => (a < b ? -1 : 1))
+    const found = Object.fromEntries(ids.map((id) => [String(id), normalise(this.#records.get(id), naming)]))
     return this.#ended === undefined ? found : { ...found, ended: [this.#ended.code, this.#ended.details] }
   }
 
