@@ -93,6 +93,8 @@ class WatchStream {
   readonly #deps: WatchDeps
   readonly #hub: WatchHub
   readonly #watchers = new Map<bigint, Watcher>()
+  /** IDs of watches that a compaction ended: taken until their client cancels them. */
+  readonly #ended = new Set<bigint>()
   #nextId = 0n
   #progress: 'none' | 'wanted' = 'none'
 
@@ -134,6 +136,7 @@ class WatchStream {
   endCompacted(watcher: Watcher, compactRevision: number): void {
     const { id } = watcher.spec
     this.#end(watcher)
+    this.#ended.add(id)
     this.#send({ header: this.#deps.header(0), watchId: id, canceled: true, compactRevision }) // as etcd: no revision
   }
 
@@ -159,7 +162,7 @@ class WatchStream {
       this.#refuse('mvcc: watcher range is empty')
       return
     }
-    if (request.watchId !== 0n && this.#watchers.has(request.watchId)) {
+    if (request.watchId !== 0n && this.#isTaken(request.watchId)) {
       this.#refuse('mvcc: duplicate watch ID provided on the WatchStream')
       return
     }
@@ -193,8 +196,8 @@ class WatchStream {
 
   #cancel(id: bigint): void {
     const watcher = this.#watchers.get(id)
-    if (watcher === undefined) return
-    this.#end(watcher)
+    if (watcher !== undefined) this.#end(watcher)
+    else if (!this.#ended.delete(id)) return
     this.#send({ watchId: id, canceled: true })
   }
 
@@ -209,8 +212,12 @@ class WatchStream {
   }
 
   #freshId(): bigint {
-    while (this.#watchers.has(this.#nextId)) this.#nextId++
+    while (this.#isTaken(this.#nextId)) this.#nextId++
     return this.#nextId++
+  }
+
+  #isTaken(id: bigint): boolean {
+    return this.#watchers.has(id) || this.#ended.has(id)
   }
 
   #send(response: InputOf<typeof WatchResponse>): void {
