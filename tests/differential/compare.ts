@@ -27,6 +27,14 @@ export class DifferenceError extends Error {
 }
 
 const pollMs = 5
+/**
+ * A real etcd looks ten times a second at watches of the past, also at those for which there is nothing: until it has,
+ * a compaction ends them.
+ */
+const settleMs = 250
+
+const startsInPast = ({ request, extra }: Operation & { readonly op: 'watchCreate' }): boolean =>
+  request.startRevision !== undefined || extra !== undefined
 
 /** Compares what all watches got, when it has come. */
 const compareWatches = async ({
@@ -52,7 +60,13 @@ const needsSync: ReadonlySet<Operation['op']> = new Set(['sync', 'compact', 'wat
 export const runSequence = async (pair: Pair, operations: readonly Operation[]): Promise<void> => {
   const { etcd, lite } = pair
   await Promise.all([etcd.reset(), lite.reset()])
+  let pastWatches = false
   for (const [index, operation] of operations.entries()) {
+    if (operation.op === 'compact' && pastWatches) {
+      await delay(settleMs)
+      pastWatches = false
+    }
+    pastWatches ||= operation.op === 'watchCreate' && startsInPast(operation)
     const seen = needsSync.has(operation.op) ? await compareWatches(pair) : undefined
     if (seen !== undefined) throw new DifferenceError(index, operations, seen)
     const [fromEtcd, fromLite] = await Promise.all([etcd.run(operation), lite.run(operation)])

@@ -20,6 +20,8 @@ const field = (name: string, value: unknown, naming: Naming): unknown => {
     const index = naming.granted.indexOf(value as bigint)
     return index === -1 ? String(value) : `granted${index}`
   }
+  // The keys of a lease: etcd walks a Go map, whose order is none.
+  if (name === 'keys') return (normalise(value, naming) as string[]).toSorted()
   return normalise(value, naming)
 }
 

@@ -91,6 +91,7 @@ export class Side {
   readonly #patience: Patience
   #base = 0
   #revision = 0
+  #compacted = 0
   #granted: bigint[] = []
   readonly #streams = new Map<number, RecordedStream>()
 
@@ -113,7 +114,7 @@ export class Side {
     const { header } = await this.#channel.unary(kv.deleteRange, { key })
     const revision = header?.revision ?? 0
     await this.#channel.unary(kv.compact, { revision, physical: true })
-    this.#base = this.#revision = revision
+    this.#base = this.#revision = this.#compacted = revision
   }
 
   close(): void {
@@ -166,12 +167,14 @@ export class Side {
   async #unary({ op, request, extra }: UnaryOperation): Promise<unknown> {
     const { path, request: type, response } = methods[op]
     const encode = type.encode as (value: object) => Buffer
-    const bytes = Buffer.concat([encode(resolve(request, this.#references)), encodeExtra(extra)])
+    const resolved = resolve(request, this.#references)
+    const bytes = Buffer.concat([encode(resolved), encodeExtra(extra)])
     const answer = await this.#channel.unary(unary(path, rawMessage, response as MessageType<object, object>), bytes, {
       timeoutMs: answerMs,
     })
     const { header, ID } = answer as { header?: { revision: number }; ID?: bigint }
     this.#revision = Math.max(this.#revision, header?.revision ?? 0)
+    if (op === 'compact') this.#compacted = (resolved as { revision: number }).revision
     if (op === 'leaseGrant' && ID !== undefined) this.#granted.push(ID)
     return normalise(answer, this.#naming)
   }
@@ -213,7 +216,7 @@ export class Side {
           stream,
           this.#patience,
           ({ created }) => created,
-          () => stream.create(request, encodeExtra(operation.extra)),
+          () => stream.create(request, encodeExtra(operation.extra), this.#compacted),
         )
       }
     }
@@ -231,7 +234,7 @@ export class Side {
       stream,
       this.#patience,
       ({ created }) => created,
-      () => stream.create(request, Buffer.alloc(0)),
+      () => stream.create(request, Buffer.alloc(0), this.#compacted),
     )
     return stream
   }

@@ -6,6 +6,7 @@ import type { ClientStreamCall, GrpcChannel } from '../../component-base/grpc/cl
 import { GrpcError } from '../../component-base/grpc/status.ts'
 import { bidi } from '../../component-base/grpc/method.ts'
 import type { MessageType, OutputOf } from '../../component-base/protobuf/message.ts'
+import { isTombstoneOfCompaction } from './exceptions.ts'
 import { type Naming, normalise } from './normalise.ts'
 
 /** What a watch got, in order. Responses without events are kept as they are; events one by one. */
@@ -28,6 +29,9 @@ const rawWatch = bidi(watch.watch.path, rawMessage, watch.watch.response)
 export class RecordedStream {
   readonly #call: ClientStreamCall<Buffer, WatchResponse>
   readonly #records = new Map<bigint, WatchRecord[]>()
+  /** The compacted revision at the creation of watches: of those on their way, and by id. */
+  readonly #creating: number[] = []
+  readonly #compacted = new Map<bigint, number>()
   readonly #waiting = new Set<() => void>()
   #ended: GrpcError | undefined
   /** Responses that name the newest revision as a header although their events end before it are broken: kept here. */
@@ -41,7 +45,9 @@ export class RecordedStream {
     })
   }
 
-  create(request: Parameters<typeof WatchCreateRequest.encode>[0], extra: Buffer): void {
+  /** `compacted`: see `isTombstoneOfCompaction` in exceptions.ts. */
+  create(request: Parameters<typeof WatchCreateRequest.encode>[0], extra: Buffer, compacted: number): void {
+    this.#creating.push(compacted)
     const create = Buffer.concat([WatchCreateRequest.encode(request), extra])
     this.#call.write(WatchRequest.encode({ createRequest: create }))
   }
@@ -107,7 +113,11 @@ export class RecordedStream {
       let records = this.#records.get(watchId)
       if (records === undefined) this.#records.set(watchId, (records = []))
       if (events.length === 0 || response.created || response.canceled) records.push({ type: 'control', response })
-      for (const event of events) records.push({ type: 'event', event })
+      if (response.created) this.#compacted.set(watchId, this.#creating.shift() ?? 0)
+      const compacted = this.#compacted.get(watchId) ?? 0
+      for (const event of events) {
+        if (!isTombstoneOfCompaction(event, compacted)) records.push({ type: 'event', event })
+      }
       const last = events.at(-1)?.kv?.modRevision ?? 0
       if ((header?.revision ?? 0) < last) this.oddities.push(`a header of ${header?.revision} with an event of ${last}`)
       this.#wake()
