@@ -71,6 +71,7 @@ const observed = (backend: Backend, metrics: EtcdMetrics, wrote: (bytes: number)
 /** Opens the store in `<data-dir>/member/leveldb` and makes its services. Throws when it is locked or corrupt. */
 export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> => {
   const { config, log, metrics, onFailed } = deps
+  const tokens = createTokenProvider({ ...config.authToken, warn: (message, fields) => log.warn(fields, message) })
   let failure: unknown
   const fail = (err: unknown): void => {
     if (failure !== undefined) return
@@ -107,7 +108,7 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
     store,
     state: await readAuthState(disk),
     passwords: createPasswords(config.bcryptCost),
-    tokens: createTokenProvider({ ...config.authToken, warn: (message, fields) => log.warn(fields, message) }),
+    tokens,
   })
   const access = createAccess({
     auth,
