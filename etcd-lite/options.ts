@@ -6,6 +6,7 @@ import { defineFlags, parseFlags } from '../component-base/flags/flags.ts'
 import { UsageError } from '../component-base/process/run.ts'
 import { defaultBcryptCost, maxBcryptCost, minBcryptCost } from './auth/passwords.ts'
 import type { AutoCompaction } from './mvcc/auto-compaction.ts'
+import { restoringName } from './snapshot/restoring-name.ts'
 import { etcdVersion } from './version.ts'
 
 const noPeers = 'etcd-lite is a cluster of one and has no peers'
@@ -90,7 +91,11 @@ const flags = defineFlags({
   },
   'feature-gates': { type: 'string', default: '', help: 'Accepted.', unsupported: 'etcd-lite has no feature gates' },
   'listen-peer-urls': { type: 'strings', default: [], help: 'Accepted.', unsupported: noPeers },
-  'initial-advertise-peer-urls': { type: 'strings', default: [], help: 'Accepted.', unsupported: noPeers },
+  'initial-advertise-peer-urls': {
+    type: 'strings',
+    default: ['http://localhost:2380'],
+    help: "List of this member's peer URLs, as the member list says them; nobody listens there.",
+  },
   'peer-cert-file': { type: 'string', default: '', help: 'Accepted.', unsupported: noPeers },
   'peer-key-file': { type: 'string', default: '', help: 'Accepted.', unsupported: noPeers },
   'peer-client-cert-auth': { type: 'bool', default: false, help: 'Accepted.', unsupported: noPeers },
@@ -117,6 +122,7 @@ export interface EtcdConfig {
   readonly clientUrls: readonly URL[]
   readonly metricsUrls: readonly URL[]
   readonly advertiseClientUrls: readonly string[]
+  readonly advertisePeerUrls: readonly string[]
   readonly tls: TlsFilesConfig | undefined
   /** Certificates name users. */
   readonly clientCertAuth: boolean
@@ -189,7 +195,12 @@ export const parseOptions = (argv: readonly string[]): EtcdConfig => {
   }
   const dataDir = values['data-dir'] === '' ? `${values.name}.etcd` : values['data-dir']
   if (existsSync(join(dataDir, 'member', 'snap')) && !existsSync(join(dataDir, 'member', 'leveldb'))) {
-    throw new UsageError(`--data-dir: ${dataDir} holds the data of a real etcd, which etcd-lite cannot read`)
+    throw new UsageError(
+      `--data-dir: ${dataDir} holds the data of a real etcd, which etcd-lite cannot read; restore a snapshot of it with etcdutl`,
+    )
+  }
+  if (existsSync(join(dataDir, restoringName))) {
+    throw new UsageError(`--data-dir: a restore into ${dataDir} was not finished; remove it and restore again`)
   }
   return {
     name: values.name,
@@ -197,6 +208,7 @@ export const parseOptions = (argv: readonly string[]): EtcdConfig => {
     clientUrls,
     metricsUrls,
     advertiseClientUrls: values['advertise-client-urls'],
+    advertisePeerUrls: values['initial-advertise-peer-urls'],
     tls: secure
       ? {
           certFile: values['cert-file'],

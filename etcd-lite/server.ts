@@ -10,13 +10,15 @@ import { alarmType } from '../component-base/etcd/maintenance-messages.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
 import { createAccess } from './auth/access.ts'
 import { createPasswords } from './auth/passwords.ts'
-import { readAuthState } from './auth/records.ts'
+import { readAuthRecords, readAuthState } from './auth/records.ts'
 import { AuthStore } from './auth/store.ts'
 import { createTokenProvider } from './auth/token-options.ts'
+import { Alarms } from './backend/alarms.ts'
 import type { Backend } from './backend/backend.ts'
 import { openDurableBackend } from './backend/durable.ts'
-import { Alarms, SpaceQuota } from './backend/quota.ts'
+import { SpaceQuota } from './backend/quota.ts'
 import { authService } from './grpc/auth.ts'
+import { clusterService } from './grpc/cluster.ts'
 import { electionService } from './grpc/election.ts'
 import { headerEncoder, loadIdentity } from './grpc/identity.ts'
 import { kvService } from './grpc/kv.ts'
@@ -24,15 +26,19 @@ import { leaseService } from './grpc/lease.ts'
 import { LocalClient } from './grpc/local-client.ts'
 import { lockService } from './grpc/lock.ts'
 import { maintenanceService } from './grpc/maintenance.ts'
+import { snapshotImplementation } from './grpc/snapshot.ts'
 import { WatchService } from './grpc/watch.ts'
 import { createGateway, type Gateway } from './http/gateway/gateway.ts'
 import type { HealthSource } from './http/health.ts'
 import { Lessor } from './lease/lessor.ts'
+import { Membership } from './membership.ts'
 import type { EtcdMetrics } from './metrics.ts'
 import { startAutoCompaction } from './mvcc/auto-compaction.ts'
 import { etcdError } from './mvcc/errors.ts'
 import { MvccStore } from './mvcc/store.ts'
 import type { EtcdConfig } from './options.ts'
+import { removeLeftSnapshots, type SnapshotFile } from './snapshot/snapshot-file.ts'
+import { takeSnapshot } from './snapshot/take-snapshot.ts'
 
 export interface EtcdServer extends AsyncDisposable {
   readonly grpc: Http2Server
@@ -78,16 +84,19 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
     failure = err
     onFailed(err)
   }
-  const disk = await openDurableBackend(join(config.dataDir, 'member', 'leveldb'), fail)
+  const memberDir = join(config.dataDir, 'member')
+  const disk = await openDurableBackend(join(memberDir, 'leveldb'), fail)
+  await removeLeftSnapshots(memberDir)
   const alarms = new Alarms(disk)
-  const quota = new SpaceQuota({
+  const identity = await loadIdentity(disk)
+  const quota = await SpaceQuota.create({
     backend: disk,
     alarms,
+    memberId: identity.memberId,
     quotaBytes: config.quotaBytes,
     onExceeded: (sizeBytes) => log.warn({ sizeBytes, quotaBytes: config.quotaBytes }, 'database space exceeded'),
   })
   const backend = observed(disk, metrics, (bytes) => quota.wrote(bytes))
-  const identity = await loadIdentity(disk)
   const header = headerEncoder(identity)
   const lessor = new Lessor()
   await lessor.restore(disk)
@@ -100,10 +109,10 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
     onCorrupt: (err) => {
       if (alarms.has(alarmType.corrupt)) return
       log.error({ err }, 'the store is corrupt')
-      alarms.activate(alarmType.corrupt).catch(() => {}) // a commit that fails is told of by the backend
+      alarms.activate({ memberID: identity.memberId, alarm: alarmType.corrupt }).catch(() => {}) // a commit that fails is told of by the backend
     },
   })
-  lessor.start(store)
+  lessor.start(store, { frozen: () => alarms.has(alarmType.corrupt) })
   const auth = new AuthStore({
     store,
     state: await readAuthState(disk),
@@ -123,7 +132,15 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
   const onError = (err: unknown, path?: string): void => log.error({ err, path }, 'request failed')
   const watches = new WatchService({ store, access, header, onError })
   const progress = setInterval(() => watches.notifyProgress(), config.progressNotifyMs).unref()
-  const maintenanceDeps = { store, backend, alarms, access, identity, header, name: config.name }
+  const membership = new Membership(disk, {
+    id: identity.memberId,
+    name: config.name,
+    peerUrls: config.advertisePeerUrls,
+    clientUrls: config.advertiseClientUrls,
+  })
+  const guard = { checkSpace: (cost: number) => quota.check(cost), checkCorrupt: () => alarms.checkCorrupt() }
+  const takeSnapshotNow = (signal: AbortSignal): Promise<SnapshotFile> =>
+    takeSnapshot({ dir: memberDir, store, backend, alarms, membership, identity, readAuthRecords, signal })
   const services = [
     ...kvService({
       store,
@@ -131,12 +148,14 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
       header,
       maxTxnOps: config.maxTxnOps,
       maxRequestBytes: config.maxRequestBytes,
-      checkSpace: () => quota.check(),
+      guard,
     }),
     watches.implementation,
-    ...leaseService({ store, lessor, access, header, checkSpace: () => quota.check() }),
+    ...leaseService({ store, lessor, access, header, guard }),
     ...authService({ store, auth, access, header }),
-    ...maintenanceService({ ...maintenanceDeps, clientUrls: config.advertiseClientUrls }),
+    ...maintenanceService({ store, backend, alarms, access, identity, header, quotaBytes: quota.limitBytes }),
+    ...clusterService({ membership, access, header }),
+    snapshotImplementation({ access, take: takeSnapshotNow }),
   ]
   const local = new LocalClient(services)
   const described = [...services, ...lockService(local), ...electionService(local), ...healthService(alwaysServing)]
@@ -158,7 +177,7 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
     backend,
     gateway: createGateway(serving),
     health: {
-      alarms: () => alarms.active,
+      alarms: () => alarms.list().map(({ alarm }) => alarm),
       read: () => {
         if (failure !== undefined) throw etcdError('stopped')
       },

@@ -1,4 +1,4 @@
-/** etcd v3.5 messages of the Cluster and Maintenance services. */
+/** etcd's messages of the Cluster and Maintenance services, as of 3.5. */
 import { message, type OutputOf } from '../protobuf/message.ts'
 import { ResponseHeader } from './messages.ts'
 
@@ -13,6 +13,46 @@ export const MemberListRequest = message('etcdserverpb.MemberListRequest', { lin
 export const MemberListResponse = message('etcdserverpb.MemberListResponse', {
   header: [1, ResponseHeader],
   members: [2, Member, 'repeated'],
+})
+export const MemberAddRequest = message('etcdserverpb.MemberAddRequest', {
+  peerURLs: [1, 'string', 'repeated'],
+  isLearner: [2, 'bool'],
+})
+export const MemberAddResponse = message('etcdserverpb.MemberAddResponse', {
+  header: [1, ResponseHeader],
+  member: [2, Member],
+  members: [3, Member, 'repeated'],
+})
+export const MemberRemoveRequest = message('etcdserverpb.MemberRemoveRequest', { ID: [1, 'uint64big'] })
+export const MemberRemoveResponse = message('etcdserverpb.MemberRemoveResponse', {
+  header: [1, ResponseHeader],
+  members: [2, Member, 'repeated'],
+})
+export const MemberUpdateRequest = message('etcdserverpb.MemberUpdateRequest', {
+  ID: [1, 'uint64big'],
+  peerURLs: [2, 'string', 'repeated'],
+})
+export const MemberUpdateResponse = message('etcdserverpb.MemberUpdateResponse', {
+  header: [1, ResponseHeader],
+  members: [2, Member, 'repeated'],
+})
+export const MemberPromoteRequest = message('etcdserverpb.MemberPromoteRequest', { ID: [1, 'uint64big'] })
+export const MemberPromoteResponse = message('etcdserverpb.MemberPromoteResponse', {
+  header: [1, ResponseHeader],
+  members: [2, Member, 'repeated'],
+})
+
+export const MoveLeaderRequest = message('etcdserverpb.MoveLeaderRequest', { targetID: [1, 'uint64big'] })
+export const MoveLeaderResponse = message('etcdserverpb.MoveLeaderResponse', { header: [1, ResponseHeader] })
+
+export const downgradeAction = { validate: 0, enable: 1, cancel: 2 } as const
+export const DowngradeRequest = message('etcdserverpb.DowngradeRequest', {
+  action: [1, 'int32'],
+  version: [2, 'string'],
+})
+export const DowngradeResponse = message('etcdserverpb.DowngradeResponse', {
+  header: [1, ResponseHeader],
+  version: [2, 'string'],
 })
 
 export const alarmType = { none: 0, noSpace: 1, corrupt: 2 } as const
@@ -40,6 +80,9 @@ export const StatusResponse = message('etcdserverpb.StatusResponse', {
   errors: [8, 'string', 'repeated'],
   dbSizeInUse: [9, 'int64'],
   isLearner: [10, 'bool'],
+  /** Since 3.6, as the next. */
+  storageVersion: [11, 'string'],
+  dbSizeQuota: [12, 'int64'],
 })
 export type StatusResponse = OutputOf<typeof StatusResponse>
 

@@ -39,6 +39,26 @@ export const cluster = {
     maintenanceMessages.MemberListRequest,
     maintenanceMessages.MemberListResponse,
   ),
+  memberAdd: unary(
+    '/etcdserverpb.Cluster/MemberAdd',
+    maintenanceMessages.MemberAddRequest,
+    maintenanceMessages.MemberAddResponse,
+  ),
+  memberRemove: unary(
+    '/etcdserverpb.Cluster/MemberRemove',
+    maintenanceMessages.MemberRemoveRequest,
+    maintenanceMessages.MemberRemoveResponse,
+  ),
+  memberUpdate: unary(
+    '/etcdserverpb.Cluster/MemberUpdate',
+    maintenanceMessages.MemberUpdateRequest,
+    maintenanceMessages.MemberUpdateResponse,
+  ),
+  memberPromote: unary(
+    '/etcdserverpb.Cluster/MemberPromote',
+    maintenanceMessages.MemberPromoteRequest,
+    maintenanceMessages.MemberPromoteResponse,
+  ),
 } as const
 
 export const maintenance = {
@@ -63,6 +83,16 @@ export const maintenance = {
     '/etcdserverpb.Maintenance/Snapshot',
     maintenanceMessages.SnapshotRequest,
     maintenanceMessages.SnapshotResponse,
+  ),
+  moveLeader: unary(
+    '/etcdserverpb.Maintenance/MoveLeader',
+    maintenanceMessages.MoveLeaderRequest,
+    maintenanceMessages.MoveLeaderResponse,
+  ),
+  downgrade: unary(
+    '/etcdserverpb.Maintenance/Downgrade',
+    maintenanceMessages.DowngradeRequest,
+    maintenanceMessages.DowngradeResponse,
   ),
 } as const
 

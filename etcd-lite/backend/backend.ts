@@ -5,9 +5,17 @@ export type BackendOp =
   /** `was` is the record that is deleted; only index records need it, for the tally. */
   | { readonly type: 'del'; readonly key: Buffer; readonly was?: Buffer }
 
+/** Keys with `start` <= key < `end`. */
+export interface KeyBounds {
+  readonly start: Buffer
+  readonly end: Buffer
+}
+
 /** A view of the backend as it was when the snapshot was taken; must be closed. */
 export interface BackendSnapshot {
   getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]>
+  /** As Backend.scan, of the snapshot's moment. */
+  scan(range: KeyBounds): AsyncIterable<readonly (readonly [Buffer, Buffer])[]>
   close(): Promise<void>
 }
 
@@ -17,7 +25,7 @@ export interface Backend {
   getSync(key: Buffer): Buffer | undefined
   snapshot(): BackendSnapshot
   /** Entries with `start` <= key < `end` in order, in chunks, of the state at the time of the call. */
-  scan(range: { readonly start: Buffer; readonly end: Buffer }): AsyncIterable<readonly (readonly [Buffer, Buffer])[]>
+  scan(range: KeyBounds): AsyncIterable<readonly (readonly [Buffer, Buffer])[]>
   /** Bytes on the disk. */
   sizeBytes(): Promise<number>
   /** Gives the space of deleted entries back to the file system. */

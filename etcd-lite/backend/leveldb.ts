@@ -1,7 +1,7 @@
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
-import type { Backend } from './backend.ts'
+import type { Backend, KeyBounds } from './backend.ts'
 
 type Database = ClassicLevel<Buffer, Buffer>
 
@@ -51,13 +51,15 @@ const openDatabase = async (dir: string): Promise<Database> => {
 
 async function* scan(
   db: Database,
-  range: { start: Buffer; end: Buffer },
+  range: KeyBounds,
+  snapshot?: ReturnType<Database['snapshot']>,
 ): AsyncGenerator<[Buffer, Buffer][], void, void> {
   const iterator = db.iterator({
     gte: range.start,
     lt: range.end,
     fillCache: false,
     highWaterMarkBytes: scanChunkBytes,
+    ...(snapshot === undefined ? {} : { snapshot }),
   })
   try {
     for (;;) {
@@ -70,17 +72,28 @@ async function* scan(
   }
 }
 
-const sizeOf = async (dir: string): Promise<number> => {
+const tableFile = /\.(ldb|sst)$/
+
+/**
+ * Bytes of the tables that LevelDB is using, and of all other files. Tables that a compaction is writing, or has
+ * replaced, come and go and would make the size jump.
+ */
+const sizeOf = async (dir: string, db: Database): Promise<number> => {
   const names = await readdir(dir)
   const sizes = await Promise.all(
-    names.map((name) =>
-      stat(join(dir, name)).then(
-        ({ size }) => size,
-        () => 0, // LevelDB removes files at any time
+    names
+      .filter((name) => !tableFile.test(name))
+      .map((name) =>
+        stat(join(dir, name)).then(
+          ({ size }) => size,
+          () => 0, // LevelDB removes files at any time
+        ),
       ),
-    ),
   )
-  return sizes.reduce((sum, size) => sum + size, 0)
+  // One line a table: its number, its size, its first and last key.
+  const tables = db.getProperty('leveldb.sstables').matchAll(/^ \d+:(\d+)\[/gm)
+  const all = [...sizes, ...Array.from(tables, ([, size]) => Number(size))]
+  return all.reduce((sum, size) => sum + size, 0)
 }
 
 /** Opens (or makes) the LevelDB in `dir`, readable by its owner only. LevelDB's own LOCK file keeps others out. */
@@ -94,11 +107,12 @@ export const openLevelDb = async (dir: string): Promise<Backend> => {
       const snapshot = db.snapshot()
       return {
         getMany: (keys) => db.getMany([...keys], { snapshot }),
+        scan: (range) => scan(db, range, snapshot),
         close: () => snapshot.close(),
       }
     },
     scan: (range) => scan(db, range),
-    sizeBytes: () => sizeOf(dir),
+    sizeBytes: () => sizeOf(dir, db),
     defragment: () => db.compactRange(Buffer.from([0]), Buffer.from([0xff])),
     close: () => db.close(),
   }

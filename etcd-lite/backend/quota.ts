@@ -1,55 +1,49 @@
-/** The space quota: when the store outgrows it an alarm stops puts until space is freed and the alarm is disarmed. */
+/**
+ * The space quota: a write that would take the store to the quota is refused and raises an alarm, which stops writes
+ * until space is freed and the alarm is disarmed.
+ *
+ * The disk is not asked for every write. What it said last and what was written since is an upper bound: only when
+ * that reaches the quota the disk is asked again, and the write waits for the answer.
+ */
+import type { PutRequest, TxnRequest } from '../../component-base/etcd/messages.ts'
 import { alarmType } from '../../component-base/etcd/maintenance-messages.ts'
 import { etcdError } from '../mvcc/errors.ts'
-import { metaKey, sealed, unsealed } from '../mvcc/records.ts'
+import type { Alarms } from './alarms.ts'
 import type { Backend } from './backend.ts'
 
 /** etcd's default of --quota-backend-bytes when it is 0. */
 const defaultQuotaBytes = 2 * 1024 * 1024 * 1024
-const alarmsKey = metaKey('alarms')
-/** The size is asked for anew after this much was written. */
-const askEveryBytes = 8 << 20
+/** etcd's estimates of what is stored beside key and value. */
+const leaseCostBytes = 64
+const overheadBytes = 256
 
-export class Alarms {
-  readonly #backend: Backend
-  readonly #active = new Set<number>()
+const costOfPut = ({ key, value }: PutRequest): number => overheadBytes + key.length + value.length
 
-  constructor(backend: Backend) {
-    this.#backend = backend
-    const record = backend.getSync(alarmsKey)
-    if (record !== undefined) for (const alarm of unsealed(record)) this.#active.add(alarm)
-  }
+const costOfPuts = (ops: TxnRequest['success']): number =>
+  ops.reduce(
+    (sum, { requestPut, requestTxn }) =>
+      sum +
+      (requestPut === undefined ? 0 : costOfPut(requestPut)) +
+      (requestTxn === undefined ? 0 : costOfTxn(requestTxn)),
+    0,
+  )
 
-  get active(): readonly number[] {
-    return [...this.#active].toSorted((a, b) => a - b)
-  }
+const costOfTxn = ({ success, failure }: TxnRequest): number => Math.max(costOfPuts(success), costOfPuts(failure))
 
-  has(alarm: number): boolean {
-    return this.#active.has(alarm)
-  }
-
-  async activate(alarm: number): Promise<void> {
-    if (this.#active.has(alarm)) return
-    this.#active.add(alarm)
-    await this.#save()
-  }
-
-  async deactivate(alarm: number): Promise<boolean> {
-    if (!this.#active.delete(alarm)) return false
-    await this.#save()
-    return true
-  }
-
-  #save(): Promise<void> {
-    return this.#backend.commit([{ type: 'put', key: alarmsKey, value: sealed(Uint8Array.from(this.active)) }], {
-      sync: true,
-    })
-  }
-}
+/**
+ * What a request costs of the quota, as etcd counts; 0 is a request that the quota never refuses. A transaction inside
+ * a transaction counts too, which etcd forgets.
+ */
+export const quotaCost = {
+  put: costOfPut,
+  txn: costOfTxn,
+  leaseGrant: leaseCostBytes,
+} as const
 
 export interface QuotaOptions {
   readonly backend: Backend
   readonly alarms: Alarms
+  readonly memberId: bigint
   /** 0 is etcd's default; a negative number is no quota. */
   readonly quotaBytes: number
   readonly onExceeded: (sizeBytes: number) => void
@@ -57,34 +51,69 @@ export interface QuotaOptions {
 
 export class SpaceQuota {
   readonly #options: QuotaOptions
-  readonly #limit: number
-  #unasked = 0
+  /** Negative: none. */
+  readonly limitBytes: number
+  /** What the disk said last. */
+  #measured = 0
+  #writtenSince = 0
+  #measuring: Promise<void> | undefined
 
-  constructor(options: QuotaOptions) {
+  private constructor(options: QuotaOptions) {
     this.#options = options
-    this.#limit = options.quotaBytes === 0 ? defaultQuotaBytes : options.quotaBytes
+    this.limitBytes = options.quotaBytes === 0 ? defaultQuotaBytes : options.quotaBytes
   }
 
-  /** Throws etcd's error while the alarm is active. */
-  check(): void {
+  static async create(options: QuotaOptions): Promise<SpaceQuota> {
+    const quota = new SpaceQuota(options)
+    await quota.#measure()
+    return quota
+  }
+
+  /**
+   * Throws etcd's error when there is no space for a write of this cost, or while the alarm is active. Returns a
+   * promise of the same when the disk has to be asked.
+   */
+  check(cost: number): Promise<void> | undefined {
+    if (cost === 0) return undefined
     if (this.#options.alarms.has(alarmType.noSpace)) throw etcdError('noSpace')
+    if (!this.#fits(cost)) return this.#checkDisk(cost)
+    // Counted here too, before it is written, so that many at once do not all see the same free space.
+    this.#writtenSince += cost
+    return undefined
   }
 
-  /** Counts what was written; looks at the disk now and then. */
+  /** Counts what was written, whatever it was. */
   wrote(bytes: number): void {
-    if (this.#limit < 0) return
-    this.#unasked += bytes
-    // Near the limit of a small quota the store is looked at more often.
-    if (this.#unasked < Math.min(askEveryBytes, this.#limit / 16)) return
-    this.#unasked = 0
-    const { backend, alarms, onExceeded } = this.#options
-    backend
-      .sizeBytes()
-      .then(async (size) => {
-        if (size <= this.#limit || alarms.has(alarmType.noSpace)) return
-        onExceeded(size)
-        await alarms.activate(alarmType.noSpace)
-      })
-      .catch(() => {}) // a store that cannot be asked fails by its writes
+    this.#writtenSince += bytes
+  }
+
+  #fits(cost: number): boolean {
+    return this.limitBytes < 0 || this.#measured + this.#writtenSince + cost < this.limitBytes
+  }
+
+  async #checkDisk(cost: number): Promise<void> {
+    await this.#measure()
+    if (this.#fits(cost)) {
+      this.#writtenSince += cost
+      return
+    }
+    const { alarms, memberId, onExceeded } = this.#options
+    if (!alarms.has(alarmType.noSpace)) {
+      onExceeded(this.#measured)
+      await alarms.activate({ memberID: memberId, alarm: alarmType.noSpace })
+    }
+    throw etcdError('noSpace')
+  }
+
+  /** One measurement at a time, whoever waits for it. What is written meanwhile is counted on. */
+  #measure(): Promise<void> {
+    this.#measuring ??= (async () => {
+      const before = this.#writtenSince
+      this.#measured = await this.#options.backend.sizeBytes()
+      this.#writtenSince -= before
+    })().finally(() => {
+      this.#measuring = undefined
+    })
+    return this.#measuring
   }
 }

@@ -1,12 +1,14 @@
 import { kv } from '../../component-base/etcd/service.ts'
 import { type Implementation, implementUnary } from '../../component-base/grpc/server.ts'
 import type { Access } from '../auth/access.ts'
+import { quotaCost } from '../backend/quota.ts'
 import { etcdError } from '../mvcc/errors.ts'
 import { checkRange } from '../mvcc/range.ts'
 import { encodeRangeResponse } from '../mvcc/range-response.ts'
 import type { Answer, MvccStore, RangeResult } from '../mvcc/store.ts'
-import { checkPut, checkTxn, hasPut, isReadOnly } from '../mvcc/txn-check.ts'
+import { checkPut, checkTxn, isReadOnly } from '../mvcc/txn-check.ts'
 import type { HeaderEncoder } from './identity.ts'
+import type { WriteGuard } from './write-guard.ts'
 
 export interface KvDeps {
   readonly store: MvccStore
@@ -14,8 +16,7 @@ export interface KvDeps {
   readonly header: HeaderEncoder
   readonly maxTxnOps: number
   readonly maxRequestBytes: number
-  /** Throws when the space quota forbids writes. */
-  readonly checkSpace: () => void
+  readonly guard: WriteGuard
 }
 
 const checkSize = (requestBytes: number, maxRequestBytes: number): void => {
@@ -27,7 +28,7 @@ const checkSize = (requestBytes: number, maxRequestBytes: number): void => {
  * nothing is awaited between that and the write, so no change of auth comes between them.
  */
 export const kvService = (deps: KvDeps): Implementation[] => {
-  const { store, access, header, maxTxnOps, maxRequestBytes, checkSpace } = deps
+  const { store, access, header, maxTxnOps, maxRequestBytes, guard } = deps
   return [
     implementUnary(kv.range, (request, call) => {
       checkRange(request)
@@ -41,7 +42,9 @@ export const kvService = (deps: KvDeps): Implementation[] => {
       checkPut(request)
       const caller = access.writer(call)
       checkSize(call.requestBytes, maxRequestBytes)
-      checkSpace()
+      const space = guard.checkSpace(quotaCost.put(request))
+      if (space !== undefined) await space
+      guard.checkCorrupt()
       caller?.put(request)
       const { revision, response } = await store.put(request)
       return { ...response, header: header(revision) }
@@ -49,6 +52,7 @@ export const kvService = (deps: KvDeps): Implementation[] => {
     implementUnary(kv.deleteRange, async (request, call) => {
       if (request.key.length === 0) throw etcdError('emptyKey')
       access.writer(call)?.deleteRange(request)
+      guard.checkCorrupt()
       const { revision, response } = await store.deleteRange(request)
       return { ...response, header: header(revision) }
     }),
@@ -56,13 +60,16 @@ export const kvService = (deps: KvDeps): Implementation[] => {
       checkTxn(request, maxTxnOps)
       const caller = isReadOnly(request) ? access.reader(call) : access.writer(call)
       checkSize(call.requestBytes, maxRequestBytes)
-      if (hasPut(request)) checkSpace()
+      const space = guard.checkSpace(quotaCost.txn(request))
+      if (space !== undefined) await space
+      if (!isReadOnly(request)) guard.checkCorrupt()
       caller?.txn(request)
       const { revision, response } = await store.txn(request)
       return { ...response, header: header(revision) }
     }),
     implementUnary(kv.compact, async (request, call) => {
       access.writer(call)?.admin()
+      guard.checkCorrupt()
       const revision = await store.compact(request.revision, request.physical)
       return { header: header(revision) }
     }),

@@ -1,29 +1,33 @@
 import { lease } from '../../component-base/etcd/service.ts'
 import { type Implementation, implementStream, implementUnary } from '../../component-base/grpc/server.ts'
 import type { Access } from '../auth/access.ts'
+import { quotaCost } from '../backend/quota.ts'
 import type { Lessor } from '../lease/lessor.ts'
 import type { MvccStore } from '../mvcc/store.ts'
 import type { HeaderEncoder } from './identity.ts'
+import type { WriteGuard } from './write-guard.ts'
 
 export interface LeaseDeps {
   readonly store: MvccStore
   readonly lessor: Lessor
   readonly access: Access
   readonly header: HeaderEncoder
-  /** Throws when the space quota forbids writes. */
-  readonly checkSpace: () => void
+  readonly guard: WriteGuard
 }
 
 /** The Lease service. */
-export const leaseService = ({ store, lessor, access, header, checkSpace }: LeaseDeps): Implementation[] => [
+export const leaseService = ({ store, lessor, access, header, guard }: LeaseDeps): Implementation[] => [
   implementUnary(lease.grant, async ({ ID, TTL }, call) => {
     access.writer(call)?.authenticated()
-    checkSpace()
+    const space = guard.checkSpace(quotaCost.leaseGrant)
+    if (space !== undefined) await space
+    guard.checkCorrupt()
     const granted = await lessor.grant(ID, TTL)
     return { header: header(store.revision), ID: granted.id, TTL: granted.ttlSeconds }
   }),
   implementUnary(lease.revoke, async ({ ID }, call) => {
     access.writer(call)?.leaseRevoke(ID)
+    guard.checkCorrupt()
     await lessor.revoke(ID)
     return { header: header(store.revision) }
   }),

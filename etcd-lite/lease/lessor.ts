@@ -40,12 +40,15 @@ const maxTtlSeconds = 9_000_000_000
 const maxTimerMs = 60 * 60 * 1000
 /** Least time between two looks at the queue, so that leases that run out together are revoked together. */
 const minTimerMs = 20
+/** The same while leases are kept although they ran out. */
+const frozenTimerMs = 1000
 
 export class Lessor implements LeaseRegistry {
   readonly #clock: MonotonicClock
   readonly #leases = new Map<bigint, Lease>()
   readonly #expiry = new ExpiryQueue<Lease>()
   #store: MvccStore | undefined
+  #frozen: () => boolean = () => false
   #timer: NodeJS.Timeout | undefined
 
   constructor(clock: MonotonicClock = monotonicClock) {
@@ -59,9 +62,10 @@ export class Lessor implements LeaseRegistry {
     }
   }
 
-  /** Begins to revoke leases that run out. */
-  start(store: MvccStore): void {
+  /** Begins to revoke leases that run out; while `frozen` says so they stay. */
+  start(store: MvccStore, { frozen = () => false }: { readonly frozen?: () => boolean } = {}): void {
     this.#store = store
+    this.#frozen = frozen
     this.#schedule()
   }
 
@@ -160,13 +164,14 @@ export class Lessor implements LeaseRegistry {
     this.#clock.clearTimeout(this.#timer)
     const next = this.#expiry.nextTime
     if (next === undefined || this.#store === undefined) return
-    const wait = Math.min(maxTimerMs, Math.max(minTimerMs, next - this.#clock.now()))
+    const least = this.#frozen() ? frozenTimerMs : minTimerMs
+    const wait = Math.min(maxTimerMs, Math.max(least, next - this.#clock.now()))
     this.#timer = this.#clock.setTimeout(() => this.#revokeExpired(), wait)
   }
 
   #revokeExpired(): void {
     const now = this.#clock.now()
-    for (;;) {
+    while (!this.#frozen()) {
       const lease = this.#expiry.takeUntil(now)
       if (lease === undefined) break
       if (this.#leases.get(lease.id) !== lease) continue // revoked meanwhile

@@ -5,6 +5,7 @@
 import { encodeTombstone } from './key-value.ts'
 import type { Hit } from './range.ts'
 import { revisionToRead } from './range.ts'
+import { encodeRevisionKey } from './revision-key.ts'
 import type { MvccStore } from './store.ts'
 
 const polynomial = 0x82f63b78
@@ -21,32 +22,43 @@ export const crc32c = (bytes: Uint8Array, seed = 0): number => {
   return ~c >>> 0
 }
 
-const chunkHits = 500
-const underscore = 0x5f
-const tombstoneMark = 0x74
+/** The hash over entries of etcd's `key` bucket, in their order. */
+export class KeyHasher {
+  #hash = crc32c(Buffer.from('key'))
 
-const revisionKey = (main: number, sub: number, deleted: boolean): Buffer => {
-  const key = Buffer.alloc(deleted ? 18 : 17)
-  key.writeBigUInt64BE(BigInt(main), 0)
-  key[8] = underscore
-  key.writeBigUInt64BE(BigInt(sub), 9)
-  if (deleted) key[17] = tombstoneMark
-  return key
+  get hash(): number {
+    return this.#hash
+  }
+
+  add(key: Uint8Array, value: Uint8Array): void {
+    this.#hash = crc32c(value, crc32c(key, this.#hash))
+  }
 }
 
+const chunkHits = 500
 /**
  * The versions that etcd hashes: all after the compacted revision, and before it those that a compaction at `revision`
- * would keep (so that it does not matter whether the last one has finished).
+ * would keep (so that it does not matter whether the last one has finished). If that would keep nothing at all, etcd
+ * hashes what is there: what the last compaction kept.
  */
 const collect = (store: MvccStore, revision: number, compacted: number): Hit[] => {
-  const hits: Hit[] = []
+  const kept: Hit[] = []
+  const atCompacted: Hit[] = []
+  const newer: Hit[] = []
+  let keepsAny = false
   store.index.forEachEntry({ type: 'range', start: '', end: undefined }, (entry) => {
     const keep = entry.at(revision)
+    const old = entry.at(compacted)
+    if (keep !== undefined && keep.main <= compacted) kept.push({ entry, version: keep })
+    if (old !== undefined) atCompacted.push({ entry, version: old })
+    keepsAny ||= keep !== undefined
     for (const version of [...entry.older, entry.head]) {
-      if (version.main <= revision && (version.main > compacted || version === keep)) hits.push({ entry, version })
+      if (version.main > compacted && version.main <= revision) newer.push({ entry, version })
     }
   })
-  return hits.sort((a, b) => a.version.main - b.version.main || a.version.sub - b.version.sub)
+  return [...(keepsAny ? kept : atCompacted), ...newer].sort(
+    (a, b) => a.version.main - b.version.main || a.version.sub - b.version.sub,
+  )
 }
 
 /** Throws etcd's errors for a revision that cannot be read; 0 is the newest. */
@@ -57,16 +69,23 @@ export const hashStore = async (
   const compacted = store.compactedRevision
   const revision = revisionToRead(asked, { current: store.revision, compacted })
   const hits = collect(store, revision, compacted)
-  let hash = crc32c(Buffer.from('key'))
-  for (let start = 0; start < hits.length; start += chunkHits) {
-    const chunk = hits.slice(start, start + chunkHits)
-    const loaded = await store.load(chunk.filter(({ version }) => !version.deleted))
-    let next = 0
-    for (const { entry, version } of chunk) {
-      const bytes = version.deleted ? encodeTombstone(entry.key, 0) : loaded[next++]
-      hash = crc32c(revisionKey(version.main, version.sub, version.deleted), hash)
-      if (bytes !== undefined) hash = crc32c(bytes, hash)
+  const snapshot = store.openSnapshot()
+  const hasher = new KeyHasher()
+  try {
+    for (let start = 0; start < hits.length; start += chunkHits) {
+      const chunk = hits.slice(start, start + chunkHits)
+      const loaded = await store.load(
+        chunk.filter(({ version }) => !version.deleted),
+        snapshot,
+      )
+      let next = 0
+      for (const { entry, version } of chunk) {
+        const bytes = version.deleted ? encodeTombstone(entry.key, 0) : loaded[next++]
+        if (bytes !== undefined) hasher.add(encodeRevisionKey(version.main, version.sub, version.deleted), bytes)
+      }
     }
+  } finally {
+    await snapshot.close()
   }
-  return { hash, compactRevision: compacted === 0 ? -1 : compacted }
+  return { hash: hasher.hash, compactRevision: compacted === 0 ? -1 : compacted }
 }

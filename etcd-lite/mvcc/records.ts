@@ -107,6 +107,11 @@ export const decodeIndexRecord = (recordKeyBuffer: Buffer, record: Buffer): { ke
   }
 }
 
+/** Bytes of an index record, key of the record included. */
+export const indexRecordBytes = (key: string): number => recordKeyBytes + indexHeadBytes + key.length
+/** Bytes of a value record for an encoded KeyValue, key of the record included. */
+export const valueRecordBytes = (bytes: Buffer): number => recordKeyBytes + crcBytes + bytes.length
+
 /** Value record; `bytes` is the encoded KeyValue inside it. */
 export const encodeValueRecord = (fields: KeyValueFields): { readonly record: Buffer; readonly bytes: Buffer } => {
   const record = encodeKeyValue(fields, crcBytes)

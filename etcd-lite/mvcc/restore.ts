@@ -10,7 +10,7 @@ import type { Version } from './version.ts'
 /** The revision of an empty store. */
 const firstRevision = 1
 
-const compactedKey = metaKey('compacted')
+export const compactedKey = metaKey('compacted')
 
 export const encodeCompacted = (revision: number): { readonly key: Buffer; readonly value: Buffer } => {
   const payload = Buffer.alloc(8)
@@ -18,10 +18,9 @@ export const encodeCompacted = (revision: number): { readonly key: Buffer; reado
   return { key: compactedKey, value: sealed(payload) }
 }
 
-const readCompacted = (backend: Backend): number => {
-  const record = backend.getSync(compactedKey)
-  return record === undefined ? 0 : Number(unsealed(record).readBigInt64BE())
-}
+/** The compacted revision of its record; 0 when there is none. */
+export const decodeCompacted = (record: Buffer | undefined): number =>
+  record === undefined ? 0 : Number(unsealed(record).readBigInt64BE())
 
 const decode = (recordKey: Buffer, record: Buffer): { readonly key: string; readonly version: Version } => {
   try {
@@ -42,7 +41,7 @@ export const restoreIndex = async (
   leases: LeaseRegistry,
 ): Promise<{ readonly revision: number; readonly compacted: number; readonly records: Sum }> => {
   const records = new Sum()
-  const compacted = readCompacted(backend)
+  const compacted = decodeCompacted(backend.getSync(compactedKey))
   let last = { main: Math.max(compacted, firstRevision), sub: 0 }
   for await (const chunk of backend.scan(allIndexRecords)) {
     for (const [recordKey, record] of chunk) {

@@ -17,7 +17,7 @@ import type {
   TxnResponseInit,
 } from '../../component-base/etcd/messages.ts'
 import type { InputOf } from '../../component-base/protobuf/message.ts'
-import type { Backend, BackendOp } from '../backend/backend.ts'
+import type { Backend, BackendOp, BackendSnapshot } from '../backend/backend.ts'
 import type { Sum } from '../backend/tally.ts'
 import type { Change, LeaseRegistry, Revision } from './change.ts'
 import { CommitQueue } from './commit-queue.ts'
@@ -76,6 +76,8 @@ export class MvccStore {
   /** Compactions asked for, up to here; `#compacted` follows when that is on the disk. */
   #compactionAsked: number
   #collecting: Promise<void> = Promise.resolve()
+  /** What compactions up to here made unreadable is removed. */
+  #collected = 0
 
   private constructor(options: StoreOptions, index: KeyIndex, restored: { revision: number; compacted: number }) {
     this.#options = options
@@ -116,6 +118,11 @@ export class MvccStore {
 
   get compactedRevision(): number {
     return this.#compacted
+  }
+
+  /** Nothing that a compaction up to this revision made unreadable is in the backend any more. */
+  get collectedRevision(): number {
+    return this.#collected
   }
 
   get keyCount(): number {
@@ -211,17 +218,22 @@ export class MvccStore {
     return version.bytes ?? this.#keep(hit, this.#options.backend.getSync(valueKey(version.main, version.sub)))
   }
 
-  /** The same for many, without blocking. Safe against a compaction that begins after the call. */
-  async load(hits: readonly Hit[]): Promise<Buffer[]> {
+  /** A moment of the backend, for several loads: what a compaction removes between them is still there. */
+  openSnapshot(): BackendSnapshot {
+    return this.#options.backend.snapshot()
+  }
+
+  /** The same for many, without blocking. Safe against a compaction that begins after the call, or the snapshot. */
+  async load(hits: readonly Hit[], shared?: BackendSnapshot): Promise<Buffer[]> {
     const missing = hits.filter(({ version }) => version.bytes === undefined)
     if (missing.length === 0) return hits.map((hit) => this.bytesOf(hit))
     const found = new Map(hits.map(({ version }) => [version, version.bytes]))
-    const snapshot = this.#options.backend.snapshot()
+    const snapshot = shared ?? this.#options.backend.snapshot()
     try {
       const records = await snapshot.getMany(missing.map(({ version: { main, sub } }) => valueKey(main, sub)))
       for (const [i, hit] of missing.entries()) found.set(hit.version, this.#keep(hit, records[i]))
     } finally {
-      await snapshot.close()
+      if (shared === undefined) await snapshot.close()
     }
     return hits.map((hit) => found.get(hit.version) ?? this.bytesOf(hit))
   }
@@ -265,8 +277,12 @@ export class MvccStore {
 
   async #collectGarbage(): Promise<void> {
     for (;;) {
-      const garbage = this.#index.takeGarbage(this.#compacted, compactionBatch)
-      if (garbage.length === 0) return
+      const compacted = this.#compacted
+      const garbage = this.#index.takeGarbage(compacted, compactionBatch)
+      if (garbage.length === 0) {
+        this.#collected = compacted
+        return
+      }
       const ops = garbage.flatMap(({ entry, version }): BackendOp[] => [
         { type: 'del', key: indexKey(version.main, version.sub), was: encodeIndexRecord(entry.key, version) },
         { type: 'del', key: valueKey(version.main, version.sub) },

@@ -86,9 +86,3 @@ export const isReadOnly = (request: TxnRequest): boolean =>
   [...request.success, ...request.failure].every(
     (op) => op.requestRange !== undefined || (op.requestTxn !== undefined && isReadOnly(op.requestTxn)),
   )
-
-/** Whether a transaction may put a key: such are refused when space has run out. */
-export const hasPut = (request: TxnRequest): boolean =>
-  [...request.success, ...request.failure].some(
-    (op) => op.requestPut !== undefined || (op.requestTxn !== undefined && hasPut(op.requestTxn)),
-  )
