@@ -1,6 +1,6 @@
 /** The small kinds of the core group. Upstream: pkg/apis/core/validation. */
 import { validateCounts } from '../apps/validate-workload.ts'
-import { absent, nonNegative, requiredOneOf, requiredSyntax, syntax } from '../meta/checks.ts'
+import { absent, requiredOneOf, requiredSyntax, syntax } from '../meta/checks.ts'
 import { child, type FieldError, invalid, notSupported, required } from '../meta/field-error.ts'
 import { matchesSet } from '../meta/labels.ts'
 import { isDns1123Label, isValidIp, isValidPortNum } from '../meta/names.ts'
@@ -10,6 +10,12 @@ import { validatePodTemplateSpec } from './pod-spec/validate.ts'
 
 export const validateNamespace = ({ spec }: Namespace): FieldError[] =>
   (spec?.finalizers ?? []).flatMap((finalizer) => validateFinalizerName(finalizer, 'spec.finalizers'))
+
+/** For namespaces/finalize. */
+export const validateNamespaceFinalizers = ({ spec }: Namespace): FieldError[] =>
+  (spec?.finalizers ?? []).flatMap((finalizer, index) =>
+    validateFinalizerName(finalizer, child('spec.finalizers', index)),
+  )
 
 export const validatePodTemplate = ({ template }: PodTemplate): FieldError[] =>
   template === undefined ? [] : validatePodTemplateSpec(template, 'template')

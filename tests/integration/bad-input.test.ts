@@ -116,6 +116,51 @@ describe('bad input', () => {
     assert.equal(answer.status.message, 'Pod "empty" is invalid: spec.containers: Required value')
   })
 
+  it('is told about bad parts of Pods and Namespaces, through their subresources', async () => {
+    const pods = '/api/v1/namespaces/default/pods'
+    const created = await post(pods, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'whole' },
+      spec: { containers: [{ name: 'c', image: 'c:1', resources: { requests: { cpu: '1' } } }] },
+    })
+    assert.equal(created.code, 201)
+    const patch = (path: string, body: object): Promise<Answer> =>
+      call(`${pods}/whole/${path}`, {
+        method: 'PATCH',
+        body,
+        headers: { 'content-type': 'application/strategic-merge-patch+json' },
+      })
+    const resized = await patch('resize', {
+      spec: { containers: [{ name: 'c', resources: { requests: { cpu: '-5' } } }] },
+    })
+    assert.equal(resized.code, 422)
+    assert.equal(resized.status.details?.causes?.[0]?.field, 'spec.containers[0].resources.requests[cpu]')
+    const bigger = await patch('resize', {
+      spec: { containers: [{ name: 'c', resources: { requests: { cpu: '2' } } }] },
+    })
+    assert.equal(bigger.code, 200)
+    const ephemeral = await patch('ephemeralcontainers', {
+      spec: { ephemeralContainers: [{ name: 'Bad_Name', image: 'd:1', ports: [{ containerPort: 1 }] }] },
+    })
+    assert.equal(ephemeral.code, 422)
+    assert.deepEqual(
+      ephemeral.status.details?.causes?.map(({ field }) => field),
+      ['spec.ephemeralContainers[0].name', 'spec.ephemeralContainers[0].ports'],
+    )
+    const debug = await patch('ephemeralcontainers', {
+      spec: { ephemeralContainers: [{ name: 'debug', image: 'd:1' }] },
+    })
+    assert.equal(debug.code, 200)
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } }
+    const finalized = await call('/api/v1/namespaces/default/finalize', {
+      method: 'PUT',
+      body: { ...namespace, spec: { finalizers: ['bad one'] } },
+    })
+    assert.equal(finalized.code, 422)
+    assert.equal(finalized.status.details?.causes?.[0]?.field, 'spec.finalizers[0]')
+  })
+
   it('is told about bad names', async () => {
     const answer = await post(configMaps, aConfigMap('Not_A_Name'))
     assert.equal(answer.code, 422)

@@ -86,7 +86,8 @@ const validateResizePolicy = (container: Container, path: string): FieldError[] 
   })
 }
 
-interface Surroundings {
+/** What of its Pod a container refers to. */
+export interface Surroundings {
   readonly volumes: readonly Volume[]
   readonly claimNames: ReadonlySet<string>
   /** For a Pod, not a template: an image may then not have spaces around it. */

@@ -4,12 +4,8 @@ import { child, duplicate, type FieldError, forbiddenField, invalid, required } 
 import { isDns1123Label, isDns1123Subdomain, isQualifiedName, isValidIp } from '../../meta/names.ts'
 import { validateAnnotations, validateLabels } from '../../meta/validate-metadata.ts'
 import type { PodSpec, PodTemplateSpec } from '../../types.ts'
-import {
-  surroundingsOf,
-  validateAppContainers,
-  validateContainer,
-  validateInitContainers,
-} from './validate-containers.ts'
+import { surroundingsOf, validateAppContainers, validateInitContainers } from './validate-containers.ts'
+import { validateEphemeralContainers } from './validate-ephemeral.ts'
 import { validateOs } from './validate-os.ts'
 import { quantityOf, validateResources } from './validate-resources.ts'
 import { validateAffinity, validateSpreadConstraints, validateTolerations } from './validate-scheduling.ts'
@@ -162,9 +158,7 @@ export const validatePodSpec = (spec: PodSpec, path: string, isPod: boolean): Fi
     ...validateResourceClaims(spec, child(path, 'resourceClaims')),
     ...validateAppContainers(spec, child(path, 'containers'), around),
     ...validateInitContainers(spec, child(path, 'initContainers'), around),
-    ...(spec.ephemeralContainers ?? []).flatMap((container, index) =>
-      validateContainer(container, child(path, 'ephemeralContainers', index), around),
-    ),
+    ...validateEphemeralContainers(spec, child(path, 'ephemeralContainers'), around),
     ...validatePodLevelResources(spec, child(path, 'resources')),
     ...validateRestartPolicy(spec, path),
     ...validateDns(spec, path),

@@ -8,6 +8,9 @@ const mirrorAnnotation = 'kubernetes.io/config.mirror'
 const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost'
 const maxInt32 = 2 ** 31 - 1
 
+/** The API server's image of a Pod that a kubelet runs from a file. */
+export const isMirrorPod = (pod: Pod): boolean => pod.metadata?.annotations?.[mirrorAnnotation] !== undefined
+
 const validateAnnotationValues = (pod: Pod): FieldError[] => {
   const annotations = pod.metadata?.annotations ?? {}
   const path = 'metadata.annotations'

@@ -1,9 +1,12 @@
 /** The rules of the subresources that change one part of their object. */
 import { prepareForApproval } from '../../../api/certificates/certificate-signing-request.ts'
-import { forbiddenField, type FieldError } from '../../../api/meta/field-error.ts'
+import { validateDecision } from '../../../api/certificates/validation.ts'
 import { setPodDefaults } from '../../../api/core/pod/defaults.ts'
-import type { CertificateSigningRequest, Container, KubeObject, Namespace, Pod } from '../../../api/types.ts'
-import { cloneJson, equalJson } from '../../storage/json.ts'
+import { resizedContainers, validatePodResize } from '../../../api/core/pod/resize.ts'
+import { validateEphemeralContainersUpdate } from '../../../api/core/pod/ephemeral-containers.ts'
+import { validateNamespaceFinalizers } from '../../../api/core/validation.ts'
+import type { CertificateSigningRequest, KubeObject, Namespace, Pod } from '../../../api/types.ts'
+import { cloneJson } from '../../storage/json.ts'
 import type { PartRules } from './part.ts'
 
 /** Everything of `old` but metadata, with `change` applied to a copy of its spec. */
@@ -26,11 +29,13 @@ export const namespaceFinalize: PartRules = {
       namespace.spec = finalizers === undefined ? {} : { finalizers }
     })
   },
+  validate: (object) => validateNamespaceFinalizers(object as Namespace),
 }
 
 /** certificatesigningrequests/approval: conditions only. */
 export const approval: PartRules = {
   keepRest: (object, old) => prepareForApproval(object as CertificateSigningRequest, old as CertificateSigningRequest),
+  validate: (object) => validateDecision(object as CertificateSigningRequest),
 }
 
 /** pods/ephemeralcontainers: they may be added, never changed or removed. */
@@ -43,36 +48,7 @@ export const ephemeralContainers: PartRules = {
       setPodDefaults(pod)
     })
   },
-  validate: (object, old): FieldError[] => {
-    const after = (object as Pod).spec?.ephemeralContainers ?? []
-    const before = (old as Pod).spec?.ephemeralContainers ?? []
-    return before.flatMap((container) => {
-      const now = after.find(({ name }) => name === container.name)
-      const field = 'spec.ephemeralContainers'
-      if (now === undefined)
-        return [
-          forbiddenField(field, `existing ephemeral containers ${JSON.stringify(container.name)} may not be removed\n`),
-        ]
-      return equalJson(now, container)
-        ? []
-        : [
-            forbiddenField(
-              field,
-              `existing ephemeral containers ${JSON.stringify(container.name)} may not be changed\n`,
-            ),
-          ]
-    })
-  },
-}
-
-const withResources = (containers: Container[] | undefined, wanted: readonly Container[] | undefined): void => {
-  for (const container of containers ?? []) {
-    const asked = wanted?.find(({ name }) => name === container.name)
-    if (asked === undefined) continue
-    if (asked.resources === undefined) delete container.resources
-    else container.resources = asked.resources
-    if (asked.resizePolicy !== undefined) container.resizePolicy = asked.resizePolicy
-  }
+  validate: (object, old) => validateEphemeralContainersUpdate(object as Pod, old as Pod),
 }
 
 /** pods/resize: resources and resize policies of containers only. */
@@ -80,10 +56,13 @@ export const resize: PartRules = {
   keepRest: (object, old) => {
     const { containers, initContainers } = (object as Pod).spec ?? {}
     keepAllBut(object, old, (kept) => {
-      const pod = kept as Pod
-      withResources(pod.spec?.containers, containers)
-      withResources(pod.spec?.initContainers, initContainers)
-      setPodDefaults(pod)
+      const { spec } = kept as Pod
+      if (spec === undefined) return
+      spec.containers = resizedContainers(containers, spec.containers) ?? []
+      if (initContainers === undefined) delete spec.initContainers
+      else spec.initContainers = resizedContainers(initContainers, spec.initContainers) ?? []
+      setPodDefaults(kept as Pod)
     })
   },
+  validate: (object, old) => validatePodResize(object as Pod, old as Pod),
 }
