@@ -49,7 +49,16 @@ export const etcdProtoFacts: ProtoFacts = {
     enums: { action: enumFacts('etcdserverpb.DowngradeRequest.DowngradeAction', 'VALIDATE', 'ENABLE', 'CANCEL') },
   },
   'etcdserverpb.StatusResponse': {
-    verbatim: ['dbSize', 'raftIndex', 'raftTerm', 'raftAppliedIndex', 'dbSizeInUse', 'isLearner'],
+    verbatim: [
+      'dbSize',
+      'raftIndex',
+      'raftTerm',
+      'raftAppliedIndex',
+      'dbSizeInUse',
+      'isLearner',
+      'storageVersion',
+      'dbSizeQuota',
+    ],
   },
   'etcdserverpb.AuthUserAddRequest': { verbatim: ['hashedPassword'] },
   'etcdserverpb.AuthUserChangePasswordRequest': { verbatim: ['hashedPassword'] },

@@ -7,6 +7,7 @@ import type { Http2Server, ServerHttp2Session } from 'node:http2'
 import net from 'node:net'
 import tls from 'node:tls'
 import { createServer } from '../node-http.ts'
+import { awaitFirstRequest } from './first-request.ts'
 
 /** PEM texts; with `ca`, clients must show a certificate signed by it. */
 export interface ListenerTls {
@@ -34,7 +35,7 @@ export interface Listener {
 
 /** How HTTP/2 with prior knowledge begins; no HTTP/1 method does. */
 const http2Preface = 'PRI '
-/** A cleartext connection that says nothing is dropped after this. */
+/** A connection that says nothing is dropped after this. */
 const firstBytesTimeoutMs = 10_000
 
 const toServerOptions = ({ cert, key, ca }: ListenerTls): tls.TlsOptions => ({
@@ -71,8 +72,9 @@ export const listen = async (options: ListenOptions): Promise<Listener> => {
   }
   const accept = (socket: net.Socket, protocol: string | false | null): void => {
     socket.setNoDelay(true)
-    if (protocol === 'h2') options.http2.emit('connection', socket)
-    else http1.emit('connection', socket)
+    if (protocol === 'h2') {
+      awaitFirstRequest(socket, firstBytesTimeoutMs, () => options.http2.emit('connection', socket))
+    } else http1.emit('connection', socket)
   }
   options.http2.on('session', onSession)
   const server =
