@@ -195,12 +195,27 @@ const defaultOf = ([, type, label]: FieldSpec): unknown => {
   return label === 'optional' ? undefined : valueScalar(type).zero
 }
 
-export const compileDecoder = (table: FieldTable): ((reader: BinaryReader, end: number, bytes: Buffer) => object) => {
+/** Of a oneof's fields the last one on the wire counts. */
+const readAlone =
+  (read: FieldReader, others: readonly string[]): FieldReader =>
+  (out, reader, bytes) => {
+    for (const other of others) out[other] = undefined
+    read(out, reader, bytes)
+  }
+
+export const compileDecoder = (
+  table: FieldTable,
+  oneof: readonly string[] = [],
+): ((reader: BinaryReader, end: number, bytes: Buffer) => object) => {
   const readers = new Map<number, FieldReader>()
+  const known = new Set(Object.values(table).map(([number]) => number))
   const template: Fields = {}
   for (const [name, spec] of Object.entries(table)) {
     template[name] = defaultOf(spec)
-    for (const [tag, read] of readersOf(name, spec)) readers.set(tag, read)
+    const others = oneof.includes(name) ? oneof.filter((other) => other !== name) : []
+    for (const [tag, read] of readersOf(name, spec)) {
+      readers.set(tag, others.length === 0 ? read : readAlone(read, others))
+    }
   }
   return (reader, end, bytes) => {
     const out = { ...template }
@@ -209,6 +224,7 @@ export const compileDecoder = (table: FieldTable): ((reader: BinaryReader, end: 
       const read = readers.get(tag)
       if (read !== undefined) read(out, reader, bytes)
       else if (tag >>> 3 === 0) throw new RangeError('field number 0')
+      else if (known.has(tag >>> 3)) throw new RangeError(`wrong wire type of field ${tag >>> 3}`)
       else reader.skip(tag & 7, tag >>> 3)
     }
     if (reader.pos > end) throw new RangeError('a field reaches beyond its message')

@@ -2,8 +2,8 @@
  * A protobuf codec made of tables: a message is declared as `{ field: [number, type, label] }`, its TypeScript types
  * are inferred, and encoder and decoder are compiled once into an array of small functions.
  *
- * proto3 rules: a scalar without label is absent when it has its default value; unknown fields are skipped; a oneof
- * is written as several `optional` fields. 64-bit integers are plain numbers ('int64', exact up to 2^53) unless the
+ * proto3 rules: a scalar without label is absent when it has its default value; unknown fields are skipped, known
+ * ones of a wrong wire type are an error, as in Go; a oneof is several `optional` fields. 64-bit integers are plain numbers ('int64', exact up to 2^53) unless the
  * declaration asks for 'int64big'.
  */
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire'
@@ -36,10 +36,17 @@ export const encodeWith = (write: (writer: BinaryWriter) => void): Buffer => {
   }
 }
 
-/** Declares a message. `name` is the full protobuf name, used in error messages. */
-export const message = <const F extends FieldTable>(name: string, fields: F): MessageType<Decoded<F>, Init<F>> => {
+/**
+ * Declares a message. `name` is the full protobuf name, used in error messages; `oneof` are the fields of which at
+ * most one is set.
+ */
+export const message = <const F extends FieldTable>(
+  name: string,
+  fields: F,
+  oneof: readonly (keyof F & string)[] = [],
+): MessageType<Decoded<F>, Init<F>> => {
   const write = compileEncoder(fields)
-  const read = compileDecoder(fields)
+  const read = compileDecoder(fields, oneof)
   const type: MessageType<Decoded<F>, Init<F>> = {
     name,
     fields,

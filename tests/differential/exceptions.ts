@@ -28,3 +28,10 @@ export const exceptions: readonly Exception[] = []
 
 export const exceptionFor = (difference: Difference): Consequence | undefined =>
   exceptions.find(({ matches }) => matches(difference))?.consequence
+
+/** The text after "error unmarshalling request" is of Go's generated decoders; that there is such an error counts. */
+export const notUnmarshalled = (answer: unknown): boolean =>
+  typeof answer === 'object' &&
+  answer !== null &&
+  'details' in answer &&
+  String(answer.details).startsWith('grpc: error unmarshalling request:')

@@ -85,6 +85,12 @@ const answered = async (
   await until(stream, patience, () => stream.count(pick) > before)
 }
 
+/** A request of literal numbers and bytes, encoded. */
+export const encodeRequest = (op: UnaryOperation['op'], request: object): Buffer => {
+  const encode = methods[op].request.encode as (value: object) => Buffer
+  return encode(request)
+}
+
 export class Side {
   readonly name: string
   readonly #channel: GrpcChannel
@@ -135,6 +141,16 @@ export class Side {
     }
   }
 
+  /** Sends the bytes of a request as they are. */
+  async runRaw(op: UnaryOperation['op'], bytes: Buffer): Promise<unknown> {
+    try {
+      return await this.#send(op, bytes)
+    } catch (err) {
+      if (err instanceof GrpcError) return { code: err.code, details: err.details }
+      throw err
+    }
+  }
+
   get streams(): readonly RecordedStream[] {
     return [...this.#streams.values()]
   }
@@ -165,16 +181,19 @@ export class Side {
   }
 
   async #unary({ op, request, extra }: UnaryOperation): Promise<unknown> {
-    const { path, request: type, response } = methods[op]
-    const encode = type.encode as (value: object) => Buffer
     const resolved = resolve(request, this.#references)
-    const bytes = Buffer.concat([encode(resolved), encodeExtra(extra)])
+    const answer = await this.#send(op, Buffer.concat([encodeRequest(op, resolved), encodeExtra(extra)]))
+    if (op === 'compact') this.#compacted = (resolved as { revision: number }).revision
+    return answer
+  }
+
+  async #send(op: UnaryOperation['op'], bytes: Buffer): Promise<unknown> {
+    const { path, response } = methods[op]
     const answer = await this.#channel.unary(unary(path, rawMessage, response as MessageType<object, object>), bytes, {
       timeoutMs: answerMs,
     })
     const { header, ID } = answer as { header?: { revision: number }; ID?: bigint }
     this.#revision = Math.max(this.#revision, header?.revision ?? 0)
-    if (op === 'compact') this.#compacted = (resolved as { revision: number }).revision
     if (op === 'leaseGrant' && ID !== undefined) this.#granted.push(ID)
     return normalise(answer, this.#naming)
   }
