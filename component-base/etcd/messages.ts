@@ -81,17 +81,21 @@ export type DeleteRangeResponse = OutputOf<typeof DeleteRangeResponse>
 
 export const compareResult = { equal: 0, greater: 1, less: 2, notEqual: 3 } as const
 export const compareTarget = { version: 0, create: 1, mod: 2, value: 3, lease: 4 } as const
-export const Compare = message('etcdserverpb.Compare', {
-  result: [1, 'int32'],
-  target: [2, 'int32'],
-  key: [3, 'bytes'],
-  version: [4, 'int64', 'optional'],
-  createRevision: [5, 'int64', 'optional'],
-  modRevision: [6, 'int64', 'optional'],
-  value: [7, 'bytes', 'optional'],
-  lease: [8, 'int64big', 'optional'],
-  rangeEnd: [64, 'bytes'],
-})
+export const Compare = message(
+  'etcdserverpb.Compare',
+  {
+    result: [1, 'int32'],
+    target: [2, 'int32'],
+    key: [3, 'bytes'],
+    version: [4, 'int64', 'optional'],
+    createRevision: [5, 'int64', 'optional'],
+    modRevision: [6, 'int64', 'optional'],
+    value: [7, 'bytes', 'optional'],
+    lease: [8, 'int64big', 'optional'],
+    rangeEnd: [64, 'bytes'],
+  },
+  ['version', 'createRevision', 'modRevision', 'value', 'lease'],
+)
 export type Compare = OutputOf<typeof Compare>
 
 /** Transactions nest: these two types are written out because inference cannot follow a cycle. */
@@ -107,12 +111,16 @@ export interface TxnRequestInit {
 }
 const nestedTxnRequest: MessageType<TxnRequest, TxnRequestInit> = lazy('etcdserverpb.TxnRequest', () => TxnRequest)
 /** A oneof: exactly one of the fields is set. */
-export const RequestOp = message('etcdserverpb.RequestOp', {
-  requestRange: [1, RangeRequest],
-  requestPut: [2, PutRequest],
-  requestDeleteRange: [3, DeleteRangeRequest],
-  requestTxn: [4, nestedTxnRequest],
-})
+export const RequestOp = message(
+  'etcdserverpb.RequestOp',
+  {
+    requestRange: [1, RangeRequest],
+    requestPut: [2, PutRequest],
+    requestDeleteRange: [3, DeleteRangeRequest],
+    requestTxn: [4, nestedTxnRequest],
+  },
+  ['requestRange', 'requestPut', 'requestDeleteRange', 'requestTxn'],
+)
 export type RequestOp = OutputOf<typeof RequestOp>
 export type RequestOpInit = InputOf<typeof RequestOp>
 export const TxnRequest: MessageType<TxnRequest, TxnRequestInit> = message('etcdserverpb.TxnRequest', {

@@ -18,11 +18,15 @@ export type WatchCreateRequestInit = InputOf<typeof WatchCreateRequest>
 export const WatchCancelRequest = message('etcdserverpb.WatchCancelRequest', { watchId: [1, 'int64big'] })
 export const WatchProgressRequest = message('etcdserverpb.WatchProgressRequest', {})
 /** A oneof: exactly one of the fields is set. */
-export const WatchRequest = message('etcdserverpb.WatchRequest', {
-  createRequest: [1, WatchCreateRequest],
-  cancelRequest: [2, WatchCancelRequest],
-  progressRequest: [3, WatchProgressRequest],
-})
+export const WatchRequest = message(
+  'etcdserverpb.WatchRequest',
+  {
+    createRequest: [1, WatchCreateRequest],
+    cancelRequest: [2, WatchCancelRequest],
+    progressRequest: [3, WatchProgressRequest],
+  },
+  ['createRequest', 'cancelRequest', 'progressRequest'],
+)
 export type WatchRequest = OutputOf<typeof WatchRequest>
 export const WatchResponse = message('etcdserverpb.WatchResponse', {
   header: [1, ResponseHeader],

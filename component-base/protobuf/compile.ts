@@ -195,6 +195,38 @@ const defaultOf = ([, type, label]: FieldSpec): unknown => {
   return label === 'optional' ? undefined : valueScalar(type).zero
 }
 
+/** A tag of so many bytes may have more than 32 bits. */
+const longTagBytes = 5
+const maxFieldNumber = 2 ** 29 - 1
+
+/** Go's decoders read tags of 64 bits and take 32 of them for the field's number. */
+const readLongTag = (reader: BinaryReader, start: number): number => {
+  reader.pos = start
+  const wire = BigInt(reader.uint64())
+  const number = Number(BigInt.asIntN(32, wire >> 3n))
+  if (number <= 0) throw new RangeError(`field number ${number}`)
+  return tagOf(Math.min(number, maxFieldNumber), Number(wire & 7n))
+}
+
+/** Skips a field that is not known, as strictly as Go's decoders do. */
+const skipField = (reader: BinaryReader, tag: number, end: number): void => {
+  if (tag >>> 3 === 0) throw new RangeError('field number 0')
+  let depth = 0
+  for (let type = tag & 7; ; type = reader.uint32() & 7) {
+    if (type === 0) reader.int64()
+    else if (type === 1) reader.pos += 8
+    else if (type === 2) {
+      const length = reader.uint32()
+      reader.pos += length
+    } else if (type === 3) depth++
+    else if (type === 4 && depth > 0) depth--
+    else if (type === 5) reader.pos += 4
+    else throw new RangeError(`illegal wire type ${type}`)
+    if (reader.pos > end) throw new RangeError('premature EOF')
+    if (depth === 0) return
+  }
+}
+
 /** Of a oneof's fields the last one on the wire counts. */
 const readAlone =
   (read: FieldReader, others: readonly string[]): FieldReader =>
@@ -220,12 +252,13 @@ export const compileDecoder = (
   return (reader, end, bytes) => {
     const out = { ...template }
     while (reader.pos < end) {
-      const tag = reader.uint32()
+      const start = reader.pos
+      let tag = reader.uint32()
+      if (reader.pos - start >= longTagBytes) tag = readLongTag(reader, start)
       const read = readers.get(tag)
       if (read !== undefined) read(out, reader, bytes)
-      else if (tag >>> 3 === 0) throw new RangeError('field number 0')
       else if (known.has(tag >>> 3)) throw new RangeError(`wrong wire type of field ${tag >>> 3}`)
-      else reader.skip(tag & 7, tag >>> 3)
+      else skipField(reader, tag, end)
     }
     if (reader.pos > end) throw new RangeError('a field reaches beyond its message')
     return out

@@ -3,8 +3,8 @@
  * are inferred, and encoder and decoder are compiled once into an array of small functions.
  *
  * proto3 rules: a scalar without label is absent when it has its default value; unknown fields are skipped, known
- * ones of a wrong wire type are an error, as in Go; a oneof is several `optional` fields. 64-bit integers are plain numbers ('int64', exact up to 2^53) unless the
- * declaration asks for 'int64big'.
+ * ones of a wrong wire type are an error, as in Go; a oneof is several `optional` fields. 64-bit integers are plain
+ * numbers ('int64', exact up to 2^53) unless the declaration asks for 'int64big'.
  */
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire'
 import { compileDecoder, compileEncoder } from './compile.ts'

@@ -16,7 +16,7 @@ import type { LeaseRegistry } from './change.ts'
 import { compareHolds } from './compare.ts'
 import { etcdError } from './errors.ts'
 import type { KeyIndex } from './key-index.ts'
-import { keyRange, keyString } from './key-range.ts'
+import { inRange, type KeyRange, keyRange, keyString } from './key-range.ts'
 import { valueOf } from './key-value.ts'
 import { encodeKeyOnly, type Hit, planRange } from './range.ts'
 import type { WriteTxn } from './write-txn.ts'
@@ -118,10 +118,19 @@ function* walk({ ops, nested }: Path): Generator<RequestOp, void, void> {
   }
 }
 
-/** etcd checks all puts first, then all ranges. A negative revision, harmless elsewhere, is a compacted one here. */
+/**
+ * etcd checks all puts first, then all ranges. A negative revision, harmless elsewhere, is a compacted one here. A put
+ * that wants to keep something of a key that the transaction has deleted by then ends a real etcd; here it is refused.
+ */
 const checkPath = (reader: TxnReader, current: number, path: Path): void => {
-  for (const { requestPut } of walk(path)) {
+  const deleted: KeyRange[] = []
+  for (const { requestPut, requestDeleteRange } of walk(path)) {
+    if (requestDeleteRange !== undefined) deleted.push(keyRange(requestDeleteRange.key, requestDeleteRange.rangeEnd))
     if (requestPut === undefined) continue
+    if (requestPut.ignoreValue || requestPut.ignoreLease) {
+      const key = keyString(requestPut.key)
+      if (deleted.some((range) => inRange(range, key))) throw etcdError('keyNotFound')
+    }
     checkIgnored(reader, current, requestPut)
     checkLease(reader, requestPut)
   }

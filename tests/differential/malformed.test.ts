@@ -91,6 +91,11 @@ describe('malformed requests', () => {
     const seed = randomInt(2 ** 31)
     t.diagnostic(`seed ${seed}`)
     const request = fc.oneof(cut, appended, changed).filter((found) => !hasSortOption(found))
-    await fc.assert(fc.asyncProperty(request, isSame), { seed, numRuns: 3000, interruptAfterTimeLimit: 20_000 })
+    await fc.assert(fc.asyncProperty(request, isSame), {
+      seed,
+      numRuns: 3000,
+      interruptAfterTimeLimit: 20_000,
+      endOnFailure: true,
+    })
   })
 })
