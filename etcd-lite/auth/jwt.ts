@@ -12,6 +12,7 @@ import {
   timingSafeEqual,
   verify,
 } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import { etcdError } from '../mvcc/errors.ts'
 import type { TokenProvider } from './token-provider.ts'
 
@@ -100,10 +101,34 @@ const decodePart = (part: string): Readonly<Record<string, unknown>> | undefined
 const timeHolds = (claim: unknown, holds: (seconds: number) => boolean): boolean =>
   claim === undefined || (typeof claim === 'number' && (claim === 0 || holds(claim)))
 
+interface Claims {
+  readonly username?: unknown
+  readonly revision?: unknown
+  readonly exp?: unknown
+  readonly iat?: unknown
+  readonly nbf?: unknown
+}
+
+/** Tokens whose signature was found good: a client shows its token with every call, and the check is slow. */
+const rememberedTokens = 1000
+
 /** `now` is in milliseconds since the epoch. Throws when the keys do not fit the method. */
 export const createJwtTokens = (options: JwtOptions, now: () => number): TokenProvider => {
   const signature = signatureOf(options)
   const header = encodePart({ alg: options.signMethod, typ: 'JWT' })
+  const verified = new LRUCache<string, Claims>({ max: rememberedTokens })
+
+  const verifiedClaims = (token: string): Claims | undefined => {
+    const known = verified.get(token)
+    if (known !== undefined) return known
+    const [head = '', body = '', seal = '', ...rest] = token.split('.')
+    if (rest.length > 0 || decodePart(head)?.['alg'] !== options.signMethod) return undefined
+    if (!signature.verify(Buffer.from(`${head}.${body}`), Buffer.from(seal, 'base64url'))) return undefined
+    const claims: Claims = decodePart(body) ?? {}
+    verified.set(token, claims)
+    return claims
+  }
+
   return {
     assign: (username, { revision }) => {
       if (signature.sign === undefined) throw etcdError('verifyOnly')
@@ -112,10 +137,7 @@ export const createJwtTokens = (options: JwtOptions, now: () => number): TokenPr
       return `${input}.${signature.sign(Buffer.from(input)).toString('base64url')}`
     },
     info: (token) => {
-      const [head = '', body = '', seal = '', ...rest] = token.split('.')
-      if (rest.length > 0 || decodePart(head)?.['alg'] !== options.signMethod) return undefined
-      if (!signature.verify(Buffer.from(`${head}.${body}`), Buffer.from(seal, 'base64url'))) return undefined
-      const { username, revision, exp, iat, nbf } = decodePart(body) ?? {}
+      const { username, revision, exp, iat, nbf } = verifiedClaims(token) ?? {}
       const seconds = now() / 1000
       const inTime =
         timeHolds(exp, (end) => seconds < end) &&

@@ -7,7 +7,7 @@ import { Permission, Role, User } from '../../component-base/etcd/auth-messages.
 import type { WatchCreateRequestInit, WatchResponse } from '../../component-base/etcd/watch-messages.ts'
 import { lock } from '../../component-base/etcd/concurrency-messages.ts'
 import { auth, kv, lease, watch } from '../../component-base/etcd/service.ts'
-import { GrpcChannel } from '../../component-base/grpc/client.ts'
+import { type CallOptions, GrpcChannel } from '../../component-base/grpc/client.ts'
 import { GrpcError } from '../../component-base/grpc/status.ts'
 import { openLevelDb } from '../../etcd-lite/backend/leveldb.ts'
 import { readAuthRecords } from '../../etcd-lite/auth/records.ts'
@@ -25,7 +25,9 @@ interface Running extends AsyncDisposable {
   readonly channel: GrpcChannel
   readonly endpoint: string
   readonly dataDir: string
-  readonly kill: () => Promise<void>
+  readonly kill: (signal: NodeJS.Signals) => Promise<void>
+  /** Starts it again. */
+  readonly start: () => Promise<void>
   readonly login: (name: string, password?: string) => Promise<string>
 }
 
@@ -44,7 +46,10 @@ const start = async (kind: EtcdKind, ...flags: string[]): Promise<Running> => {
     channel,
     endpoint: etcd.endpoint,
     dataDir: etcd.members[0]?.dataDir ?? '',
-    kill: () => etcd.kill('SIGTERM'),
+    kill: etcd.kill,
+    start: async () => {
+      for (const member of etcd.members) await member.start()
+    },
     login: async (name, password = 'pw') => (await channel.unary(auth.authenticate, { name, password })).token,
     [Symbol.asyncDispose]: async () => {
       channel.close()
@@ -144,6 +149,52 @@ for (const kind of kinds) {
   })
 }
 
+/** Makes roles, grants each to bob and deletes every second one, until the server is gone; notes what was answered. */
+const changeRoles = async (running: Running, options: CallOptions, prefix: string, acks: Map<string, boolean>) => {
+  const { channel } = running
+  try {
+    for (let n = 0; ; n++) {
+      const name = `${prefix}-${n}`
+      await channel.unary(auth.roleAdd, { name }, options)
+      await channel.unary(auth.userGrantRole, { user: 'bob', role: name }, options)
+      acks.set(name, true)
+      if (n % 2 === 0) continue
+      acks.delete(name) // until it is answered it may be there or not
+      await channel.unary(auth.roleDelete, { role: name }, options)
+      acks.set(name, false)
+    }
+  } catch {
+    // the server is gone
+  }
+}
+
+for (const kind of kinds) {
+  describe(`auth of ${kind} that is killed`, () => {
+    it('has every answered change after it, and no role that is half deleted', async () => {
+      await using running = await start(kind)
+      const { channel, login } = running
+      const acks = new Map<string, boolean>()
+      for (let round = 0; round < 3; round++) {
+        const before = acks.size
+        const root = bearing(await login('root'))
+        const changing = ['a', 'b', 'c'].map((writer) => changeRoles(running, root, `${round}${writer}`, acks))
+        await waitFor(() => acks.size > before + 10, { what: 'some changes' })
+        await running.kill('SIGKILL')
+        await Promise.all(changing)
+        await running.start()
+        const again = await waitFor(() => login('root'), { what: 'a token' })
+        const roles = new Set((await channel.unary(auth.roleList, {}, bearing(again))).roles)
+        const granted = (await channel.unary(auth.userGet, { name: 'bob' }, bearing(again))).roles
+        for (const [name, exists] of acks) {
+          assert.equal(roles.has(name), exists, `${name} after round ${round}`)
+          assert.equal(granted.includes(name), exists, `${name} of bob after round ${round}`)
+        }
+        for (const name of granted) assert.ok(roles.has(name), `bob has ${name}, which is deleted`)
+      }
+    })
+  })
+}
+
 describe('the records of etcd-lite', () => {
   it('are byte for byte what etcd has in its database', async () => {
     const noPassword = { name: 'cn', options: { noPassword: true } }
@@ -162,7 +213,7 @@ describe('the records of etcd-lite', () => {
       await channel.unary(auth.userGrantRole, { user: 'cn', role: 'root' }, root)
       await channel.unary(auth.roleAdd, { name: 'many' }, root)
       for (const perm of perms) await channel.unary(auth.roleGrantPermission, { name: 'many', perm }, root)
-      await running.kill()
+      await running.kill('SIGTERM')
       if (kind === 'etcd') {
         written.set(kind, [readFileSync(join(running.dataDir, 'member', 'snap', 'db'))])
         continue
