@@ -1,10 +1,12 @@
 /**
  * Writes the generated tables from the facts of v1.36: `node api/schema/generate.ts [directory of the facts]`.
- * In: openapi-v2-1.36.json and protobuf-fields-1.36.json. Out: generated/{schema,resources,protobuf}.json, whose
- * encoding table-format.ts describes. Only what upstream serves by default is kept: GA versions.
+ * In: openapi-v2-1.36.json and protobuf-fields-1.36.json there, protobuf-pointers.json here. Out:
+ * generated/{schema,resources,protobuf}.json, whose encoding table-format.ts describes. Only what upstream serves by
+ * default is kept: GA versions.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import pointers from './protobuf-pointers.json' with { type: 'json' }
 import { protobufTable } from './generate-protobuf.ts'
 import { resourceTable } from './generate-resources.ts'
 import type { OpenApiDefinition, OpenApiDocument, OpenApiProperty } from './openapi-facts.ts'
@@ -139,7 +141,7 @@ const main = (): void => {
   }
   write('schema.json', schema)
   write('resources.json', resourceTable(openapi))
-  write('protobuf.json', protobufTable(protobuf, names))
+  write('protobuf.json', protobufTable(protobuf, pointers, names))
 }
 
 main()

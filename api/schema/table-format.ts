@@ -86,5 +86,5 @@ export interface SubresourceRow {
   readonly withPath?: true
 }
 
-/** Definition name to field name to protobuf number and type; see generate-protobuf.ts. */
+/** Message name to field name to number and type; `[]` marks repeated fields, `?` those written only when set. */
 export type ProtobufTable = Readonly<Record<string, Readonly<Record<string, readonly [number, string]>>>>

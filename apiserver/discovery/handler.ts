@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto'
 import { StatusError } from '../../api/meta/status-error.ts'
 import type { Resources } from '../registry/resources.ts'
+import { encodeProtobuf } from '../codec/protobuf-encode.ts'
 import type { HttpContext } from '../server/context.ts'
-import { negotiate } from '../server/negotiation.ts'
+import { contentTypes, negotiate } from '../server/negotiation.ts'
 import { sendBytes, sendValue } from '../server/respond.ts'
 import { groupDiscoveryList } from './aggregated.ts'
 import { apiGroup, apiGroupList, apiResourceList, apiVersions, resourcesOf, servedGroups } from './legacy.ts'
@@ -14,15 +15,24 @@ interface Document {
 }
 
 const aggregatedVersions = ['v2', 'v2beta1'] as const
+const aggregatedFormats = ['json', 'protobuf'] as const
+
+type AggregatedVersion = (typeof aggregatedVersions)[number]
+
+interface Aggregated {
+  readonly format: 'json' | 'protobuf'
+  readonly version: AggregatedVersion
+}
 
 /** `application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList`: the first that is known, before plain JSON. */
-const wantedAggregated = (accept: string | undefined): (typeof aggregatedVersions)[number] | undefined => {
+const wantedAggregated = (accept: string | undefined): Aggregated | undefined => {
   for (const clause of (accept ?? '').split(',')) {
     const parts = clause.split(';').map((part) => part.trim())
-    if (parts[0] !== 'application/json') continue
+    const format = aggregatedFormats.find((candidate) => contentTypes[candidate] === parts[0])
+    if (format === undefined) continue
     if (!parts.includes('as=APIGroupDiscoveryList')) return undefined
     const version = aggregatedVersions.find((candidate) => parts.includes(`v=${candidate}`))
-    if (version !== undefined && parts.includes('g=apidiscovery.k8s.io')) return version
+    if (version !== undefined && parts.includes('g=apidiscovery.k8s.io')) return { format, version }
   }
   return undefined
 }
@@ -61,29 +71,32 @@ export class Discovery {
 
   async #sendRoot(ctx: HttpContext, core: boolean): Promise<boolean> {
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return false
-    const version = wantedAggregated(ctx.request.headers.accept)
+    const wanted = wantedAggregated(ctx.request.headers.accept)
     ctx.response.setHeader('Vary', 'Accept')
-    if (version === undefined) {
+    if (wanted === undefined) {
       await this.#send(ctx, core ? apiVersions(this.#serverAddress) : apiGroupList(this.#resources))
       return true
     }
-    const document = this.#document(core, version)
+    const document = this.#document(core, wanted)
     ctx.response.setHeader('ETag', document.etag)
     if (ctx.request.headers['if-none-match'] === document.etag) {
       ctx.response.writeHead(304).end()
       return true
     }
-    sendBytes(ctx, 200, `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`, document.bytes)
+    const contentType = `${contentTypes[wanted.format]};g=apidiscovery.k8s.io;v=${wanted.version};as=APIGroupDiscoveryList`
+    sendBytes(ctx, 200, contentType, document.bytes)
     return true
   }
 
-  #document(core: boolean, version: (typeof aggregatedVersions)[number]): Document {
-    const key = `${core} ${version}`
+  /** The ETag is of what is told, not of how: both formats have the same. */
+  #document(core: boolean, { format, version }: Aggregated): Document {
+    const key = `${core} ${version} ${format}`
     let document = this.#aggregated.get(key)
     if (document === undefined) {
-      const bytes = Buffer.from(JSON.stringify(groupDiscoveryList(this.#resources, core, version)))
-      const hash = createHash('sha512').update(bytes).digest('hex').toUpperCase()
-      document = { bytes, etag: `"${hash}"` }
+      const list = groupDiscoveryList(this.#resources, core, version)
+      const json = Buffer.from(JSON.stringify(list))
+      const hash = createHash('sha512').update(json).digest('hex').toUpperCase()
+      document = { bytes: format === 'json' ? json : encodeProtobuf(list), etag: `"${hash}"` }
       this.#aggregated.set(key, document)
     }
     return document
@@ -102,7 +115,7 @@ export class Discovery {
     return true
   }
 
-  #send(ctx: HttpContext, value: unknown): Promise<void> {
+  #send(ctx: HttpContext, value: object): Promise<void> {
     return sendValue(ctx, 200, negotiate(ctx.request.headers.accept, []), value)
   }
 }

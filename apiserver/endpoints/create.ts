@@ -8,7 +8,7 @@ import { negotiateObject, sendEntry } from './send.ts'
 
 export const create = async (scope: Scope, ctx: HttpContext): Promise<void> => {
   const { resource, admission, clock } = scope
-  const media = negotiateObject(ctx)
+  const media = negotiateObject(ctx, resource)
   const { dryRun, fieldValidation } = parseWriteQuery(ctx.query, 'CreateOptions')
   const object = await decodeBody(ctx, gvkOf(scope), fieldValidation)
   checkNamespace(object, resource, ctx.info.namespace)

@@ -14,7 +14,8 @@ import { readBody } from '../server/body.ts'
 import type { HttpContext } from '../server/context.ts'
 import type { FieldValidation } from './options.ts'
 
-const acceptedBodies = ['application/json', 'application/yaml', protobufMediaType]
+/** Media types of bodies, as a refusal names them. */
+export const acceptedBodies: readonly string[] = ['application/json', 'application/yaml', protobufMediaType]
 
 /** `application/json` of `application/json; charset=utf-8`. */
 export const mediaTypeOf = (ctx: HttpContext): string =>

@@ -8,7 +8,7 @@ import type { DeleteOptions } from '../registry/delete.ts'
 import { decodeProtobuf, protobufMediaType } from '../codec/protobuf.ts'
 import { readBody } from '../server/body.ts'
 import type { HttpContext } from '../server/context.ts'
-import { mediaTypeOf } from './decode.ts'
+import { acceptedBodies, mediaTypeOf } from './decode.ts'
 import { invalidOptions } from './options.ts'
 
 const deleteOptionsName = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions'
@@ -36,13 +36,10 @@ const fromQuery = (query: URLSearchParams): Record<string, unknown> => {
 
 const fromBody = (ctx: HttpContext, body: Buffer): Record<string, unknown> => {
   const mediaType = mediaTypeOf(ctx)
-  if (mediaType === protobufMediaType) return decodeProtobuf(body, deleteOptionsName)
-  if (!['', 'application/json', 'application/yaml'].includes(mediaType)) {
-    throw unsupportedMediaType(['application/json', 'application/yaml'])
-  }
+  if (mediaType !== '' && !acceptedBodies.includes(mediaType)) throw unsupportedMediaType(acceptedBodies)
   const schema = schemaByRef(deleteOptionsName)
   if (schema?.type !== 'object') throw new Error('the schema table has no DeleteOptions')
-  const { value } = parseYaml(body)
+  const value = mediaType === protobufMediaType ? decodeProtobuf(body, deleteOptionsName) : parseYaml(body).value
   const kind = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined
   if (kind !== undefined && kind !== 'DeleteOptions')
     throw badRequest(`decoded object cannot be converted to DeleteOptions`)

@@ -10,7 +10,7 @@ import type { Entry } from '../storage/encoding.ts'
 import { type DeleteRequest, readDeleteOptions } from './delete-options.ts'
 import { listOptionsOf } from './read.ts'
 import { admissionAttributes, type Scope } from './scope.ts'
-import { negotiateObject, negotiatePlain, sendEntry, sendList } from './send.ts'
+import { negotiateObject, negotiatePlainList, sendEntry, sendList } from './send.ts'
 
 /** Kinds whose deletion answers with the object that is gone; the others answer with a Status. */
 const returnDeletedObject = new Set([
@@ -41,7 +41,7 @@ const remove = (scope: Scope, ctx: HttpContext, request: DeleteRequest, namespac
   )
 
 export const deleteOne = async (scope: Scope, ctx: HttpContext): Promise<void> => {
-  const media = negotiateObject(ctx)
+  const media = negotiateObject(ctx, scope.resource)
   const request = await readDeleteOptions(ctx)
   const result = await remove(scope, ctx, request, ctx.info.namespace, ctx.info.name)
   await sendDeleted(ctx, scope.resource, media, result)
@@ -74,7 +74,7 @@ const sendDeleted = async (
 const workers = 8
 
 export const deleteCollection = async (scope: Scope, ctx: HttpContext): Promise<void> => {
-  const media = negotiatePlain(ctx)
+  const media = negotiatePlainList(ctx, scope.resource)
   const request = await readDeleteOptions(ctx)
   const options = listOptionsOf(scope.resource, ctx)
   const result = await list(scope.resource.store, options)

@@ -88,7 +88,7 @@ export const applyPatch = (
 export const patchObject = async (scope: Scope, ctx: HttpContext): Promise<void> => {
   const { resource, admission, clock } = scope
   const { namespace, name } = ctx.info
-  const media = negotiateObject(ctx)
+  const media = negotiateObject(ctx, resource)
   const patch = await readPatch(ctx)
   const { dryRun, fieldValidation } = parseWriteQuery(ctx.query, 'PatchOptions')
   let attempts = 0

@@ -25,7 +25,7 @@ export const readEntry = async (
 }
 
 export const get = async ({ resource }: Scope, ctx: HttpContext): Promise<void> => {
-  const media = negotiateObject(ctx)
+  const media = negotiateObject(ctx, resource)
   const { namespace, name } = ctx.info
   const entry = await readEntry(resource, namespace, name, ctx.query.get('resourceVersion') ?? '')
   await sendEntry(ctx, resource, 200, media, entry)
@@ -44,7 +44,7 @@ export const listOptionsOf = (resource: Resource, ctx: HttpContext): ListOptions
 }
 
 export const listCollection = async ({ resource }: Scope, ctx: HttpContext): Promise<void> => {
-  const media = negotiateList(ctx)
+  const media = negotiateList(ctx, resource)
   const options = listOptionsOf(resource, ctx)
   await sendList(ctx, resource, media, await list(resource.store, options))
 }

@@ -2,19 +2,26 @@
 import type { KubeObject } from '../../api/types.ts'
 import { apiVersionOf, presented, presentedBytes, type Resource } from '../registry/resource.ts'
 import type { HttpContext } from '../server/context.ts'
-import { type MediaType, negotiate, type Transform } from '../server/negotiation.ts'
-import { isBig, isPretty, sendJsonBytes, sendStream, sendValue } from '../server/respond.ts'
+import { contentTypes, type MediaType, negotiate, type Transform } from '../server/negotiation.ts'
+import { isBig, isPretty, sendBytes, sendJsonBytes, sendStream, sendValue } from '../server/respond.ts'
 import type { Entry } from '../storage/encoding.ts'
 import type { ListResult } from '../storage/list.ts'
+import { envelopedEntry, formatsOf, type ProtobufList, protobufList } from './send-protobuf.ts'
 import { includeObjectOf, partialMetadata, tableOf, tableRows } from './table.ts'
 
 const objectTransforms: readonly Transform[] = ['Table', 'PartialObjectMetadata']
 const listTransforms: readonly Transform[] = ['Table', 'PartialObjectMetadataList']
 
 /** Decides the representation before any work is done: throws NotAcceptable. */
-export const negotiateObject = (ctx: HttpContext): MediaType => negotiate(ctx.request.headers.accept, objectTransforms)
-export const negotiateList = (ctx: HttpContext): MediaType => negotiate(ctx.request.headers.accept, listTransforms)
+export const negotiateObject = (ctx: HttpContext, resource: Resource): MediaType =>
+  negotiate(ctx.request.headers.accept, objectTransforms, formatsOf(resource))
+export const negotiateList = (ctx: HttpContext, resource: Resource): MediaType =>
+  negotiate(ctx.request.headers.accept, listTransforms, formatsOf(resource))
+/** For answers of a kind that is built in, whatever the resource is. */
 export const negotiatePlain = (ctx: HttpContext): MediaType => negotiate(ctx.request.headers.accept, [])
+/** For lists that are not transformed. */
+export const negotiatePlainList = (ctx: HttpContext, resource: Resource): MediaType =>
+  negotiate(ctx.request.headers.accept, [], formatsOf(resource))
 
 /** Sends one stored object; its bytes as they are wherever possible. */
 export const sendEntry = async (
@@ -24,7 +31,10 @@ export const sendEntry = async (
   media: MediaType,
   entry: Entry,
 ): Promise<void> => {
-  if (media.as === undefined) return sendJsonBytes(ctx, code, media, presentedBytes(resource, entry))
+  if (media.as === undefined) {
+    if (media.format === 'protobuf') return sendBytes(ctx, code, contentTypes.protobuf, envelopedEntry(resource, entry))
+    return sendJsonBytes(ctx, code, media, presentedBytes(resource, entry))
+  }
   if (media.as.kind === 'Table') {
     const table = tableOf(resource, [entry], new Date(), {
       version: media.as.version,
@@ -51,14 +61,19 @@ export const sendList = async (
 ): Promise<void> => {
   const { definition } = resource
   const metadata = listMetaOf(result)
+  if (media.format === 'protobuf') return sendProtobufList(ctx, protobufList(resource, media, metadata, result.entries))
   if (media.as !== undefined) {
     const { kind, version } = media.as
     const parts =
       kind === 'Table' ? tableParts(ctx, resource, version, metadata, result) : partialParts(version, metadata, result)
     if (media.format === 'yaml' || isPretty(ctx)) {
-      return sendValue(ctx, 200, media, JSON.parse(Buffer.concat([...parts]).toString('utf8')))
+      return sendValue(ctx, 200, media, JSON.parse(Buffer.concat([...parts]).toString('utf8')) as object)
     }
-    return sendStream(ctx, parts, { sizeBytes: undefined, compress: result.entries.length > manyItems })
+    return sendStream(ctx, parts, {
+      sizeBytes: undefined,
+      compress: result.entries.length > manyItems,
+      format: 'json',
+    })
   }
   const head = { kind: `${definition.kind}List`, apiVersion: apiVersionOf(definition), metadata }
   if (media.format === 'yaml' || isPretty(ctx)) {
@@ -68,8 +83,11 @@ export const sendList = async (
   const parts = listParts(resource, head, result.entries)
   let size = 0
   for (const part of parts) size += part.length
-  return sendStream(ctx, parts, { sizeBytes: size, compress: isBig(size) })
+  return sendStream(ctx, parts, { sizeBytes: size, compress: isBig(size), format: 'json' })
 }
+
+const sendProtobufList = (ctx: HttpContext, { parts, sizeBytes }: ProtobufList): Promise<void> =>
+  sendStream(ctx, parts, { sizeBytes, compress: isBig(sizeBytes), format: 'protobuf' })
 
 /** Items of a list carry no kind and apiVersion, as upstream's typed lists. */
 const withoutType = ({ kind: _kind, apiVersion: _apiVersion, ...rest }: KubeObject): Record<string, unknown> => rest

@@ -14,7 +14,7 @@ export const updateScopeOf = ({ subresource }: Scope): UpdateScope => (subresour
 export const update = async (scope: Scope, ctx: HttpContext): Promise<void> => {
   const { resource, admission, clock } = scope
   const { namespace, name } = ctx.info
-  const media = negotiateObject(ctx)
+  const media = negotiateObject(ctx, resource)
   const { dryRun, fieldValidation } = parseWriteQuery(ctx.query, 'UpdateOptions')
   const body = await readBody(ctx.request)
   let attempts = 0

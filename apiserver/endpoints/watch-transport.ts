@@ -2,6 +2,7 @@
 import type { WebSocket } from 'ws'
 import { headerList, refuseUpgrade, requestedUpgrade, UpgradeRefused } from '../../component-base/streams/upgrade.ts'
 import { acceptWebSocket } from '../../component-base/streams/websocket/accept.ts'
+import { frameLengthBytes } from '../codec/protobuf-encode.ts'
 import type { HttpContext } from '../server/context.ts'
 import { drained } from '../server/drained.ts'
 import { chunked } from '../server/respond.ts'
@@ -89,10 +90,14 @@ const httpTransport = (ctx: HttpContext, contentType: string): WatchTransport =>
 const highWaterBytes = 64 * 1024
 const normalClosure = 1000
 
-/** One event a message: text for JSON, binary else. What the client sends is ignored, as upstream does. */
+/**
+ * One event a message: text for JSON, binary for protobuf, whose length the message has already. What the client sends
+ * is ignored, as upstream does.
+ */
 const webSocketTransport = (webSocket: WebSocket, contentType: string): WatchTransport => {
   const binary = !contentType.startsWith('application/json')
-  const send = (frame: Buffer, sent?: () => void): void => webSocket.send(frame, { binary }, sent)
+  const send = (frame: Buffer, sent?: () => void): void =>
+    webSocket.send(binary ? frame.subarray(frameLengthBytes) : frame, { binary }, sent)
   webSocket.resume()
   return {
     get closed() {

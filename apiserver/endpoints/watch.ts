@@ -6,16 +6,18 @@
  * with its last resourceVersion and misses nothing.
  */
 import { expired, notAcceptable, StatusError } from '../../api/meta/status-error.ts'
+import type { Resource } from '../registry/resource.ts'
 import type { HttpContext } from '../server/context.ts'
-import { type MediaType, negotiate } from '../server/negotiation.ts'
+import { contentTypes, type MediaType, negotiate } from '../server/negotiation.ts'
 import { parseResourceVersion } from '../storage/list.ts'
 import { type CacheEvent, type Matches, seenThrough } from '../storage/watch-cache/cache-event.ts'
 import type { CacheWatcher, WatchCache } from '../storage/watch-cache/watch-cache.ts'
 import { parseWatchQuery, type WatchQuery } from './options.ts'
 import type { Scope } from './scope.ts'
 import { matcherFor } from './selectors.ts'
+import { formatsOf } from './send-protobuf.ts'
 import { includeObjectOf } from './table.ts'
-import { errorFrame, type FrameEncoder, frameEncoder } from './watch-frames.ts'
+import { type FrameEncoder, frameEncoder } from './watch-frames.ts'
 import type { OpenWatch, WatchRegistry } from './watch-registry.ts'
 import { openWatchTransport, type WatchTransport } from './watch-transport.ts'
 
@@ -24,22 +26,24 @@ const maxBufferedBytes = 8 * 1024 * 1024
 /** Events that may wait while the initial ones are written. */
 const maxBacklog = 20_000
 
-const negotiateWatch = (ctx: HttpContext): MediaType => {
-  const media = negotiate(ctx.request.headers.accept, ['Table', 'PartialObjectMetadata'])
-  if (media.format === 'yaml') throw notAcceptable(['application/json;stream=watch'])
+const streamTypes = ['application/json;stream=watch', `${contentTypes.protobuf};stream=watch`]
+
+const negotiateWatch = (ctx: HttpContext, resource: Resource): MediaType => {
+  const media = negotiate(ctx.request.headers.accept, ['Table', 'PartialObjectMetadata'], formatsOf(resource))
+  if (media.format === 'yaml') throw notAcceptable(streamTypes)
   return media
 }
 
 export const watch = async (scope: Scope & { watches: WatchRegistry }, ctx: HttpContext): Promise<void> => {
   const { resource } = scope
-  const media = negotiateWatch(ctx)
+  const media = negotiateWatch(ctx, resource)
   const query = parseWatchQuery(ctx.query)
   const matches = matcherFor(resource, query.labelSelector, fieldSelectorOf(ctx, query))
   const encoder = frameEncoder(resource, media, includeObjectOf(ctx.query))
   const prefix = resource.namespaced && ctx.info.namespace !== '' ? `${ctx.info.namespace}/` : ''
   await freshEnough(scope, query)
 
-  const transport = await openWatchTransport(ctx, 'application/json')
+  const transport = await openWatchTransport(ctx, encoder.contentType)
   if (transport === undefined) return
   const stream = new WatchStream(transport, resource.store.cache, {
     prefix,
@@ -100,7 +104,7 @@ class WatchStream implements CacheWatcher, OpenWatch {
     const transport = this.#transport
     const initial = this.#initialFrames(query)
     if (initial instanceof StatusError) {
-      transport.send(errorFrame(initial))
+      transport.send(this.#options.encoder.error(initial))
       transport.end()
       return
     }

@@ -6,21 +6,29 @@ import { notAcceptable } from '../../api/meta/status-error.ts'
 
 export type Transform = 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList'
 
+export type Format = 'json' | 'yaml' | 'protobuf'
+
 export interface MediaType {
-  readonly format: 'json' | 'yaml'
+  readonly format: Format
   /** Another kind than the object's own. */
   readonly as?: { readonly kind: Transform; readonly version: 'v1' | 'v1beta1' }
 }
 
 export const jsonMediaType: MediaType = { format: 'json' }
 
-const formats: Readonly<Record<string, 'json' | 'yaml'>> = {
-  'application/json': 'json',
-  'application/yaml': 'yaml',
-  '*/*': 'json',
-  'application/*': 'json',
+export const contentTypes: Readonly<Record<Format, string>> = {
+  json: 'application/json',
+  yaml: 'application/yaml',
+  protobuf: 'application/vnd.kubernetes.protobuf',
 }
-export const acceptedMediaTypes = ['application/json', 'application/yaml']
+
+/** In the order that a wildcard tries them, and in which a refusal names them. */
+const allFormats: readonly Format[] = ['json', 'yaml', 'protobuf']
+/** Answers that have no protobuf: /version, the root paths. */
+export const textFormats: readonly Format[] = ['json', 'yaml']
+
+const matches = (clause: string, format: Format): boolean =>
+  clause === contentTypes[format] || clause === 'application/*' || clause === '*/*'
 
 interface Clause {
   readonly type: string
@@ -45,10 +53,13 @@ const parseAccept = (header: string): Clause[] =>
 
 const transformOf = (
   params: ReadonlyMap<string, string>,
+  format: Format,
   allowed: readonly Transform[],
 ): MediaType['as'] | 'refused' => {
   const as = params.get('as')
-  if (as === undefined) return undefined
+  if (as === undefined) return params.has('g') || params.has('v') ? 'refused' : undefined
+  // Cells of any type have no place in protobuf.
+  if (as === 'Table' && format === 'protobuf') return 'refused'
   const kind = allowed.find((candidate) => candidate === as)
   const version = params.get('v')
   if (kind === undefined || params.get('g') !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1'))
@@ -58,22 +69,32 @@ const transformOf = (
 
 const cache = new Map<string, MediaType>()
 
-/** Throws NotAcceptable. `allowed` says which transforms this endpoint can do. */
-export const negotiate = (accept: string | undefined, allowed: readonly Transform[]): MediaType => {
+/**
+ * Throws NotAcceptable. `allowed` says which transforms this endpoint can do, `formats` which encodings its kind has:
+ * a custom resource has no protobuf, but its metadata have.
+ */
+export const negotiate = (
+  accept: string | undefined,
+  allowed: readonly Transform[],
+  formats: readonly Format[] = allFormats,
+): MediaType => {
   if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json') return jsonMediaType
-  const cacheKey = `${allowed.length}:${allowed[0] ?? ''}:${accept}`
+  const cacheKey = `${allowed.join()}:${formats.join()}:${accept}`
   const known = cache.get(cacheKey)
   if (known !== undefined) return known
-  for (const clause of parseAccept(accept)) {
-    const format = formats[clause.type]
-    if (format === undefined) continue
-    const as = transformOf(clause.params, allowed)
-    if (as === 'refused') continue
-    const mediaType: MediaType = as === undefined ? { format } : { format, as }
-    if (cache.size < 500) cache.set(cacheKey, mediaType)
-    return mediaType
+  for (const { type, params } of parseAccept(accept)) {
+    for (const format of allFormats) {
+      if (!matches(type, format)) continue
+      const as = transformOf(params, format, allowed)
+      if (as === 'refused' || (as === undefined && !formats.includes(format))) continue
+      const stream = params.get('stream') ?? ''
+      if (stream !== '' && (stream !== 'watch' || format === 'yaml')) continue
+      const mediaType: MediaType = as === undefined ? { format } : { format, as }
+      if (cache.size < 500) cache.set(cacheKey, mediaType)
+      return mediaType
+    }
   }
-  throw notAcceptable(acceptedMediaTypes)
+  throw notAcceptable(formats.map((format) => contentTypes[format]))
 }
 
 /** `?pretty=true`, or a browser or curl that did not say otherwise. */

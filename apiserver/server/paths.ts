@@ -5,7 +5,7 @@ import type { Discovery } from '../discovery/handler.ts'
 import { versionInfo } from '../discovery/version.ts'
 import type { Handler } from './chain.ts'
 import type { HttpContext } from './context.ts'
-import { negotiate } from './negotiation.ts'
+import { negotiate, textFormats } from './negotiation.ts'
 import { sendBytes, sendText, sendValue } from './respond.ts'
 
 export interface PathsOptions {
@@ -34,7 +34,7 @@ const fixedPaths = [
 export const createPathHandler = (options: PathsOptions): Handler => {
   const exact: Readonly<Record<string, Handler>> = {
     '/': (ctx) =>
-      sendValue(ctx, 200, negotiate(ctx.request.headers.accept, []), {
+      sendValue(ctx, 200, negotiate(ctx.request.headers.accept, [], textFormats), {
         paths: [
           '/.well-known/openid-configuration',
           '/api',
@@ -43,7 +43,7 @@ export const createPathHandler = (options: PathsOptions): Handler => {
           ...fixedPaths,
         ].toSorted(),
       }),
-    '/version': (ctx) => sendValue(ctx, 200, negotiate(ctx.request.headers.accept, []), versionInfo),
+    '/version': (ctx) => sendValue(ctx, 200, negotiate(ctx.request.headers.accept, [], textFormats), versionInfo),
     '/metrics': async (ctx) => sendBytes(ctx, 200, 'text/plain; version=0.0.4; charset=utf-8', await options.metrics()),
   }
   return async (ctx) => {

@@ -1,16 +1,15 @@
-/** Writing answers: headers that every answer has, JSON or YAML, gzip for big ones, Status for errors. */
+/** Writing answers: headers that every answer has, the negotiated format, gzip for big ones, Status for errors. */
 import { setImmediate as immediate } from 'node:timers/promises'
 import { createGzip, constants as zlib } from 'node:zlib'
 import type { StatusError } from '../../api/meta/status-error.ts'
+import { encodeProtobuf } from '../codec/protobuf-encode.ts'
 import type { HttpContext } from './context.ts'
 import { drained } from './drained.ts'
-import { type MediaType, wantsPretty } from './negotiation.ts'
+import { contentTypes, type Format, jsonMediaType, type MediaType, negotiate, wantsPretty } from './negotiation.ts'
 
 /** Smaller answers are not worth the time. Upstream: defaultGzipThresholdBytes. */
 const gzipThresholdBytes = 128 * 1024
 const chunkBytes = 64 * 1024
-
-const contentTypes = { json: 'application/json', yaml: 'application/yaml' } as const
 
 /** `Warning: 299 - "text"`. */
 const warningHeader = (text: string): string =>
@@ -54,8 +53,12 @@ export const sendBytes = (
   ctx.response.end(bytes)
 }
 
-/** Encodes a value in the negotiated format. */
-export const sendValue = async (ctx: HttpContext, code: number, media: MediaType, value: unknown): Promise<void> => {
+/** Encodes a value, which says its kind, in the negotiated format. */
+export const sendValue = async (ctx: HttpContext, code: number, media: MediaType, value: object): Promise<void> => {
+  if (media.format === 'protobuf') {
+    sendBytes(ctx, code, contentTypes.protobuf, encodeProtobuf(value))
+    return
+  }
   if (media.format === 'yaml') {
     const { dump } = await import('js-yaml')
     sendBytes(ctx, code, contentTypes.yaml, dump(value, { lineWidth: -1, noRefs: true }))
@@ -67,13 +70,14 @@ export const sendValue = async (ctx: HttpContext, code: number, media: MediaType
 /** Sends JSON that is already encoded; re-encodes only for YAML and pretty output. */
 export const sendJsonBytes = async (ctx: HttpContext, code: number, media: MediaType, bytes: Buffer): Promise<void> => {
   if (media.format === 'json' && !isPretty(ctx)) sendBytes(ctx, code, contentTypes.json, bytes)
-  else await sendValue(ctx, code, media, JSON.parse(bytes.toString('utf8')))
+  else await sendValue(ctx, code, media, JSON.parse(bytes.toString('utf8')) as object)
 }
 
 export interface StreamOptions {
   /** undefined where the parts are made while they are sent. */
   readonly sizeBytes: number | undefined
   readonly compress: boolean
+  readonly format: Format
 }
 
 /**
@@ -83,12 +87,12 @@ export interface StreamOptions {
 export const sendStream = async (
   ctx: HttpContext,
   parts: Iterable<Buffer>,
-  { sizeBytes, compress }: StreamOptions,
+  { sizeBytes, compress, format }: StreamOptions,
 ): Promise<void> => {
   setCommonHeaders(ctx)
   const gzip = compress && acceptsGzip(ctx) ? createGzip({ level: zlib.Z_BEST_SPEED }) : undefined
   ctx.response.writeHead(200, {
-    'Content-Type': contentTypes.json,
+    'Content-Type': contentTypes[format],
     ...(gzip !== undefined
       ? { 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' }
       : sizeBytes === undefined
@@ -122,8 +126,17 @@ export function* chunked(parts: Iterable<Buffer>): Generator<Buffer> {
   if (size > 0) yield Buffer.concat(pending, size)
 }
 
+/** An error is told in the format that was asked for; if there is none, that does not hide the error. */
+const negotiateError = (ctx: HttpContext): MediaType => {
+  try {
+    return negotiate(ctx.request.headers.accept, [])
+  } catch {
+    return jsonMediaType
+  }
+}
+
 /** The one place where an error becomes an answer. */
-export const sendStatusError = (ctx: HttpContext, error: StatusError): void => {
+export const sendStatusError = async (ctx: HttpContext, error: StatusError): Promise<void> => {
   if (ctx.response.headersSent) {
     // Too late for a Status: break the connection, so that the client does not take half an answer for a whole one.
     ctx.response.destroy()
@@ -131,8 +144,7 @@ export const sendStatusError = (ctx: HttpContext, error: StatusError): void => {
   }
   const retryAfter = error.details?.retryAfterSeconds
   if (retryAfter !== undefined) ctx.response.setHeader('Retry-After', String(retryAfter))
-  const text = JSON.stringify(error.toStatus(), undefined, isPretty(ctx) ? 2 : undefined)
-  sendBytes(ctx, error.code, contentTypes.json, text)
+  await sendValue(ctx, error.code, negotiateError(ctx), error.toStatus())
 }
 
 export const sendText = (ctx: HttpContext, code: number, text: string): void =>

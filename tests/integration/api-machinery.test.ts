@@ -5,6 +5,7 @@ import { describeComponents } from './api-machinery/components.ts'
 import { describeDeletion } from './api-machinery/deletion.ts'
 import { describeGarbageCollection } from './api-machinery/garbage-collection.ts'
 import { describeLists } from './api-machinery/lists.ts'
+import { describeProtobuf } from './api-machinery/protobuf.ts'
 import { describeWatches } from './api-machinery/watches.ts'
 import { describeWrites } from './api-machinery/writes.ts'
 
@@ -33,5 +34,6 @@ describeDeletion(running)
 describeGarbageCollection(running)
 describeLists(running)
 describeWatches(running)
+describeProtobuf(running)
 // The last, because it reads what the components logged all the while.
 describeComponents(running)

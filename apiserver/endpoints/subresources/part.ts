@@ -27,7 +27,7 @@ type Make = (current: KubeObject, attempt: number) => KubeObject
 const write = async (scope: Scope, ctx: HttpContext, rules: PartRules, dryRun: boolean, make: Make): Promise<void> => {
   const { resource, admission, clock } = scope
   const { namespace, name } = ctx.info
-  const media = negotiateObject(ctx)
+  const media = negotiateObject(ctx, resource)
   let attempt = 0
   const result = await updateObject(
     resource,

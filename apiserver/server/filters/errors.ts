@@ -14,6 +14,6 @@ export const withErrors = (): Filter => async (ctx, next) => {
         'request failed',
       )
     }
-    sendStatusError(ctx, error)
+    await sendStatusError(ctx, error)
   }
 }
