@@ -58,8 +58,13 @@ export const createProtobufClient = (cluster: TestCluster): ProtobufClient => {
   }
   const open = (path: string, { method = 'GET', body, headers = {} }: ProtobufCall): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
-      const bytes = typeof body === 'object' ? encodeProtobuf(body) : body
-      const sent = { accept: `${protobufType},application/json`, 'content-type': protobufType, ...headers }
+      const bytes = typeof body === 'object' ? encodeProtobuf(body) : Buffer.from(body ?? '')
+      const sent = {
+        accept: `${protobufType},application/json`,
+        // Node says no length of a DELETE's body by itself.
+        ...(body === undefined ? {} : { 'content-type': protobufType, 'content-length': bytes.length }),
+        ...headers,
+      }
       httpsRequest(`${cluster.server}${path}`, { ...tls, method, headers: sent }, resolve)
         .on('error', reject)
         .end(bytes)
