@@ -44,7 +44,8 @@ export const decodeObject = (bytes: Buffer): KubeObject => {
   return { kind, apiVersion, ...decodeMessage(raw, messageOfKind(apiVersion, kind)) }
 }
 
-const watchEvent = (frame: Buffer): ProtobufEvent => {
+/** A WatchEvent without its length. */
+export const decodeEvent = (frame: Buffer): ProtobufEvent => {
   const start = frame.indexOf('k8s\0')
   const typeLength = frame[1] ?? 0
   return { type: frame.toString('latin1', 2, 2 + typeLength), object: decodeObject(frame.subarray(start)) }
@@ -85,7 +86,7 @@ export const createProtobufClient = (cluster: TestCluster): ProtobufClient => {
         pending = Buffer.concat([pending, chunk as Buffer])
         while (pending.length >= 4 && pending.length >= 4 + pending.readUInt32BE(0)) {
           const end = 4 + pending.readUInt32BE(0)
-          yield watchEvent(pending.subarray(4, end))
+          yield decodeEvent(pending.subarray(4, end))
           pending = pending.subarray(end)
         }
       }

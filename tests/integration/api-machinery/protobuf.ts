@@ -1,12 +1,15 @@
 /** Protobuf in both directions, as upstream's components speak it by default. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { before, describe, it } from 'node:test'
 import { gunzipSync } from 'node:zlib'
+import { WebSocket } from 'ws'
 import { configMaps } from '../../../api/resources.ts'
 import type { KubeObject } from '../../../api/types.ts'
 import { createHttp, type Http, pkiCredentials } from '../../harness/http.ts'
 import {
   createProtobufClient,
+  decodeEvent,
   decodeObject,
   type ProtobufAnswer,
   type ProtobufClient,
@@ -194,6 +197,21 @@ export const describeProtobuf = (running: Running): void => {
       const refused = await client.call(watched, { headers: { accept: 'application/yaml' } })
       assert.equal(refused.code, 406)
       abort.abort()
+    })
+
+    it('sends a watch over a WebSocket, one binary message an event', async () => {
+      const cluster = running()
+      const url = `${cluster.server.replace('https', 'wss')}${inNamespace}/configmaps?watch=true&timeoutSeconds=9`
+      const socket = new WebSocket(url, {
+        ...pkiCredentials(cluster, 'admin'),
+        rejectUnauthorized: false,
+        headers: { accept: protobufType },
+      })
+      const [message, binary] = (await once(socket, 'message')) as [Buffer, boolean]
+      socket.terminate()
+      assert.equal(binary, true)
+      const { type, object } = decodeEvent(message)
+      assert.deepEqual([type, object.kind], ['ADDED', 'ConfigMap'])
     })
 
     it('lists objects and their metadata', async () => {
