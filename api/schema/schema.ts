@@ -70,6 +70,8 @@ export interface FieldSchema {
   readonly mapType: 'atomic' | 'granular' | undefined
   /** x-kubernetes-patch-strategy of a field that is no list. */
   readonly patchStrategy: readonly PatchStrategy[]
+  /** Go writes this list, map or object even where it is empty: see always-present.ts. */
+  readonly alwaysPresent?: true
 }
 
 export type Schema = ScalarSchema | AnySchema | ArraySchema | MapSchema | ObjectSchema
@@ -111,15 +113,22 @@ class DefinedObject implements ObjectSchema {
   readonly preserveUnknown = false
   readonly #codes: Readonly<Record<string, TypeCode>>
   readonly #strategies: Readonly<Record<string, string>>
+  readonly #alwaysPresent: readonly string[]
   #fields: ReadonlyMap<string, FieldSchema> | undefined
 
-  constructor(name: string, codes: Readonly<Record<string, TypeCode>>, extras: DefinitionExtras) {
+  constructor(
+    name: string,
+    codes: Readonly<Record<string, TypeCode>>,
+    extras: DefinitionExtras,
+    alwaysPresent: readonly string[],
+  ) {
     this.name = name
     this.required = extras.r ?? []
     this.mapType = extras.m as 'atomic' | 'granular' | undefined
     this.gvks = (extras.g ?? []).map(([group, version, kind]) => ({ group, version, kind }))
     this.unions = extras.u
     this.#codes = codes
+    this.#alwaysPresent = alwaysPresent
     this.#strategies = extras.p ?? {}
   }
 
@@ -132,6 +141,7 @@ class DefinedObject implements ObjectSchema {
           schema: schemaOfCode(code),
           mapType: Array.isArray(code) && code[0] === 'r' ? (code[2] as 'atomic' | 'granular') : undefined,
           patchStrategy: splitStrategy(this.#strategies[name]),
+          ...(this.#alwaysPresent.includes(name) ? { alwaysPresent: true } : {}),
         },
       ]),
     )
@@ -141,6 +151,7 @@ class DefinedObject implements ObjectSchema {
 
 interface Loaded {
   readonly rows: Readonly<Record<string, DefinitionRow>>
+  readonly alwaysPresent: Readonly<Record<string, readonly string[]>>
   readonly names: readonly string[]
   readonly nodes: Map<string, Schema>
   readonly byGvk: ReadonlyMap<string, string>
@@ -152,14 +163,16 @@ const isExtras = (row: DefinitionRow): row is Extract<DefinitionRow, readonly [o
   Array.isArray(row) && typeof row[0] === 'object' && row.length === 2
 
 const load = (): Loaded => {
-  const file = new URL('./generated/schema.json', import.meta.url)
-  const { definitions } = JSON.parse(readFileSync(file, 'utf8')) as SchemaTable
+  const read = (file: string): unknown =>
+    JSON.parse(readFileSync(new URL(`./generated/${file}`, import.meta.url), 'utf8'))
+  const { definitions } = read('schema.json') as SchemaTable
+  const alwaysPresent = read('always-present.json') as Loaded['alwaysPresent']
   const byGvk = new Map<string, string>()
   for (const [name, row] of Object.entries(definitions)) {
     if (!isExtras(row)) continue
     for (const [group, version, kind] of row[1].g ?? []) byGvk.set(gvkKey(group, version, kind), name)
   }
-  return { rows: definitions, names: Object.keys(definitions), nodes: new Map(), byGvk }
+  return { rows: definitions, alwaysPresent, names: Object.keys(definitions), nodes: new Map(), byGvk }
 }
 
 let loaded: Loaded | undefined
@@ -204,13 +217,13 @@ const isObjectRow = (row: DefinitionRow): row is Extract<DefinitionRow, readonly
 
 /** The definition of that name (`io.k8s.api.core.v1.Pod`), or undefined. */
 export const schemaByRef = (name: string): Schema | undefined => {
-  const { rows, nodes } = table()
+  const { rows, alwaysPresent, nodes } = table()
   const known = nodes.get(name)
   if (known !== undefined) return known
   const row = Object.hasOwn(rows, name) ? rows[name] : undefined
   if (row === undefined) return undefined
   const schema: Schema = isObjectRow(row)
-    ? new DefinedObject(name, row[0], row[1] ?? {})
+    ? new DefinedObject(name, row[0], row[1] ?? {}, alwaysPresent[name] ?? [])
     : row === '*'
       ? { type: 'any', name }
       : schemaOfCode(row)

@@ -3,6 +3,7 @@ import { isReason } from '../../api/meta/status-error.ts'
 import type { KubeObject } from '../../api/types.ts'
 import { realClock } from '../../component-base/clock.ts'
 import { createObject } from '../registry/create.ts'
+import { trackSystemWrite } from '../registry/field-manager.ts'
 import { keyFor, type Resource } from '../registry/resource.ts'
 import { updateObject } from '../registry/update.ts'
 import { cloneJson } from '../storage/json.ts'
@@ -16,6 +17,7 @@ export const ensureExists = async (resource: Resource, object: KubeObject): Prom
   if (resource.store.cache.get(keyFor(resource, namespace, name)) !== undefined) return
   const fresh = cloneJson(object)
   resource.definition.setDefaults?.(fresh)
+  trackSystemWrite(resource, undefined, fresh, realClock.now())
   try {
     await createObject(resource, fresh, writeOptions)
   } catch (error) {
@@ -37,6 +39,7 @@ export const ensureLike = async (
     (current) => {
       const copy = cloneJson(current ?? object)
       mend(copy)
+      trackSystemWrite(resource, current, copy, realClock.now())
       return copy
     },
     { ...writeOptions, scope: 'main' },

@@ -1,108 +1,191 @@
-/** PATCH of an object or of its status: JSON patch, JSON merge patch, strategic merge patch. */
+/** PATCH of an object or of its status: JSON patch, JSON merge patch, strategic merge patch, server-side apply. */
 import { decodeValue, strictProblems, strictDecodingError } from '../../api/codec/decode.ts'
 import { DecodeError } from '../../api/codec/decode-context.ts'
 import { JsonSyntaxError, parseJson, type ParsedText } from '../../api/codec/json.ts'
-import { badRequest, notFound, unsupportedMediaType } from '../../api/meta/status-error.ts'
+import { parseYaml } from '../../api/codec/yaml.ts'
+import { badRequest, conflict, notFound, StatusError, unsupportedMediaType } from '../../api/meta/status-error.ts'
+import { nowRfc3339 } from '../../api/meta/time.ts'
+import { applyConfiguration } from '../../api/patch/apply/apply.ts'
+import { setManagers } from '../../api/patch/apply/managed-fields.ts'
+import { isJsonObject } from '../../api/patch/apply/typed-value.ts'
 import { applyJsonPatch, jsonPatchProblems } from '../../api/patch/json-patch.ts'
 import { applyMergePatch } from '../../api/patch/merge-patch.ts'
 import { invalidPatch } from '../../api/patch/patch-error.ts'
 import { applyStrategicMergePatch } from '../../api/patch/strategic-merge-patch.ts'
-import type { Gvk } from '../../api/schema/schema.ts'
+import type { ObjectSchema } from '../../api/schema/schema.ts'
 import type { KubeObject } from '../../api/types.ts'
-import { apiVersionOf } from '../registry/resource.ts'
+import { type FieldScope, fieldScopeOf, trackWrite } from '../registry/field-manager.ts'
+import type { Resource } from '../registry/resource.ts'
 import { updateObject } from '../registry/update.ts'
 import { readBody } from '../server/body.ts'
 import type { HttpContext } from '../server/context.ts'
 import { cloneJson } from '../storage/json.ts'
-import { mediaTypeOf, schemaOf } from './decode.ts'
-import { type FieldValidation, parseWriteQuery } from './options.ts'
-import { admissionAttributes, checkNamespace, gvkOf, type Scope } from './scope.ts'
+import { authorizeCreate } from './create-on-update.ts'
+import { mediaTypeOf } from './decode.ts'
+import { type FieldValidation, parseWriteQuery, type WriteQuery } from './options.ts'
+import { admissionAttributes, checkNamespace, checkPatchedName, managerOf, type Scope } from './scope.ts'
 import { negotiateObject, sendEntry } from './send.ts'
 import { updateScopeOf } from './update.ts'
 
-type PatchType = 'json' | 'merge' | 'strategic'
+type PatchType = 'json' | 'merge' | 'strategic' | 'apply'
 
 const patchTypes: Readonly<Record<string, PatchType>> = {
   'application/json-patch+json': 'json',
   'application/merge-patch+json': 'merge',
   'application/strategic-merge-patch+json': 'strategic',
+  'application/apply-patch+yaml': 'apply',
 }
 const acceptedPatches = Object.keys(patchTypes)
 
 export interface Patch {
   readonly type: PatchType
   readonly body: ParsedText
+  readonly query: WriteQuery
 }
 
-/** Reads the patch of a request. Server-side apply is answered as an unknown format until it exists. */
+/** YAML, or JSON, which is YAML too. */
+const parseConfiguration = (bytes: Buffer): ParsedText => {
+  try {
+    const body = parseYaml(bytes)
+    if (isJsonObject(body.value)) return body
+  } catch (error) {
+    if (error instanceof StatusError) throw badRequest(`error decoding patch: ${error.message}`)
+    throw error
+  }
+  throw badRequest('error decoding patch: the configuration is not an object')
+}
+
+/** Reads the patch of a request and its options. */
 export const readPatch = async (ctx: HttpContext): Promise<Patch> => {
   const type = patchTypes[mediaTypeOf(ctx)]
   if (type === undefined) throw unsupportedMediaType(acceptedPatches)
   const bytes = await readBody(ctx.request)
+  const query = parseWriteQuery(ctx.query, 'PatchOptions', type === 'apply')
+  if (type === 'apply') return { type, body: parseConfiguration(bytes), query }
   try {
-    return { type, body: parseJson(bytes) }
+    return { type, body: parseJson(bytes), query }
   } catch (error) {
     if (error instanceof JsonSyntaxError) throw badRequest(`error decoding patch: ${error.message}`)
     throw error
   }
 }
 
-/** The patched object as an object of `wanted`; `current` stays as it is. Throws what upstream answers to bad patches. */
-export const applyPatch = (
+const merged = (patch: Patch, schema: ObjectSchema, current: KubeObject): Record<string, unknown> => {
+  const { type, body } = patch
+  switch (type) {
+    case 'json':
+      return applyJsonPatch(current, body.value)
+    case 'merge':
+      return applyMergePatch(cloneJson(current), body.value)
+    case 'strategic':
+      return applyStrategicMergePatch(schema, current, body.value)
+    case 'apply':
+      throw new Error('a configuration is applied, not merged')
+  }
+}
+
+const decodePatched = (
   ctx: HttpContext,
-  patch: Patch,
-  current: KubeObject,
-  wanted: Gvk,
+  { type, body }: Patch,
+  { schema, gvk, apiVersion }: FieldScope,
+  patched: Record<string, unknown>,
   validation: FieldValidation,
 ): KubeObject => {
-  const schema = schemaOf(wanted)
-  const { value: body, duplicates } = patch.body
-  const patched = ((): Record<string, unknown> => {
-    switch (patch.type) {
-      case 'json':
-        return applyJsonPatch(current, body)
-      case 'merge':
-        return applyMergePatch(cloneJson(current), body)
-      case 'strategic':
-        return applyStrategicMergePatch(schema, current, body)
-    }
-  })()
   try {
     const { value, unknownFields } = decodeValue(schema, patched)
-    const problems = [
-      ...strictProblems(unknownFields, { duplicates }),
-      ...(patch.type === 'json' ? jsonPatchProblems(body) : []),
-    ]
+    const problems = [...strictProblems(unknownFields, body), ...(type === 'json' ? jsonPatchProblems(body.value) : [])]
     if (problems.length > 0 && validation === 'Strict') throw strictDecodingError(schema, value, problems)
     if (problems.length > 0 && validation === 'Warn') ctx.warnings.push(...problems)
     const object = value as KubeObject
-    object.kind = wanted.kind
-    object.apiVersion = apiVersionOf(wanted)
+    object.kind = gvk.kind
+    object.apiVersion = apiVersion
     return object
   } catch (error) {
-    if (error instanceof DecodeError) throw invalidPatch(body, error.message)
+    if (error instanceof DecodeError) throw invalidPatch(body.value, error.message)
     throw error
   }
 }
 
+/** Fields given twice in a configuration; unknown ones were refused before. */
+const reportDuplicates = (ctx: HttpContext, { body }: Patch, validation: FieldValidation): void => {
+  if (body.duplicates.length === 0 || validation === 'Ignore') return
+  const problems = body.duplicates.map((problem) =>
+    problem.startsWith('yaml:') ? `error converting YAML to JSON: ${problem}` : problem,
+  )
+  if (validation === 'Strict') throw badRequest(`error strict decoding patch: ${problems.join(', ')}`)
+  ctx.warnings.push(...problems)
+}
+
+const applied = (
+  ctx: HttpContext,
+  patch: Patch,
+  current: KubeObject | undefined,
+  fields: FieldScope,
+  nowMs: number,
+  validation: FieldValidation,
+): KubeObject => {
+  const { fieldManager: manager, force } = patch.query
+  const configuration = patch.body.value as KubeObject
+  const time = nowRfc3339(nowMs)
+  const result = applyConfiguration({ ...fields, live: current, applied: configuration, manager, force, time })
+  reportDuplicates(ctx, patch, validation)
+  const object = decodePatched(ctx, patch, fields, result.object as Record<string, unknown>, 'Ignore')
+  setManagers(object, result.managers)
+  return object
+}
+
+/**
+ * The patched object as an object of the scope's kind, with its managedFields; `current` stays as it is.
+ * Only an apply may be given no current object. Throws what upstream answers to bad patches, and Conflict.
+ */
+export const applyPatch = (
+  ctx: HttpContext,
+  patch: Patch,
+  current: KubeObject | undefined,
+  fields: FieldScope,
+  nowMs: number,
+  attempt: number,
+): KubeObject => {
+  const { fieldValidation, fieldManager } = patch.query
+  // Warnings are told once, however often the update is tried.
+  const validation = attempt === 0 ? fieldValidation : 'Ignore'
+  if (patch.type === 'apply') return applied(ctx, patch, current, fields, nowMs, validation)
+  if (current === undefined) throw new Error('there is nothing to patch')
+  const object = decodePatched(ctx, patch, fields, merged(patch, fields.schema, current), validation)
+  trackWrite(fields, current, object, managerOf(ctx, fieldManager), nowMs)
+  return object
+}
+
+const uidWithoutObject = ({ groupResource }: Resource, name: string, uid: string): StatusError =>
+  conflict(
+    groupResource,
+    name,
+    `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+  )
+
 export const patchObject = async (scope: Scope, ctx: HttpContext): Promise<void> => {
-  const { resource, admission, clock } = scope
+  const { resource, subresource, admission, clock } = scope
   const { namespace, name } = ctx.info
   const media = negotiateObject(ctx, resource)
   const patch = await readPatch(ctx)
-  const { dryRun, fieldValidation } = parseWriteQuery(ctx.query, 'PatchOptions')
+  const { dryRun } = patch.query
+  const mayCreate = patch.type === 'apply'
   let attempts = 0
   let before: KubeObject | undefined
   const result = await updateObject(
     resource,
     { namespace, name },
     async (current) => {
-      if (current === undefined) throw notFound(resource.groupResource, name)
+      if (current === undefined && !mayCreate) throw notFound(resource.groupResource, name)
       before = current
-      const object = applyPatch(ctx, patch, current, gvkOf(scope), attempts++ === 0 ? fieldValidation : 'Ignore')
+      const object = applyPatch(ctx, patch, current, fieldScopeOf(resource, subresource), clock.now(), attempts++)
+      const uid = object.metadata?.uid ?? ''
+      if (current === undefined && uid !== '') throw uidWithoutObject(resource, name, uid)
       checkNamespace(object, resource, namespace)
+      checkPatchedName(object, name)
       resource.definition.setDefaults?.(object)
-      await admission.mutate(admissionAttributes(scope, ctx, 'UPDATE', { object, oldObject: current, dryRun }))
+      const operation = current === undefined ? 'CREATE' : 'UPDATE'
+      await admission.mutate(admissionAttributes(scope, ctx, operation, { object, oldObject: current, dryRun }))
       resource.definition.setDefaults?.(object)
       return object
     },
@@ -110,10 +193,14 @@ export const patchObject = async (scope: Scope, ctx: HttpContext): Promise<void>
       dryRun,
       clock,
       scope: updateScopeOf(scope),
-      validating: (object, old) =>
-        admission.validate(admissionAttributes(scope, ctx, 'UPDATE', { object, oldObject: old, dryRun })),
+      forceAllowCreate: mayCreate,
+      validating: async (object, old) => {
+        const operation = old === undefined ? 'CREATE' : 'UPDATE'
+        if (old === undefined) await authorizeCreate(scope, ctx)
+        await admission.validate(admissionAttributes(scope, ctx, operation, { object, oldObject: old, dryRun }))
+      },
     },
   )
   ctx.warnings.push(...(resource.definition.warnings?.(result.entry.object, before) ?? []))
-  await sendEntry(ctx, resource, 200, media, result.entry)
+  await sendEntry(ctx, resource, result.created ? 201 : 200, media, result.entry)
 }

@@ -1,5 +1,6 @@
 /** What a handler of a resource knows: the resource, the subresource, and the libraries around it. */
 import type { Gvk } from '../../api/schema/schema.ts'
+import { managerFromUserAgent } from '../../api/patch/apply/apply.ts'
 import { badRequest } from '../../api/meta/status-error.ts'
 import type { KubeObject } from '../../api/types.ts'
 import type { Clock } from '../../component-base/clock.ts'
@@ -69,3 +70,15 @@ export const checkName = (object: KubeObject, name: string): void => {
     throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`)
   }
 }
+
+/** PATCH: the same, but a configuration must say its name. */
+export const checkPatchedName = (object: KubeObject, name: string): void => {
+  if ((object.metadata?.name ?? '') === '') {
+    throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`)
+  }
+  checkName(object, name)
+}
+
+/** The field manager of a write: `fieldManager`, or the client's name in its User-Agent. */
+export const managerOf = (ctx: HttpContext, fieldManager: string): string =>
+  fieldManager === '' ? managerFromUserAgent(ctx.request.headers['user-agent'] ?? '') : fieldManager

@@ -1,12 +1,13 @@
 /** PUT of an object or of its status. */
 import type { KubeObject } from '../../api/types.ts'
+import { fieldScopeOf, trackWrite } from '../registry/field-manager.ts'
 import { type UpdateScope, updateObject } from '../registry/update.ts'
 import { readBody } from '../server/body.ts'
 import type { HttpContext } from '../server/context.ts'
 import { authorizeCreate } from './create-on-update.ts'
 import { decodeBytesAs } from './decode.ts'
 import { parseWriteQuery } from './options.ts'
-import { admissionAttributes, checkName, checkNamespace, gvkOf, type Scope } from './scope.ts'
+import { admissionAttributes, checkName, checkNamespace, gvkOf, managerOf, type Scope } from './scope.ts'
 import { negotiateObject, sendEntry } from './send.ts'
 
 export const updateScopeOf = ({ subresource }: Scope): UpdateScope => (subresource === 'status' ? 'status' : 'main')
@@ -15,7 +16,7 @@ export const update = async (scope: Scope, ctx: HttpContext): Promise<void> => {
   const { resource, admission, clock } = scope
   const { namespace, name } = ctx.info
   const media = negotiateObject(ctx, resource)
-  const { dryRun, fieldValidation } = parseWriteQuery(ctx.query, 'UpdateOptions')
+  const { dryRun, fieldValidation, fieldManager } = parseWriteQuery(ctx.query, 'UpdateOptions')
   const body = await readBody(ctx.request)
   let attempts = 0
   let before: KubeObject | undefined
@@ -29,6 +30,7 @@ export const update = async (scope: Scope, ctx: HttpContext): Promise<void> => {
       checkNamespace(object, resource, namespace)
       checkName(object, name)
       resource.definition.setDefaults?.(object)
+      trackWrite(fieldScopeOf(resource, scope.subresource), current, object, managerOf(ctx, fieldManager), clock.now())
       const operation = current === undefined ? 'CREATE' : 'UPDATE'
       await admission.mutate(admissionAttributes(scope, ctx, operation, { object, oldObject: current, dryRun }))
       resource.definition.setDefaults?.(object)

@@ -25,7 +25,6 @@ export const fillSystemFields = (object: KubeObject, definition: KindDefinition,
   delete metadata.selfLink
   delete metadata.deletionTimestamp
   delete metadata.deletionGracePeriodSeconds
-  delete metadata.managedFields
   if (definition.hasGeneration) metadata.generation = 1
   else delete metadata.generation
 }
@@ -39,7 +38,6 @@ export const keepSystemFields = (object: KubeObject, old: KubeObject): void => {
   restore(metadata, before, 'deletionTimestamp')
   restore(metadata, before, 'deletionGracePeriodSeconds')
   restore(metadata, before, 'generation')
-  restore(metadata, before, 'managedFields')
   delete metadata.selfLink
 }
 

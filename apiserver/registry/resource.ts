@@ -36,6 +36,8 @@ export interface Resource {
   readonly namespaced: boolean
   readonly store: ResourceStore
   readonly hooks: ResourceHooks
+  /** All versions and groups that one stored kind is served in, this one among them. */
+  readonly versions: readonly Resource[]
   /** Seconds after which objects vanish (Events). */
   readonly ttlSeconds: number | undefined
 }

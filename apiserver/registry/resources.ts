@@ -19,6 +19,7 @@ export class Resources implements ObjectReader {
   readonly #options: ResourcesOptions
   readonly #byId = new Map<string, Resource>()
   readonly #stores = new Map<string, ResourceStore>()
+  readonly #versions = new Map<ResourceStore, Resource[]>()
 
   constructor(options: ResourcesOptions) {
     this.#options = options
@@ -33,7 +34,9 @@ export class Resources implements ObjectReader {
     if (store === undefined) {
       store = new ResourceStore(prefix, { group: stored.group, resource: stored.plural }, this.#options.deps)
       this.#stores.set(prefix, store)
+      this.#versions.set(store, [])
     }
+    const versions = this.#versions.get(store) ?? []
     const resource: Resource = {
       definition,
       stored,
@@ -41,8 +44,10 @@ export class Resources implements ObjectReader {
       namespaced: definition.scope === 'Namespaced',
       store,
       hooks,
+      versions,
       ttlSeconds: stored.plural === 'events' ? this.#options.eventTtlSeconds : undefined,
     }
+    versions.push(resource)
     this.#byId.set(idOf(definition.group, definition.version, definition.plural), resource)
     return resource
   }

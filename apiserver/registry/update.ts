@@ -1,5 +1,6 @@
 /** Updates in the generic registry: PUT, PATCH and the subresources. Upstream: Store.Update. */
 import { invalid, invalidObject } from '../../api/meta/field-error.ts'
+import { keepTimesOfUnchanged } from '../../api/patch/apply/managed-fields.ts'
 import { conflict, notFound, staleObject, type StatusError } from '../../api/meta/status-error.ts'
 import { validateObjectMetaUpdate } from '../../api/meta/validate-metadata.ts'
 import type { KubeObject } from '../../api/types.ts'
@@ -47,6 +48,7 @@ export const updateObject = async (
       reservation = await resource.hooks.beginCreate?.(object, options.dryRun)
     } else {
       beforeUpdate(resource, object, current, options)
+      keepTimesOfUnchanged(object, current)
       await options.validating(object, current)
       reservation = await resource.hooks.beginUpdate?.(object, current, options.dryRun)
     }

@@ -3,8 +3,11 @@ import { describe, it } from 'node:test'
 import { isReason, StatusError } from '../../meta/status-error.ts'
 import { type ObjectSchema, schemaFor } from '../../schema/schema.ts'
 import type { KubeObject } from '../../types.ts'
-import { type ApplyRequest, applyPatch, updateManagedFields } from './apply.ts'
+import { type ApplyRequest, applyConfiguration, managerFromUserAgent } from './apply.ts'
 import { fieldsV1FromSet, setFromFieldsV1 } from './field-set.ts'
+import { keepTimesOfUnchanged, setManagers } from './managed-fields.ts'
+import { ignoring, type VersionOf } from './ownership.ts'
+import { trackUpdate } from './update.ts'
 
 const deploymentSchema = (): ObjectSchema => {
   const schema = schemaFor('apps', 'v1', 'Deployment')
@@ -22,10 +25,31 @@ const deployment = (spec: object, metadata: object = {}): KubeObject => ({
 })
 const containers = (...list: object[]): object => ({ template: { spec: { containers: list } } })
 
-const apply = (live: KubeObject | undefined, applied: KubeObject, manager = 'a', options: Partial<ApplyRequest> = {}) =>
-  applyPatch({ schema, live, applied, manager, force: false, time: '2026-01-01T00:00:00Z', apiVersion, ...options })
-const update = (before: KubeObject | undefined, after: KubeObject, manager = 'u') =>
-  updateManagedFields({ schema, before, after, manager, time: '2026-01-01T00:00:00Z', apiVersion })
+const versionOf: VersionOf = (wanted) =>
+  wanted === apiVersion ? { schema, ignored: ignoring([['status']]) } : undefined
+const gvk = { group: 'apps', version: 'v1', kind: 'Deployment' }
+const time = '2026-01-01T00:00:00Z'
+
+const apply = (
+  live: KubeObject | undefined,
+  applied: KubeObject,
+  manager = 'a',
+  options: Partial<ApplyRequest> = {},
+): KubeObject => {
+  const request = { schema, gvk, live, applied, manager, force: false, time, apiVersion, subresource: '', versionOf }
+  const { object, managers } = applyConfiguration({ ...request, ...options })
+  const stored = structuredClone(object)
+  setManagers(stored, managers)
+  if (live !== undefined) keepTimesOfUnchanged(stored, live)
+  return stored
+}
+
+const update = (before: KubeObject | undefined, after: KubeObject, manager = 'u', at = time): KubeObject => {
+  const stored = structuredClone(after)
+  trackUpdate({ before, after: stored, manager, time: at, apiVersion, subresource: '', versionOf })
+  if (before !== undefined) keepTimesOfUnchanged(stored, before)
+  return stored
+}
 
 const ownedBy = (object: KubeObject, manager: string): unknown =>
   object.metadata?.managedFields?.find((entry) => entry.manager === manager)?.fieldsV1
@@ -80,7 +104,7 @@ describe('server-side apply', () => {
   it('changes nothing when the same is applied again', () => {
     const config = deployment({ replicas: 1 })
     const first = apply(undefined, config)
-    assert.equal(apply(first, config, 'a', { time: '2026-02-02T00:00:00Z' }), first)
+    assert.deepEqual(apply(first, config, 'a', { time: '2026-02-02T00:00:00Z' }), first)
   })
 
   it('removes what is applied no more, and keeps what others own', () => {
@@ -191,14 +215,7 @@ describe('managed fields of updates', () => {
 
   it('keeps entry and time where nothing changes', () => {
     const created = update(undefined, deployment({ replicas: 1 }))
-    const again = updateManagedFields({
-      schema,
-      before: created,
-      after: created,
-      manager: 'u',
-      time: '2030-01-01T00:00:00Z',
-      apiVersion,
-    })
+    const again = update(created, created, 'u', '2030-01-01T00:00:00Z')
     assert.deepEqual(again.metadata?.managedFields, created.metadata?.managedFields)
   })
 
@@ -206,14 +223,8 @@ describe('managed fields of updates', () => {
     let object = update(undefined, deployment({ replicas: 0 }), 'm0')
     for (let i = 1; i < 15; i++) {
       const labels = { ...object.metadata?.labels, [`l${i}`]: 'x' }
-      object = updateManagedFields({
-        schema,
-        before: object,
-        after: { ...object, metadata: { ...object.metadata, labels } },
-        manager: `m${i}`,
-        time: `2026-01-01T00:00:${String(i).padStart(2, '0')}Z`,
-        apiVersion,
-      })
+      const at = `2026-01-01T00:00:${String(i).padStart(2, '0')}Z`
+      object = update(object, { ...object, metadata: { ...object.metadata, labels } }, `m${i}`, at)
     }
     const names = object.metadata?.managedFields?.map(({ manager }) => manager)
     assert.equal(names?.length, 10)
@@ -227,4 +238,10 @@ it('reads and writes FieldsV1', () => {
     'f:z': { 'f:q': {} },
   }
   assert.deepEqual(fieldsV1FromSet(setFromFieldsV1(fields)), fields)
+})
+
+it('takes the manager from what stands before the slash of the User-Agent', () => {
+  assert.equal(managerFromUserAgent('kubectl/v1.36.0 (linux/amd64) kubernetes/abc'), 'kubectl')
+  assert.equal(managerFromUserAgent('a\u0007b c'), 'ab c')
+  assert.equal(managerFromUserAgent('x'.repeat(200)).length, 128)
 })

@@ -9,26 +9,46 @@ const mergeMember = (live: Member | undefined, applied: Member): unknown =>
     ? mergeApplied(applied.schema, live.value, applied.value)
     : clone(applied.value)
 
-/** Applied elements in their order; elements that only the live list has stay before the one they stood before. */
+/**
+ * Applied elements in their order, elements that only the live list has where they stood: walks both lists at once,
+ * and lets the applied order win where the two disagree. Upstream: mergingWalker.visitListItems.
+ */
 const mergeLists = (live: readonly Member[], applied: readonly Member[]): unknown[] => {
   const wanted = new Set(applied.map(({ element }) => element))
-  const places = new Map(live.map(({ element }, index) => [element, index]))
+  const existing = new Map(live.map((member) => [member.element, member]))
+  const shared = applied.filter(({ element }) => existing.has(element)).map(({ element }) => element)
+  const done = new Set<string>()
   const result: unknown[] = []
-  let next = 0
-  /** Emits live-only elements before `end`; elements that are applied have their place elsewhere. */
-  const keepUntil = (end: number): void => {
-    for (; next < end; next++) {
-      const candidate = live[next]
-      if (candidate !== undefined && !wanted.has(candidate.element)) result.push(candidate.value)
+  let nextShared = 0
+  let l = 0
+  let r = 0
+  const takeApplied = (member: Member): void => {
+    done.add(member.element)
+    result.push(mergeMember(existing.get(member.element), member))
+    if (shared[nextShared] === member.element) nextShared++
+    r++
+  }
+  while (l < live.length || r < applied.length) {
+    const left = live[l]
+    const right = applied[r]
+    if (left === undefined) {
+      if (right !== undefined) takeApplied(right)
+    } else if (!wanted.has(left.element)) {
+      result.push(left.value)
+      l++
+    } else if (right === undefined) {
+      l++
+    } else if (left.element === right.element) {
+      takeApplied(right)
+      l++
+    } else if (shared[nextShared] !== undefined && shared[nextShared] !== left.element) {
+      // Applied too, but later: its place is with the configuration.
+      l++
+    } else {
+      if (done.has(left.element)) l++
+      takeApplied(right)
     }
   }
-  for (const member of applied) {
-    const place = places.get(member.element)
-    const end = place ?? live.findIndex(({ element }, index) => index >= next && wanted.has(element))
-    keepUntil(end === -1 ? live.length : end)
-    result.push(mergeMember(place === undefined ? undefined : live[place], member))
-  }
-  keepUntil(live.length)
   return result
 }
 
@@ -46,18 +66,21 @@ export const mergeApplied = (schema: Schema, live: unknown, applied: unknown): u
 }
 
 /**
- * The value without the fields in `remove`; what stands at or above a field in `keep` stays, so that a container goes
- * as a whole only where nobody else owns a part of it.
+ * The value without the fields in `remove` that are not in `keep` as well; undefined where nothing is left of a value
+ * that had members. Both sets must count named containers (`withNamedContainers`).
  */
 export const removeFields = (schema: Schema, value: unknown, remove: FieldSet, keep: FieldSet): unknown => {
-  const survivors = membersOf(schema, value).flatMap((member): { member: Member; value: unknown }[] => {
+  const members = membersOf(schema, value)
+  const survivors = members.flatMap((member): { member: Member; value: unknown }[] => {
     const gone = remove.children.get(member.element) ?? emptySet
     if (isEmpty(gone)) return [{ member, value: member.value }]
     const kept = keep.children.get(member.element) ?? emptySet
-    if (gone.member && isEmpty(kept)) return []
+    if (gone.member && !kept.member) return []
     if (!isGranular(member)) return [{ member, value: member.value }]
-    return [{ member, value: removeFields(member.schema, member.value, gone, kept) }]
+    const rest = removeFields(member.schema, member.value, gone, kept)
+    return rest === undefined ? [] : [{ member, value: rest }]
   })
+  if (members.length > 0 && survivors.length === 0) return undefined
   if (schema.type === 'array') return survivors.map((survivor) => survivor.value)
   const result: JsonObject = {}
   for (const survivor of survivors) setField(result, survivor.member.element.slice(2), survivor.value)

@@ -5,6 +5,7 @@
 import { type FieldError, invalidObject } from '../../../api/meta/field-error.ts'
 import { notFound } from '../../../api/meta/status-error.ts'
 import type { KubeObject } from '../../../api/types.ts'
+import { fieldScopeOf, trackWrite } from '../../registry/field-manager.ts'
 import { updateObject } from '../../registry/update.ts'
 import { readBody } from '../../server/body.ts'
 import type { HttpContext } from '../../server/context.ts'
@@ -13,7 +14,7 @@ import { parseWriteQuery } from '../options.ts'
 import { applyPatch, readPatch } from '../patch.ts'
 import { get } from '../read.ts'
 import type { SubresourceHandlers } from '../router.ts'
-import { admissionAttributes, checkName, checkNamespace, gvkOf, type Scope } from '../scope.ts'
+import { admissionAttributes, checkName, checkNamespace, gvkOf, managerOf, type Scope } from '../scope.ts'
 import { negotiateObject, sendEntry } from '../send.ts'
 
 export interface PartRules {
@@ -58,17 +59,21 @@ const write = async (scope: Scope, ctx: HttpContext, rules: PartRules, dryRun: b
 export const partHandlers = (rules: PartRules): SubresourceHandlers => ({
   get,
   update: async (scope, ctx) => {
-    const { dryRun, fieldValidation } = parseWriteQuery(ctx.query, 'UpdateOptions')
+    const { dryRun, fieldValidation, fieldManager } = parseWriteQuery(ctx.query, 'UpdateOptions')
     const body = await readBody(ctx.request)
-    return write(scope, ctx, rules, dryRun, (_current, attempt) =>
-      decodeBytesAs(ctx, body, gvkOf(scope), attempt === 0 ? fieldValidation : 'Ignore'),
-    )
+    const fields = fieldScopeOf(scope.resource, scope.subresource)
+    return write(scope, ctx, rules, dryRun, (current, attempt) => {
+      const object = decodeBytesAs(ctx, body, gvkOf(scope), attempt === 0 ? fieldValidation : 'Ignore')
+      scope.resource.definition.setDefaults?.(object)
+      trackWrite(fields, current, object, managerOf(ctx, fieldManager), scope.clock.now())
+      return object
+    })
   },
   patch: async (scope, ctx) => {
     const patch = await readPatch(ctx)
-    const { dryRun, fieldValidation } = parseWriteQuery(ctx.query, 'PatchOptions')
-    return write(scope, ctx, rules, dryRun, (current, attempt) =>
-      applyPatch(ctx, patch, current, gvkOf(scope), attempt === 0 ? fieldValidation : 'Ignore'),
+    const fields = fieldScopeOf(scope.resource, scope.subresource)
+    return write(scope, ctx, rules, patch.query.dryRun, (current, attempt) =>
+      applyPatch(ctx, patch, current, fields, scope.clock.now(), attempt),
     )
   },
 })

@@ -1,8 +1,10 @@
 /** GET, PUT and PATCH of /scale: replicas of a workload as autoscaling/v1 Scale. Upstream: ScaleREST of each workload. */
 import { invalid, invalidObject } from '../../../api/meta/field-error.ts'
 import { notFound } from '../../../api/meta/status-error.ts'
+import { setScaleManagers, setWorkloadManagers } from '../../../api/patch/apply/scale-fields.ts'
 import type { KubeObject, Scale } from '../../../api/types.ts'
-import { presented, type Resource } from '../../registry/resource.ts'
+import { apiVersionOf, presented, type Resource } from '../../registry/resource.ts'
+import { scaleScope, trackWrite } from '../../registry/field-manager.ts'
 import { updateObject } from '../../registry/update.ts'
 import { readBody } from '../../server/body.ts'
 import type { HttpContext } from '../../server/context.ts'
@@ -13,7 +15,7 @@ import { parseWriteQuery } from '../options.ts'
 import { applyPatch, readPatch } from '../patch.ts'
 import { readEntry } from '../read.ts'
 import type { SubresourceHandlers } from '../router.ts'
-import { admissionAttributes, checkName, checkNamespace, type Scope } from '../scope.ts'
+import { admissionAttributes, checkName, checkNamespace, managerOf, type Scope } from '../scope.ts'
 import { negotiatePlain } from '../send.ts'
 
 const scaleGvk = { group: 'autoscaling', version: 'v1', kind: 'Scale' }
@@ -57,6 +59,7 @@ const writeScale = async (scope: Scope, ctx: HttpContext, dryRun: boolean, make:
     async (current) => {
       if (current === undefined) throw notFound(resource.groupResource, name)
       const before = scaleOf(resource, current)
+      setScaleManagers(before, current)
       const scale = make(before, attempt++) as Scale
       checkNamespace(scale, resource, namespace)
       checkName(scale, name)
@@ -69,6 +72,7 @@ const writeScale = async (scope: Scope, ctx: HttpContext, dryRun: boolean, make:
       }
       const object = cloneJson(current)
       resource.definition.scale?.setSpecReplicas(object, replicas)
+      setWorkloadManagers(object, scale, apiVersionOf(resource.definition))
       // Empty is unconditional; uid and resourceVersion, where given, must be the workload's.
       const metadata = (object.metadata ??= {})
       const { resourceVersion, uid } = scale.metadata ?? {}
@@ -94,18 +98,19 @@ const writeScale = async (scope: Scope, ctx: HttpContext, dryRun: boolean, make:
 }
 
 const putScale = async (scope: Scope, ctx: HttpContext): Promise<void> => {
-  const { dryRun, fieldValidation } = parseWriteQuery(ctx.query, 'UpdateOptions')
+  const { dryRun, fieldValidation, fieldManager } = parseWriteQuery(ctx.query, 'UpdateOptions')
   const body = await readBody(ctx.request)
-  return writeScale(scope, ctx, dryRun, (_current, attempt) =>
-    decodeBytesAs(ctx, body, scaleGvk, attempt === 0 ? fieldValidation : 'Ignore'),
-  )
+  return writeScale(scope, ctx, dryRun, (current, attempt) => {
+    const scale = decodeBytesAs(ctx, body, scaleGvk, attempt === 0 ? fieldValidation : 'Ignore')
+    trackWrite(scaleScope(), current, scale, managerOf(ctx, fieldManager), scope.clock.now())
+    return scale
+  })
 }
 
 const patchScale = async (scope: Scope, ctx: HttpContext): Promise<void> => {
   const patch = await readPatch(ctx)
-  const { dryRun, fieldValidation } = parseWriteQuery(ctx.query, 'PatchOptions')
-  return writeScale(scope, ctx, dryRun, (current, attempt) =>
-    applyPatch(ctx, patch, current, scaleGvk, attempt === 0 ? fieldValidation : 'Ignore'),
+  return writeScale(scope, ctx, patch.query.dryRun, (current, attempt) =>
+    applyPatch(ctx, patch, current, scaleScope(), scope.clock.now(), attempt),
   )
 }
 

@@ -7,6 +7,7 @@ import { isReason } from '../../../api/meta/status-error.ts'
 import type { IPAddress, KubeObject } from '../../../api/types.ts'
 import type { Clock } from '../../../component-base/clock.ts'
 import { createObject } from '../create.ts'
+import { trackSystemWrite } from '../field-manager.ts'
 import type { Resource } from '../resource.ts'
 import { addressAt, type IpRange, offsetOf, staticBandEnd } from './ip-range.ts'
 
@@ -81,6 +82,7 @@ export class IpAllocator {
       },
       spec: { parentRef: { group: '', resource: 'services', namespace, name } },
     }
+    trackSystemWrite(this.#addresses, undefined, address, this.#clock.now())
     try {
       await createObject(this.#addresses, address, { dryRun, clock: this.#clock, validating: async () => {} })
       return true
