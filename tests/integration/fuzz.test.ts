@@ -18,7 +18,7 @@ import { startCluster, type TestCluster } from '../harness/cluster.ts'
 import { runSeed, type SeededRandom, seededRandom } from '../harness/seeded-random.ts'
 import { garble, oddQuery, spoil } from './fuzz/mutate.ts'
 
-const requests = Number(process.env['KUBETS_FUZZ_REQUESTS'] ?? 6000)
+const requests = Number(process.env['KUBETS_FUZZ_REQUESTS'] ?? 5000)
 const concurrency = 16
 const rawConnections = 200
 /** What may come and go between two halves of the run. */
@@ -212,7 +212,8 @@ const fuzz = async (random: SeededRandom, count: number): Promise<string[]> => {
       const fuzzed = nextRequest(random)
       try {
         const { code, text } = await send(fuzzed)
-        if (isFailure(code) && !isUpstreams(fuzzed, text)) failures.push(`${code} ${text.slice(0, 300)} for ${shown(fuzzed)}`)
+        if (isFailure(code) && !isUpstreams(fuzzed, text))
+          failures.push(`${code} ${text.slice(0, 300)} for ${shown(fuzzed)}`)
       } catch (error) {
         failures.push(`${String(error)} for ${shown(fuzzed)}`)
       }
