@@ -79,6 +79,35 @@ describe('a protobuf body', () => {
     assert.deepEqual(decodeProtobuf(body, 'io.k8s.api.apps.v1.Deployment')['spec'], { replicas: 0 })
   })
 
+  it('tells no more than its kind where that is another', () => {
+    const body = enveloped('v1', 'Secret', (secret) => varint(secret, 1, 1))
+    assert.deepEqual(decodeProtobuf(body, 'io.k8s.api.core.v1.Pod'), { kind: 'Secret', apiVersion: 'v1' })
+  })
+
+  it('is refused where a part is longer than its whole, of another type, or nested without end', () => {
+    const pod = (write: Write) => () => decodeProtobuf(enveloped('v1', 'Pod', write), 'io.k8s.api.core.v1.Pod')
+    assert.throws(
+      pod((writer) => writer.tag(1, WireType.LengthDelimited).raw(new Uint8Array([9, 0]))),
+      /unexpected EOF/,
+    )
+    assert.throws(
+      pod((writer) => varint(writer, 1, 7)),
+      /wrong wireType = 0 for field metadata/,
+    )
+    const schemas = (depth: number): Write =>
+      depth === 0 ? () => {} : (writer) => nested(writer, 28, schemas(depth - 1))
+    const definition = enveloped('apiextensions.k8s.io/v1', 'CustomResourceDefinition', (crd) =>
+      nested(crd, 2, (spec) =>
+        nested(spec, 7, (version) => nested(version, 4, (validation) => nested(validation, 1, schemas(1200)))),
+      ),
+    )
+    assert.throws(
+      () =>
+        decodeProtobuf(definition, 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition'),
+      /exceeded max depth/,
+    )
+  })
+
   it('is refused without its magic', () => {
     assert.throws(() => readEnvelope(Buffer.from('{"a":1}')), /does not appear to be a protobuf message/)
   })

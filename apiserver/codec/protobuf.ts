@@ -4,13 +4,31 @@
  * Upstream: k8s.io/apimachinery/pkg/runtime/serializer/protobuf
  */
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
-import { badRequest, StatusError } from '../../api/meta/status-error.ts'
 import { type Field, type Message, messageOfDefinition } from './protobuf-messages.ts'
 import { type Fields, specialMessage } from './protobuf-values.ts'
 
 const magic = Buffer.from([0x6b, 0x38, 0x73, 0x00])
+/** Deeper nesting than this is refused, so that no later walk over the value can exhaust the stack. */
+const maxDepth = 1000
 
 export const protobufMediaType = 'application/vnd.kubernetes.protobuf'
+
+interface TypeMeta {
+  readonly apiVersion: string
+  readonly kind: string
+}
+
+/** A body that is no such message. `type` is what it says of itself, where it could be read so far. */
+export class ProtobufError extends Error {
+  readonly type: TypeMeta | undefined
+
+  constructor(message: string, type?: TypeMeta) {
+    super(message)
+    this.type = type
+  }
+}
+
+const unexpectedEnd = (): ProtobufError => new ProtobufError('unexpected EOF')
 
 const readInteger = (reader: BinaryReader): number | bigint => {
   const value = reader.int64()
@@ -46,25 +64,25 @@ const wireTypeOf = (type: string): WireType => wireTypes[type] ?? WireType.Lengt
 /** Where the length-delimited value that begins here ends; a part never reaches beyond its whole. */
 const readEnd = (reader: BinaryReader, limit: number): number => {
   const end = reader.uint32() + reader.pos
-  if (end > limit) throw new RangeError('premature EOF')
+  if (end > limit) throw unexpectedEnd()
   return end
 }
 
-const readValue = (reader: BinaryReader, { type, message }: Field, limit: number): unknown => {
+const readValue = (reader: BinaryReader, { type, message }: Field, limit: number, depth: number): unknown => {
   if (message === undefined) return readScalar(reader, type)
-  const fields = readFields(reader, message, readEnd(reader, limit))
+  const fields = readFields(reader, message, readEnd(reader, limit), depth + 1)
   const special = specialMessage(message.name)
   return special === undefined ? fields : special.fromFields(fields)
 }
 
-const readMapEntry = (reader: BinaryReader, field: Field, limit: number): [string, unknown] => {
+const readMapEntry = (reader: BinaryReader, field: Field, limit: number, depth: number): [string, unknown] => {
   const end = readEnd(reader, limit)
   let key = ''
   let value: unknown = field.message === undefined ? '' : undefined
   while (reader.pos < end) {
     const [number, wireType] = reader.tag()
     if (number === 1) key = reader.string()
-    else if (number === 2) value = readValue(reader, field, end)
+    else if (number === 2) value = readValue(reader, field, end, depth)
     else reader.skip(wireType)
   }
   // A zero time is no time, but its key is there.
@@ -75,13 +93,17 @@ const setOwn = (target: Fields, name: string, value: unknown): void => {
   Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true })
 }
 
+const wrongWireType = (wireType: WireType, field: string): ProtobufError =>
+  new ProtobufError(`proto: wrong wireType = ${wireType} for field ${field}`)
+
 const isZero = (value: unknown): boolean => value === '' || value === 0 || value === false
 
 /**
  * Go writes fields that are no pointers even when they are zero, which JSON leaves out; a pointer is only written when
  * set, and then its zero counts (`replicas: 0`).
  */
-const readFields = (reader: BinaryReader, message: Message, end: number): Fields => {
+const readFields = (reader: BinaryReader, message: Message, end: number, depth: number): Fields => {
+  if (depth > maxDepth) throw new ProtobufError('exceeded max depth')
   const result: Fields = {}
   const keepsZeros = specialMessage(message.name) !== undefined
   while (reader.pos < end) {
@@ -94,48 +116,48 @@ const readFields = (reader: BinaryReader, message: Message, end: number): Fields
     const { name, shape, type } = field
     const expected = shape === 'map' ? WireType.LengthDelimited : wireTypeOf(type)
     const packed = shape === 'repeated' && wireType === WireType.LengthDelimited && wireType !== expected
-    if (wireType !== expected && !packed) throw new RangeError(`wrong wireType = ${wireType} for field ${name}`)
+    if (wireType !== expected && !packed) throw wrongWireType(wireType, name)
     if (shape === 'map') {
       const map = (result[name] ??= {}) as Fields
-      const [key, value] = readMapEntry(reader, field, end)
+      const [key, value] = readMapEntry(reader, field, end, depth)
       setOwn(map, key, value)
     } else if (shape === 'repeated') {
       const list = (result[name] ??= []) as unknown[]
       if (packed)
         for (const packedEnd = readEnd(reader, end); reader.pos < packedEnd; ) list.push(readScalar(reader, type))
-      else list.push(readValue(reader, field, end))
+      else list.push(readValue(reader, field, end, depth))
     } else {
-      const value = readValue(reader, field, end)
+      const value = readValue(reader, field, end, depth)
       if (field.inline) Object.assign(result, value)
       else if (value !== undefined && (keepsZeros || field.keepsZero || !isZero(value))) result[name] = value
     }
   }
-  if (reader.pos > end) throw new RangeError('premature EOF')
+  if (reader.pos > end) throw unexpectedEnd()
   return result
 }
 
-export interface ProtobufBody {
-  readonly apiVersion: string
-  readonly kind: string
+export interface ProtobufBody extends TypeMeta {
   readonly raw: Uint8Array
 }
 
-const reading = <T>(what: string, read: () => T): T => {
+/** The reader throws errors of its own where bytes end too early or make no varint. */
+const reading = <T>(type: TypeMeta | undefined, read: () => T): T => {
   try {
     return read()
   } catch (error) {
-    if (error instanceof StatusError) throw error
-    throw badRequest(`cannot decode ${what}: ${error instanceof Error ? error.message : 'unknown error'}`)
+    const text = error instanceof Error ? error.message : 'unknown error'
+    throw new ProtobufError(text === 'premature EOF' ? 'unexpected EOF' : text, type)
   }
 }
 
-/** Takes the envelope off: magic bytes and runtime.Unknown. Throws BadRequest. */
+/** Takes the envelope off: magic bytes and runtime.Unknown. Throws ProtobufError. */
 export const readEnvelope = (body: Buffer): ProtobufBody => {
+  if (body.length === 0) throw new ProtobufError('empty data')
   if (!body.subarray(0, 4).equals(magic)) {
-    throw badRequest('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]')
+    throw new ProtobufError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]')
   }
-  if (body.length === magic.length) throw badRequest('empty body')
-  return reading('the protobuf envelope', () => {
+  if (body.length === magic.length) throw new ProtobufError('empty body')
+  return reading(undefined, () => {
     const reader = new BinaryReader(body.subarray(4))
     let apiVersion = ''
     let kind = ''
@@ -157,16 +179,20 @@ export const readEnvelope = (body: Buffer): ProtobufBody => {
   })
 }
 
-/** The JSON value of a message without envelope. Throws BadRequest. */
-export const decodeMessage = (raw: Uint8Array, message: Message): Fields =>
-  reading('protobuf', () => {
+/** The JSON value of a message without envelope. Throws ProtobufError. */
+export const decodeMessage = (raw: Uint8Array, message: Message, type?: TypeMeta): Fields =>
+  reading(type, () => {
     const reader = new BinaryReader(raw)
-    return readFields(reader, message, reader.len)
+    return readFields(reader, message, reader.len, 0)
   })
 
-/** The JSON value of an enveloped object; `definition` is the schema's name, `io.k8s.api.core.v1.Pod`. */
+/**
+ * The JSON value of an enveloped object; `definition` is the schema's name, `io.k8s.api.core.v1.Pod`. An object of
+ * another kind tells no more than that: its fields have other meanings. Throws ProtobufError.
+ */
 export const decodeProtobuf = (body: Buffer, definition: string): Fields => {
   const { apiVersion, kind, raw } = readEnvelope(body)
-  const fields = decodeMessage(raw, messageOfDefinition(definition))
+  const isOther = kind !== '' && !definition.endsWith(`.${kind}`)
+  const fields = isOther ? {} : decodeMessage(raw, messageOfDefinition(definition), { apiVersion, kind })
   return { ...(kind === '' ? {} : { kind }), ...(apiVersion === '' ? {} : { apiVersion }), ...fields }
 }

@@ -9,7 +9,7 @@ import { badRequest, unsupportedMediaType } from '../../api/meta/status-error.ts
 import { type Gvk, type ObjectSchema, schemaFor } from '../../api/schema/schema.ts'
 import type { KubeObject } from '../../api/types.ts'
 import { apiVersionOf } from '../registry/resource.ts'
-import { decodeProtobuf, protobufMediaType } from '../codec/protobuf.ts'
+import { decodeProtobuf, ProtobufError, protobufMediaType } from '../codec/protobuf.ts'
 import { readBody } from '../server/body.ts'
 import type { HttpContext } from '../server/context.ts'
 import type { FieldValidation } from './options.ts'
@@ -42,14 +42,17 @@ const parseBody = (
   kind: string,
   strict: boolean,
 ): ParsedText => {
-  if (mediaType === protobufMediaType) return { value: decodeProtobuf(body, schema.name), duplicates: [] }
   if (mediaType !== '' && !acceptedBodies.includes(mediaType)) throw unsupportedMediaType(acceptedBodies)
   const unrecognized = (why: string) =>
     badRequest(`the object provided is unrecognized (must be of type ${kind}): ${why} (${summarize(body)})`)
   if (mediaType === 'application/yaml') return parseYaml(body)
   try {
+    if (mediaType === protobufMediaType) return { value: decodeProtobuf(body, schema.name), duplicates: [] }
     return parseJson(body, { strict })
   } catch (error) {
+    if (error instanceof ProtobufError) {
+      throw error.type === undefined ? unrecognized(error.message) : undecodable(schema, error.type, error.message)
+    }
     if (!(error instanceof JsonSyntaxError)) throw error
     throw unrecognized(`couldn't get version/kind; json parse error: ${error.message}`)
   }

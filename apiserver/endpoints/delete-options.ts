@@ -5,7 +5,7 @@ import { parseYaml } from '../../api/codec/yaml.ts'
 import { badRequest, unsupportedMediaType } from '../../api/meta/status-error.ts'
 import { schemaByRef } from '../../api/schema/schema.ts'
 import type { DeleteOptions } from '../registry/delete.ts'
-import { decodeProtobuf, protobufMediaType } from '../codec/protobuf.ts'
+import { decodeProtobuf, ProtobufError, protobufMediaType } from '../codec/protobuf.ts'
 import { readBody } from '../server/body.ts'
 import type { HttpContext } from '../server/context.ts'
 import { acceptedBodies, mediaTypeOf } from './decode.ts'
@@ -34,12 +34,20 @@ const fromQuery = (query: URLSearchParams): Record<string, unknown> => {
   }
 }
 
+const protobufValue = (body: Buffer): Record<string, unknown> => {
+  try {
+    return decodeProtobuf(body, deleteOptionsName)
+  } catch (error) {
+    throw error instanceof ProtobufError ? badRequest(error.message) : error
+  }
+}
+
 const fromBody = (ctx: HttpContext, body: Buffer): Record<string, unknown> => {
   const mediaType = mediaTypeOf(ctx)
   if (mediaType !== '' && !acceptedBodies.includes(mediaType)) throw unsupportedMediaType(acceptedBodies)
   const schema = schemaByRef(deleteOptionsName)
   if (schema?.type !== 'object') throw new Error('the schema table has no DeleteOptions')
-  const value = mediaType === protobufMediaType ? decodeProtobuf(body, deleteOptionsName) : parseYaml(body).value
+  const value = mediaType === protobufMediaType ? protobufValue(body) : parseYaml(body).value
   const kind = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined
   if (kind !== undefined && kind !== 'DeleteOptions')
     throw badRequest(`decoded object cannot be converted to DeleteOptions`)

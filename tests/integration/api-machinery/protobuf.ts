@@ -261,9 +261,23 @@ export const describeProtobuf = (running: Running): void => {
 
     it('refuses what it cannot read, and CBOR', async () => {
       const path = `${inNamespace}/configmaps`
-      for (const body of ['', '{}', 'k8s\0', 'k8s\0\xff', 'k8s\0\x12\x05\x0a\x7f']) {
+      const unrecognized = 'the object provided is unrecognized (must be of type ConfigMap): '
+      for (const [body, message] of [
+        ['', `${unrecognized}empty data (<empty>)`],
+        [
+          '{}',
+          `${unrecognized}provided data does not appear to be a protobuf message, expected prefix [107 56 115 0] ({})`,
+        ],
+        ['k8s\0', `${unrecognized}empty body (6b387300)`],
+        ['k8s\0\x0a', `${unrecognized}unexpected EOF (6b3873000a)`],
+        ['k8s\0\x12\x02\x0a\x7f', 'ConfigMap in version "v1" cannot be handled as a ConfigMap: unexpected EOF'],
+        [
+          'k8s\0\x12\x02\x08\x01',
+          'ConfigMap in version "v1" cannot be handled as a ConfigMap: proto: wrong wireType = 0 for field metadata',
+        ],
+      ] as const) {
         const answer = await client.call(path, { method: 'POST', body })
-        assert.equal(isProtobuf(answer, 400)['reason'], 'BadRequest', JSON.stringify(body))
+        assert.equal(isProtobuf(answer, 400)['message'], message)
       }
       const cbor = { 'content-type': 'application/cbor' }
       assert.equal((await client.call(path, { method: 'POST', body: 'x', headers: cbor })).code, 415)
