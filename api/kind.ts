@@ -43,7 +43,9 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
   /** All that is wrong with a change, beside `validate`. */
   readonly validateUpdate?: (object: T, old: T) => readonly FieldError[]
   readonly validateStatusUpdate?: (object: T, old: T) => readonly FieldError[]
-  /** Warnings for the client (HTTP header 299). */
+  /** What every request for this kind is warned of: `v1 X is deprecated in …`. */
+  readonly deprecation?: string
+  /** Warnings for the client (HTTP header 299), after a write through the main endpoint. */
   readonly warnings?: (object: T, old: T | undefined) => readonly string[]
   /** Why a name is bad, in upstream's words; default: DNS-1123 subdomain. */
   readonly validateName?: (name: string) => readonly string[]

@@ -79,12 +79,15 @@ for (const definition of kinds) {
             looseFinalizers: definition.looseFinalizers,
           }),
           ...(definition.validate?.(object) ?? []),
+          ...(definition.validateCreate?.(object) ?? []),
         ]
         assert.deepEqual(errors.filter(namesUndefined), [])
         for (const column of definition.columns ?? [])
           assert.notEqual(column.cell(object, new Date(0)), undefined, column.name)
         for (const field of Object.values(definition.selectableFields ?? {}))
           assert.equal(typeof field(object), 'string')
+
+        for (const warning of definition.warnings?.(object, undefined) ?? []) assert.doesNotMatch(warning, /undefined/)
 
         const same = structuredClone(object)
         definition.prepareForUpdate?.(same, object)

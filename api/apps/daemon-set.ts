@@ -1,3 +1,4 @@
+import { warnOfTemplate } from '../core/warnings/pod.ts'
 import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, labelsOrNone, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
@@ -40,6 +41,7 @@ export const daemonSetKind = defineKind<DaemonSet>({
   ...serverStatus<DaemonSet>(emptyStatus),
   validate: validateDaemonSet,
   validateUpdate: validateDaemonSetUpdate,
+  warnings: warnOfTemplate<DaemonSet>('spec.template', ({ spec }) => spec?.template),
   columns: [
     nameColumn,
     column(

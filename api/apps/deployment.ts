@@ -1,8 +1,9 @@
+import { warnOfNameAndTemplate } from '../core/warnings/pod.ts'
 import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
 import { labelSelectorString } from '../meta/labels.ts'
 import { ageColumn, column, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
-import { missingSpec, serverStatus, warnOfHostname } from '../strategy.ts'
+import { missingSpec, serverStatus } from '../strategy.ts'
 import type { Deployment } from '../types.ts'
 import { validateDeployment, validateDeploymentStatusUpdate, validateDeploymentUpdate } from './validation.ts'
 
@@ -45,7 +46,7 @@ export const deploymentKind = defineKind<Deployment>({
     getStatusReplicas: ({ status }) => status?.replicas ?? 0,
     getSelector: ({ spec }) => labelSelectorString(spec?.selector),
   },
-  warnings: warnOfHostname('Pod names and hostnames'),
+  warnings: warnOfNameAndTemplate<Deployment>('spec.template', ({ spec }) => spec?.template),
   columns: [
     nameColumn,
     column(

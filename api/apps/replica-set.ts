@@ -1,8 +1,9 @@
+import { warnOfNameAndTemplate } from '../core/warnings/pod.ts'
 import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
 import { labelSelectorString } from '../meta/labels.ts'
 import { ageColumn, column, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
-import { missingSpec, serverStatus, warnOfHostname } from '../strategy.ts'
+import { missingSpec, serverStatus } from '../strategy.ts'
 import type { ReplicaSet } from '../types.ts'
 import { validateReplicaSet, validateReplicaSetStatusUpdate, validateReplicaSetUpdate } from './validation.ts'
 
@@ -37,7 +38,7 @@ export const replicaSetKind = defineKind<ReplicaSet>({
     getStatusReplicas: ({ status }) => status?.replicas ?? 0,
     getSelector: ({ spec }) => labelSelectorString(spec?.selector),
   },
-  warnings: warnOfHostname('Pod names and hostnames'),
+  warnings: warnOfNameAndTemplate<ReplicaSet>('spec.template', ({ spec }) => spec?.template),
   columns: [
     nameColumn,
     column('Desired', 'Replicas wanted.', ({ spec }) => spec?.replicas ?? 0, 'integer'),

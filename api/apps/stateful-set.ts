@@ -1,3 +1,6 @@
+import { warnOfTemplate } from '../core/warnings/pod.ts'
+import { claimSpecWarnings } from '../core/warnings/volumes.ts'
+import { child } from '../meta/field-error.ts'
 import { setPersistentVolumeClaimDefaults } from '../core/persistent-volume-claim.ts'
 import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
@@ -32,6 +35,21 @@ const setDefaults = (statefulSet: StatefulSet): void => {
   statefulSet.status ??= { replicas: 0, availableReplicas: 0 }
 }
 
+const templateWarnings = warnOfTemplate<StatefulSet>('spec.template', ({ spec }) => spec?.template)
+
+const warnings = (statefulSet: StatefulSet, old: StatefulSet | undefined): readonly string[] => {
+  const found = [...templateWarnings(statefulSet, old)]
+  for (const [index, { spec }] of (statefulSet.spec?.volumeClaimTemplates ?? []).entries()) {
+    found.push(...claimSpecWarnings(spec, child('spec.volumeClaimTemplates', index, 'Spec')))
+  }
+  if ((statefulSet.spec?.revisionHistoryLimit ?? 0) < 0) {
+    found.push(
+      'spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended',
+    )
+  }
+  return found
+}
+
 export const statefulSetKind = defineKind<StatefulSet>({
   group: 'apps',
   version: 'v1',
@@ -46,6 +64,7 @@ export const statefulSetKind = defineKind<StatefulSet>({
   ...serverStatus<StatefulSet>(() => ({ replicas: 0, availableReplicas: 0 })),
   validate: validateStatefulSet,
   validateUpdate: validateStatefulSetUpdate,
+  warnings,
   scale: {
     getSpecReplicas: ({ spec }) => spec?.replicas ?? 0,
     setSpecReplicas: (statefulSet, replicas) => {

@@ -1,3 +1,4 @@
+import { warnOfNameAndTemplate } from '../core/warnings/pod.ts'
 import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, selectorColumn, templateColumns, textOr } from '../printers/columns.ts'
@@ -22,6 +23,20 @@ const setDefaults = (cronJob: CronJob): void => {
 
 const booleanText = (value: boolean | undefined): string => (value === undefined ? '<unset>' : value ? 'True' : 'False')
 
+const podWarnings = warnOfNameAndTemplate<CronJob>(
+  'spec.jobTemplate.spec.template',
+  ({ spec }) => spec?.jobTemplate.spec?.template,
+)
+
+const warnings = (cronJob: CronJob, old: CronJob | undefined): readonly string[] => [
+  ...podWarnings(cronJob, old),
+  ...(cronJob.spec?.schedule?.includes('TZ') === true
+    ? [
+        'cannot use TZ or CRON_TZ in spec.spec.schedule, use spec.spec.timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#time-zones for more details',
+      ]
+    : []),
+]
+
 export const cronJobKind = defineKind<CronJob>({
   group: 'batch',
   version: 'v1',
@@ -35,6 +50,7 @@ export const cronJobKind = defineKind<CronJob>({
   setDefaults,
   ...serverStatus<CronJob>(() => ({})),
   validate: validateCronJob,
+  warnings,
   columns: [
     nameColumn,
     column('Schedule', 'When it runs, in cron format.', ({ spec }) => spec?.schedule ?? ''),

@@ -1,6 +1,7 @@
+import { specIsNew, warnOfNameAndTemplate } from '../core/warnings/pod.ts'
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
-import { serverStatus, warnOfHostname } from '../strategy.ts'
+import { serverStatus } from '../strategy.ts'
 import type { Job } from '../types.ts'
 import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { jobCompletions, jobDuration, jobStatusText } from './job-columns.ts'
@@ -59,6 +60,29 @@ const generateSelector = (job: Job): void => {
 
 const status = serverStatus<Job>(() => ({}))
 
+const podWarnings = warnOfNameAndTemplate<Job>('spec.template', ({ spec }) => spec?.template)
+
+/** More indexes than the status can list as failed. */
+const completionsSoftLimit = 100_000
+const parallelismSoftLimit = 10_000
+
+const warnings = (job: Job, old: Job | undefined): readonly string[] => {
+  const { completionMode, completions = 0, parallelism = 0 } = job.spec ?? {}
+  const tooMany =
+    specIsNew(job, old) &&
+    completionMode === 'Indexed' &&
+    completions > completionsSoftLimit &&
+    parallelism > parallelismSoftLimit
+  return [
+    ...(tooMany
+      ? [
+          'spec: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completionIndexes when a big number of indexes fail',
+        ]
+      : []),
+    ...podWarnings(job, old),
+  ]
+}
+
 export const jobKind = defineKind<Job>({
   group: 'batch',
   version: 'v1',
@@ -78,7 +102,7 @@ export const jobKind = defineKind<Job>({
   prepareForUpdate: status.prepareForUpdate,
   validate: validateJob,
   validateUpdate: validateJobUpdate,
-  warnings: warnOfHostname('Pod names and hostnames'),
+  warnings,
   columns: [
     nameColumn,
     column('Status', 'Running, or how it ended.', jobStatusText),

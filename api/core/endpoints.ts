@@ -28,6 +28,7 @@ export const endpointsKind = defineKind<Endpoints>({
   scope: 'Namespaced',
   shortNames: ['ep'],
   allowCreateOnUpdate: true,
+  deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   setDefaults,
   validate: validateEndpoints,
   columns: [nameColumn, column('Endpoints', 'Addresses that are ready.', addresses), ageColumn],

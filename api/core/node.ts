@@ -1,3 +1,5 @@
+import { child } from '../meta/field-error.ts'
+import { cidrWarnings } from '../meta/ip-warnings.ts'
 import { defineKind } from '../kind.ts'
 import { findCondition } from '../meta/conditions.ts'
 import { ageColumn, column, nameColumn, textOr, wideColumn } from '../printers/columns.ts'
@@ -50,6 +52,20 @@ const roles = (node: Node): string => {
 const addressOf = (node: Node, type: 'InternalIP' | 'ExternalIP'): string =>
   textOr(node.status?.addresses?.find((address) => address.type === type)?.address, '<none>')
 
+const warnings = ({ spec }: Node): readonly string[] => {
+  const found: string[] = []
+  if (spec?.configSource !== undefined) {
+    found.push('spec.configSource: the support for DynamicKubeletConfig was removed in v1.24')
+  }
+  if ((spec?.externalID ?? '') !== '') {
+    found.push('spec.externalID: this field is deprecated, and is unused by Kubernetes')
+  }
+  for (const [index, cidr] of (spec?.podCIDRs ?? []).entries()) {
+    found.push(...cidrWarnings(child('spec.podCIDRs', index), cidr))
+  }
+  return found
+}
+
 export const nodeKind = defineKind<Node>({
   group: '',
   version: 'v1',
@@ -64,6 +80,7 @@ export const nodeKind = defineKind<Node>({
   prepareForUpdate: (node, old) => keepField(node, old, 'status'),
   validate: validateNode,
   validateUpdate: validateNodeUpdate,
+  warnings,
   validateStatusUpdate: validateNodeStatusUpdate,
   columns: [
     nameColumn,

@@ -1,3 +1,4 @@
+import { claimWarnings } from './warnings/volumes.ts'
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, textOr, wideColumn } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
@@ -49,6 +50,7 @@ export const persistentVolumeClaimKind = defineKind<PersistentVolumeClaim>({
   },
   validate: validatePersistentVolumeClaim,
   validateUpdate: validatePersistentVolumeClaimUpdate,
+  warnings: claimWarnings,
   columns: [
     nameColumn,
     column('Status', 'Whether the claim is bound.', (claim) => phaseText(claim, claim.status?.phase)),

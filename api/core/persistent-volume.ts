@@ -1,3 +1,4 @@
+import { persistentVolumeWarnings } from './warnings/volumes.ts'
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, textOr, wideColumn } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
@@ -30,6 +31,7 @@ export const persistentVolumeKind = defineKind<PersistentVolume>({
   ...serverStatus<PersistentVolume>(() => ({ phase: 'Pending' })),
   validate: validatePersistentVolume,
   validateUpdate: validatePersistentVolumeUpdate,
+  warnings: persistentVolumeWarnings,
   columns: [
     nameColumn,
     column('Capacity', 'Size of the volume.', ({ spec }) => spec?.capacity?.storage ?? ''),

@@ -1,3 +1,4 @@
+import { podTemplateWarnings } from './warnings/pod.ts'
 import { defineKind } from '../kind.ts'
 import { column, containerImages, containerNames, labelsOrNone, nameColumn } from '../printers/columns.ts'
 import type { PodTemplate } from '../types.ts'
@@ -13,6 +14,7 @@ export const podTemplateKind = defineKind<PodTemplate>({
   hasGeneration: true,
   setDefaults: (podTemplate) => void setPodTemplateDefaults(podTemplate),
   validate: validatePodTemplate,
+  warnings: ({ template }) => podTemplateWarnings(template, 'template'),
   columns: [
     nameColumn,
     column('Containers', 'Names of the containers in the template.', ({ template }) =>

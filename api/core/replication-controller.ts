@@ -1,3 +1,4 @@
+import { warnOfNameAndTemplate } from './warnings/pod.ts'
 import { defineKind } from '../kind.ts'
 import { formatLabels } from '../meta/labels.ts'
 import { ageColumn, column, labelsOrNone, nameColumn, templateColumns, wideColumn } from '../printers/columns.ts'
@@ -44,6 +45,7 @@ export const replicationControllerKind = defineKind<ReplicationController>({
     getSelector: ({ spec }) => formatLabels(spec?.selector),
   },
   validate: validateReplicationController,
+  warnings: warnOfNameAndTemplate<ReplicationController>('spec.template', ({ spec }) => spec?.template),
   columns: [
     nameColumn,
     column('Desired', 'Replicas wanted.', ({ spec }) => spec?.replicas ?? 0, 'integer'),

@@ -1,3 +1,4 @@
+import { secretWarnings } from './warnings/secret.ts'
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { Secret } from '../types.ts'
@@ -29,6 +30,7 @@ export const secretKind = defineKind<Secret>({
   setDefaults,
   validate: validateSecret,
   validateUpdate: validateSecretUpdate,
+  warnings: secretWarnings,
   columns: [
     nameColumn,
     column('Type', 'What the secret is for.', (secret) => secret.type ?? ''),

@@ -1,3 +1,4 @@
+import { serviceWarnings } from './warnings/service.ts'
 import { defineKind } from '../kind.ts'
 import { isDns1035Label } from '../meta/names.ts'
 import { ageColumn, column, labelsOrNone, nameColumn, textOr, wideColumn } from '../printers/columns.ts'
@@ -95,6 +96,7 @@ export const serviceKind = defineKind<Service>({
   },
   validate: validateService,
   validateUpdate: validateServiceUpdate,
+  warnings: serviceWarnings,
   columns: [
     nameColumn,
     column('Type', 'How the service is reached.', (service) => service.spec?.type ?? ''),

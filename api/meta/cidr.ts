@@ -15,7 +15,7 @@ const ipv4Number = (text: string): bigint =>
   text.split('.').reduce((number, octet) => number * 256n + BigInt(octet), 0n)
 
 /** RFC 5952 form of an IPv6 address. */
-const canonicalIpv6 = (text: string): string => new URL(`http://[${text}]`).hostname.slice(1, -1)
+export const canonicalIpv6 = (text: string): string => new URL(`http://[${text}]`).hostname.slice(1, -1)
 
 /** The canonical form has no dotted tail and at most one `::`. */
 const ipv6Number = (text: string): bigint => {
@@ -36,6 +36,36 @@ const parseCidr = (text: string): Cidr | undefined => {
 const hostBits = ({ family, prefix }: Cidr): bigint => BigInt(widthOf(family) - prefix)
 
 const hasHostBits = (cidr: Cidr): boolean => (cidr.address & ((1n << hostBits(cidr)) - 1n)) !== 0n
+
+const ipText = (family: 4 | 6, address: bigint): string => {
+  const part = family === 4 ? 8n : 16n
+  const parts = Array.from({ length: family === 4 ? 4 : 8 }, (_, index, count = family === 4 ? 4 : 8) => {
+    const value = (address >> (part * BigInt(count - 1 - index))) & ((1n << part) - 1n)
+    return value.toString(family === 4 ? 10 : 16)
+  })
+  return family === 4 ? parts.join('.') : canonicalIpv6(parts.join(':'))
+}
+
+interface MaskedCidr {
+  readonly hasHostBits: boolean
+  /** The range without host bits, in canonical form. */
+  readonly masked: string
+  /** The one address, as a range. */
+  readonly single: string
+}
+
+/** Undefined if `text` is no range. */
+export const maskedCidr = (text: string): MaskedCidr | undefined => {
+  const cidr = parseCidr(text)
+  if (cidr === undefined) return undefined
+  const { family, address, prefix } = cidr
+  const network = (address >> hostBits(cidr)) << hostBits(cidr)
+  return {
+    hasHostBits: hasHostBits(cidr),
+    masked: `${ipText(family, network)}/${prefix}`,
+    single: `${ipText(family, address)}/${widthOf(family)}`,
+  }
+}
 
 /** 4 or 6, or undefined if `text` is no range. */
 export const cidrFamily = (text: string): 4 | 6 | undefined => parseCidr(text)?.family

@@ -24,6 +24,13 @@ const address = ({ status }: Ingress): string => {
   return [...new Set(balanced)].sort().join(',')
 }
 
+const classAnnotation = 'kubernetes.io/ingress.class'
+
+const warnings = ({ metadata }: Ingress): readonly string[] =>
+  metadata?.annotations?.[classAnnotation] === undefined
+    ? []
+    : [`annotation "${classAnnotation}" is deprecated, please use 'spec.ingressClassName' instead`]
+
 export const ingressKind = defineKind<Ingress>({
   group: 'networking.k8s.io',
   version: 'v1',
@@ -36,6 +43,7 @@ export const ingressKind = defineKind<Ingress>({
   setDefaults,
   ...serverStatus<Ingress>(() => ({ loadBalancer: {} })),
   validate: validateIngress,
+  warnings,
   columns: [
     nameColumn,
     column('Class', 'Who implements it.', ({ spec }) => textOr(spec?.ingressClassName, '<none>')),

@@ -1,3 +1,4 @@
+import { nodeSelectorWarnings } from '../core/warnings/node-labels.ts'
 import { roundUpToMilli } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
@@ -14,6 +15,7 @@ export const runtimeClassKind = defineKind<RuntimeClass>({
   setDefaults: ({ overhead }) => roundUpToMilli(overhead?.podFixed),
   validate: validateRuntimeClass,
   validateUpdate: validateRuntimeClassUpdate,
+  warnings: ({ scheduling }) => nodeSelectorWarnings(scheduling?.nodeSelector, () => 'scheduling.nodeSelector'),
   columns: [
     nameColumn,
     column('Handler', 'Name of the handler in the container runtime.', ({ handler }) => handler),

@@ -1,7 +1,16 @@
+import { labelWarnings, nodeSelectorWarnings } from '../core/warnings/node-labels.ts'
+import { child } from '../meta/field-error.ts'
 import { defineKind } from '../kind.ts'
 import { column, nameColumn } from '../printers/columns.ts'
 import type { CSIStorageCapacity } from '../types.ts'
 import { validateCSIStorageCapacity, validateCSIStorageCapacityUpdate } from './validation.ts'
+
+const warnings = ({ nodeTopology }: CSIStorageCapacity): readonly string[] => [
+  ...(nodeTopology?.matchExpressions ?? []).flatMap(({ key }, index) =>
+    labelWarnings(key, child('nodeTopology.matchExpressions', index)),
+  ),
+  ...nodeSelectorWarnings(nodeTopology?.matchLabels, (label) => child('nodeTopology.matchLabels', label)),
+]
 
 export const csiStorageCapacityKind = defineKind<CSIStorageCapacity>({
   group: 'storage.k8s.io',
@@ -12,6 +21,7 @@ export const csiStorageCapacityKind = defineKind<CSIStorageCapacity>({
   allowUnconditionalUpdate: false,
   validate: validateCSIStorageCapacity,
   validateUpdate: validateCSIStorageCapacityUpdate,
+  warnings,
   columns: [
     nameColumn,
     column('StorageClassName', 'Storage class that it is about.', ({ storageClassName }) => storageClassName),

@@ -1,3 +1,5 @@
+import { nodeSelectorWarnings } from '../core/warnings/node-labels.ts'
+import { child } from '../meta/field-error.ts'
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, textOr } from '../printers/columns.ts'
 import type { StorageClass } from '../types.ts'
@@ -12,6 +14,13 @@ const defaultAnnotations = [
 export const isDefaultStorageClass = (storageClass: StorageClass): boolean =>
   defaultAnnotations.some((annotation) => storageClass.metadata?.annotations?.[annotation] === 'true')
 
+const warnings = ({ allowedTopologies }: StorageClass): readonly string[] =>
+  (allowedTopologies ?? []).flatMap(({ matchLabelExpressions }, index) =>
+    (matchLabelExpressions ?? []).flatMap(({ key }, at) =>
+      nodeSelectorWarnings({ [key]: '' }, () => child('allowedTopologies', index, 'matchLabelExpressions', at)),
+    ),
+  )
+
 export const storageClassKind = defineKind<StorageClass>({
   group: 'storage.k8s.io',
   version: 'v1',
@@ -25,6 +34,7 @@ export const storageClassKind = defineKind<StorageClass>({
   },
   validate: validateStorageClass,
   validateUpdate: validateStorageClassUpdate,
+  warnings,
   columns: [
     {
       ...nameColumn,

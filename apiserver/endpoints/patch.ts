@@ -23,7 +23,7 @@ import { cloneJson } from '../storage/json.ts'
 import { authorizeCreate } from './create-on-update.ts'
 import { mediaTypeOf } from './decode.ts'
 import { type FieldValidation, parseWriteQuery, type WriteQuery } from './options.ts'
-import { admissionAttributes, checkNamespace, checkPatchedName, managerOf, type Scope } from './scope.ts'
+import { admissionAttributes, checkNamespace, checkPatchedName, managerOf, type Scope, warningsOf } from './scope.ts'
 import { negotiateObject, sendEntry } from './send.ts'
 import { updateScopeOf } from './update.ts'
 
@@ -201,6 +201,6 @@ export const patchObject = async (scope: Scope, ctx: HttpContext): Promise<void>
       },
     },
   )
-  ctx.warnings.push(...(resource.definition.warnings?.(result.entry.object, before) ?? []))
+  ctx.warnings.push(...warningsOf(scope, result.entry.object, before))
   await sendEntry(ctx, resource, result.created ? 201 : 200, media, result.entry)
 }

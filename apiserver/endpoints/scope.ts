@@ -82,3 +82,7 @@ export const checkPatchedName = (object: KubeObject, name: string): void => {
 /** The field manager of a write: `fieldManager`, or the client's name in its User-Agent. */
 export const managerOf = (ctx: HttpContext, fieldManager: string): string =>
   fieldManager === '' ? managerFromUserAgent(ctx.request.headers['user-agent'] ?? '') : fieldManager
+
+/** What the kind warns of after a write; status and other subresources are written by machines. */
+export const warningsOf = (scope: Scope, object: KubeObject, old: KubeObject | undefined): readonly string[] =>
+  scope.subresource === '' ? (scope.resource.definition.warnings?.(object, old) ?? []) : []

@@ -7,7 +7,7 @@ import type { HttpContext } from '../server/context.ts'
 import { authorizeCreate } from './create-on-update.ts'
 import { decodeBytesAs } from './decode.ts'
 import { parseWriteQuery } from './options.ts'
-import { admissionAttributes, checkName, checkNamespace, gvkOf, managerOf, type Scope } from './scope.ts'
+import { admissionAttributes, checkName, checkNamespace, gvkOf, managerOf, type Scope, warningsOf } from './scope.ts'
 import { negotiateObject, sendEntry } from './send.ts'
 
 export const updateScopeOf = ({ subresource }: Scope): UpdateScope => (subresource === 'status' ? 'status' : 'main')
@@ -47,6 +47,6 @@ export const update = async (scope: Scope, ctx: HttpContext): Promise<void> => {
       },
     },
   )
-  ctx.warnings.push(...(resource.definition.warnings?.(result.entry.object, before) ?? []))
+  ctx.warnings.push(...warningsOf(scope, result.entry.object, before))
   await sendEntry(ctx, resource, result.created ? 201 : 200, media, result.entry)
 }

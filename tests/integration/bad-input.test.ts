@@ -161,6 +161,40 @@ describe('bad input', () => {
     assert.equal(finalized.status.details?.causes?.[0]?.field, 'spec.finalizers[0]')
   })
 
+  it('is warned of what is deprecated, and of what is probably not meant', async () => {
+    const list = await call('/api/v1/namespaces/default/endpoints')
+    assert.equal(
+      String(list.headers['warning']),
+      '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"',
+    )
+    const spec = { containers: [{ name: 'c', image: 'c:1', ports: [{ containerPort: 80, hostIP: '1.2.3.4' }] }] }
+    const pod = await post('/api/v1/namespaces/default/pods?dryRun=All', {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'odd' },
+      spec,
+    })
+    assert.equal(pod.code, 201)
+    assert.match(
+      String(pod.headers['warning']),
+      /^299 - "spec.containers\[0\].ports\[0\]: hostIP set without hostPort: /,
+    )
+    const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'far' } }
+    const created = await post('/api/v1/namespaces/default/services', {
+      ...service,
+      spec: { type: 'ClusterIP', externalName: 'a.io', ports: [{ port: 80 }] },
+    })
+    assert.equal(created.code, 201)
+    assert.match(String(created.headers['warning']), /spec.externalName is ignored/)
+    const status = await call('/api/v1/namespaces/default/services/far/status', {
+      method: 'PATCH',
+      body: { status: { loadBalancer: {} } },
+      headers: { 'content-type': 'application/merge-patch+json' },
+    })
+    assert.equal(status.code, 200)
+    assert.equal(status.headers['warning'], undefined)
+  })
+
   it('is told about bad names', async () => {
     const answer = await post(configMaps, aConfigMap('Not_A_Name'))
     assert.equal(answer.code, 422)

@@ -1,5 +1,5 @@
 import { defineKind } from '../../kind.ts'
-import { warnOfHostname } from '../../strategy.ts'
+import { warningsForPod } from '../warnings/pod.ts'
 import type { Pod } from '../../types.ts'
 import { actionSubresource, proxySubresource, streamSubresource } from '../subresources.ts'
 import { podColumns } from './columns.ts'
@@ -37,7 +37,7 @@ export const podKind = defineKind<Pod>({
   validateCreate: validatePodCreate,
   validateUpdate: validatePodUpdate,
   validateStatusUpdate: validatePodStatusUpdate,
-  warnings: warnOfHostname("the Pod's hostname"),
+  warnings: warningsForPod,
   columns: podColumns,
   selectableFields: {
     'spec.nodeName': (pod) => pod.spec?.nodeName ?? '',
