@@ -92,7 +92,8 @@ const listWarnings = (spec: PodSpec, path: string): string[] => [
 const envWarnings = ({ env }: Container, path: string): string[] => {
   if (env === undefined || env.length < 2) return []
   const seen = new Set<string>()
-  return env.flatMap(({ name = '', value = '', valueFrom }, index) => {
+  return env.flatMap(({ name: given, value = '', valueFrom }, index) => {
+    const name = given ?? ''
     if (!seen.has(name)) {
       seen.add(name)
       return []

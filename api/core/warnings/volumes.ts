@@ -36,7 +36,7 @@ type ProjectedSource = NonNullable<NonNullable<Volume['projected']>['sources']>[
 /** Files that a projected source puts somewhere, by the path that upstream gives them. */
 const projectedFiles = (source: ProjectedSource): Projection[] => {
   const files = (items: readonly { readonly path: string }[] | undefined, name: string): Projection[] =>
-    (items ?? []).map(({ path = '' }, index) => ({ path, field: child(name, index) }))
+    (items ?? []).map(({ path }, index) => ({ path: path ?? '', field: child(name, index) }))
   const bundle = source.clusterTrustBundle
   return [
     ...files(source.configMap?.items, 'configMap'),
