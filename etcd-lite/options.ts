@@ -1,221 +1,186 @@
-/** etcd's flags, and the configuration made of them. */
+/** From the command line, the environment or a file to the configuration. Upstream: server/etcdmain/config.go. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseDuration } from '../component-base/flags/duration.ts'
-import { defineFlags, parseFlags } from '../component-base/flags/flags.ts'
 import { UsageError } from '../component-base/process/run.ts'
 import { defaultBcryptCost, maxBcryptCost, minBcryptCost } from './auth/passwords.ts'
 import type { AutoCompaction } from './mvcc/auto-compaction.ts'
+import { checkClustering, refuseSubcommand } from './options/clustering.ts'
+import { type FlagSettings, parseCommandLine } from './options/command-line.ts'
+import type { EtcdConfig } from './options/config.ts'
+import { readConfigFile } from './options/config-file.ts'
+import { type Environment, environmentName, readEnvironment } from './options/environment.ts'
+import { etcdFlags, ignoredFlags } from './options/flag-table.ts'
+import type { FlagSpec, FlagValues } from './options/flag-types.ts'
+import { helpText, versionText } from './options/help.ts'
+import { tlsConfig } from './options/tls.ts'
+import { checkAdvertised, listenAddress } from './options/urls.ts'
+import type { Warning } from './options/warnings.ts'
 import { restoringName } from './snapshot/restoring-name.ts'
-import { etcdVersion } from './version.ts'
 
-const noPeers = 'etcd-lite is a cluster of one and has no peers'
-const noRaft = 'etcd-lite has no raft log'
-const useRealEtcd =
-  'etcd-lite is a cluster of one; for more members run a real etcd cluster and point --etcd-servers at it'
+export type { EtcdConfig } from './options/config.ts'
 
-const flags = defineFlags({
-  name: { type: 'string', default: 'default', help: 'Human-readable name for this member.' },
-  'data-dir': { type: 'string', default: '', help: 'Path to the data directory; default is ${name}.etcd.' },
-  'listen-client-urls': {
-    type: 'strings',
-    default: ['http://localhost:2379'],
-    help: 'List of URLs to listen on for client traffic.',
-  },
-  'advertise-client-urls': {
-    type: 'strings',
-    default: ['http://localhost:2379'],
-    help: "List of this member's client URLs to advertise to the public.",
-  },
-  'cert-file': { type: 'string', default: '', help: 'Path to the client server TLS cert file.' },
-  'key-file': { type: 'string', default: '', help: 'Path to the client server TLS key file.' },
-  'client-cert-auth': { type: 'bool', default: false, help: 'Enable client cert authentication.' },
-  'trusted-ca-file': { type: 'string', default: '', help: 'Path to the client server TLS trusted CA cert file.' },
-  'auth-token': {
-    type: 'string',
-    default: 'simple',
-    help: "Auth token specific options: 'simple', or 'jwt,sign-method=RS256,pub-key=FILE,priv-key=FILE,ttl=10m'.",
-  },
-  'auth-token-ttl': { type: 'int', default: 300, help: 'The lifetime in seconds of the (simple) auth token.' },
-  'bcrypt-cost': {
-    type: 'int',
-    default: defaultBcryptCost,
-    help: 'Bcrypt algorithm cost factor for auth password hashing, between 4 and 31.',
-  },
-  'quota-backend-bytes': {
-    type: 'int',
-    default: 0,
-    help: 'Raise alarms when backend size exceeds the given quota; 0 is 2 GiB, negative is none.',
-  },
-  'auto-compaction-mode': { type: 'string', default: 'periodic', help: "'periodic' or 'revision'." },
-  'auto-compaction-retention': {
-    type: 'string',
-    default: '0',
-    help: 'Hours or a duration for periodic, a number of revisions for revision; 0 turns it off.',
-  },
-  'max-txn-ops': { type: 'int', default: 128, help: 'Maximum number of operations permitted in a transaction.' },
-  'max-request-bytes': {
-    type: 'int',
-    default: 1_572_864,
-    help: 'Maximum client request size in bytes the server will accept.',
-  },
-  'listen-metrics-urls': {
-    type: 'strings',
-    default: [],
-    help: 'List of URLs to listen on for the metrics and health endpoints.',
-  },
-  'experimental-watch-progress-notify-interval': {
-    type: 'duration',
-    default: 600_000,
-    help: 'Duration of periodic watch progress notifications.',
-  },
-  'watch-progress-notify-interval': {
-    type: 'duration',
-    default: 600_000,
-    help: 'Duration of periodic watch progress notifications.',
-  },
-  'log-level': { type: 'string', default: 'info', help: 'debug, info, warn, error, panic or fatal.' },
-  'value-cache-bytes': { type: 'int', default: 192 << 20, help: 'etcd-lite: bound of current values kept in memory.' },
-  logger: { type: 'string', default: 'zap', help: 'Only JSON lines are written.' },
-  'log-outputs': { type: 'strings', default: ['default'], help: 'Logs go to standard error.' },
-  'snapshot-count': { type: 'int', default: 100_000, help: 'Accepted.', unsupported: noRaft },
-  'heartbeat-interval': { type: 'int', default: 100, help: 'Accepted.', unsupported: noRaft },
-  'election-timeout': { type: 'int', default: 1000, help: 'Accepted.', unsupported: noRaft },
-  'wal-dir': { type: 'string', default: '', help: 'Accepted.', unsupported: noRaft },
-  'max-snapshots': { type: 'int', default: 5, help: 'Accepted.', unsupported: noRaft },
-  'max-wals': { type: 'int', default: 5, help: 'Accepted.', unsupported: noRaft },
-  'experimental-initial-corrupt-check': {
-    type: 'bool',
-    default: false,
-    help: 'Always on: every start checks the store.',
-  },
-  'feature-gates': { type: 'string', default: '', help: 'Accepted.', unsupported: 'etcd-lite has no feature gates' },
-  'listen-peer-urls': { type: 'strings', default: [], help: 'Accepted.', unsupported: noPeers },
-  'initial-advertise-peer-urls': {
-    type: 'strings',
-    default: ['http://localhost:2380'],
-    help: "List of this member's peer URLs, as the member list says them; nobody listens there.",
-  },
-  'peer-cert-file': { type: 'string', default: '', help: 'Accepted.', unsupported: noPeers },
-  'peer-key-file': { type: 'string', default: '', help: 'Accepted.', unsupported: noPeers },
-  'peer-client-cert-auth': { type: 'bool', default: false, help: 'Accepted.', unsupported: noPeers },
-  'peer-trusted-ca-file': { type: 'string', default: '', help: 'Accepted.', unsupported: noPeers },
-  'initial-cluster': { type: 'strings', default: [], help: 'Accepted with one member.' },
-  'initial-cluster-token': { type: 'string', default: '', help: 'Accepted.', unsupported: noPeers },
-  'initial-cluster-state': { type: 'string', default: 'new', help: "Only 'new'." },
-  'force-new-cluster': { type: 'bool', default: false, help: 'Refused.' },
-  discovery: { type: 'string', default: '', help: 'Refused.' },
-  'discovery-srv': { type: 'string', default: '', help: 'Refused.' },
-  proxy: { type: 'string', default: 'off', help: "Only 'off'." },
-})
+type Values = FlagValues<typeof etcdFlags>
 
-export interface TlsFilesConfig {
-  readonly certFile: string
-  readonly keyFile: string
-  /** '' accepts clients without a certificate. */
-  readonly clientCaFile: string
+interface Sources {
+  readonly settings: FlagSettings
+  readonly allowedCommonNames: readonly string[]
+  readonly warnings: readonly Warning[]
+  /** A file may leave out what the command line must say. */
+  readonly from: 'command line' | 'file'
 }
 
-export interface EtcdConfig {
-  readonly name: string
-  readonly dataDir: string
-  readonly clientUrls: readonly URL[]
-  readonly metricsUrls: readonly URL[]
-  readonly advertiseClientUrls: readonly string[]
-  readonly advertisePeerUrls: readonly string[]
-  readonly tls: TlsFilesConfig | undefined
-  /** Certificates name users. */
-  readonly clientCertAuth: boolean
-  /** --auth-token as it is, and the lifetime of simple tokens. */
-  readonly authToken: { readonly text: string; readonly simpleTtlMs: number }
-  readonly bcryptCost: number
-  readonly quotaBytes: number
-  readonly autoCompaction: AutoCompaction
-  readonly maxTxnOps: number
-  readonly maxRequestBytes: number
-  readonly progressNotifyMs: number
-  readonly valueCacheBytes: number
-  readonly logLevel: string
+const readSources = (argv: readonly string[], environment: Environment): Sources => {
+  const { settings, ignored, asked } = parseCommandLine(argv, { flags: etcdFlags, ignored: ignoredFlags })
+  if (asked !== undefined) {
+    process.stdout.write(asked === 'help' ? helpText() : versionText())
+    process.exit(0)
+  }
+  const file = settings.get('config-file') ?? environment[environmentName('config-file')] ?? ''
+  if (typeof file === 'string' && file !== '') {
+    return { ...readConfigFile(file, etcdFlags), from: 'file' }
+  }
+  const more = readEnvironment(environment, etcdFlags, settings)
+  const past = ignored.map((flag) => ({ message: 'ignored flag', fields: { flag } }))
+  return {
+    settings: new Map([...settings, ...more.settings]),
+    allowedCommonNames: [],
+    warnings: [...past, ...more.warnings],
+    from: 'command line',
+  }
 }
 
-const logLevels: Readonly<Record<string, string>> = { panic: 'fatal', dpanic: 'fatal' }
+const valuesOf = (settings: FlagSettings): Values =>
+  Object.fromEntries(
+    Object.entries(etcdFlags).map(([name, spec]) => [name, settings.get(name) ?? spec.default]),
+  ) as unknown as Values
 
-const parseUrls = (flag: string, texts: readonly string[]): URL[] =>
-  texts.map((text) => {
-    const url = URL.canParse(text) ? new URL(text) : undefined
-    if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-      throw new UsageError(`--${flag}: "${text}" is not an http or https URL`)
-    }
-    return url
+/** Flags that were set to something, and do nothing. */
+const withoutEffect = (settings: FlagSettings): Warning[] => {
+  const specs: Readonly<Record<string, FlagSpec>> = etcdFlags
+  return [...settings].flatMap(([flag, value]) => {
+    const spec = specs[flag]
+    if (spec?.unsupported === undefined || String(value) === String(spec.default)) return []
+    return [{ message: 'flag has no effect', fields: { flag, value, reason: spec.unsupported } }]
   })
+}
+
+const invalid = (message: string): UsageError => new UsageError(message, { exitCode: 1 })
 
 const parseAutoCompaction = (mode: string, retention: string): AutoCompaction => {
-  const invalid = new UsageError(`--auto-compaction-retention: invalid value "${retention}" for mode "${mode}"`)
+  if (mode !== 'revision' && mode !== 'periodic' && mode !== '') {
+    throw invalid(`unknown auto-compaction-mode ${JSON.stringify(mode)}`)
+  }
+  const bad = invalid(`--auto-compaction-retention: invalid value ${JSON.stringify(retention)} for mode "${mode}"`)
   const number = /^\d+$/.test(retention) ? Number(retention) : undefined
-  if (number === 0) return { type: 'off' }
+  if (number === 0 || mode === '') return { type: 'off' }
   if (mode === 'revision') {
-    if (number === undefined) throw invalid
+    if (number === undefined) throw bad
     return { type: 'revision', retention: number }
   }
-  if (mode !== 'periodic') throw new UsageError(`unknown auto-compaction-mode "${mode}"`)
   const retentionMs = number === undefined ? parseDuration(retention) : number * 3_600_000
-  if (retentionMs === undefined || retentionMs < 0) throw invalid
+  if (retentionMs === undefined || retentionMs < 0) throw bad
   return retentionMs === 0 ? { type: 'off' } : { type: 'periodic', retentionMs }
 }
 
-const defaultTokenTtlSeconds = 300
+const logLevels: Readonly<Record<string, string>> = {
+  debug: 'debug',
+  info: 'info',
+  warn: 'warn',
+  error: 'error',
+  dpanic: 'fatal',
+  panic: 'fatal',
+  fatal: 'fatal',
+}
 
+const logLevel = (text: string): string => {
+  const level = Object.hasOwn(logLevels, text) ? logLevels[text] : undefined
+  if (level === undefined) throw invalid(`--log-level: unrecognized level: ${JSON.stringify(text)}`)
+  return level
+}
+
+const defaultTokenTtlSeconds = 300
 const tokenTtlMs = (seconds: number): number => (seconds <= 0 ? defaultTokenTtlSeconds : seconds) * 1000
 
 /** A cost that bcrypt does not have is the default, as in etcd. */
 const bcryptCost = (asked: number): number =>
   asked < minBcryptCost || asked > maxBcryptCost ? defaultBcryptCost : asked
 
-/** Parses the command line; throws UsageError for what cannot be served. */
-export const parseOptions = (argv: readonly string[]): EtcdConfig => {
-  const { values, isSet } = parseFlags(flags, argv, { name: 'etcd', version: etcdVersion })
-  const refuse = (flag: string): never => {
-    throw new UsageError(`--${flag} is not supported: ${useRealEtcd}`)
-  }
-  if (values['initial-cluster'].length > 1) refuse('initial-cluster with several members')
-  if (values['initial-cluster-state'] !== 'new') refuse('initial-cluster-state=existing')
-  if (values['force-new-cluster']) refuse('force-new-cluster')
-  if (values.discovery !== '') refuse('discovery')
-  if (values['discovery-srv'] !== '') refuse('discovery-srv')
-  if (values.proxy !== 'off') refuse('proxy')
-  const clientUrls = parseUrls('listen-client-urls', values['listen-client-urls'])
-  const metricsUrls = parseUrls('listen-metrics-urls', values['listen-metrics-urls'])
-  const secure = [...clientUrls, ...metricsUrls].some(({ protocol }) => protocol === 'https:')
-  if (secure && (values['cert-file'] === '' || values['key-file'] === '')) {
-    throw new UsageError('--cert-file and --key-file must be set for https URLs')
-  }
-  const clientAuth = values['client-cert-auth'] || values['trusted-ca-file'] !== ''
-  if (clientAuth && secure && values['trusted-ca-file'] === '') {
-    throw new UsageError('--client-cert-auth needs --trusted-ca-file')
-  }
+/** The directory, if it is none that a real etcd has filled. */
+const dataDirOf = (values: Values): string => {
   const dataDir = values['data-dir'] === '' ? `${values.name}.etcd` : values['data-dir']
   if (existsSync(join(dataDir, 'member', 'snap')) && !existsSync(join(dataDir, 'member', 'leveldb'))) {
-    throw new UsageError(
+    throw invalid(
       `--data-dir: ${dataDir} holds the data of a real etcd, which etcd-lite cannot read; restore a snapshot of it with etcdutl`,
     )
   }
   if (existsSync(join(dataDir, restoringName))) {
-    throw new UsageError(`--data-dir: a restore into ${dataDir} was not finished; remove it and restore again`)
+    throw invalid(`--data-dir: a restore into ${dataDir} was not finished; remove it and restore again`)
   }
+  return dataDir
+}
+
+const checkTimes = (values: Values): void => {
+  const heartbeat = values['heartbeat-interval']
+  const election = values['election-timeout']
+  if (heartbeat === 0) throw invalid('--heartbeat-interval must be >0 (set to 0ms)')
+  if (election === 0) throw invalid('--election-timeout must be >0 (set to 0ms)')
+  if (5 * heartbeat > election) {
+    throw invalid(
+      `--election-timeout[${election}ms] should be at least as 5 times as --heartbeat-interval[${heartbeat}ms]`,
+    )
+  }
+}
+
+/** What clients are told; whoever says where to listen must say this too. */
+const advertisedUrls = (values: Values, { settings, from }: Sources): readonly string[] => {
+  if (from === 'command line' && settings.has('listen-client-urls') && !settings.has('advertise-client-urls')) {
+    throw invalid('--advertise-client-urls is required when --listen-client-urls is set explicitly')
+  }
+  checkAdvertised('initial-advertise-peer-urls', values['initial-advertise-peer-urls'])
+  checkAdvertised('advertise-client-urls', values['advertise-client-urls'])
+  return values['advertise-client-urls']
+}
+
+/**
+ * Reads the command line and the environment (etcd's variables are in `environment`). Prints and ends the process for
+ * --help and --version; throws UsageError for what cannot be served.
+ */
+export const parseOptions = (argv: readonly string[], environment: Environment = {}): EtcdConfig => {
+  refuseSubcommand(argv)
+  const sources = readSources(argv, environment)
+  const values = valuesOf(sources.settings)
+  checkClustering(values)
+  checkTimes(values)
+  const addresses = values['listen-client-urls'].map(listenAddress)
+  const httpAddresses = values['listen-client-http-urls'].map(listenAddress)
+  const metricsAddresses = values['listen-metrics-urls'].map(listenAddress)
   return {
     name: values.name,
-    dataDir,
-    clientUrls,
-    metricsUrls,
-    advertiseClientUrls: values['advertise-client-urls'],
+    dataDir: dataDirOf(values),
+    client: {
+      addresses,
+      httpAddresses,
+      reusePort: values['socket-reuse-port'],
+      maxConcurrentStreams: values['max-concurrent-streams'],
+      keepalive: {
+        intervalMs: values['grpc-keepalive-interval'],
+        timeoutMs: values['grpc-keepalive-timeout'],
+      },
+    },
+    metricsAddresses,
+    advertiseClientUrls: advertisedUrls(values, sources),
     advertisePeerUrls: values['initial-advertise-peer-urls'],
-    tls: secure
-      ? {
-          certFile: values['cert-file'],
-          keyFile: values['key-file'],
-          clientCaFile: clientAuth ? values['trusted-ca-file'] : '',
-        }
-      : undefined,
+    tls: tlsConfig({
+      values,
+      addresses: [...addresses, ...httpAddresses, ...metricsAddresses],
+      allowedCommonNames: sources.allowedCommonNames,
+    }),
+    http: {
+      gateway: values['enable-grpc-gateway'],
+      cors: values.cors,
+      hostWhitelist: values['host-whitelist'],
+    },
     clientCertAuth: values['client-cert-auth'],
     authToken: { text: values['auth-token'], simpleTtlMs: tokenTtlMs(values['auth-token-ttl']) },
     bcryptCost: bcryptCost(values['bcrypt-cost']),
@@ -223,10 +188,13 @@ export const parseOptions = (argv: readonly string[]): EtcdConfig => {
     autoCompaction: parseAutoCompaction(values['auto-compaction-mode'], values['auto-compaction-retention']),
     maxTxnOps: values['max-txn-ops'],
     maxRequestBytes: values['max-request-bytes'],
-    progressNotifyMs: isSet('watch-progress-notify-interval')
+    progressNotifyMs: sources.settings.has('watch-progress-notify-interval')
       ? values['watch-progress-notify-interval']
       : values['experimental-watch-progress-notify-interval'],
     valueCacheBytes: values['value-cache-bytes'],
-    logLevel: logLevels[values['log-level']] ?? values['log-level'],
+    fsync: !values['unsafe-no-fsync'],
+    metrics: values.metrics === 'extensive' ? 'extensive' : 'basic',
+    log: { level: logLevel(values['log-level']), outputs: values['log-outputs'] },
+    warnings: [...sources.warnings, ...withoutEffect(sources.settings)],
   }
 }

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import type { KeepaliveOptions } from './keepalive.ts'
 import type { MessageType } from '../protobuf/message.ts'
 
 /** What a handler may know of its call besides the message. */
@@ -56,6 +57,10 @@ export interface GrpcServerOptions {
   readonly onInternalError?: (err: unknown, path: string) => void
   /** Answers what is not a gRPC call, such as a GET of /health over HTTP/2. Default: 404. */
   readonly onHttpStream?: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void
+  /** Calls that one connection may have open at a time; default: no limit. */
+  readonly maxConcurrentStreams?: number
+  /** Pings to find connections that are dead; default: none. */
+  readonly keepalive?: KeepaliveOptions
   /** Told of every finished call. */
   readonly onCallEnd?: (path: string, code: number) => void
 }

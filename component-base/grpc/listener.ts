@@ -2,6 +2,7 @@
  * A listening socket that serves HTTP/2 and HTTP/1.1 side by side: by ALPN under TLS, by the first bytes without.
  * gRPC is served on node's http2 *stream* API, which its own `allowHTTP1` would put a slow layer over.
  */
+import { rm } from 'node:fs/promises'
 import type { RequestListener } from 'node:http'
 import type { Http2Server, ServerHttp2Session } from 'node:http2'
 import net from 'node:net'
@@ -14,18 +15,29 @@ export interface ListenerTls {
   readonly cert: Buffer | string
   readonly key: Buffer | string
   readonly ca?: Buffer | string | undefined
+  /** Certificates that count no more. */
+  readonly crl?: Buffer | string | undefined
+  /** OpenSSL's list; default is Node's own. */
+  readonly ciphers?: string | undefined
+  readonly minVersion?: tls.SecureVersion | undefined
+  readonly maxVersion?: tls.SecureVersion | undefined
 }
 
-export interface ListenOptions {
-  readonly host: string
-  /** 0 takes a free port. */
-  readonly port: number
+/** 0 takes a free port; a path is the one of a Unix socket, made anew. */
+export type ListenTarget = { readonly host: string; readonly port: number } | { readonly path: string }
+
+export type ListenOptions = ListenTarget & {
   readonly tls?: ListenerTls | undefined
+  /** Whether a client whose certificate is good is let in; default: all are. */
+  readonly acceptPeer?: ((socket: tls.TLSSocket) => boolean) | undefined
+  /** Lets several processes listen on one port. */
+  readonly reusePort?: boolean | undefined
   readonly http2: Http2Server
   readonly http1: RequestListener
 }
 
 export interface Listener {
+  /** 0 for a Unix socket. */
   readonly port: number
   /** New certificates for connections from now on. */
   setTls(material: ListenerTls): void
@@ -38,11 +50,20 @@ const http2Preface = 'PRI '
 /** A connection that says nothing is dropped after this. */
 const firstBytesTimeoutMs = 10_000
 
-const toServerOptions = ({ cert, key, ca }: ListenerTls): tls.TlsOptions => ({
-  cert,
-  key,
+const toServerOptions = ({ ca, crl, ciphers, minVersion, maxVersion, ...pair }: ListenerTls): tls.TlsOptions => ({
+  ...pair,
   ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }),
+  ...(crl === undefined ? {} : { crl }),
+  ...(ciphers === undefined ? {} : { ciphers }),
+  ...(minVersion === undefined ? {} : { minVersion }),
+  ...(maxVersion === undefined ? {} : { maxVersion }),
 })
+
+const toNetOptions = (options: ListenOptions): net.ListenOptions => {
+  if ('path' in options) return { path: options.path, backlog: 511 }
+  const { host, port, reusePort = false } = options
+  return { host, port, reusePort, backlog: 511 }
+}
 
 /** Looks at the first bytes of a cleartext connection without taking them away. */
 const sniff = (socket: net.Socket, serve: (protocol: 'h2' | 'http/1.1') => void): void => {
@@ -64,6 +85,7 @@ const sniff = (socket: net.Socket, serve: (protocol: 'h2' | 'http/1.1') => void)
 /** Starts to listen. Rejects when the address cannot be had. */
 export const listen = async (options: ListenOptions): Promise<Listener> => {
   const http1 = createServer(options.http1)
+  http1.requestTimeout = 0 // a request may be a stream that has no end
   const sockets = new Set<net.Socket>()
   const sessions = new Set<ServerHttp2Session>()
   const onSession = (session: ServerHttp2Session): void => {
@@ -82,23 +104,25 @@ export const listen = async (options: ListenOptions): Promise<Listener> => {
       ? net.createServer((socket) => sniff(socket, (protocol) => accept(socket, protocol)))
       : tls.createServer({ ...toServerOptions(options.tls), ALPNProtocols: ['h2', 'http/1.1'] }, (socket) => {
           socket.on('error', () => {})
-          accept(socket, socket.alpnProtocol)
+          if (options.acceptPeer?.(socket) === false) socket.destroy()
+          else accept(socket, socket.alpnProtocol)
         })
   server.on('connection', (socket: net.Socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
   })
   server.on('tlsClientError', () => {}) // a client without a good certificate: its own problem
+  if ('path' in options) await rm(options.path, { force: true }) // what a killed process left
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host: options.host, port: options.port, backlog: 511 }, () => {
+    server.listen(toNetOptions(options), () => {
       server.off('error', reject)
       resolve()
     })
   })
   const address = server.address()
   return {
-    port: typeof address === 'object' && address !== null ? address.port : options.port,
+    port: typeof address === 'object' && address !== null ? address.port : 0,
     setTls: (material) => {
       if (server instanceof tls.Server) server.setSecureContext(toServerOptions(material))
     },

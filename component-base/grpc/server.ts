@@ -6,6 +6,7 @@
  */
 import http2 from 'node:http2'
 import type { CallContext, GrpcServerOptions, Handler, Implementation, ServerStreamCall } from './handler.ts'
+import { keepAlive } from './keepalive.ts'
 import type { GrpcMethod } from './method.ts'
 import { startCall } from './server-call.ts'
 import { encodeGrpcMessage, GrpcError, grpcCode } from './status.ts'
@@ -62,10 +63,13 @@ export const createGrpcServer = (options: GrpcServerOptions): http2.Http2Server 
   const table = new Map(options.implementations.map(({ path, handler }) => [path, handler]))
   const services = new Set(options.implementations.map(({ path }) => path.slice(1, path.lastIndexOf('/'))))
   const server = http2.createServer({
-    settings: { initialWindowSize: streamWindowBytes, maxConcurrentStreams: 0xffff_ffff },
+    settings: { initialWindowSize: streamWindowBytes, maxConcurrentStreams: options.maxConcurrentStreams ?? 0xffff_ffff },
     maxSessionMemory: 1024,
   })
-  server.on('session', (session) => session.setLocalWindowSize(connectionWindowBytes))
+  server.on('session', (session) => {
+    session.setLocalWindowSize(connectionWindowBytes)
+    if (options.keepalive !== undefined) keepAlive(session, options.keepalive)
+  })
   server.on('sessionError', () => {}) // a connection that broke: its streams have their own errors
   server.on('stream', (stream, headers) => {
     stream.on('error', () => {}) // reset by the client; the call sees 'close'

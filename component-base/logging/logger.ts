@@ -1,5 +1,6 @@
 /** Structured logs: JSON lines on standard error, with upstream's field names (ts, level, msg, err). */
-import { type Logger as PinoLogger, pino } from 'pino'
+import { openSync } from 'node:fs'
+import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino'
 
 export type Logger = PinoLogger
 
@@ -16,12 +17,31 @@ export const describeError = (error: unknown, withStack = false): string => {
   return `${message === '' ? error.name : message}${because}`
 }
 
+/** Where lines go; they are written in the background. */
+export type LogDestination = DestinationStream
+
+const standardOutputs: Readonly<Record<string, number>> = { stdout: 1, stderr: 2 }
+
+/** Opens outputs: `stdout`, `stderr`, or files that are appended to. Throws when a file cannot be opened. */
+export const openLogOutputs = (outputs: readonly string[]): LogDestination => {
+  const streams = outputs.map((output) =>
+    pino.destination({ dest: standardOutputs[output] ?? openSync(output, 'a'), sync: false }),
+  )
+  const [first] = streams
+  if (streams.length === 1 && first !== undefined) return first
+  return pino.multistream(streams.map((stream) => ({ stream, level: 'trace' })))
+}
+
 /**
  * The logger of a process. Quiet by default: info is for rare events of a life cycle. Verbosity is upstream's `--v`:
  * 4 and more shows debug, 8 and more shows everything. Lines are written in the background; a fatal one, and the end of
  * the process, wait for all.
  */
-export const createLogger = (component: string, verbosity = 0): Logger =>
+export const createLogger = (
+  component: string,
+  verbosity = 0,
+  destination: LogDestination = openLogOutputs(['stderr']),
+): Logger =>
   pino(
     {
       level: verbosity >= 8 ? 'trace' : verbosity >= 4 ? 'debug' : 'info',
@@ -30,5 +50,5 @@ export const createLogger = (component: string, verbosity = 0): Logger =>
       formatters: { level: (level) => ({ level }) },
       serializers: { err: (error: unknown) => describeError(error, verbosity >= 4) },
     },
-    pino.destination({ dest: 2, sync: false }),
+    destination,
   )

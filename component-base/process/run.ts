@@ -13,12 +13,17 @@ export interface RunOptions {
   readonly shutdownTimeoutMs?: number
 }
 
-/** A mistake in flags or files: told in one line, without a stack. */
+const usageErrorCode = 2
+
+/** A mistake in flags or files: told in one line, without a stack. The process ends with `exitCode`, 2 by default. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
+  readonly exitCode: number
+  constructor(message: string, { exitCode = usageErrorCode, ...options }: ErrorOptions & { exitCode?: number } = {}) {
+    super(message, options)
+    this.exitCode = exitCode
+  }
 }
-
-const usageErrorCode = 2
 
 /** `--v=4`, `-v 4`, `-v=4`, `-v4`: read before flags are parsed, because the logger comes first. */
 export const verbosityOf = (argv: readonly string[]): number => {
@@ -59,7 +64,7 @@ export const run = (name: string, main: (context: RunContext) => Promise<void>, 
     (err: unknown) => {
       if (err instanceof UsageError) {
         process.stderr.write(`Error: ${err.message}\n`)
-        process.exit(usageErrorCode)
+        process.exit(err.exitCode)
       }
       if (controller.signal.aborted && err === controller.signal.reason) process.exit(0)
       fail(err, 'ended with an error')

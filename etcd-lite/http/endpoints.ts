@@ -19,6 +19,8 @@ export interface ClientEndpointDeps extends EndpointDeps {
   readonly access: AccessOptions
   /** Undefined without --enable-grpc-gateway. */
   readonly gateway: Gateway | undefined
+  /** Whether client certificates name users: the gateway would lose who a request is from. */
+  readonly refusesCertificates: () => boolean
 }
 
 /** One set of endpoints, for both versions of HTTP. */
@@ -58,6 +60,15 @@ const sendJson = (exchange: HttpExchange, contentType: string, text: string): vo
   sendPlainError(exchange, 405, 'Method Not Allowed')
 }
 
+const certificateIgnored =
+  'CommonName of client sending a request against gateway will be ignored and not used as expected'
+
+/** Where HTTP is served at other URLs. */
+export const onlyGrpc: HttpEndpoints = {
+  http1: (request) => request.socket.destroy(),
+  http2: (stream) => stream.respond({ ':status': 415 }, { endStream: true }),
+}
+
 /** Of --listen-metrics-urls: metrics and health, for anybody who can connect. */
 export const metricsEndpoints = (deps: EndpointDeps): HttpEndpoints =>
   forBoth(async (exchange) => {
@@ -72,6 +83,11 @@ export const clientEndpoints = (deps: ClientEndpointDeps): HttpEndpoints =>
   forBoth(async (exchange) => {
     const url = urlOf(exchange.target)
     const path = url.pathname.replace(/^\/v3beta\//, '/v3/')
+    const forGateway = path.startsWith('/v3/') && deps.gateway !== undefined
+    if (forGateway && deps.refusesCertificates() && exchange.clientCommonName !== '') {
+      sendPlainError(exchange, 400, certificateIgnored)
+      return
+    }
     if (answeredByAccess(exchange, deps.access)) return
     if (path.startsWith('/v3/') && deps.gateway !== undefined) {
       await deps.gateway(exchange, path)
