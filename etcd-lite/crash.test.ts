@@ -12,9 +12,21 @@ const main = join(import.meta.dirname, 'main.ts')
 
 /** Starts a server on a free port; resolves when it serves. */
 const start = async (dataDir: string): Promise<{ child: ChildProcess; client: EtcdClient }> => {
-  const child = spawn(process.execPath, [main, '--data-dir', dataDir, '--listen-client-urls', 'http://127.0.0.1:0'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+  const child = spawn(
+    process.execPath,
+    [
+      main,
+      '--data-dir',
+      dataDir,
+      '--listen-client-urls',
+      'http://127.0.0.1:0',
+      '--advertise-client-urls',
+      'http://127.0.0.1:0',
+    ],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  )
   let text = ''
   for await (const chunk of child.stderr ?? []) {
     text += String(chunk)

@@ -5,6 +5,7 @@ import type { Listener } from '../component-base/grpc/listener.ts'
 import { run, UsageError } from '../component-base/process/run.ts'
 import { DataDirLockedError } from './backend/leveldb.ts'
 import { clientEndpoints, metricsEndpoints, onlyGrpc } from './http/endpoints.ts'
+import { newHealthCounts } from './http/health.ts'
 import { startListeners } from './listeners.ts'
 import { createEtcdMetrics } from './metrics.ts'
 import { type EtcdConfig, parseOptions } from './options.ts'
@@ -34,6 +35,16 @@ const open = async (deps: EtcdServerDeps): Promise<EtcdServer> => {
   }
 }
 
+/** A store that nobody can reach is closed again. */
+const startOrClose = async (server: EtcdServer, starting: Promise<Listener[]>): Promise<Listener[]> => {
+  try {
+    return await starting
+  } catch (err) {
+    await server[Symbol.asyncDispose]()
+    throw err
+  }
+}
+
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     if (signal.aborted) resolve()
@@ -43,22 +54,28 @@ const aborted = (signal: AbortSignal): Promise<void> =>
 run('etcd', async ({ signal }) => {
   const config = parseOptions(process.argv.slice(2), process.env)
   const log = openLog(config)
-  const metrics = createEtcdMetrics()
+  let opened: EtcdServer | undefined
+  const running = (): EtcdServer => {
+    if (opened === undefined) throw new Error('the store is not open yet')
+    return opened
+  }
+  const metrics = createEtcdMetrics({ store: () => running().store, backend: () => running().backend })
   const failed = Promise.withResolvers<never>()
   const startedMs = performance.now()
   // HTTP/2 streams that are not gRPC come by the gRPC server, whose connections begin when everything is there.
   let http2 = onlyGrpc.http2
-  await using server = await open({
+  const server = await open({
     config,
     log,
     metrics,
     onHttpStream: (stream, headers) => http2(stream, headers),
     onFailed: failed.reject,
   })
+  opened = server
   const common = {
     health: server.health,
-    healthCounts: metrics.health,
-    metrics: () => metrics.scrape(),
+    healthCounts: newHealthCounts(),
+    metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
     onError: (err: unknown) => log.error({ err }, 'HTTP request failed'),
   }
   const client = clientEndpoints({
@@ -69,7 +86,7 @@ run('etcd', async ({ signal }) => {
   })
   if (config.client.httpAddresses.length === 0) http2 = client.http2
   const served = { grpc: server.grpc, client, metrics: metricsEndpoints(common) }
-  const listeners: readonly Listener[] = await startListeners(config, served, signal)
+  const listeners = await startOrClose(server, startListeners(config, served, signal))
   log.info(
     {
       clientUrls: [...config.client.addresses, ...config.client.httpAddresses].map(({ text }) => text),
@@ -82,4 +99,5 @@ run('etcd', async ({ signal }) => {
   )
   await Promise.race([aborted(signal), failed.promise])
   await Promise.all(listeners.map((listener) => listener.close(graceMs)))
+  await server[Symbol.asyncDispose]()
 })

@@ -74,6 +74,11 @@ const observed = (backend: Backend, metrics: EtcdMetrics, wrote: (bytes: number)
   },
 })
 
+const withoutFsync = (backend: Backend): Backend => ({
+  ...backend,
+  commit: (ops) => backend.commit(ops, { sync: false }),
+})
+
 /** Opens the store in `<data-dir>/member/leveldb` and makes its services. Throws when it is locked or corrupt. */
 export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> => {
   const { config, log, metrics, onFailed } = deps
@@ -86,6 +91,7 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
   }
   const memberDir = join(config.dataDir, 'member')
   const disk = await openDurableBackend(join(memberDir, 'leveldb'), fail)
+  if (!config.fsync) log.warn('--unsafe-no-fsync: acknowledged writes may be lost')
   await removeLeftSnapshots(memberDir)
   const alarms = new Alarms(disk)
   const identity = await loadIdentity(disk)
@@ -96,7 +102,7 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
     quotaBytes: config.quotaBytes,
     onExceeded: (sizeBytes) => log.warn({ sizeBytes, quotaBytes: config.quotaBytes }, 'database space exceeded'),
   })
-  const backend = observed(disk, metrics, (bytes) => quota.wrote(bytes))
+  const backend = observed(config.fsync ? disk : withoutFsync(disk), metrics, (bytes) => quota.wrote(bytes))
   const header = headerEncoder(identity)
   const lessor = new Lessor()
   await lessor.restore(disk)
@@ -169,6 +175,8 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
     maxMessageBytes: config.maxRequestBytes + grpcOverheadBytes,
     onInternalError: onError,
     onCallEnd: (path: string, code: number) => metrics.countCall(path, code),
+    maxConcurrentStreams: config.client.maxConcurrentStreams,
+    keepalive: config.client.keepalive,
   }
   const grpc = createGrpcServer({ ...serving, onHttpStream: deps.onHttpStream })
   return {

@@ -195,14 +195,3 @@ describe('requests that are refused', () => {
     assert.equal((await client.deleteRange({ key: bytes('k0') })).deleted, 1)
   })
 })
-
-describe('the command line', () => {
-  it('refuses what only a cluster can do, and points to a real etcd', () => {
-    const options = (...flags: string[]): unknown => parseOptions(['--data-dir', '/nowhere', ...flags])
-    assert.throws(() => options('--initial-cluster=a=http://a:2380,b=http://b:2380'), /run a real etcd cluster/)
-    assert.throws(() => options('--initial-cluster-state=existing'), /run a real etcd cluster/)
-    assert.throws(() => options('--listen-client-urls=https://127.0.0.1:2379'), /--cert-file and --key-file/)
-    assert.throws(() => options('--no-such-flag'), /unknown flag/)
-    assert.doesNotThrow(() => options('--initial-cluster=a=http://a:2380', '--auto-compaction-retention=5m'))
-  })
-})

@@ -63,7 +63,10 @@ export const createGrpcServer = (options: GrpcServerOptions): http2.Http2Server 
   const table = new Map(options.implementations.map(({ path, handler }) => [path, handler]))
   const services = new Set(options.implementations.map(({ path }) => path.slice(1, path.lastIndexOf('/'))))
   const server = http2.createServer({
-    settings: { initialWindowSize: streamWindowBytes, maxConcurrentStreams: options.maxConcurrentStreams ?? 0xffff_ffff },
+    settings: {
+      initialWindowSize: streamWindowBytes,
+      maxConcurrentStreams: options.maxConcurrentStreams ?? 0xffff_ffff,
+    },
     maxSessionMemory: 1024,
   })
   server.on('session', (session) => {

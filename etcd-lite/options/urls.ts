@@ -22,12 +22,12 @@ const splitUrl = (
 /** What is wrong with URLs that are no etcd's at all; undefined if nothing is. */
 export const checkUrls = (texts: readonly string[]): string | undefined => {
   for (const text of texts) {
-    const url = splitUrl(text)
-    switch (url?.scheme) {
+    const { scheme, host, path } = splitUrl(text) ?? { scheme: '', host: '', path: '' }
+    switch (scheme) {
       case 'http':
       case 'https':
-        if (!hostPort.test(url.host)) return `URL address does not have the form "host:port": ${text}`
-        if (url.path !== '') return `URL must not contain a path: ${text}`
+        if (!hostPort.test(host)) return `URL address does not have the form "host:port": ${text}`
+        if (path !== '') return `URL must not contain a path: ${text}`
         break
       case 'unix':
       case 'unixs':

@@ -36,6 +36,7 @@ export const spawnStore = (dataDir: string, options: StoreProcessOptions = {}): 
     main,
     `--data-dir=${dataDir}`,
     '--listen-client-urls=http://127.0.0.1:0',
+    '--advertise-client-urls=http://127.0.0.1:0',
     ...(options.flags ?? []),
   ]
   const child = spawn(command, args, {
