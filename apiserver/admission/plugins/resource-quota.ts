@@ -15,6 +15,8 @@ import {
 import { isReason, notFound } from '../../../api/meta/status-error.ts'
 import { matchesScopes, type QuotaResource, usageOf } from '../../../api/quota/usage.ts'
 import type { KubeObject, Pod, ResourceQuota } from '../../../api/types.ts'
+import { realClock } from '../../../component-base/clock.ts'
+import { trackSystemWrite } from '../../registry/field-manager.ts'
 import type { Resource } from '../../registry/resource.ts'
 import { cloneJson } from '../../storage/json.ts'
 import type { AdmissionAttributes, AdmissionPlugin } from '../admission.ts'
@@ -134,7 +136,9 @@ const bookStored = async (
       if (current === undefined) throw notFound(quotas.groupResource, key)
       const result = book(current as ResourceQuota, added)
       if (typeof result === 'string') throw admissionForbidden(attributes, result)
-      return dryRun ? { type: 'keep' } : { type: 'write', object: result }
+      if (dryRun) return { type: 'keep' }
+      trackSystemWrite(quotas, current, result, realClock.now(), 'status')
+      return { type: 'write', object: result }
     })
   } catch (error) {
     // The quota went in the meantime: it limits nothing any more.
