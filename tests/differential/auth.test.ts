@@ -17,13 +17,30 @@ import { AuthSide } from './auth/side.ts'
 const seconds = Number(process.env['ETCD_DIFFERENTIAL_SECONDS'] ?? 60)
 const givenSeed = process.env['ETCD_DIFFERENTIAL_SEED']
 
+/** Calls that change nothing, so that a scenario can go on after an exception. */
+const reads: ReadonlySet<string> = new Set([
+  'range',
+  'watch',
+  'userGet',
+  'userList',
+  'roleGet',
+  'roleList',
+  'leaseTimeToLive',
+  'leaseLeases',
+  'memberList',
+  'status',
+  'alarm',
+])
+
 const by = (as: As, op: string, request: AuthOperation['request'] = {}): AuthOperation => ({ op, as, request })
 
-/** Users ann and bob with a role each, auth on, everybody logged in. */
+/** Users ann and bob with a role each, auth on, everybody logged in; two leases, one with a key, which root made. */
 const setup = (granted: Scenario['granted']): AuthOperation[] => [
   ...['root', 'ann', 'bob'].map((name) => by('nobody', 'userAdd', { name, password: 'p1' })),
   ...['r1', 'r2'].map((name) => by('nobody', 'roleAdd', { name })),
   ...granted.map(({ role, perm }) => by('nobody', 'roleGrantPermission', { name: role, perm })),
+  ...[1, 2].map((ID) => by('nobody', 'leaseGrant', { TTL: 600, ID })),
+  by('nobody', 'put', { key: 'd', value: 'x', lease: 2 }),
   by('nobody', 'userGrantRole', { user: 'root', role: 'root' }),
   by('nobody', 'userGrantRole', { user: 'ann', role: 'r1' }),
   by('nobody', 'userGrantRole', { user: 'bob', role: 'r2' }),
@@ -66,7 +83,7 @@ describe('auth of etcd-lite, beside etcd', () => {
       const exception = exceptionFor({ operation, etcd: fromEtcd, lite: fromLite })
       if (exception === undefined) assert.deepEqual({ operation, answer: fromLite }, { operation, answer: fromEtcd })
       else met.set(exception.name, (met.get(exception.name) ?? 0) + 1)
-      return // the servers may be in different states now
+      if (!reads.has(operation.op)) return // the servers may be in different states now
     }
   }
 
@@ -97,9 +114,7 @@ describe('auth of etcd-lite, beside etcd', () => {
     ],
     'leases, members, status and alarms need no user': [by('nobody', 'leaseGrant', { TTL: 600, ID: 1 })],
     'keys of a lease are shown, and kept alive, without permission': [
-      by('root', 'leaseGrant', { TTL: 600, ID: 1 }),
-      by('root', 'put', { key: 'c', lease: 1 }),
-      by('ann', 'leaseTimeToLive', { ID: 1, keys: true }),
+      by('ann', 'leaseTimeToLive', { ID: 2, keys: true }),
     ],
     'compaction needs no root role': [by('root', 'put', { key: 'a' }), by('ann', 'compact', { revision: 'newest' })],
     'operations of a nested transaction need no permission': [

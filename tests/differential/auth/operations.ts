@@ -127,6 +127,6 @@ const operation: Arbitrary<AuthOperation> = fc.oneof(
 )
 
 export const scenarios: Arbitrary<Scenario> = fc.record({
-  granted: fc.array(fc.record({ role: fc.constantFrom('r1', 'r2'), perm }), { maxLength: 5 }),
+  granted: fc.array(fc.record({ role: fc.constantFrom('r1', 'r2'), perm }), { minLength: 1, maxLength: 5 }),
   operations: fc.array(operation, { minLength: 1, maxLength: 40, size: 'max' }),
 })
