@@ -1,6 +1,6 @@
 #!/bin/sh
-# What `npm test` needs beside deploy/setup.sh: Debian's etcd and etcdctl, to compare etcd-lite with, and a client of
-# another language. Safe to run at any time.
+# What `npm test` needs beside deploy/setup.sh: Debian's etcd and etcdctl, to compare etcd-lite with, a client of
+# another language, and strace, which makes disks fail. Safe to run at any time.
 #
 # etcd is taken out of its package, not installed: the package starts a service where there is a systemd.
 set -eu
@@ -32,6 +32,12 @@ for name in etcd etcdctl; do
     break
   fi
 done
+
+if ! command -v strace >/dev/null 2>&1; then
+  say "installing from Debian's packages: strace"
+  export DEBIAN_FRONTEND=noninteractive
+  apt apt-get install -y --no-install-recommends strace
+fi
 
 if ! /usr/bin/python3 -c 'import etcd3' >/dev/null 2>&1; then
   say "installing from Debian's packages: python3-etcd3"

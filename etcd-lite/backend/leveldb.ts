@@ -19,7 +19,9 @@ export class DataDirLockedError extends Error {
 
 const isLocked = (err: unknown): boolean => {
   const cause = err instanceof Error ? err.cause : undefined
-  return cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_LOCKED'
+  // The code stands for every failure to lock, also on file systems that have no locks.
+  const held = cause instanceof Error && /temporarily unavailable|already held/.test(cause.message)
+  return held && 'code' in cause && cause.code === 'LEVEL_LOCKED'
 }
 
 /** LevelDB's own words, which name the file. */

@@ -8,19 +8,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { EtcdClient } from '../../component-base/etcd/client.ts'
 import { maintenance } from '../../component-base/etcd/service.ts'
 import { GrpcChannel } from '../../component-base/grpc/client.ts'
 import { runSeed, seededRandom } from '../harness/seeded-random.ts'
 import { type StoreProcess, spawnStore } from '../harness/store-process.ts'
-import { type Chain, checkStore, follow } from './crash/check.ts'
-import { History } from './crash/history.ts'
-import { compactOnce, type LaneContext, leaseLane, newNotes, writeLane } from './crash/workload.ts'
+import { type Chain, newChain, startWork } from './crash/chain.ts'
+import { checkStore } from './crash/check.ts'
+import { compactOnce } from './crash/workload.ts'
 
 const kills = Number(process.env['KUBETS_CRASH_KILLS'] ?? 320)
 /** Stores at the same time: one for each core of CI's machine. */
 const chains = 2
-const lanes = 6
 
 type Moment = 'starting' | 'writing' | 'compacting' | 'defragmenting' | 'stopping'
 const moments = [
@@ -34,57 +32,38 @@ const moments = [
   'stopping',
 ] as const
 
-const ignoreEnd = (work: Promise<unknown>): Promise<void> =>
-  work.then(
-    () => {},
-    () => {}, // the server is gone
-  )
-
 const defragment = async (endpoint: string): Promise<void> => {
   const channel = new GrpcChannel({ endpoints: [endpoint], userAgent: 'kubets-tests' })
-  await ignoreEnd(channel.unary(maintenance.defragment, {}, {}))
-  channel.close()
-}
-
-/** A watcher of everything, until the server is gone. What it was told must be true: a wrong event is thrown. */
-const watchAll = async (endpoint: string, chain: Chain): Promise<void> => {
-  using client = new EtcdClient({ endpoints: [endpoint] })
   try {
-    await follow(client, chain.history, Number.POSITIVE_INFINITY)
-  } catch (err) {
-    if (err instanceof assert.AssertionError) throw err
+    await channel.unary(maintenance.defragment, {}, {})
+  } catch {
+    // The server is gone.
+  } finally {
+    channel.close()
   }
 }
 
 /** Lets a server work until the moment comes, and kills it then. */
 const workAndKill = async (store: StoreProcess, endpoint: string, chain: Chain, moment: Moment): Promise<void> => {
-  const { notes, random } = chain
-  const existing = chain.history.stateAt(chain.history.last).map(({ key }) => key)
-  let over = false
-  using client = new EtcdClient({ endpoints: [endpoint] })
-  const context: LaneContext = { client, notes, random, over: () => over }
-  const work = [
-    watchAll(endpoint, chain),
-    leaseLane(context),
-    ...Array.from({ length: lanes }, (_, lane) => writeLane(context, lane, new Set(existing))),
-  ]
+  const { random, history } = chain
+  await using work = startWork(endpoint, chain)
   await delay(random.below(moment === 'writing' ? 220 : 90))
-  if (moment === 'compacting') work.push(compactOnce(context, chain.history.last, random.oneIn(2)))
-  if (moment === 'defragmenting') work.push(defragment(endpoint))
+  const also: Promise<void>[] = []
+  if (moment === 'compacting') also.push(compactOnce(work.context, history.last, random.oneIn(2)))
+  if (moment === 'defragmenting') also.push(defragment(endpoint))
   if (moment === 'stopping') store.child.kill('SIGTERM')
   if (moment !== 'writing') await delay(random.below(25))
-  else if (random.oneIn(3)) await compactOnce(context, chain.history.last, false)
+  else if (random.oneIn(3)) await compactOnce(work.context, history.last, false)
   const { code, signal } = await store.kill()
-  over = true
   assert.ok(signal === 'SIGKILL' || moment === 'stopping', `it ended by itself (${code ?? signal}): ${store.log()}`)
-  await Promise.all(work)
+  await Promise.all(also)
 }
 
 /** Runs one store through its lives; returns how many writes were acknowledged. */
 const runChain = async (seed: number, lifes: number): Promise<number> => {
   const dataDir = mkdtempSync(join(tmpdir(), 'etcd-lite-crash-'))
   const random = seededRandom(seed)
-  const chain: Chain = { history: new History(), notes: newNotes(), random, checked: 1 }
+  const chain = newChain(random)
   let store: StoreProcess | undefined
   try {
     for (let life = 0; life < lifes; life++) {

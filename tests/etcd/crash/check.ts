@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { EtcdClient } from '../../../component-base/etcd/client.ts'
 import { lease } from '../../../component-base/etcd/service.ts'
 import { GrpcChannel } from '../../../component-base/grpc/client.ts'
-import type { SeededRandom } from '../../harness/seeded-random.ts'
+import type { Chain } from './chain.ts'
 import { describeEvents, describeKeyValue, firstRevision, type History } from './history.ts'
 import type { Notes } from './workload.ts'
 
@@ -110,15 +110,6 @@ const checkLeases = async (endpoint: string, client: EtcdClient, history: Histor
   } finally {
     channel.close()
   }
-}
-
-/** One store through all its lives. */
-export interface Chain {
-  readonly history: History
-  readonly notes: Notes
-  readonly random: SeededRandom
-  /** The revision up to which history was compared with the calls. */
-  checked: number
 }
 
 /** Compares the store with everything that is known of it. */
