@@ -87,10 +87,10 @@ describe('a disk that fails under the writers', () => {
       t.diagnostic(`KUBETS_SEED=${chain.random.seed}`)
       const store = spawnStore(dir.path)
       try {
-        await using work = startWork(await store.ready, chain)
+        await using _work = startWork(await store.ready, chain)
         await untilAcknowledged(chain, 30)
         const path = file === undefined ? {} : { path: join(storeDir(dir.path), file) }
-        await using _ = await injectFault(store.child.pid ?? 0, { ...fault, ...path })
+        await using _fault = await injectFault(store.child.pid ?? 0, { ...fault, ...path })
         await checkEnd(store, cannotWrite)
       } finally {
         await store.kill()
@@ -154,7 +154,11 @@ describe('a disk that fails under other calls', () => {
         const endpoint = await store.ready
         await writeSome(endpoint)
         const log = join(storeDir(dir.path), '000003.log')
-        await using _ = await injectFault(store.child.pid ?? 0, { calls: 'write', inject: 'error=ENOSPC', path: log })
+        await using _fault = await injectFault(store.child.pid ?? 0, {
+          calls: 'write',
+          inject: 'error=ENOSPC',
+          path: log,
+        })
         await assert.rejects(call(endpoint))
         await checkEnd(store, cannotWrite)
       } finally {
@@ -176,10 +180,10 @@ describe('a disk that fails under other calls', () => {
     const chain = newChain(seededRandom(runSeed()))
     const store = spawnStore(dir.path)
     try {
-      await using work = startWork(await store.ready, chain)
+      await using _work = startWork(await store.ready, chain)
       await untilAcknowledged(chain, 10)
       const path = join(storeDir(dir.path), 'ACKNOWLEDGED')
-      await using _ = await injectFault(store.child.pid ?? 0, { calls: 'pwrite64', inject: 'error=EIO', path })
+      await using _fault = await injectFault(store.child.pid ?? 0, { calls: 'pwrite64', inject: 'error=EIO', path })
       await checkEnd(store, /the store in .* cannot be written: EIO/)
     } finally {
       await store.kill()
@@ -193,10 +197,10 @@ describe('a disk that fails under other calls', () => {
     const store = spawnStore(dir.path)
     try {
       const endpoint = await store.ready
-      await using work = startWork(endpoint, chain)
+      await using _work = startWork(endpoint, chain)
       await untilAcknowledged(chain, 10)
       // Only directories are fsynced, after a new table: the 16 MiB that fill the log come from the writers.
-      await using _ = await injectFault(store.child.pid ?? 0, { calls: 'fsync', inject: 'error=EIO' })
+      await using _fault = await injectFault(store.child.pid ?? 0, { calls: 'fsync', inject: 'error=EIO' })
       await checkEnd(store, /the store in .* cannot be written/)
     } finally {
       await store.kill()
@@ -212,7 +216,11 @@ describe('a disk that fails under other calls', () => {
       await writeSome(endpoint)
       const log = join(storeDir(dir.path), '000003.log')
       // The disk says that 20 bytes were written and has not written them; the server cannot know.
-      await using _ = await injectFault(store.child.pid ?? 0, { calls: 'write', inject: 'retval=20:when=1', path: log })
+      await using _fault = await injectFault(store.child.pid ?? 0, {
+        calls: 'write',
+        inject: 'retval=20:when=1',
+        path: log,
+      })
       await withClient(endpoint, (client) => client.put({ key: Buffer.from('lost'), value: Buffer.from('?') }))
       await withClient(endpoint, (client) => client.put({ key: Buffer.from('later'), value: Buffer.from('?') }))
     } finally {
@@ -294,7 +302,7 @@ describe('a small file system', () => {
   const fill = async (dataDir: string, chain: Chain, words: RegExp): Promise<void> => {
     const store = spawnStore(dataDir)
     try {
-      await using _ = startWork(await store.ready, chain)
+      await using _fault = startWork(await store.ready, chain)
       await checkEnd(store, words)
     } finally {
       await store.kill()
