@@ -1,6 +1,7 @@
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
+import { CorruptStoreError } from './corrupt.ts'
 import type { Backend, KeyBounds } from './backend.ts'
 
 type Database = ClassicLevel<Buffer, Buffer>
@@ -30,6 +31,16 @@ const reasonOf = (err: unknown): string => {
   return err.cause instanceof Error ? err.cause.message : err.message
 }
 
+/** What LevelDB says of files that are not as it left them; the rest is the disk's fault. */
+const damagedFiles = /corruption|invalid argument|not an sstable|bad |missing|no such file/i
+
+const unreadable = (what: string, err: unknown): Error => {
+  const message = `${what}: ${reasonOf(err)}`
+  return damagedFiles.test(message)
+    ? new CorruptStoreError(message, { cause: err })
+    : new Error(message, { cause: err })
+}
+
 /** Makes the directory, readable by its owner only. */
 export const makeStoreDirectory = async (dir: string): Promise<void> => {
   try {
@@ -46,7 +57,7 @@ const openDatabase = async (dir: string): Promise<Database> => {
     await db.open({ writeBufferSize: 16 << 20, cacheSize: 32 << 20, maxFileSize: 8 << 20 })
   } catch (err) {
     if (isLocked(err)) throw new DataDirLockedError(dir)
-    throw new Error(`cannot open the store in ${dir}: ${reasonOf(err)}`, { cause: err })
+    throw unreadable(`cannot open the store in ${dir}`, err)
   }
   return db
 }
@@ -65,7 +76,9 @@ async function* scan(
   })
   try {
     for (;;) {
-      const entries = await iterator.nextv(scanChunkEntries)
+      const entries = await iterator.nextv(scanChunkEntries).catch((err: unknown) => {
+        throw unreadable('cannot read the store', err)
+      })
       if (entries.length === 0) return
       yield entries
     }

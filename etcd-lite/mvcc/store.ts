@@ -215,7 +215,14 @@ export class MvccStore {
   bytesOf(hit: Hit): Buffer {
     const { version } = hit
     version.recent = true
-    return version.bytes ?? this.#keep(hit, this.#options.backend.getSync(valueKey(version.main, version.sub)))
+    if (version.bytes !== undefined) return version.bytes
+    let record: Buffer | undefined
+    try {
+      record = this.#options.backend.getSync(valueKey(version.main, version.sub))
+    } catch (err) {
+      throw this.#corrupt(`the value of revision ${version.main}.${version.sub} cannot be read`, err)
+    }
+    return this.#keep(hit, record)
   }
 
   /** A moment of the backend, for several loads: what a compaction removes between them is still there. */
@@ -230,7 +237,11 @@ export class MvccStore {
     const found = new Map(hits.map(({ version }) => [version, version.bytes]))
     const snapshot = shared ?? this.#options.backend.snapshot()
     try {
-      const records = await snapshot.getMany(missing.map(({ version: { main, sub } }) => valueKey(main, sub)))
+      const records = await snapshot
+        .getMany(missing.map(({ version: { main, sub } }) => valueKey(main, sub)))
+        .catch((err: unknown) => {
+          throw this.#corrupt('values cannot be read', err)
+        })
       for (const [i, hit] of missing.entries()) found.set(hit.version, this.#keep(hit, records[i]))
     } finally {
       if (shared === undefined) await snapshot.close()
@@ -244,14 +255,19 @@ export class MvccStore {
     await this.#collecting
   }
 
+  /** The error for who asked; `onCorrupt` is told in words. */
+  #corrupt(what: string, err?: unknown): Error {
+    const cause = new Error(`${what}; restore the store from a snapshot`, { cause: err })
+    this.#options.onCorrupt?.(cause)
+    return etcdError('corrupt', { cause })
+  }
+
   /** Checks a record read from the disk; a current value is kept in memory again. */
   #keep({ entry, version }: Hit, record: Buffer | undefined): Buffer {
     const bytes = record === undefined ? undefined : decodeValueRecord(record, entry.key, version)
     if (bytes === undefined) {
-      const what = `the value of revision ${version.main}.${version.sub} is ${record === undefined ? 'missing' : 'damaged'}`
-      const cause = new Error(`${what}; restore the store from a snapshot`)
-      this.#options.onCorrupt?.(cause)
-      throw etcdError('corrupt', { cause })
+      const what = record === undefined ? 'missing' : 'damaged'
+      throw this.#corrupt(`the value of revision ${version.main}.${version.sub} is ${what}`)
     }
     if (entry.head === version) {
       version.bytes = bytes
