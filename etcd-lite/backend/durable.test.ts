@@ -122,7 +122,8 @@ const inflict = (dir: string, olderDir: string, { type, file, at, bit }: Damage)
   if (type === 'remove') rmSync(path)
   else if (type === 'truncate') truncateSync(path, offset)
   else if (type === 'older') {
-    if (readdirSync(olderDir).includes(name)) copyFileSync(join(olderDir, name), path)
+    // Rolled back together with the log it would be an older store, whole, which nothing can tell from the newest.
+    if (name !== 'ACKNOWLEDGED' && readdirSync(olderDir).includes(name)) copyFileSync(join(olderDir, name), path)
   } else {
     if (type === 'flip') content[offset] = (content[offset] ?? 0) ^ (1 << bit)
     else content.fill(0, offset, Math.min(content.length, offset + 4096))
