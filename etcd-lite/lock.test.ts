@@ -11,7 +11,8 @@ const main = join(import.meta.dirname, 'main.ts')
 
 /** Starts a server on a free port; resolves when it serves. */
 const start = async (dataDir: string): Promise<{ child: ChildProcess; client: EtcdClient }> => {
-  const child = spawn(process.execPath, [main, '--data-dir', dataDir, '--listen-client-urls', 'http://127.0.0.1:0'], {
+  const urls = ['--listen-client-urls=http://127.0.0.1:0', '--advertise-client-urls=http://127.0.0.1:0']
+  const child = spawn(process.execPath, [main, '--data-dir', dataDir, ...urls], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   let text = ''

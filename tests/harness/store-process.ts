@@ -37,6 +37,7 @@ export const spawnStore = (dataDir: string, options: StoreProcessOptions = {}): 
     `--data-dir=${dataDir}`,
     '--listen-client-urls=http://127.0.0.1:0',
     '--advertise-client-urls=http://127.0.0.1:0',
+    '--advertise-client-urls=http://127.0.0.1:0',
     ...(options.flags ?? []),
   ]
   const child = spawn(command, args, {
