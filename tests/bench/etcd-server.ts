@@ -1,101 +1,48 @@
-/** One store to measure: Debian's etcd or etcd-lite, as a process of its own, on a data directory of its own. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+/** A store to measure, and what its process uses. */
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { EtcdClient } from '../../component-base/etcd/client.ts'
-import { projectRoot } from '../../deploy/layout.ts'
+import { startEtcd, type TestEtcd } from '../harness/etcd.ts'
+import type { EtcdKind } from '../harness/etcd-process.ts'
 import { cpuMsOf, memoryOf } from './processes.ts'
 
-export type StoreKind = 'etcd' | 'etcd-lite'
-
 export interface BenchedStore extends AsyncDisposable {
-  readonly kind: StoreKind
   readonly endpoint: string
-  /** From the spawn of the process until it answered. */
-  readonly startMs: number
   readonly cpuMs: () => number
   readonly rssMiB: () => number
   readonly diskMiB: () => number
-  /** Ends the process in order and starts it again on the same data. */
-  readonly restart: () => Promise<BenchedStore>
+  /** Ends the process in order and starts it again on the same data; the seconds until it served. */
+  readonly restart: () => Promise<number>
 }
 
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  if (typeof address !== 'object' || address === null) throw new Error('no free port')
-  return address.port
-}
+/** A million keys of 1 KiB do not fit into the default. */
+const quotaBytes = 8 * 1024 ** 3
 
-const commandOf = (kind: StoreKind, dataDir: string, client: string, peer: string): [string, ...string[]] => {
-  const common = ['--data-dir', dataDir, '--listen-client-urls', client, '--advertise-client-urls', client]
-  // A quota of 8 GiB: the benchmark of a million keys does not fit into the default.
-  const quota = ['--quota-backend-bytes', String(8 * 1024 ** 3)]
-  if (kind === 'etcd-lite') {
-    // As the launcher starts it.
-    return [
-      process.execPath,
-      '--max-semi-space-size=4',
-      join(projectRoot, 'etcd-lite/main.ts'),
-      ...common,
-      ...quota,
-      '--log-level=error',
-    ]
-  }
-  const peers = ['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster']
-  return ['etcd', ...common, ...quota, ...peers, `default=${peer}`, '--log-level=error']
-}
-
-const sizeOf = (path: string): number => {
+const allocatedBytes = (path: string): number => {
   const stats = statSync(path)
   if (!stats.isDirectory()) return stats.blocks * 512
-  return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0)
+  return readdirSync(path).reduce((sum, name) => sum + allocatedBytes(join(path, name)), 0)
 }
 
-const untilServing = async (endpoint: string, child: ChildProcess): Promise<void> => {
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`the store ended with ${child.exitCode}`)
-    using client = new EtcdClient({ endpoints: [endpoint] })
-    const answer = await client.range({ key: Buffer.from('x') }, { timeoutMs: 1000 }).catch(() => undefined)
-    if (answer !== undefined) return
-  }
+const pidOf = (store: TestEtcd): number => {
+  const pid = store.members[0]?.pid()
+  if (pid === undefined) throw new Error(`${store.kind} does not run`)
+  return pid
 }
 
-const startOn = async (kind: StoreKind, dataDir: string): Promise<BenchedStore> => {
-  const endpoint = `http://127.0.0.1:${await freePort()}`
-  const [file, ...args] = commandOf(kind, dataDir, endpoint, `http://127.0.0.1:${await freePort()}`)
-  const before = performance.now()
-  const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'] })
-  const exited = once(child, 'exit')
-  await untilServing(endpoint, child)
-  const pid = child.pid ?? 0
-  const stop = async (): Promise<void> => {
-    child.kill('SIGTERM')
-    await exited
-  }
+/** Starts an empty store on a temporary directory. */
+export const startStore = async (kind: EtcdKind): Promise<BenchedStore> => {
+  const store = await startEtcd({ kind, flags: [`--quota-backend-bytes=${quotaBytes}`, '--log-level=info'] })
   return {
-    kind,
-    endpoint,
-    startMs: performance.now() - before,
-    cpuMs: () => cpuMsOf(pid),
-    rssMiB: () => memoryOf(pid).rssMiB,
-    diskMiB: () => Math.round(sizeOf(dataDir) / 1024 ** 2),
+    endpoint: store.endpoint,
+    cpuMs: () => cpuMsOf(pidOf(store)),
+    rssMiB: () => memoryOf(pidOf(store)).rssMiB,
+    diskMiB: () => Math.round(allocatedBytes(store.members[0]?.dataDir ?? '') / 1024 ** 2),
     restart: async () => {
-      await stop()
-      return startOn(kind, dataDir)
+      await store.kill('SIGTERM')
+      const before = performance.now()
+      await store.restart()
+      return (performance.now() - before) / 1000
     },
-    [Symbol.asyncDispose]: async () => {
-      await stop()
-      rmSync(dataDir, { recursive: true, force: true })
-    },
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }
 }
-
-/** Starts an empty store in a temporary directory, which its disposal removes. */
-export const startStore = (kind: StoreKind): Promise<BenchedStore> =>
-  startOn(kind, mkdtempSync(join(tmpdir(), `bench-${kind}-`)))

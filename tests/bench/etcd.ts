@@ -8,10 +8,11 @@ import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { EtcdClient } from '../../component-base/etcd/client.ts'
-import { type BenchedStore, type StoreKind, startStore } from './etcd-server.ts'
+import type { EtcdKind } from '../harness/etcd-process.ts'
+import { type BenchedStore, startStore } from './etcd-server.ts'
 import { measure, round, type Summary, summarize } from './statistics.ts'
 
-const allKinds: readonly StoreKind[] = ['etcd', 'etcd-lite']
+const allKinds: readonly EtcdKind[] = ['etcd', 'etcd-lite']
 /** Values are pieces of this: LevelDB compresses its files, so they neither repeat nor compress. */
 const noise = randomBytes(32 << 20)
 const valueOf = (index: number): Buffer => {
@@ -114,7 +115,7 @@ const mixed = async (client: EtcdClient, index: number): Promise<unknown> => {
 }
 
 const benchOne = async (
-  kind: StoreKind,
+  kind: EtcdKind,
 ): Promise<{ readonly results: Results; readonly rssMiB: number; readonly diskMiB: number }> => {
   await using store = await startStore(kind)
   await load(store, { clients: 32, count: 2000 }, put) // warm
@@ -141,18 +142,18 @@ const benchOne = async (
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >>> 1] ?? 0
 
 /** Fills a store, and starts it again. */
-const benchKeys = async (kind: StoreKind, keys: number): Promise<Record<string, number>> => {
+const benchKeys = async (kind: EtcdKind, keys: number): Promise<Record<string, number>> => {
   await using store = await startStore(kind)
   const filled = await load(store, { clients: 256, count: keys }, put)
   const full = store.rssMiB()
   const diskMiB = store.diskMiB()
-  await using again = await store.restart()
+  const startSeconds = round(await store.restart())
   return {
     putsPerSecond: filled.perSecond,
     rssFullMiB: full,
     diskMiB,
-    startSeconds: round(again.startMs / 1000),
-    rssStartedMiB: again.rssMiB(),
+    startSeconds,
+    rssStartedMiB: store.rssMiB(),
   }
 }
 
@@ -162,7 +163,7 @@ const argument = (name: string): string | undefined =>
 const rounds = Number(argument('rounds') ?? 3)
 const kinds = allKinds.filter((kind) => (argument('only') ?? kind) === kind)
 const keys = Number(argument('keys') ?? 0)
-const all: Record<StoreKind, Awaited<ReturnType<typeof benchOne>>[]> = { etcd: [], 'etcd-lite': [] }
+const all: Record<EtcdKind, Awaited<ReturnType<typeof benchOne>>[]> = { etcd: [], 'etcd-lite': [] }
 say(`Load average of this machine before: ${round(loadavg()[0] ?? 0)}`)
 for (let turn = 0; turn < rounds; turn++) {
   for (const kind of kinds) {
@@ -171,7 +172,7 @@ for (let turn = 0; turn < rounds; turn++) {
   }
 }
 const names = Object.keys(all[kinds[0] ?? 'etcd'][0]?.results ?? {})
-const pick = (kind: StoreKind, name: string, field: keyof Result): number =>
+const pick = (kind: EtcdKind, name: string, field: keyof Result): number =>
   median(all[kind].map(({ results }) => results[name]?.[field] ?? 0))
 const rows = names.map((name) => ({
   name,
