@@ -1,4 +1,4 @@
-/** /health, /livez and /readyz, as etcd 3.5.21 answers them. */
+/** /health, /livez and /readyz, as etcd 3.5.33 answers them. */
 import { alarmType } from '../../component-base/etcd/maintenance-messages.ts'
 import { type HttpExchange, sendPlainError } from './exchange.ts'
 

@@ -1,4 +1,4 @@
-/** All flags of etcd 3.5.21, and which of them have no effect here and why. */
+/** All flags of etcd 3.5.33, and which of them have no effect here and why. */
 import { defaultBcryptCost } from '../auth/passwords.ts'
 import { defineFlags } from './flag-types.ts'
 
