@@ -290,3 +290,104 @@ check('pods', [
     errors: ['spec.ephemeralContainers: Forbidden: Forbidden: cannot be set on create'],
   },
 ])
+
+const status = (apiVersion: string, kind: string, next: object, rest: Partial<KubeObject> = {}, old = {}): Row => ({
+  name: `of a ${kind}: ${JSON.stringify(next)}`,
+  object: { apiVersion, kind, ...rest, status: next },
+  old: { apiVersion, kind, ...rest, status: old },
+  status: true,
+  errors: [],
+})
+const refused = (row: Row, ...errors: string[]): Row => ({ ...row, errors })
+
+check('status', [
+  status('apps/v1', 'StatefulSet', { replicas: 2, readyReplicas: 2, availableReplicas: 1 }),
+  refused(
+    status('apps/v1', 'StatefulSet', { replicas: 1, readyReplicas: 2 }),
+    'status.readyReplicas: Invalid: Invalid value: 2: cannot be greater than status.replicas',
+  ),
+  refused(
+    status('apps/v1', 'DaemonSet', { numberReady: -1, collisionCount: 1 }, {}, { collisionCount: 2 }),
+    'status.numberReady: Invalid: Invalid value: -1: must be greater than or equal to 0',
+    'status.collisionCount: Invalid: Invalid value: 1: cannot be decremented',
+  ),
+  refused(
+    status('v1', 'ReplicationController', { replicas: 1, availableReplicas: 1 }),
+    'status.availableReplicas: Invalid: Invalid value: 1: cannot be greater than readyReplicas',
+  ),
+  refused(
+    status('batch/v1', 'Job', {
+      active: 1,
+      uncountedTerminatedPods: { succeeded: ['a', 'a'] },
+      conditions: [{ type: 'Complete', status: 'True' }],
+    }),
+    'status.uncountedTerminatedPods.succeeded[1]: Duplicate: Duplicate value: "a"',
+    'status.active: Invalid: Invalid value: 1: active>0 is invalid for finished job',
+    'status.uncountedTerminatedPods: Invalid: Invalid value: {"succeeded":["a","a"]}: uncountedTerminatedPods needs to be empty for finished job',
+    'status.completionTime: Required: Required value: completionTime is required for Complete jobs',
+  ),
+  refused(
+    status('batch/v1', 'Job', { active: 1, ready: 2, completionTime: '2026-01-01T00:00:00Z' }),
+    'status.completionTime: Invalid: Invalid value: "2026-01-01T00:00:00Z": completionTime cannot be set when there is no Complete=True condition',
+    'status.ready: Invalid: Invalid value: 2: cannot set more ready pods than active',
+  ),
+  refused(
+    status('v1', 'Namespace', { phase: 'Terminating' }),
+    'status.Phase: Invalid: Invalid value: "Terminating": may only be \'Active\' if `deletionTimestamp` is empty',
+  ),
+  refused(
+    status('v1', 'Service', { loadBalancer: { ingress: [{ ip: '1.2.3.4' }] } }),
+    'status.loadBalancer.ingress: Forbidden: Forbidden: may only be used when `spec.type` is "LoadBalancer"',
+  ),
+  refused(
+    status(
+      'v1',
+      'Service',
+      { loadBalancer: { ingress: [{ hostname: '1.2.3.4' }, { ip: 'x', ipMode: 'Odd' }] } },
+      {
+        spec: { type: 'LoadBalancer' },
+      },
+    ),
+    'status.loadBalancer.ingress[0].hostname: Invalid: Invalid value: "1.2.3.4": must be a DNS name, not an IP address',
+    'status.loadBalancer.ingress[1].ip: Invalid: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+    'status.loadBalancer.ingress[1].ipMode: NotSupported: Unsupported value: "Odd": supported values: "Proxy", "VIP"',
+  ),
+  refused(
+    status('networking.k8s.io/v1', 'Ingress', { loadBalancer: { ingress: [{ ip: 'x' }] } }),
+    'status.loadBalancer.ingress[0].ip: Invalid: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+  ),
+  refused(
+    status(
+      'v1',
+      'PersistentVolumeClaim',
+      { capacity: { storage: '-1' } },
+      { spec: { accessModes: ['ReadWriteOnce'] } },
+    ),
+    'status.capacity[storage]: Invalid: Invalid value: -1: must be a valid resource quantity',
+  ),
+  refused(
+    status('v1', 'ResourceQuota', { used: { pods: '1500m' } }),
+    'status.used[pods]: Invalid: Invalid value: "1500m": must be an integer',
+  ),
+  refused(
+    status('autoscaling/v2', 'HorizontalPodAutoscaler', { desiredReplicas: -1 }),
+    'status.desiredReplicas: Invalid: Invalid value: -1: must be greater than or equal to 0',
+  ),
+  refused(
+    status('flowcontrol.apiserver.k8s.io/v1', 'FlowSchema', {
+      conditions: [
+        { type: 'A', status: 'True' },
+        { type: 'A', status: 'True' },
+      ],
+    }),
+    'status.conditions[1].type: Duplicate: Duplicate value: "A"',
+  ),
+  refused(
+    status('apiregistration.k8s.io/v1', 'APIService', { conditions: [{ type: 'Available', status: 'Maybe' }] }),
+    'status.conditions[0].status: NotSupported: Unsupported value: "Maybe": supported values: "False", "True", "Unknown"',
+  ),
+  refused(
+    status('resource.k8s.io/v1', 'ResourceClaim', { reservedFor: [{ resource: 'pods', name: 'p', uid: '1' }] }),
+    'status.reservedFor: Forbidden: Forbidden: may not be specified when `allocated` is not set',
+  ),
+])

@@ -1,3 +1,4 @@
+import { validateConditionStatuses } from '../meta/checks.ts'
 import { defineKind } from '../kind.ts'
 import { findCondition } from '../meta/conditions.ts'
 import { isValidPathSegmentName } from '../meta/names.ts'
@@ -54,6 +55,7 @@ export const apiServiceKind = defineKind<APIService>({
   prepareForCreate,
   prepareForUpdate: (apiService, old) => keepField(apiService, old, 'status'),
   validate: validateAPIService,
+  validateStatusUpdate: ({ status }) => validateConditionStatuses(status?.conditions),
   columns: [
     nameColumn,
     column('Service', 'Who serves the group and version.', serviceText),

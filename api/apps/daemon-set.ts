@@ -1,3 +1,4 @@
+import { validateDaemonSetStatusUpdate } from './validate-status.ts'
 import { warnOfTemplate } from '../core/warnings/pod.ts'
 import { setPodTemplateDefaults } from '../core/pod-spec/defaults.ts'
 import { defineKind } from '../kind.ts'
@@ -41,6 +42,7 @@ export const daemonSetKind = defineKind<DaemonSet>({
   ...serverStatus<DaemonSet>(emptyStatus),
   validate: validateDaemonSet,
   validateUpdate: validateDaemonSetUpdate,
+  validateStatusUpdate: validateDaemonSetStatusUpdate,
   warnings: warnOfTemplate<DaemonSet>('spec.template', ({ spec }) => spec?.template),
   columns: [
     nameColumn,

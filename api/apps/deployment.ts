@@ -5,7 +5,8 @@ import { labelSelectorString } from '../meta/labels.ts'
 import { ageColumn, column, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
 import { missingSpec, serverStatus } from '../strategy.ts'
 import type { Deployment } from '../types.ts'
-import { validateDeployment, validateDeploymentStatusUpdate, validateDeploymentUpdate } from './validation.ts'
+import { validateDeploymentStatusUpdate } from './validate-status.ts'
+import { validateDeployment, validateDeploymentUpdate } from './validation.ts'
 
 const setDefaults = (deployment: Deployment): void => {
   const spec = (deployment.spec ??= missingSpec<Deployment>())

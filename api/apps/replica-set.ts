@@ -5,7 +5,8 @@ import { labelSelectorString } from '../meta/labels.ts'
 import { ageColumn, column, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
 import { missingSpec, serverStatus } from '../strategy.ts'
 import type { ReplicaSet } from '../types.ts'
-import { validateReplicaSet, validateReplicaSetStatusUpdate, validateReplicaSetUpdate } from './validation.ts'
+import { validateReplicaSetStatusUpdate } from './validate-status.ts'
+import { validateReplicaSet, validateReplicaSetUpdate } from './validation.ts'
 
 const setDefaults = (replicaSet: ReplicaSet): void => {
   const spec = (replicaSet.spec ??= missingSpec<ReplicaSet>())

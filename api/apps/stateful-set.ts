@@ -1,3 +1,4 @@
+import { validateStatefulSetStatusUpdate } from './validate-status.ts'
 import { warnOfTemplate } from '../core/warnings/pod.ts'
 import { claimSpecWarnings } from '../core/warnings/volumes.ts'
 import { child } from '../meta/field-error.ts'
@@ -64,6 +65,7 @@ export const statefulSetKind = defineKind<StatefulSet>({
   ...serverStatus<StatefulSet>(() => ({ replicas: 0, availableReplicas: 0 })),
   validate: validateStatefulSet,
   validateUpdate: validateStatefulSetUpdate,
+  validateStatusUpdate: validateStatefulSetStatusUpdate,
   warnings,
   scale: {
     getSpecReplicas: ({ spec }) => spec?.replicas ?? 0,

@@ -1,7 +1,7 @@
 /** Validation of the workloads of apps/v1. Upstream: pkg/apis/apps/validation/validation.go. */
 import { immutable, nonNegative, requiredOneOf, requiredSyntax } from '../meta/checks.ts'
 import { semanticEqual } from '../meta/equal.ts'
-import { child, type FieldError, forbiddenField, invalid } from '../meta/field-error.ts'
+import { type FieldError, forbiddenField, invalid } from '../meta/field-error.ts'
 import { isDns1123Subdomain } from '../meta/names.ts'
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../types.ts'
 import {
@@ -9,12 +9,7 @@ import {
   validateDeploymentStrategy,
   validateStatefulSetStrategy,
 } from './validate-rolling-update.ts'
-import {
-  validateCounts,
-  validateStatusCounts,
-  validateWorkloadSelector,
-  validateWorkloadTemplate,
-} from './validate-workload.ts'
+import { validateCounts, validateWorkloadSelector, validateWorkloadTemplate } from './validate-workload.ts'
 
 export const validateDeployment = ({ spec }: Deployment): FieldError[] => {
   if (spec === undefined) return []
@@ -48,48 +43,6 @@ export const validateReplicaSet = ({ spec }: ReplicaSet): FieldError[] =>
 
 export const validateReplicaSetUpdate = (next: ReplicaSet, old: ReplicaSet): FieldError[] =>
   immutable('spec.selector', next.spec?.selector, old.spec?.selector)
-
-const replicaCounts = [
-  'replicas',
-  'fullyLabeledReplicas',
-  'readyReplicas',
-  'availableReplicas',
-  'observedGeneration',
-] as const
-
-export const validateReplicaSetStatusUpdate = ({ status }: ReplicaSet): FieldError[] => {
-  const errors = validateStatusCounts(status, replicaCounts)
-  const total = status?.replicas ?? 0
-  for (const field of ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const) {
-    const value = status?.[field] ?? 0
-    if (value > total) errors.push(invalid(child('status', field), value, 'cannot be greater than status.replicas'))
-  }
-  if ((status?.availableReplicas ?? 0) > (status?.readyReplicas ?? 0)) {
-    errors.push(invalid('status.availableReplicas', status?.availableReplicas, 'cannot be greater than readyReplicas'))
-  }
-  return errors
-}
-
-export const validateDeploymentStatusUpdate = ({ status }: Deployment): FieldError[] => {
-  const errors = validateStatusCounts(status, [
-    'observedGeneration',
-    'replicas',
-    'updatedReplicas',
-    'readyReplicas',
-    'availableReplicas',
-    'unavailableReplicas',
-    'collisionCount',
-  ])
-  const total = status?.replicas ?? 0
-  for (const field of ['updatedReplicas', 'readyReplicas', 'availableReplicas'] as const) {
-    const value = status?.[field] ?? 0
-    if (value > total) errors.push(invalid(child('status', field), value, 'cannot be greater than status.replicas'))
-  }
-  if ((status?.availableReplicas ?? 0) > (status?.readyReplicas ?? 0)) {
-    errors.push(invalid('status.availableReplicas', status?.availableReplicas, 'cannot be greater than readyReplicas'))
-  }
-  return errors
-}
 
 export const validateDaemonSet = ({ spec }: DaemonSet): FieldError[] =>
   spec === undefined

@@ -4,7 +4,7 @@ import type { HorizontalPodAutoscalerV1 } from '../types.ts'
 import { fromV2, toV2 } from './hpa-conversion.ts'
 import { horizontalPodAutoscalerKind } from './horizontal-pod-autoscaler.ts'
 import { hpaColumns } from './hpa-columns.ts'
-import { validateHorizontalPodAutoscaler } from './validation.ts'
+import { validateAutoscalerStatusUpdate, validateHorizontalPodAutoscaler } from './validation.ts'
 
 const emptyStatus = () => ({ currentReplicas: 0, desiredReplicas: 0 })
 
@@ -24,6 +24,7 @@ export const horizontalPodAutoscalerV1Kind = defineKind<HorizontalPodAutoscalerV
   },
   ...serverStatus<HorizontalPodAutoscalerV1>(emptyStatus),
   validate: (autoscaler) => validateHorizontalPodAutoscaler(toV2(autoscaler)),
+  validateStatusUpdate: validateAutoscalerStatusUpdate,
   columns: hpaColumns.map((column) => ({ ...column, cell: (object, now) => column.cell(toV2(object), now) })),
   storedAs: { kind: horizontalPodAutoscalerKind, toStored: toV2, fromStored: fromV2 },
 })

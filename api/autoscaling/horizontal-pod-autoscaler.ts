@@ -3,7 +3,7 @@ import { serverStatus } from '../strategy.ts'
 import type { HorizontalPodAutoscaler } from '../types.ts'
 import { hpaColumns } from './hpa-columns.ts'
 import { emptyHpaStatus, setHpaDefaults } from './hpa-defaults.ts'
-import { validateHorizontalPodAutoscaler } from './validation.ts'
+import { validateAutoscalerStatusUpdate, validateHorizontalPodAutoscaler } from './validation.ts'
 
 export const horizontalPodAutoscalerKind = defineKind<HorizontalPodAutoscaler>({
   group: 'autoscaling',
@@ -17,5 +17,6 @@ export const horizontalPodAutoscalerKind = defineKind<HorizontalPodAutoscaler>({
   setDefaults: setHpaDefaults,
   ...serverStatus<HorizontalPodAutoscaler>(emptyHpaStatus),
   validate: validateHorizontalPodAutoscaler,
+  validateStatusUpdate: validateAutoscalerStatusUpdate,
   columns: hpaColumns,
 })

@@ -177,5 +177,15 @@ export const validateHorizontalPodAutoscaler = ({ spec }: HorizontalPodAutoscale
   ]
 }
 
+/** Both versions count alike. */
+export const validateAutoscalerStatusUpdate = ({
+  status,
+}: {
+  readonly status?: { readonly currentReplicas?: number; readonly desiredReplicas?: number }
+}): FieldError[] => [
+  ...nonNegative('status.currentReplicas', status?.currentReplicas),
+  ...nonNegative('status.desiredReplicas', status?.desiredReplicas),
+]
+
 /** The body of /scale. */
 export const validateScale = ({ spec }: Scale): FieldError[] => nonNegative('spec.replicas', spec?.replicas)

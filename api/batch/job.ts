@@ -1,3 +1,4 @@
+import { validateJobStatusUpdate } from './validate-status.ts'
 import { specIsNew, warnOfNameAndTemplate } from '../core/warnings/pod.ts'
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, selectorColumn, templateColumns } from '../printers/columns.ts'
@@ -102,6 +103,7 @@ export const jobKind = defineKind<Job>({
   prepareForUpdate: status.prepareForUpdate,
   validate: validateJob,
   validateUpdate: validateJobUpdate,
+  validateStatusUpdate: validateJobStatusUpdate,
   warnings,
   columns: [
     nameColumn,

@@ -1,3 +1,4 @@
+import { validateNamespaceStatusUpdate } from './validate-status.ts'
 import { defineKind } from '../kind.ts'
 import { isDns1123Label } from '../meta/names.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
@@ -54,6 +55,7 @@ export const namespaceKind = defineKind<Namespace>({
   prepareForCreate,
   prepareForUpdate,
   validate: validateNamespace,
+  validateStatusUpdate: validateNamespaceStatusUpdate,
   columns: [
     nameColumn,
     column('Status', 'Active, or Terminating while it is being emptied.', (namespace) => namespace.status?.phase ?? ''),

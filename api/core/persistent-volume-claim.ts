@@ -1,3 +1,4 @@
+import { validateClaimStatusUpdate } from './validate-status.ts'
 import { claimWarnings } from './warnings/volumes.ts'
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, textOr, wideColumn } from '../printers/columns.ts'
@@ -50,6 +51,7 @@ export const persistentVolumeClaimKind = defineKind<PersistentVolumeClaim>({
   },
   validate: validatePersistentVolumeClaim,
   validateUpdate: validatePersistentVolumeClaimUpdate,
+  validateStatusUpdate: validateClaimStatusUpdate,
   warnings: claimWarnings,
   columns: [
     nameColumn,

@@ -47,10 +47,10 @@ const isQuotaName = (name: string): boolean =>
 const wholeNumbers =
   /^(pods|resourcequotas|services|replicationcontrollers|secrets|persistentvolumeclaims|configmaps|services\..*|count\/.*)$/
 
-export const validateResourceQuota = ({ spec }: ResourceQuota): FieldError[] => {
+const validateAmounts = (amounts: Readonly<Record<string, string>> | undefined, path: string): FieldError[] => {
   const errors: FieldError[] = []
-  for (const [name, text] of Object.entries(spec?.hard ?? {})) {
-    const at = key('spec.hard', name)
+  for (const [name, text] of Object.entries(amounts ?? {})) {
+    const at = key(path, name)
     errors.push(...syntax(at, name, isQualifiedName))
     if (!name.includes('/') && !isQuotaName(name))
       errors.push(invalid(at, name, 'must be a standard resource for quota'))
@@ -60,6 +60,16 @@ export const validateResourceQuota = ({ spec }: ResourceQuota): FieldError[] => 
       errors.push(invalid(at, text, 'must be an integer'))
     }
   }
+  return errors
+}
+
+export const validateResourceQuotaStatusUpdate = ({ status }: ResourceQuota): FieldError[] => [
+  ...validateAmounts(status?.hard, 'status.hard'),
+  ...validateAmounts(status?.used, 'status.used'),
+]
+
+export const validateResourceQuota = ({ spec }: ResourceQuota): FieldError[] => {
+  const errors = validateAmounts(spec?.hard, 'spec.hard')
   for (const scope of spec?.scopes ?? []) {
     if (!scopes.includes(scope)) errors.push(invalid('spec.scopes', scope, 'unsupported scope'))
   }

@@ -1,3 +1,4 @@
+import { validateReplicaSetStatusUpdate } from '../apps/validate-status.ts'
 import { warnOfNameAndTemplate } from './warnings/pod.ts'
 import { defineKind } from '../kind.ts'
 import { formatLabels } from '../meta/labels.ts'
@@ -45,6 +46,7 @@ export const replicationControllerKind = defineKind<ReplicationController>({
     getSelector: ({ spec }) => formatLabels(spec?.selector),
   },
   validate: validateReplicationController,
+  validateStatusUpdate: validateReplicaSetStatusUpdate,
   warnings: warnOfNameAndTemplate<ReplicationController>('spec.template', ({ spec }) => spec?.template),
   columns: [
     nameColumn,

@@ -3,7 +3,11 @@ import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
 import type { ResourceQuota } from '../types.ts'
 import { roundUpToMilli } from './pod-spec/defaults.ts'
-import { validateResourceQuota, validateResourceQuotaUpdate } from './quota-validation.ts'
+import {
+  validateResourceQuota,
+  validateResourceQuotaStatusUpdate,
+  validateResourceQuotaUpdate,
+} from './quota-validation.ts'
 
 const setDefaults = (quota: ResourceQuota): void => {
   quota.spec ??= {}
@@ -35,6 +39,7 @@ export const resourceQuotaKind = defineKind<ResourceQuota>({
   ...serverStatus<ResourceQuota>(() => ({})),
   validate: validateResourceQuota,
   validateUpdate: validateResourceQuotaUpdate,
+  validateStatusUpdate: validateResourceQuotaStatusUpdate,
   columns: [
     nameColumn,
     column('Request', 'Use and bound of what is requested or counted.', (quota) =>

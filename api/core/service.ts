@@ -1,3 +1,4 @@
+import { validateServicePoints } from '../meta/load-balancer.ts'
 import { serviceWarnings } from './warnings/service.ts'
 import { defineKind } from '../kind.ts'
 import { isDns1035Label } from '../meta/names.ts'
@@ -96,6 +97,8 @@ export const serviceKind = defineKind<Service>({
   },
   validate: validateService,
   validateUpdate: validateServiceUpdate,
+  validateStatusUpdate: ({ spec, status: { loadBalancer } = {} }) =>
+    validateServicePoints(loadBalancer?.ingress, spec?.type),
   warnings: serviceWarnings,
   columns: [
     nameColumn,

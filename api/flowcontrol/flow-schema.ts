@@ -1,3 +1,4 @@
+import { validateConditionTypes } from '../meta/checks.ts'
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, textOr } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
@@ -27,6 +28,7 @@ export const flowSchemaKind = defineKind<FlowSchema>({
   },
   ...serverStatus<FlowSchema>(() => ({})),
   validate: validateFlowSchema,
+  validateStatusUpdate: ({ status }) => validateConditionTypes(status?.conditions),
   columns: [
     nameColumn,
     column('PriorityLevel', 'Level that its requests get.', ({ spec }) => spec?.priorityLevelConfiguration?.name ?? ''),

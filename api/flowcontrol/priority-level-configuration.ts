@@ -1,3 +1,4 @@
+import { validateConditionTypes } from '../meta/checks.ts'
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
@@ -39,6 +40,7 @@ export const priorityLevelConfigurationKind = defineKind<PriorityLevelConfigurat
   setDefaults,
   ...serverStatus<PriorityLevelConfiguration>(() => ({})),
   validate: validatePriorityLevel,
+  validateStatusUpdate: ({ status }) => validateConditionTypes(status?.conditions),
   columns: [
     nameColumn,
     column('Type', 'Limited or Exempt.', ({ spec }) => spec?.type ?? ''),

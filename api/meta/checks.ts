@@ -1,7 +1,7 @@
 /** Small checks that validation of many kinds is made of. Each returns the errors at `path`; none means valid. */
 import type { LabelSelector } from '../types.ts'
 import { semanticEqual } from './equal.ts'
-import { child, type FieldError, forbiddenField, invalid, notSupported, required } from './field-error.ts'
+import { child, duplicate, type FieldError, forbiddenField, invalid, notSupported, required } from './field-error.ts'
 import { isDns1123Subdomain, isQualifiedName, isValidLabelValue, isValidPercent, patternMessage } from './names.ts'
 import { immutableMessage, negativeMessage, validateLabels } from './validate-metadata.ts'
 
@@ -119,3 +119,34 @@ export const validateLabelSelector = (selector: LabelSelector | undefined, path:
 
 export const isEmptySelector = (selector: LabelSelector | undefined): boolean =>
   Object.keys(selector?.matchLabels ?? {}).length + (selector?.matchExpressions ?? []).length === 0
+
+interface TypedCondition {
+  readonly type?: string
+  readonly status?: string
+}
+
+/** Conditions of a status: each has a type, none twice. */
+export const validateConditionTypes = (
+  conditions: readonly TypedCondition[] | undefined,
+  path = 'status.conditions',
+): FieldError[] => {
+  const seen = new Set<string>()
+  return (conditions ?? []).flatMap(({ type = '' }, index) => {
+    const at = child(path, index, 'type')
+    const errors = requiredText(at, type, 'must not be empty')
+    if (seen.has(type)) errors.unshift(duplicate(at, type))
+    seen.add(type)
+    return errors
+  })
+}
+
+/** Conditions are true, false or unknown. */
+export const validateConditionStatuses = (
+  conditions: readonly TypedCondition[] | undefined,
+  path = 'status.conditions',
+): FieldError[] =>
+  (conditions ?? []).flatMap(({ status }, index) =>
+    status === 'True' || status === 'False' || status === 'Unknown'
+      ? []
+      : [notSupported(child(path, index, 'status'), status ?? '', ['False', 'True', 'Unknown'])],
+  )

@@ -1,3 +1,4 @@
+import { validateIngressPoints } from '../meta/load-balancer.ts'
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, textOr } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
@@ -43,6 +44,7 @@ export const ingressKind = defineKind<Ingress>({
   setDefaults,
   ...serverStatus<Ingress>(() => ({ loadBalancer: {} })),
   validate: validateIngress,
+  validateStatusUpdate: ({ status }) => validateIngressPoints(status?.loadBalancer?.ingress),
   warnings,
   columns: [
     nameColumn,

@@ -1,3 +1,4 @@
+import { validateResourceClaimStatusUpdate } from './validate-claim-status.ts'
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
@@ -32,5 +33,6 @@ export const resourceClaimKind = defineKind<ResourceClaim>({
   ...serverStatus<ResourceClaim>(() => ({})),
   validate: validateResourceClaim,
   validateUpdate: validateResourceClaimUpdate,
+  validateStatusUpdate: validateResourceClaimStatusUpdate,
   columns: [nameColumn, column('State', 'Whether devices are allocated and in use.', stateText), ageColumn],
 })

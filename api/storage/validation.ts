@@ -18,6 +18,7 @@ import {
   invalid,
   notSupported,
   required,
+  tooLong,
 } from '../meta/field-error.ts'
 import { isDns1123Subdomain, isQualifiedName } from '../meta/names.ts'
 import type {
@@ -106,6 +107,27 @@ export const validateVolumeAttachment = ({ spec }: VolumeAttachment): FieldError
   }
   if (name !== undefined) errors.push(...syntax('spec.source.persistentVolumeName', name, isDns1123Subdomain))
   return [...errors, ...requiredSyntax('spec.nodeName', spec?.nodeName, isDns1123Subdomain)]
+}
+
+const maxStatusBytes = 256 * 1024
+
+/** The spec stays; what the driver says is no longer than can be stored. */
+export const validateVolumeAttachmentStatusUpdate = (
+  { status, ...rest }: VolumeAttachment,
+  old: VolumeAttachment,
+): FieldError[] => {
+  const errors = validateVolumeAttachmentUpdate(rest, old)
+  let bytes = 0
+  for (const [name, value] of Object.entries(status?.attachmentMetadata ?? {})) {
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(value)
+  }
+  if (bytes > maxStatusBytes) errors.push(tooLong('status.attachmentMetadata', maxStatusBytes))
+  for (const field of ['attachError', 'detachError'] as const) {
+    if (Buffer.byteLength(status?.[field]?.message ?? '') > maxStatusBytes) {
+      errors.push(tooLong(child('status', field, 'message'), maxStatusBytes))
+    }
+  }
+  return errors
 }
 
 export const validateVolumeAttachmentUpdate = (next: VolumeAttachment, old: VolumeAttachment): FieldError[] =>

@@ -2,7 +2,11 @@ import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
 import type { VolumeAttachment } from '../types.ts'
-import { validateVolumeAttachment, validateVolumeAttachmentUpdate } from './validation.ts'
+import {
+  validateVolumeAttachment,
+  validateVolumeAttachmentStatusUpdate,
+  validateVolumeAttachmentUpdate,
+} from './validation.ts'
 
 export const volumeAttachmentKind = defineKind<VolumeAttachment>({
   group: 'storage.k8s.io',
@@ -18,6 +22,7 @@ export const volumeAttachmentKind = defineKind<VolumeAttachment>({
   ...serverStatus<VolumeAttachment>(() => ({ attached: false })),
   validate: validateVolumeAttachment,
   validateUpdate: validateVolumeAttachmentUpdate,
+  validateStatusUpdate: validateVolumeAttachmentStatusUpdate,
   columns: [
     nameColumn,
     column('Attacher', 'Driver that attaches.', ({ spec }) => spec?.attacher ?? ''),
