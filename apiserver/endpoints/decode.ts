@@ -51,7 +51,9 @@ const parseBody = (
     return parseJson(body, { strict })
   } catch (error) {
     if (error instanceof ProtobufError) {
-      throw error.type === undefined ? unrecognized(error.message) : undecodable(schema, error.type, error.message)
+      if (error.type === undefined) throw unrecognized(error.message)
+      // An envelope that names no kind is taken for the wanted one.
+      throw undecodable(schema, error.type.kind === '' ? undefined : error.type, error.message)
     }
     if (!(error instanceof JsonSyntaxError)) throw error
     throw unrecognized(`couldn't get version/kind; json parse error: ${error.message}`)

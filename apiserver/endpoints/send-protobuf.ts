@@ -2,6 +2,7 @@
  * Stored objects in protobuf. The bytes of an object are made for its first reader and kept beside its JSON for as long
  * as this version of it is; lists and watch events are joined from them. Who only speaks JSON pays nothing.
  */
+import { setImmediate as immediate } from 'node:timers/promises'
 import { encodeMessage, encodeProtobuf, envelopeParts, inEnvelope, itemHead } from '../codec/protobuf-encode.ts'
 import { hasMessage, itemsField, messageOfKind } from '../codec/protobuf-messages.ts'
 import { apiVersionOf, presented, type Resource } from '../registry/resource.ts'
@@ -39,13 +40,16 @@ export interface ProtobufList {
   readonly sizeBytes: number
 }
 
+/** Encoding this many objects takes some milliseconds; then other requests get their turn. */
+const itemsPerTurn = 250
+
 /** A list, or a list of metadata where `media` asks for it. */
-export const protobufList = (
+export const protobufList = async (
   resource: Resource,
   media: MediaType,
   metadata: object,
   entries: readonly Entry[],
-): ProtobufList => {
+): Promise<ProtobufList> => {
   const { definition } = resource
   const [apiVersion, kind] =
     media.as === undefined
@@ -60,7 +64,8 @@ export const protobufList = (
       : encodeMessage(partial, { metadata: entry.object.metadata ?? {} })
 
   const items: Buffer[] = []
-  for (const entry of entries) {
+  for (const [index, entry] of entries.entries()) {
+    if (index > 0 && index % itemsPerTurn === 0) await immediate()
     const bytes = itemBytes(entry)
     items.push(itemHead(number, bytes.length), bytes)
   }

@@ -6,7 +6,7 @@ import { contentTypes, type MediaType, negotiate, type Transform } from '../serv
 import { isBig, isPretty, sendBytes, sendJsonBytes, sendStream, sendValue } from '../server/respond.ts'
 import type { Entry } from '../storage/encoding.ts'
 import type { ListResult } from '../storage/list.ts'
-import { envelopedEntry, formatsOf, type ProtobufList, protobufList } from './send-protobuf.ts'
+import { envelopedEntry, formatsOf, protobufList } from './send-protobuf.ts'
 import { includeObjectOf, partialMetadata, tableOf, tableRows } from './table.ts'
 
 const objectTransforms: readonly Transform[] = ['Table', 'PartialObjectMetadata']
@@ -61,7 +61,10 @@ export const sendList = async (
 ): Promise<void> => {
   const { definition } = resource
   const metadata = listMetaOf(result)
-  if (media.format === 'protobuf') return sendProtobufList(ctx, protobufList(resource, media, metadata, result.entries))
+  if (media.format === 'protobuf') {
+    const { parts, sizeBytes } = await protobufList(resource, media, metadata, result.entries)
+    return sendStream(ctx, parts, { sizeBytes, compress: isBig(sizeBytes), format: 'protobuf' })
+  }
   if (media.as !== undefined) {
     const { kind, version } = media.as
     const parts =
@@ -85,9 +88,6 @@ export const sendList = async (
   for (const part of parts) size += part.length
   return sendStream(ctx, parts, { sizeBytes: size, compress: isBig(size), format: 'json' })
 }
-
-const sendProtobufList = (ctx: HttpContext, { parts, sizeBytes }: ProtobufList): Promise<void> =>
-  sendStream(ctx, parts, { sizeBytes, compress: isBig(sizeBytes), format: 'protobuf' })
 
 /** Items of a list carry no kind and apiVersion, as upstream's typed lists. */
 const withoutType = ({ kind: _kind, apiVersion: _apiVersion, ...rest }: KubeObject): Record<string, unknown> => rest

@@ -37,12 +37,13 @@ const envelopeOf = (frame: Buffer): ReturnType<typeof readEnvelope> =>
   readEnvelope(frame.subarray(frame.indexOf('k8s\0')))
 
 describe('frames of a watch in protobuf', () => {
-  it('are made once for all watchers, lists and reads of a version', () => {
+  it('are made once for all watchers, lists and reads of a version', async () => {
     const { event, reads } = countedEvent()
     const frames = Array.from({ length: 5 }, () => frameEncoder(configMaps, protobuf, 'Metadata').event(event, event))
     assert.ok(frames.every((frame) => frame === frames[0]))
     const single = envelopedEntry(configMaps, event.entry)
-    const list = Buffer.concat([...protobufList(configMaps, protobuf, {}, [event.entry]).parts])
+    const { parts } = await protobufList(configMaps, protobuf, {}, [event.entry])
+    const list = Buffer.concat(parts)
     assert.equal(reads(), 1)
     assert.ok(frames[0]?.includes(single))
     assert.ok(readEnvelope(list).raw.length > readEnvelope(single).raw.length)
