@@ -2,6 +2,7 @@
 import { after, before } from 'node:test'
 import { startCluster, type TestCluster } from '../harness/cluster.ts'
 import { describeConfigurations } from './apply/configurations.ts'
+import { describeEveryKindApplied } from './apply/every-kind.ts'
 import { describeKubectlApply } from './apply/kubectl.ts'
 import { describeOwnership } from './apply/ownership.ts'
 import { describeTracking } from './apply/tracking.ts'
@@ -30,3 +31,4 @@ describeConfigurations(running)
 describeOwnership(running)
 describeTracking(running)
 describeKubectlApply(running)
+describeEveryKindApplied(running)

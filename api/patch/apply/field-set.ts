@@ -173,6 +173,22 @@ export const fieldsV1FromSet = (set: FieldSet): Record<string, unknown> => {
   return fields
 }
 
+const maxInterned = 4096
+const internedSets = new Map<string, FieldSet>()
+
+/**
+ * One set for all that are equal, of those that were seen lately: the Pods of one workload own the same fields, and
+ * thousands of them need not hold thousands of trees.
+ */
+export const interned = (set: FieldSet): FieldSet => {
+  const text = JSON.stringify(fieldsV1FromSet(set))
+  const known = internedSets.get(text)
+  if (known !== undefined) return known
+  if (internedSets.size >= maxInterned) internedSets.delete(internedSets.keys().next().value ?? '')
+  internedSets.set(text, set)
+  return set
+}
+
 /** `f:spec` is `.spec`, `k:{"name":"a"}` is `[name="a"]`, `v:"x"` is `[="x"]`. */
 const formatElement = (element: string): string => {
   const value = element.slice(2)

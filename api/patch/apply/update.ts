@@ -4,7 +4,7 @@
  */
 import { equalJson } from '../../meta/clone.ts'
 import type { KubeObject } from '../../types.ts'
-import { isEmpty, union } from './field-set.ts'
+import { interned, isEmpty, union } from './field-set.ts'
 import { capManagers, decodeManagers, type Manager, managersOf, sameManager, setManagers } from './managed-fields.ts'
 import { effectOf, type VersionOf, withoutManagedFields, withoutSystemFields } from './ownership.ts'
 
@@ -64,7 +64,8 @@ export const managersAfterUpdate = (request: UpdateRequest, managers: readonly M
   }
   const former = remaining.find((manager) => sameManager(manager, updater))
   const fields = former === undefined ? changed : union(changed, former.fields)
-  return capManagers([...remaining.filter((manager) => manager !== former), { ...updater, fields }])
+  const now = { ...updater, fields: interned(fields) }
+  return capManagers([...remaining.filter((manager) => manager !== former), now])
 }
 
 /** Sets managedFields of `after`, in place. Objects that nobody manages stay so until the first apply. */

@@ -149,6 +149,27 @@ export const describeOwnership = (cluster: () => TestCluster): void => {
       )
     })
 
+    it('is followed from one version of a kind to another', async () => {
+      const http = adminHttp(cluster())
+      const path = (version: string) =>
+        `/apis/autoscaling/${version}/namespaces/default/horizontalpodautoscalers/versions`
+      const autoscaler = {
+        apiVersion: 'autoscaling/v2',
+        kind: 'HorizontalPodAutoscaler',
+        metadata: { name: 'versions' },
+        spec: { maxReplicas: 3, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'none' } },
+      }
+      assertCode(await applyTo(http, path('v2'), autoscaler, { manager: 'one' }), 201)
+      const older = assertCode(await mergeTo(http, path('v1'), { spec: { maxReplicas: 5 } }, 'two'), 200)
+      assert.deepEqual(fieldsOf(older, 'two'), { 'f:spec': { 'f:maxReplicas': {} } })
+      assert.doesNotMatch(JSON.stringify(fieldsOf(older, 'one')), /f:maxReplicas/)
+      const refused = assertCode(await applyTo(http, path('v2'), autoscaler, { manager: 'one' }), 409)
+      assert.equal(
+        refused.status.message,
+        'Apply failed with 1 conflict: conflict with "two" using autoscaling/v1: .spec.maxReplicas',
+      )
+    })
+
     it('keeps spec and status apart', async () => {
       const http = adminHttp(cluster())
       const path = `${deployments}/apart`
