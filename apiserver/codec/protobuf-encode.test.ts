@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { resourceRows } from '../../api/schema/resource-table.ts'
 import { definitionNames, type ObjectSchema, type Schema, schemaByRef } from '../../api/schema/schema.ts'
 import type { ProtobufTable } from '../../api/schema/table-format.ts'
 import { encodeMessage, encodeProtobuf, watchFrame } from './protobuf-encode.ts'
-import { messageOfDefinition, messageOfKind } from './protobuf-messages.ts'
+import { hasMessage, itemsField, messageOfDefinition, messageOfKind } from './protobuf-messages.ts'
 import { decodeMessage, readEnvelope } from './protobuf.ts'
 
 const word = fc.stringMatching(/^[a-zé世🙂_-]{1,12}$/u)
@@ -155,6 +156,18 @@ describe('protobuf of every built-in kind', () => {
     const names = kinds.map(({ name }) => name.slice(name.lastIndexOf('.') + 1))
     for (const kind of ['Pod', 'CustomResourceDefinition', 'APIService', 'Status', 'DeleteOptions', 'Scale']) {
       assert.ok(names.includes(kind), kind)
+    }
+  })
+
+  it('knows the list of every resource, and the kinds of subresources', () => {
+    const messageOf = (group: string, version: string, kind: string) => {
+      assert.ok(hasMessage(group, version, kind), kind)
+      return messageOfKind(group === '' ? version : `${group}/${version}`, kind)
+    }
+    for (const { group, version, kind, verbs, subresources } of resourceRows()) {
+      messageOf(group, version, kind)
+      if (verbs.includes('list')) assert.equal(itemsField(messageOf(group, version, `${kind}List`)).number, 2)
+      for (const { connect, ...of } of subresources) if (connect !== true) messageOf(of.group, of.version, of.kind)
     }
   })
 
