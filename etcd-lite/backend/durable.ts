@@ -101,6 +101,10 @@ export const openDurableBackend = async (dir: string, onFailed: (err: unknown) =
   }
 }
 
+/** Deletions of what never was, at both ends of all keys. */
+const firstOfAll: BackendOp = { type: 'del', key: Buffer.from([0]) }
+const lastOfAll: BackendOp = { type: 'del', key: Buffer.from([0xfe]) }
+
 interface Account {
   readonly dir: string
   readonly tally: Tally
@@ -131,12 +135,19 @@ const account = async (disk: Backend, { dir, tally, known, onFailed }: Account):
     }
     if (options.sync) acknowledged.advance(commits)
   }
+  const enqueue: Backend['commit'] = (ops, options) => {
+    const done = last.then(() => commit(ops, options))
+    last = done.catch(() => {}) // who called hears of it
+    return done
+  }
   return {
     ...disk,
-    commit: (ops, options) => {
-      const done = last.then(() => commit(ops, options))
-      last = done.catch(() => {}) // who called hears of it
-      return done
+    commit: enqueue,
+    defragment: async () => {
+      await disk.defragment()
+      // LevelDB rewrites a table only together with one that lies above it: this makes one that lies above all.
+      await enqueue([firstOfAll, lastOfAll], { sync: true })
+      await disk.defragment()
     },
     checkIndex: (found) => {
       if (!known) {

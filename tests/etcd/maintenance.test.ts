@@ -77,9 +77,9 @@ describe('a cluster of one', () => {
           .replaceAll(id, '<id>')
           .replaceAll(peer, '<peer>')
           .replaceAll(etcd.endpoint, '<endpoint>')
-          .replaceAll(/cluster [0-9a-f]+|took = \S+|\d+(\.\d+)? [kM]?B| *3\.[45]\.\d+ *|\d+ \|/g, '<>')
+          .replaceAll(/cluster +[0-9a-f]+|took = \S+|\d+(\.\d+)? [kM]?B| *3\.[45]\.\d+ *|\d+ \|/g, '<>')
           .replaceAll(/[-+ ]+/g, ' ')
-        found.push([command[0], command[1], code, shown])
+        found.push([command.join(' ').replaceAll(id, '<id>').replaceAll(peer, '<peer>'), code, shown])
       }
       return found
     }
@@ -112,10 +112,13 @@ for (const kind of kinds) {
       using channel = openChannel(etcd)
       const alarm = async (action: number, member: bigint, type: number): Promise<unknown> => {
         const { alarms } = await channel.unary(maintenance.alarm, { action, memberID: member, alarm: type })
-        return alarms.map(({ memberID, alarm: found }) => [memberID, found]).toSorted()
+        return alarms
+          .map(({ memberID, alarm: found }) => [memberID, found])
+          .toSorted(([, a = 0], [, b = 0]) => Number(a) - Number(b))
       }
       const { activate, deactivate, get } = alarmAction
-      assert.deepEqual(await alarm(activate, 7n, alarmType.none), [])
+      // 3.4 keeps an alarm that is none.
+      if (kind === 'etcd-lite') assert.deepEqual(await alarm(activate, 7n, alarmType.none), [])
       assert.deepEqual(await alarm(activate, 7n, alarmType.noSpace), [[7n, 1]])
       assert.deepEqual(await alarm(activate, 7n, alarmType.noSpace), [[7n, 1]])
       assert.deepEqual(await alarm(activate, 8n, alarmType.corrupt), [[8n, 2]])
@@ -178,7 +181,9 @@ for (const kind of kinds) {
       }
       assert.ok(failure instanceof GrpcError)
       assert.deepEqual([failure.code, failure.details], [8, 'etcdserver: mvcc: database space exceeded'])
-      assert.ok((await client.status()).dbSize <= quota, 'the quota was passed')
+      // A real etcd's file grows by what it needs for a transaction, whatever the quota says.
+      const most = kind === 'etcd' ? 2 * quota : quota
+      assert.ok((await client.status()).dbSize <= most, 'the quota was passed')
       // Not long before either: a value is written to LevelDB's log and, for a while, to a table.
       assert.ok(puts > 30, `only ${puts} values of 100 kB were taken`)
       const put = { requestPut: { key: bytes('x'), value: bytes('1') } }
@@ -190,8 +195,8 @@ for (const kind of kinds) {
       await client.txn({ success: [range, { requestDeleteRange: { key: bytes('k0') } }] })
       const { header } = await client.deleteRange({ key: bytes('k'), rangeEnd: bytes('l') })
       await client.compact({ revision: header?.revision ?? 0, physical: true })
-      const { dbSize, dbSizeInUse } = await client.status()
-      assert.ok(dbSizeInUse < 1_000_000, `${dbSizeInUse} of ${dbSize} bytes in use`)
+      // A real etcd frees pages only when it writes again.
+      if (kind === 'etcd-lite') assert.ok((await client.status()).dbSizeInUse < 1_000_000)
       assert.match((await etcd.etcdctl('defrag')).stdout, /Finished defragmenting/)
       assert.ok((await client.status()).dbSize < 1_000_000)
       await failsWith(client.put({ key: bytes('x') }), 8, full)
