@@ -391,3 +391,81 @@ check('status', [
     'status.reservedFor: Forbidden: Forbidden: may not be specified when `allocated` is not set',
   ),
 ])
+
+const csiNode = (driver: object): KubeObject => ({
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'CSINode',
+  spec: { drivers: [{ name: 'a.io', nodeID: 'n', topologyKeys: [], ...driver }] },
+})
+const gated = (spec: object, metadata: object = {}): KubeObject =>
+  aPod({ schedulingGates: [{ name: 'a.io/b' }], ...spec }, metadata)
+const required = (...values: string[]): object => ({
+  nodeAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: {
+      nodeSelectorTerms: [{ matchExpressions: values.map((value) => ({ key: 'k', operator: 'In', values: [value] })) }],
+    },
+  },
+})
+const cronJob = (schedule: string, name = 'c'): KubeObject => ({
+  apiVersion: 'batch/v1',
+  kind: 'CronJob',
+  metadata: { name },
+  spec: {
+    schedule,
+    jobTemplate: { spec: { template: { spec: { restartPolicy: 'Never', containers: [container] } } } },
+  },
+})
+
+check('updates', [
+  {
+    name: 'a CSI driver may attach more volumes',
+    object: csiNode({ allocatable: { count: 2 } }),
+    old: csiNode({ allocatable: { count: 1 } }),
+    errors: [],
+  },
+  {
+    name: 'and stays what it is',
+    object: csiNode({ nodeID: 'm' }),
+    old: csiNode({}),
+    errors: [
+      'CSINodeDriver: Invalid: Invalid value: {"name":"a.io","nodeID":"m","topologyKeys":[]}: field is immutable',
+    ],
+  },
+  {
+    name: 'a Pod that is held back may be narrowed',
+    object: gated({ nodeSelector: { a: 'b', c: 'd' }, affinity: required('x', 'y') }),
+    old: gated({ nodeSelector: { a: 'b' }, affinity: required('x') }),
+    errors: [],
+  },
+  {
+    name: 'and not sent elsewhere',
+    object: gated({ nodeSelector: { a: 'x' }, affinity: required('y') }),
+    old: gated({ nodeSelector: { a: 'b' }, affinity: required('x') }),
+    errors: [
+      'spec.nodeSelector: Invalid: Invalid value: {"a":"x"}: only additions are allowed (no mutations or deletions)',
+      'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]: Invalid: Invalid value: {"matchExpressions":[{"key":"k","operator":"In","values":["y"]}]}: only additions are allowed (no mutations or deletions)',
+    ],
+  },
+  {
+    name: 'a Pod does not become a mirror of one',
+    object: aPod({ nodeName: 'n' }, { annotations: { 'kubernetes.io/config.mirror': 'x' } }),
+    old: aPod({ nodeName: 'n' }),
+    errors: [
+      'metadata.annotations[kubernetes.io/config.mirror]: Forbidden: Forbidden: may not add mirror pod annotation',
+    ],
+  },
+  {
+    name: 'a schedule with a zone may stay',
+    object: cronJob('TZ=UTC 0 * * * *', 'c'.repeat(60)),
+    old: cronJob('TZ=UTC 1 * * * *', 'c'.repeat(60)),
+    errors: [],
+  },
+  {
+    name: 'but not come',
+    object: cronJob('TZ=UTC 0 * * * *'),
+    old: cronJob('0 * * * *'),
+    errors: [
+      'spec.schedule: Invalid: Invalid value: "TZ=UTC 0 * * * *": cannot use TZ or CRON_TZ in schedule, use timeZone field instead',
+    ],
+  },
+])

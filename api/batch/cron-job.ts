@@ -6,7 +6,7 @@ import { age } from '../printers/duration.ts'
 import { serverStatus } from '../strategy.ts'
 import type { CronJob } from '../types.ts'
 import { setFailurePolicyDefaults } from './job.ts'
-import { validateCronJob } from './validation.ts'
+import { validateCronJob, validateCronJobCreate, validateCronJobUpdate } from './validation.ts'
 
 const setDefaults = (cronJob: CronJob): void => {
   const spec = (cronJob.spec ??= { schedule: '', jobTemplate: {} })
@@ -50,6 +50,8 @@ export const cronJobKind = defineKind<CronJob>({
   setDefaults,
   ...serverStatus<CronJob>(() => ({})),
   validate: validateCronJob,
+  validateCreate: validateCronJobCreate,
+  validateUpdate: validateCronJobUpdate,
   warnings,
   columns: [
     nameColumn,

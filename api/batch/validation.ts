@@ -233,20 +233,26 @@ const validateTimeZone = (timeZone: string | undefined, path: string): FieldErro
   return isTimeZone(timeZone) ? [] : [invalid(path, timeZone, `unknown time zone ${timeZone}`)]
 }
 
+/** A zone before the five fields, as the parser of old takes it. */
+const zonePrefix = /^(?:CRON_)?TZ=\S+\s+/
+
 const validateSchedule = (schedule: string | undefined, path: string): FieldError[] => {
   if (absent(schedule)) return [required(path)]
   try {
-    parseCronSchedule(schedule ?? '')
+    parseCronSchedule((schedule ?? '').replace(zonePrefix, ''))
   } catch (error) {
     return [invalid(path, schedule, error instanceof Error ? error.message : String(error))]
   }
-  return (schedule ?? '').includes('TZ')
-    ? [invalid(path, schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead')]
-    : []
+  return []
 }
 
+const validateNoZoneInSchedule = (schedule: string): FieldError[] =>
+  schedule.includes('TZ')
+    ? [invalid('spec.schedule', schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead')]
+    : []
+
 export const validateCronJob = (cronJob: CronJob): FieldError[] => {
-  const { spec, metadata } = cronJob
+  const { spec } = cronJob
   if (spec === undefined) return []
   const errors: FieldError[] = []
   errors.push(
@@ -267,9 +273,20 @@ export const validateCronJob = (cronJob: CronJob): FieldError[] => {
       errors.push(invalid(child(path, 'selector'), jobSpec.selector, '`selector` will be auto-generated'))
     }
   }
-  const name = metadata?.name ?? ''
-  if (name.length > maxCronJobName) {
-    errors.push(invalid('metadata.name', name, `must be no more than ${maxCronJobName} characters`))
-  }
   return errors
 }
+
+/** Only for new ones: stored names that are too long stay. */
+export const validateCronJobCreate = ({ metadata, spec }: CronJob): FieldError[] => {
+  const name = metadata?.name ?? ''
+  return [
+    ...(name.length > maxCronJobName
+      ? [invalid('metadata.name', name, `must be no more than ${maxCronJobName} characters`)]
+      : []),
+    ...validateNoZoneInSchedule(spec?.schedule ?? ''),
+  ]
+}
+
+/** A stored schedule with a zone in it may stay. */
+export const validateCronJobUpdate = ({ spec }: CronJob, old: CronJob): FieldError[] =>
+  old.spec?.schedule?.includes('TZ') === true ? [] : validateNoZoneInSchedule(spec?.schedule ?? '')

@@ -1,7 +1,7 @@
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { CSINode } from '../types.ts'
-import { validateCSINode } from './validation.ts'
+import { validateCSINode, validateCSINodeUpdate } from './validation.ts'
 
 export const csiNodeKind = defineKind<CSINode>({
   group: 'storage.k8s.io',
@@ -11,6 +11,7 @@ export const csiNodeKind = defineKind<CSINode>({
   scope: 'Cluster',
   allowUnconditionalUpdate: false,
   validate: validateCSINode,
+  validateUpdate: validateCSINodeUpdate,
   columns: [
     nameColumn,
     column('Drivers', 'Number of drivers on the node.', ({ spec }) => (spec?.drivers ?? []).length, 'integer'),

@@ -178,6 +178,18 @@ export const validateCSINode = ({ spec }: CSINode): FieldError[] => {
   })
 }
 
+/** What a driver said about itself stays; only the number of volumes it can attach may change. */
+export const validateCSINodeUpdate = (next: CSINode, old: CSINode): FieldError[] => {
+  const before = new Map(old.spec?.drivers?.map((driver) => [driver.name, driver]))
+  return (next.spec?.drivers ?? []).flatMap((driver) => {
+    const stored = before.get(driver.name)
+    if (stored === undefined) return []
+    return semanticEqual({ ...driver, allocatable: undefined }, { ...stored, allocatable: undefined })
+      ? []
+      : [invalid('CSINodeDriver', driver, 'field is immutable')]
+  })
+}
+
 export const validateCSIStorageCapacity = (capacity: CSIStorageCapacity): FieldError[] => [
   ...requiredSyntax('storageClassName', capacity.storageClassName, isDns1123Subdomain),
   ...validateLabelSelector(capacity.nodeTopology, 'nodeTopology'),

@@ -2,6 +2,7 @@
 import { semanticEqual } from '../../meta/equal.ts'
 import { child, type FieldError, forbiddenField, invalid, key } from '../../meta/field-error.ts'
 import type { Container, Pod, PodSpec, Toleration } from '../../types.ts'
+import { fixedAffinity, validateFixedAnnotations, validateGatedSelection } from './update-rules.ts'
 import { validatePodSpec } from '../pod-spec/validate.ts'
 
 const mirrorAnnotation = 'kubernetes.io/config.mirror'
@@ -94,7 +95,7 @@ const fixedPart = (spec: PodSpec, gated: boolean): Record<string, unknown> => {
   // While gates hold the Pod back, its node selection may still be narrowed.
   if (gated) {
     delete fixed['nodeSelector']
-    delete fixed['affinity']
+    fixed['affinity'] = fixedAffinity(spec)
   }
   return fixed
 }
@@ -114,6 +115,7 @@ export const validatePodUpdate = (pod: Pod, old: Pod): FieldError[] => {
   const spec = pod.spec ?? { containers: [] }
   const before = old.spec ?? { containers: [] }
   const errors = [
+    ...validateFixedAnnotations(pod, old),
     ...validateContainerImages(spec.containers, before.containers, 'spec.containers', 'containers'),
     ...validateContainerImages(spec.initContainers, before.initContainers, 'spec.initContainers', 'containers'),
   ]
@@ -124,6 +126,7 @@ export const validatePodUpdate = (pod: Pod, old: Pod): FieldError[] => {
     ...validateTolerationChanges(spec.tolerations ?? [], before.tolerations ?? []),
   )
   const gated = (before.schedulingGates ?? []).length > 0
+  if (gated) errors.push(...validateGatedSelection(spec, before))
   const next = fixedPart(spec, gated)
   const fixed = fixedPart(before, gated)
   if (!semanticEqual(next, fixed)) errors.push(forbiddenField('spec', `${fixedMessage}\n${difference(next, fixed)}`))
