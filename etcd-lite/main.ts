@@ -5,9 +5,8 @@ import type { Listener } from '../component-base/grpc/listener.ts'
 import { run, UsageError } from '../component-base/process/run.ts'
 import { DataDirLockedError } from './backend/leveldb.ts'
 import { clientEndpoints, metricsEndpoints, onlyGrpc } from './http/endpoints.ts'
-import { newHealthCounts } from './http/health.ts'
 import { startListeners } from './listeners.ts'
-import { createEtcdMetrics } from './metrics.ts'
+import { createEtcdMetrics } from './metrics/metrics.ts'
 import { type EtcdConfig, parseOptions } from './options.ts'
 import { type EtcdServer, type EtcdServerDeps, openEtcdServer } from './server.ts'
 
@@ -54,12 +53,7 @@ const aborted = (signal: AbortSignal): Promise<void> =>
 run('etcd', async ({ signal }) => {
   const config = parseOptions(process.argv.slice(2), process.env)
   const log = openLog(config)
-  let opened: EtcdServer | undefined
-  const running = (): EtcdServer => {
-    if (opened === undefined) throw new Error('the store is not open yet')
-    return opened
-  }
-  const metrics = createEtcdMetrics({ store: () => running().store, backend: () => running().backend })
+  const metrics = createEtcdMetrics(config.metrics)
   const failed = Promise.withResolvers<never>()
   const startedMs = performance.now()
   // HTTP/2 streams that are not gRPC come by the gRPC server, whose connections begin when everything is there.
@@ -71,11 +65,10 @@ run('etcd', async ({ signal }) => {
     onHttpStream: (stream, headers) => http2(stream, headers),
     onFailed: failed.reject,
   })
-  opened = server
   const common = {
     health: server.health,
-    healthCounts: newHealthCounts(),
-    metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
+    healthCounts: metrics.health,
+    metrics: () => metrics.scrape(),
     onError: (err: unknown) => log.error({ err }, 'HTTP request failed'),
   }
   const client = clientEndpoints({

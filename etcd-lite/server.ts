@@ -5,7 +5,7 @@ import { etcdFileNames, etcdProtoFacts } from '../component-base/etcd/proto-fact
 import { alwaysServing, healthService } from '../component-base/grpc/health-service.ts'
 import { grpcFileNames, grpcProtoFacts } from '../component-base/grpc/proto-facts.ts'
 import { reflectionService } from '../component-base/grpc/reflection/reflection-service.ts'
-import { createGrpcServer, type GrpcServerOptions } from '../component-base/grpc/server.ts'
+import { createGrpcServer, type GrpcServerOptions, type Implementation } from '../component-base/grpc/server.ts'
 import { alarmType } from '../component-base/etcd/maintenance-messages.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
 import { createAccess } from './auth/access.ts'
@@ -32,9 +32,11 @@ import { createGateway, type Gateway } from './http/gateway/gateway.ts'
 import type { HealthSource } from './http/health.ts'
 import { Lessor } from './lease/lessor.ts'
 import { Membership } from './membership.ts'
-import type { EtcdMetrics } from './metrics.ts'
+import type { EtcdMetrics } from './metrics/metrics.ts'
 import { startAutoCompaction } from './mvcc/auto-compaction.ts'
+import type { ServerSources } from './metrics/server-families.ts'
 import { etcdError } from './mvcc/errors.ts'
+import { estimateLiveBytes } from './mvcc/live-size.ts'
 import { MvccStore } from './mvcc/store.ts'
 import type { EtcdConfig } from './options.ts'
 import { removeLeftSnapshots, type SnapshotFile } from './snapshot/snapshot-file.ts'
@@ -63,7 +65,7 @@ export interface EtcdServerDeps {
 /** A gRPC message may be this much larger than the request that it carries. */
 const grpcOverheadBytes = 512 * 1024
 
-/** Times commits for the metrics and counts bytes for the quota. */
+/** Times commits and defragmentations for the metrics and counts bytes for the quota. */
 const observed = (backend: Backend, metrics: EtcdMetrics, wrote: (bytes: number) => void): Backend => ({
   ...backend,
   commit: async (ops, options) => {
@@ -72,12 +74,31 @@ const observed = (backend: Backend, metrics: EtcdMetrics, wrote: (bytes: number)
     if (options.sync) metrics.observeCommit((performance.now() - start) / 1000)
     wrote(ops.reduce((sum, op) => sum + op.key.length + (op.type === 'put' ? op.value.length : 0), 0))
   },
+  defragment: () => metrics.defragmentation(() => backend.defragment()),
 })
 
 const withoutFsync = (backend: Backend): Backend => ({
   ...backend,
   commit: (ops) => backend.commit(ops, { sync: false }),
 })
+
+/** How old an estimate of what is in use may be: it costs a walk over all keys. */
+const sizeInUseMaxAgeMs = 60_000
+
+/** Sizes for the metrics, which are asked for again and again. */
+const storeSize = (backend: Backend, store: MvccStore): ServerSources['size'] => {
+  let inUse = { bytes: 0, revision: -1, compacted: -1, atMs: Number.NEGATIVE_INFINITY }
+  return async () => {
+    const total = await backend.sizeBytes()
+    const { revision, compactedRevision: compacted } = store
+    const atMs = performance.now()
+    const same = inUse.revision === revision && inUse.compacted === compacted
+    if (!same && atMs - inUse.atMs > sizeInUseMaxAgeMs) {
+      inUse = { bytes: await estimateLiveBytes(store), revision, compacted, atMs }
+    }
+    return { total, inUse: Math.min(total, inUse.bytes) }
+  }
+}
 
 /** Opens the store in `<data-dir>/member/leveldb` and makes its services. Throws when it is locked or corrupt. */
 export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> => {
@@ -174,10 +195,19 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
     implementations: [...described, ...reflection],
     maxMessageBytes: config.maxRequestBytes + grpcOverheadBytes,
     onInternalError: onError,
-    onCallEnd: (path: string, code: number) => metrics.countCall(path, code),
+    counters: (implementation: Implementation) => metrics.callCounters(implementation),
     maxConcurrentStreams: config.client.maxConcurrentStreams,
     keepalive: config.client.keepalive,
   }
+  metrics.attach({
+    store,
+    watches,
+    lessor,
+    memberId: identity.memberId,
+    quotaBytes: quota.limitBytes,
+    authRevision: () => auth.durable.revision,
+    size: storeSize(backend, store),
+  })
   const grpc = createGrpcServer({ ...serving, onHttpStream: deps.onHttpStream })
   return {
     grpc,

@@ -8,7 +8,7 @@ import type { WatchResponse } from '../component-base/etcd/watch-messages.ts'
 import { type Listener, listen } from '../component-base/grpc/listener.ts'
 import { GrpcError } from '../component-base/grpc/status.ts'
 import { createLogger } from '../component-base/logging/logger.ts'
-import { createEtcdMetrics } from './metrics.ts'
+import { createEtcdMetrics } from './metrics/metrics.ts'
 import { parseOptions } from './options.ts'
 import { openEtcdServer } from './server.ts'
 
@@ -21,7 +21,7 @@ interface Running extends AsyncDisposable {
 
 const start = async (...flags: string[]): Promise<Running> => {
   const dataDir = await mkdtemp(join(tmpdir(), 'etcd-lite-wire-'))
-  const metrics = createEtcdMetrics({ store: () => assert.fail(), backend: () => assert.fail() })
+  const metrics = createEtcdMetrics()
   const server = await openEtcdServer({
     config: parseOptions(['--data-dir', dataDir, ...flags]),
     log: createLogger('etcd-test'),

@@ -3,8 +3,9 @@ import { gunzipSync } from 'node:zlib'
 import { encodeWith, type MessageType } from '../protobuf/message.ts'
 import { GrpcError, grpcCode } from './status.ts'
 
-const headBytes = 5
-const emptyHead = new Uint8Array(headBytes)
+/** What stands before every message. */
+export const frameHeadBytes = 5
+const emptyHead = new Uint8Array(frameHeadBytes)
 
 /** Encodes a message with its frame head into one buffer. */
 export const encodeFrame = <Out, In>(type: MessageType<Out, In>, value: In): Buffer => {
@@ -12,7 +13,7 @@ export const encodeFrame = <Out, In>(type: MessageType<Out, In>, value: In): Buf
     writer.raw(emptyHead)
     type.write(writer, value)
   })
-  frame.writeUInt32BE(frame.length - headBytes, 1)
+  frame.writeUInt32BE(frame.length - frameHeadBytes, 1)
   return frame
 }
 
@@ -20,7 +21,7 @@ export const encodeFrame = <Out, In>(type: MessageType<Out, In>, value: In): Buf
 export const frameHead = (parts: readonly Uint8Array[]): Buffer => {
   let length = 0
   for (const part of parts) length += part.length
-  const head = Buffer.allocUnsafe(headBytes)
+  const head = Buffer.allocUnsafe(frameHeadBytes)
   head[0] = 0
   head.writeUInt32BE(length, 1)
   return head
@@ -76,15 +77,15 @@ export class Deframer {
     if (this.#buffered > 0) {
       this.#chunks.push(chunk)
       this.#buffered += chunk.length
-      if (this.#buffered < headBytes || this.#buffered < this.#wanted()) return
+      if (this.#buffered < frameHeadBytes || this.#buffered < this.#wanted()) return
       rest = Buffer.concat(this.#chunks, this.#buffered)
       this.#chunks = []
       this.#buffered = 0
     }
-    while (rest.length >= headBytes) {
-      const end = headBytes + this.#messageLength(rest)
+    while (rest.length >= frameHeadBytes) {
+      const end = frameHeadBytes + this.#messageLength(rest)
       if (rest.length < end) break
-      onMessage(rest[0] === 0 ? rest.subarray(headBytes, end) : this.#inflated(rest.subarray(headBytes, end)))
+      onMessage(rest[0] === 0 ? rest.subarray(frameHeadBytes, end) : this.#inflated(rest.subarray(frameHeadBytes, end)))
       rest = rest.subarray(end)
     }
     if (rest.length > 0) {
@@ -96,10 +97,10 @@ export class Deframer {
   /** Bytes of the message being collected, its head included. */
   #wanted(): number {
     const first = this.#chunks[0]
-    if (first !== undefined && first.length < headBytes) {
+    if (first !== undefined && first.length < frameHeadBytes) {
       this.#chunks = [Buffer.concat(this.#chunks, this.#buffered)]
     }
-    return headBytes + this.#messageLength(this.#chunks[0] ?? Buffer.alloc(headBytes))
+    return frameHeadBytes + this.#messageLength(this.#chunks[0] ?? Buffer.alloc(frameHeadBytes))
   }
 
   #messageLength(head: Buffer): number {

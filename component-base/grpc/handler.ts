@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import type { CallCounters } from './call-counters.ts'
 import type { KeepaliveOptions } from './keepalive.ts'
 import type { MessageType } from '../protobuf/message.ts'
 
@@ -61,6 +62,6 @@ export interface GrpcServerOptions {
   readonly maxConcurrentStreams?: number
   /** Pings to find connections that are dead; default: none. */
   readonly keepalive?: KeepaliveOptions
-  /** Told of every finished call. */
-  readonly onCallEnd?: (path: string, code: number) => void
+  /** What each method's calls are counted in; the same object for the same path. Default: nobody looks. */
+  readonly counters?: (implementation: Implementation) => CallCounters
 }

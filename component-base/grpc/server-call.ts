@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { constants } from 'node:http2'
 import type { MessageType } from '../protobuf/message.ts'
-import { Deframer, gunzip, encodeFrame, frameAround, frameHead } from './frame.ts'
+import { Deframer, gunzip, encodeFrame, frameAround, frameHead, frameHeadBytes } from './frame.ts'
+import { type CallCounters, countEnd, countReceived, countSent, countStart } from './call-counters.ts'
 import type { GrpcServerOptions, Handler, ServerStreamCall } from './handler.ts'
 import { MessageQueue } from './message-queue.ts'
 import { peerCommonName } from './peer.ts'
@@ -13,6 +14,7 @@ interface CallParts {
   readonly headers: IncomingHttpHeaders
   readonly path: string
   readonly handler: Handler<unknown, unknown, unknown, unknown>
+  readonly counters: CallCounters
   readonly options: GrpcServerOptions
 }
 
@@ -31,6 +33,8 @@ class Call {
   readonly headers: IncomingHttpHeaders
   readonly stream: ServerHttp2Stream
   requestBytes = 0
+  readonly counters: CallCounters
+  readonly #startedMs: number
   readonly #options: GrpcServerOptions
   #controller: AbortController | undefined
   #deadline: NodeJS.Timeout | undefined
@@ -39,7 +43,9 @@ class Call {
   #pending: Uint8Array[] = []
   #pendingBytes = 0
 
-  constructor({ stream, headers, path, options }: CallParts) {
+  constructor({ stream, headers, path, counters, options }: CallParts) {
+    this.counters = counters
+    this.#startedMs = countStart(counters)
     this.stream = stream
     this.headers = headers
     this.path = path
@@ -57,7 +63,7 @@ class Call {
       if (this.#state !== 'finished') {
         this.#state = 'finished'
         this.#abort(new GrpcError(grpcCode.cancelled, 'context canceled'))
-        this.#options.onCallEnd?.(this.path, grpcCode.cancelled)
+        countEnd(this.counters, grpcCode.cancelled, this.#startedMs)
       }
     })
   }
@@ -89,6 +95,7 @@ class Call {
   send(frame: Buffer): void {
     if (this.#state === 'finished') return
     this.#respond()
+    countSent(this.counters, frame.length - frameHeadBytes)
     this.#queue(frame)
   }
 
@@ -96,8 +103,10 @@ class Call {
   sendParts(parts: readonly Uint8Array[]): void {
     if (this.#state === 'finished') return
     this.#respond()
+    const before = this.#pendingBytes
     this.#queue(frameHead(parts))
     for (const part of parts) this.#queue(part)
+    countSent(this.counters, this.#pendingBytes - before - frameHeadBytes)
   }
 
   /** The whole of a unary answer: headers, message (of one or more pieces with its frame head), trailers. */
@@ -105,6 +114,10 @@ class Call {
     if (this.#state === 'finished') return
     this.#respond(okTrailers)
     this.#finished(grpcCode.ok)
+    countSent(
+      this.counters,
+      pieces.reduce((sum, piece) => sum + piece.length, -frameHeadBytes),
+    )
     for (const piece of pieces.slice(0, -1)) this.stream.write(piece)
     this.stream.end(pieces.at(-1))
   }
@@ -174,7 +187,7 @@ class Call {
   #finished(code: number): void {
     this.#state = 'finished'
     clearTimeout(this.#deadline)
-    this.#options.onCallEnd?.(this.path, code)
+    countEnd(this.counters, code, this.#startedMs)
   }
 
   #abort(err: GrpcError): void {
@@ -205,6 +218,7 @@ const startUnary = (
     if (state === 'called') throw new GrpcError(grpcCode.internal, 'a unary call got two messages')
     state = 'called'
     call.requestBytes = bytes.length
+    countReceived(call.counters, bytes.length)
     const response = handler.handle(decodeRequest(handler.request, bytes), call)
     if (response instanceof Promise) {
       response.then(answer).catch((err: unknown) => call.fail(err))
@@ -232,7 +246,10 @@ const startStream = (
   call.whenAborted((err) => requests.end(err))
   stream.on('data', (chunk: Buffer) => {
     try {
-      deframer.push(chunk, (bytes) => requests.push(decodeRequest(handler.request, bytes)))
+      deframer.push(chunk, (bytes) => {
+        countReceived(call.counters, bytes.length)
+        requests.push(decodeRequest(handler.request, bytes))
+      })
     } catch (err) {
       call.fail(err)
       requests.end(err)

@@ -5,6 +5,7 @@
  * (`grpc/listener.ts`) or which can listen by itself for cleartext.
  */
 import http2 from 'node:http2'
+import { newCallCounters } from './call-counters.ts'
 import type { CallContext, GrpcServerOptions, Handler, Implementation, ServerStreamCall } from './handler.ts'
 import { keepAlive } from './keepalive.ts'
 import type { GrpcMethod } from './method.ts'
@@ -60,7 +61,12 @@ const refuse = (stream: http2.ServerHttp2Stream, err: GrpcError): void => {
 
 /** Makes the http2 server; `close()` of its sessions is the owner's (see `grpc/listener.ts`). */
 export const createGrpcServer = (options: GrpcServerOptions): http2.Http2Server => {
-  const table = new Map(options.implementations.map(({ path, handler }) => [path, handler]))
+  const table = new Map(
+    options.implementations.map((implementation) => [
+      implementation.path,
+      { handler: implementation.handler, counters: options.counters?.(implementation) ?? newCallCounters() },
+    ]),
+  )
   const services = new Set(options.implementations.map(({ path }) => path.slice(1, path.lastIndexOf('/'))))
   const server = http2.createServer({
     settings: {
@@ -82,8 +88,8 @@ export const createGrpcServer = (options: GrpcServerOptions): http2.Http2Server 
       else options.onHttpStream(stream, headers)
       return
     }
-    const handler = table.get(path)
-    if (handler === undefined) {
+    const method = table.get(path)
+    if (method === undefined) {
       const service = path.slice(1, path.lastIndexOf('/'))
       const what = services.has(service)
         ? `unknown method ${path.slice(path.lastIndexOf('/') + 1)} for service ${service}`
@@ -91,7 +97,7 @@ export const createGrpcServer = (options: GrpcServerOptions): http2.Http2Server 
       refuse(stream, new GrpcError(grpcCode.unimplemented, what))
       return
     }
-    startCall({ stream, headers, path, handler, options })
+    startCall({ stream, headers, path, options, ...method })
   })
   return server
 }

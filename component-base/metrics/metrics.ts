@@ -17,7 +17,7 @@ export const maxFiles = (): number =>
 const startedAt = Date.now() / 1000 - process.uptime()
 
 /** What upstream's processes tell of themselves, under Prometheus' common names, and Node's heap and event loop. */
-const processGauges: readonly Gauged[] = [
+export const processGauges: readonly Gauged[] = [
   {
     name: 'process_start_time_seconds',
     help: 'Start time of the process since unix epoch in seconds.',

@@ -68,6 +68,17 @@ export class WatchService {
     this.#hub.notifyProgress()
   }
 
+  /** Streams, watches, those of them that have not caught up, and events sent since the start. */
+  counts(): { readonly streams: number; readonly watchers: number; readonly slow: number; readonly events: number } {
+    let watchers = 0
+    let slow = 0
+    for (const stream of this.#streams.values()) {
+      watchers += stream.watcherCount
+      slow += stream.slowCount
+    }
+    return { streams: this.#streams.size, watchers, slow, events: this.#hub.eventsSent }
+  }
+
   close(): void {
     this.#hub.close()
   }
@@ -110,6 +121,17 @@ class WatchStream {
       drained: () => call.drained(),
       header: deps.header,
     }
+  }
+
+  get watcherCount(): number {
+    return this.#watchers.size
+  }
+
+  /** Watches that read history, because they began in the past or their client is slow. */
+  get slowCount(): number {
+    let count = 0
+    for (const { state } of this.#watchers.values()) if (state === 'catching up') count++
+    return count
   }
 
   handle({ createRequest, cancelRequest, progressRequest }: WatchRequest): void {

@@ -4,6 +4,7 @@
  * Grants and revocations are on the disk before they are acknowledged; renewals are in memory only, so after a restart
  * every lease has its full time to live again, as in etcd.
  */
+import { exponentialBounds, PlainHistogram } from '../../component-base/metrics/histogram.ts'
 import type { Backend } from '../backend/backend.ts'
 import type { LeaseRegistry } from '../mvcc/change.ts'
 import { etcdError } from '../mvcc/errors.ts'
@@ -43,7 +44,18 @@ const minTimerMs = 20
 /** The same while leases are kept although they ran out. */
 const frozenTimerMs = 1000
 
+/** What happened to leases since the start. */
+export interface LeaseCounts {
+  granted: number
+  revoked: number
+  renewed: number
+  expired: number
+}
+
 export class Lessor implements LeaseRegistry {
+  readonly counts: LeaseCounts = { granted: 0, revoked: 0, renewed: 0, expired: 0 }
+  /** Seconds that leases were granted for. */
+  readonly ttls = new PlainHistogram(exponentialBounds(1, 2, 24))
   readonly #clock: MonotonicClock
   readonly #leases = new Map<bigint, Lease>()
   readonly #expiry = new ExpiryQueue<Lease>()
@@ -106,6 +118,8 @@ export class Lessor implements LeaseRegistry {
     payload.writeBigInt64BE(BigInt(lease.ttlSeconds))
     await store.writeRecords([{ type: 'put', key: leaseKey(id), value: sealed(payload) }])
     this.#schedule()
+    this.counts.granted++
+    this.ttls.observe(lease.ttlSeconds)
     return lease
   }
 
@@ -117,6 +131,7 @@ export class Lessor implements LeaseRegistry {
     await store.write((tx) => {
       for (const key of [...lease.keys].toSorted()) tx.deleteRange({ type: 'key', key })
       this.#leases.delete(id)
+      this.counts.revoked++
       tx.ops.push({ type: 'del', key: leaseKey(id) })
     })
   }
@@ -125,6 +140,7 @@ export class Lessor implements LeaseRegistry {
   keepAlive(id: bigint): number {
     const lease = this.#leases.get(id)
     if (lease === undefined) return 0
+    this.counts.renewed++
     lease.expiresAtMs = this.#clock.now() + lease.ttlSeconds * 1000
     return lease.ttlSeconds
   }
@@ -176,8 +192,13 @@ export class Lessor implements LeaseRegistry {
       if (lease === undefined) break
       if (this.#leases.get(lease.id) !== lease) continue // revoked meanwhile
       if (lease.expiresAtMs > now) this.#expiry.push(lease, lease.expiresAtMs)
-      else this.revoke(lease.id).catch(() => {}) // only when the store has failed, which ends the process
+      else this.#expire(lease.id)
     }
     this.#schedule()
+  }
+
+  #expire(id: bigint): void {
+    this.counts.expired++
+    this.revoke(id).catch(() => {}) // only when the store has failed, which ends the process
   }
 }

@@ -43,8 +43,15 @@ export class KeyIndex {
   readonly #superseded = new GarbageQueue()
   readonly #tombstones = new GarbageQueue()
 
+  /** Keys that exist at the newest revision. */
+  #liveCount = 0
+
   get keyCount(): number {
     return this.#keys.size
+  }
+
+  get liveCount(): number {
+    return this.#liveCount
   }
 
   get(key: string): KeyEntry | undefined {
@@ -58,10 +65,12 @@ export class KeyIndex {
       const fresh = new KeyEntry(key, version)
       this.#keys.add(fresh)
       if (version.deleted) this.#addTombstone(fresh, version)
+      else this.#liveCount++
       return { entry: fresh, previous: undefined }
     }
     const previous = entry.head
     entry.push(version)
+    if (previous.deleted !== version.deleted) this.#liveCount += version.deleted ? -1 : 1
     // A tombstone that is overwritten is garbage on its own account already.
     if (!previous.deleted) this.#superseded.push({ entry, version: previous, obsoleteAt: version.main })
     if (version.deleted) this.#addTombstone(entry, version)

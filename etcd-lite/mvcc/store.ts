@@ -26,7 +26,15 @@ import { KeyIndex } from './key-index.ts'
 import { encodeKeyOnly, type Hit, planRange } from './range.ts'
 import { decodeValueRecord, encodeIndexRecord, indexKey, valueKey } from './records.ts'
 import { encodeCompacted, restoreIndex } from './restore.ts'
-import { applyDeleteRange, applyPut, applyTxn, checkSinglePut, readTxn, type TxnReader } from './txn.ts'
+import {
+  applyDeleteRange,
+  applyPut,
+  applyTxn,
+  checkSinglePut,
+  type OperationCounts,
+  readTxn,
+  type TxnReader,
+} from './txn.ts'
 import { isReadOnly } from './txn-check.ts'
 import { ValueCache } from './value-cache.ts'
 import { WriteTxn } from './write-txn.ts'
@@ -76,6 +84,9 @@ export class MvccStore {
   /** Compactions asked for, up to here; `#compacted` follows when that is on the disk. */
   #compactionAsked: number
   #collecting: Promise<void> = Promise.resolve()
+  readonly counts: OperationCounts = { ranges: 0, puts: 0, deletes: 0, txns: 0, putBytes: 0 }
+  /** Versions that compactions have removed since the start. */
+  collectedVersions = 0
   /** What compactions up to here made unreadable is removed. */
   #collected = 0
 
@@ -94,6 +105,7 @@ export class MvccStore {
     this.#reader = {
       index,
       leases: options.leases,
+      counts: this.counts,
       get compacted() {
         return compacted()
       },
@@ -133,6 +145,11 @@ export class MvccStore {
     return this.#index
   }
 
+  /** Revisions that are on their way to the disk. */
+  get pendingRevisions(): number {
+    return this.#applied - this.#durable
+  }
+
   /** Calls `listener` with every revision from now on, in order, once it is on the disk. Returns the way to stop. */
   subscribe(listener: RevisionListener): () => void {
     this.#listeners.add(listener)
@@ -141,6 +158,7 @@ export class MvccStore {
 
   /** Range of a checked request. Synchronous when all values are in memory. */
   range(request: RangeRequest): Answer<RangeResult> | Promise<Answer<RangeResult>> {
+    this.counts.ranges++
     const revision = this.#durable
     const visibility = { current: revision, compacted: this.#compacted }
     const plan = planRange(this.#index, request, visibility, (hit) => this.bytesOf(hit))
@@ -169,8 +187,9 @@ export class MvccStore {
 
   /** Txn of a checked request. */
   async txn(request: TxnRequest): Promise<Answer<TxnResponseInit>> {
-    if (!isReadOnly(request)) return this.write((tx) => applyTxn(this.#reader, tx, request))
-    return { revision: this.#durable, response: readTxn(this.#reader, this.#durable, request) }
+    if (!isReadOnly(request)) return this.write((tx) => this.#counted(() => applyTxn(this.#reader, tx, request)))
+    const response = this.#counted(() => readTxn(this.#reader, this.#durable, request))
+    return { revision: this.#durable, response }
   }
 
   /**
@@ -262,6 +281,14 @@ export class MvccStore {
     return etcdError('corrupt', { cause })
   }
 
+  #counted<T>(run: () => T): T {
+    const { ranges, puts, deletes } = this.counts
+    const before = ranges + puts + deletes
+    const result = run()
+    if (this.counts.ranges + this.counts.puts + this.counts.deletes > before + 1) this.counts.txns++
+    return result
+  }
+
   /** Checks a record read from the disk; a current value is kept in memory again. */
   #keep({ entry, version }: Hit, record: Buffer | undefined): Buffer {
     const bytes = record === undefined ? undefined : decodeValueRecord(record, entry.key, version)
@@ -306,6 +333,7 @@ export class MvccStore {
       try {
         // With the writers' fsync: after a loss of power only the last commit may be torn, never one before it.
         await this.#queue.add(ops)
+        this.collectedVersions += garbage.length
       } catch {
         return // the queue has told of it
       }

@@ -30,7 +30,19 @@ export interface TxnReader {
   readonly index: KeyIndex
   readonly leases: LeaseRegistry
   readonly compacted: number
+  readonly counts: OperationCounts
   bytesOf(hit: Hit): Buffer
+}
+
+/** What was done since the start, each operation of a transaction by itself. */
+export interface OperationCounts {
+  ranges: number
+  puts: number
+  deletes: number
+  /** Transactions of more than one operation. */
+  txns: number
+  /** Size of what was put, keys included. */
+  putBytes: number
 }
 
 /** Whose revision a read sees: a transaction in progress, or a fixed point for read-only ones. */
@@ -66,6 +78,8 @@ export const applyPut = (reader: TxnReader, tx: WriteTxn, request: PutRequest): 
   }
   if (request.ignoreLease) lease = old?.lease ?? 0n
   tx.put(key, value, lease)
+  reader.counts.puts++
+  reader.counts.putBytes += request.key.length + value.length
   return { header: { revision: tx.revision }, prevKv }
 }
 
@@ -75,6 +89,7 @@ export const applyDeleteRange = (
   request: DeleteRangeRequest,
 ): DeleteRangeResponseInit => {
   const deleted = tx.deleteRange(keyRange(request.key, request.rangeEnd))
+  reader.counts.deletes++
   return {
     header: { revision: tx.revision },
     deleted: deleted.length,
@@ -83,6 +98,7 @@ export const applyDeleteRange = (
 }
 
 const readRange = (reader: TxnReader, view: View, request: RangeRequest): RangeResponseInit => {
+  reader.counts.ranges++
   const visibility = { current: view.revision, compacted: reader.compacted }
   const { hits, count, more } = planRange(reader.index, request, visibility, (hit) => reader.bytesOf(hit))
   const encode = request.keysOnly ? encodeKeyOnly : (hit: Hit) => reader.bytesOf(hit)

@@ -61,6 +61,8 @@ export class WatchHub {
   readonly #byKey = new Map<string, Set<Watcher>>()
   readonly #byRange = new Set<Watcher>()
   readonly #unsubscribe: () => void
+  /** Events that watchers were sent since the start. */
+  eventsSent = 0
 
   constructor(options: WatchHubOptions) {
     this.#options = options
@@ -129,6 +131,7 @@ export class WatchHub {
       return
     }
     watcher.next = revision + 1
+    this.#countEvents(batch)
     sendRevisions(watcher, revision, batch)
   }
 
@@ -154,11 +157,16 @@ export class WatchHub {
       }
       for await (const { complete, revisions } of readHistory(store, watcher, store.revision)) {
         if (isClosed(watcher)) return
+        this.#countEvents(revisions)
         sendRevisions(watcher, complete, revisions)
         watcher.next = complete + 1
         if (watcher.sink.bufferedBytes > slowBytes) await watcher.sink.drained()
       }
     }
+  }
+
+  #countEvents(revisions: readonly RevisionEvents[]): void {
+    for (const { events } of revisions) this.eventsSent += events.length
   }
 
   #join(watcher: Watcher): void {

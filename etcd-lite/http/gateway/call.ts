@@ -1,5 +1,6 @@
 /** What a gateway call has of its HTTP request: metadata, deadline, and the end of the client's patience. */
 import type { IncomingHttpHeaders } from 'node:http'
+import type { CallCounters } from '../../../component-base/grpc/call-counters.ts'
 import type { Handler } from '../../../component-base/grpc/handler.ts'
 import { GrpcError, grpcCode } from '../../../component-base/grpc/status.ts'
 import { parseGrpcTimeout } from '../../../component-base/grpc/timeout.ts'
@@ -18,7 +19,7 @@ export interface GatewayCall<Kind extends AnyHandler['kind']> {
   /** Largest request, in protobuf. */
   readonly maxMessageBytes: number
   readonly onInternalError: (err: unknown, path: string) => void
-  readonly onCallEnd: (path: string, code: number) => void
+  readonly counters: CallCounters
 }
 
 const metadataPrefix = 'grpc-metadata-'

@@ -17,15 +17,15 @@ export interface GatewayOptions {
   readonly implementations: readonly Implementation[]
   readonly maxMessageBytes: number
   readonly onInternalError: NonNullable<GrpcServerOptions['onInternalError']>
-  readonly onCallEnd: NonNullable<GrpcServerOptions['onCallEnd']>
+  readonly counters: NonNullable<GrpcServerOptions['counters']>
 }
 
 /** Answers requests under /v3/. */
 export type Gateway = (exchange: HttpExchange, path: string) => Promise<void>
 
 export const createGateway = (options: GatewayOptions): Gateway => {
-  const { implementations, ...rest } = options
-  const handlers = new Map(implementations.map(({ path, handler }) => [path, handler]))
+  const { implementations, maxMessageBytes, onInternalError, counters } = options
+  const methods = new Map(implementations.map((implementation) => [implementation.path, implementation]))
   const schemas = createJsonSchemas(etcdProtoFacts)
   return async (exchange, path) => {
     const method = gatewayRoutes.get(path)
@@ -37,12 +37,14 @@ export const createGateway = (options: GatewayOptions): Gateway => {
       sendPlainError(exchange, 405, 'Method Not Allowed')
       return
     }
-    const handler = handlers.get(method)
-    if (handler === undefined) {
+    const implementation = methods.get(method)
+    if (implementation === undefined) {
       sendError(exchange, new GrpcError(grpcCode.unimplemented, `unknown method ${method.slice(1)}`))
       return
     }
-    const call = { ...rest, exchange, path: method, schemas }
+    const { handler } = implementation
+    const common = { maxMessageBytes, onInternalError, counters: counters(implementation) }
+    const call = { ...common, exchange, path: method, schemas }
     if (handler.kind === 'unary') await serveUnary({ ...call, handler } satisfies GatewayCall<'unary'>)
     else await serveStream({ ...call, handler } satisfies GatewayCall<'stream'>)
   }

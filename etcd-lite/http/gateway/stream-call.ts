@@ -1,4 +1,5 @@
 /** A streaming method over HTTP: JSON values come in, one `{"result":…}` a line goes out, chunked. */
+import { countEnd, countReceived, countSent, countStart } from '../../../component-base/grpc/call-counters.ts'
 import type { ServerStreamCall } from '../../../component-base/grpc/handler.ts'
 import { MessageQueue } from '../../../component-base/grpc/message-queue.ts'
 import { GrpcError, grpcCode } from '../../../component-base/grpc/status.ts'
@@ -25,7 +26,9 @@ const streamedRequests = (call: GatewayCall<'stream'>, requests: MessageQueue<un
     const { exchange, handler, schemas } = call
     const stream = new JsonStream(maxTextBytes(call.maxMessageBytes))
     const take = (tree: JsonTree): void => {
-      requests.push(handler.request.decode(jsonToProto(handler.request, tree, schemas)))
+      const bytes = jsonToProto(handler.request, tree, schemas)
+      countReceived(call.counters, bytes.length)
+      requests.push(handler.request.decode(bytes))
       resolve()
     }
     const fail = (err: unknown): void => {
@@ -53,7 +56,8 @@ const streamedRequests = (call: GatewayCall<'stream'>, requests: MessageQueue<un
 
 /** Serves a streaming call of either kind. */
 export const serveStream = async (call: GatewayCall<'stream'>): Promise<void> => {
-  const { exchange, path, handler, schemas } = call
+  const { exchange, path, handler, schemas, counters } = call
+  const startedMs = countStart(counters)
   const controller = new AbortController()
   const requests = new MessageQueue<unknown>(exchange.body)
   let ended = false
@@ -62,7 +66,7 @@ export const serveStream = async (call: GatewayCall<'stream'>): Promise<void> =>
     ended = true
     stopWatching()
     answer()
-    call.onCallEnd(path, code)
+    countEnd(counters, code, startedMs)
   }
   const fail = (thrown: unknown): void => {
     if (!ended && !(thrown instanceof GrpcError)) call.onInternalError(thrown, path)
@@ -77,7 +81,9 @@ export const serveStream = async (call: GatewayCall<'stream'>): Promise<void> =>
   const writeEncoded = (parts: readonly Uint8Array[]): void => {
     if (ended) return
     exchange.respond(200, grpcHeaders)
-    exchange.write(`{"result":${protoToJson(handler.response, Buffer.concat(parts), schemas)}}\n`)
+    const bytes = Buffer.concat(parts)
+    countSent(counters, bytes.length)
+    exchange.write(`{"result":${protoToJson(handler.response, bytes, schemas)}}\n`)
   }
   const streamCall: ServerStreamCall<unknown, unknown> = {
     path,

@@ -1,4 +1,5 @@
 /** A unary method, or one with a stream of answers to one request, over HTTP and JSON. */
+import { countEnd, countReceived, countSent, countStart } from '../../../component-base/grpc/call-counters.ts'
 import { GrpcError, grpcCode } from '../../../component-base/grpc/status.ts'
 import { jsonToProto } from '../../../component-base/protobuf/json/from-json.ts'
 import { JsonEndError, type JsonTree, parseFirstJson } from '../../../component-base/protobuf/json/parse.ts'
@@ -41,7 +42,7 @@ export interface DecodedRequest {
 
 /** Reads the one request of a call. Throws GrpcError. */
 export const readRequest = async (call: GatewayCall<'unary'> | GatewayCall<'stream'>): Promise<DecodedRequest> => {
-  const { exchange, handler, maxMessageBytes, schemas } = call
+  const { exchange, handler, maxMessageBytes, schemas, counters } = call
   const text = await readText(exchange, maxTextBytes(maxMessageBytes))
   let bytes: Buffer
   try {
@@ -50,6 +51,7 @@ export const readRequest = async (call: GatewayCall<'unary'> | GatewayCall<'stre
     throw requestError(err, grpcCode.invalidArgument)
   }
   if (bytes.length > maxMessageBytes) throw tooLarge(bytes.length, maxMessageBytes)
+  countReceived(counters, bytes.length)
   return { request: handler.request.decode(bytes), bytes: bytes.length }
 }
 
@@ -58,7 +60,8 @@ const encodeAnswer = ({ handler }: GatewayCall<'unary'>, response: unknown): Uin
 
 /** Serves a unary call. */
 export const serveUnary = async (call: GatewayCall<'unary'>): Promise<void> => {
-  const { exchange, path, handler, schemas } = call
+  const { exchange, path, handler, schemas, counters } = call
+  const startedMs = countStart(counters)
   const controller = new AbortController()
   let ended = false
   const end = (code: number, answer: () => void): void => {
@@ -66,7 +69,7 @@ export const serveUnary = async (call: GatewayCall<'unary'>): Promise<void> => {
     ended = true
     stopWatching()
     answer()
-    call.onCallEnd(path, code)
+    countEnd(counters, code, startedMs)
   }
   const fail = (thrown: unknown): void => {
     if (!ended && !(thrown instanceof GrpcError)) call.onInternalError(thrown, path)
@@ -87,6 +90,7 @@ export const serveUnary = async (call: GatewayCall<'unary'>): Promise<void> => {
       signal: controller.signal,
     }
     const response = encodeAnswer(call, await handler.handle(request, context))
+    countSent(counters, response.length)
     end(grpcCode.ok, () => exchange.send(200, grpcHeaders, protoToJson(handler.response, response, schemas)))
   } catch (err) {
     fail(err)
