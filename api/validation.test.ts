@@ -366,6 +366,11 @@ check('status', [
     'status.capacity[storage]: Invalid: Invalid value: -1: must be a valid resource quantity',
   ),
   refused(
+    status('v1', 'Pod', { nominatedNodeName: 'a_b', podIPs: [{ ip: '10.0.0.1' }, { ip: '10.0.0.2' }] }),
+    "status.nominatedNodeName: Invalid: Invalid value: \"a_b\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+    'status.podIPs: Invalid: Invalid value: [{"ip":"10.0.0.1"},{"ip":"10.0.0.2"}]: may specify no more than one IP for each IP family',
+  ),
+  refused(
     status('v1', 'ResourceQuota', { used: { pods: '1500m' } }),
     'status.used[pods]: Invalid: Invalid value: "1500m": must be an integer',
   ),

@@ -1,6 +1,9 @@
 /** Pods: on creation, and what may change later. Upstream: ValidatePodCreate, ValidatePodUpdate. */
+import { isIP } from 'node:net'
+import { syntax } from '../../meta/checks.ts'
 import { semanticEqual } from '../../meta/equal.ts'
-import { child, type FieldError, forbiddenField, invalid, key } from '../../meta/field-error.ts'
+import { child, duplicate, type FieldError, forbiddenField, invalid, key } from '../../meta/field-error.ts'
+import { isDns1123Subdomain, isValidIp } from '../../meta/names.ts'
 import type { Container, Pod, PodSpec, Toleration } from '../../types.ts'
 import { fixedAffinity, validateFixedAnnotations, validateGatedSelection } from './update-rules.ts'
 import { validatePodSpec } from '../pod-spec/validate.ts'
@@ -133,6 +136,27 @@ export const validatePodUpdate = (pod: Pod, old: Pod): FieldError[] => {
   return errors
 }
 
+/** Addresses of a Pod: one a family at most. */
+const validatePodIps = (ips: readonly { readonly ip?: string }[] | undefined): FieldError[] => {
+  const path = 'status.podIPs'
+  const list = ips ?? []
+  const errors: FieldError[] = []
+  const seen = new Set<string>()
+  let [ipv4, ipv6] = [0, 0]
+  for (const [index, { ip = '' }] of list.entries()) {
+    const at = child(path, index)
+    errors.push(...syntax(at, ip, isValidIp))
+    if (seen.has(ip)) errors.push(duplicate(at, list[index]))
+    seen.add(ip)
+    if (isIP(ip) === 4) ipv4++
+    if (isIP(ip) === 6) ipv6++
+  }
+  if (ipv4 > 1 || ipv6 > 1) {
+    errors.push(invalid(path, list, 'may specify no more than one IP for each IP family'))
+  }
+  return errors
+}
+
 /** Status: the node name may be set once, the quality of service never changes. */
 export const validatePodStatusUpdate = (pod: Pod, old: Pod): FieldError[] => {
   const errors: FieldError[] = []
@@ -142,5 +166,8 @@ export const validatePodStatusUpdate = (pod: Pod, old: Pod): FieldError[] => {
   if ((old.status?.qosClass ?? '') !== '' && pod.status?.qosClass !== old.status?.qosClass) {
     errors.push(invalid(child('status', 'qosClass'), pod.status?.qosClass, 'field is immutable'))
   }
+  const nominated = pod.status?.nominatedNodeName ?? ''
+  if (nominated !== '') errors.push(...syntax('status.nominatedNodeName', nominated, isDns1123Subdomain))
+  errors.push(...validatePodIps(pod.status?.podIPs))
   return errors
 }

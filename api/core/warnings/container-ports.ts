@@ -5,7 +5,8 @@ import type { Container } from '../../types.ts'
 type ContainerPort = NonNullable<Container['ports']>[number]
 
 interface Declared {
-  readonly path: string
+  /** Made only when there is something to say: most Pods declare each port once. */
+  readonly path: () => string
   readonly port: ContainerPort
 }
 
@@ -16,10 +17,10 @@ const shown = ({ name = '', hostPort = 0, containerPort, protocol = '', hostIP =
 const overlap = ({ port, path }: Declared, other: Declared): string | undefined => {
   const [ip, otherIp] = [port.hostIP ?? '', other.port.hostIP ?? '']
   const [hostPort, otherHostPort] = [port.hostPort ?? 0, other.port.hostPort ?? 0]
-  if (ip === otherIp && hostPort === otherHostPort) return `${path}: duplicate port definition with ${other.path}`
-  if (hostPort === 0 || otherHostPort === 0) return `${path}: overlapping port definition with ${other.path}`
+  if (ip === otherIp && hostPort === otherHostPort) return `${path()}: duplicate port definition with ${other.path()}`
+  if (hostPort === 0 || otherHostPort === 0) return `${path()}: overlapping port definition with ${other.path()}`
   return hostPort === otherHostPort && (ip === '') !== (otherIp === '')
-    ? `${path}: dangerously ambiguous port definition with ${other.path}`
+    ? `${path()}: dangerously ambiguous port definition with ${other.path()}`
     : undefined
 }
 
@@ -30,10 +31,10 @@ export const containerPortWarnings = (
   const all = new Map<string, Declared[]>()
   return eachContainer(({ ports }, path) =>
     (ports ?? []).flatMap((port, index) => {
-      const declared = { path: child(path, 'ports', index), port }
+      const declared = { path: () => child(path, 'ports', index), port }
       const warnings: string[] = []
       if ((port.hostIP ?? '') !== '' && (port.hostPort ?? 0) === 0) {
-        warnings.push(`${declared.path}: hostIP set without hostPort: ${shown(port)}`)
+        warnings.push(`${declared.path()}: hostIP set without hostPort: ${shown(port)}`)
       }
       const name = `${port.containerPort}/${port.protocol}`
       const others = all.get(name) ?? []

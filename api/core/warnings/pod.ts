@@ -139,8 +139,8 @@ const containerWarnings = (
   }
   for (const name of bytes) {
     warnings.push(
-      ...fractionalByteWarnings(resources?.limits, [name], child(path, 'resources', 'limits')),
-      ...fractionalByteWarnings(resources?.requests, [name], child(path, 'resources', 'requests')),
+      ...fractionalByteWarnings(resources?.limits, [name], () => child(path, 'resources', 'limits')),
+      ...fractionalByteWarnings(resources?.requests, [name], () => child(path, 'resources', 'requests')),
     )
   }
   warnings.push(...envWarnings(container, path))
@@ -176,7 +176,7 @@ const podWarnings = (spec: PodSpec, metadata: ObjectMeta, path: string): string[
     ...annotationWarnings(spec, metadata, annotationsPath),
     ...podVolumeWarnings(spec.volumes, child(at, 'volumes')),
     ...listWarnings(spec, at),
-    ...fractionalByteWarnings(spec.overhead, bytes, child(at, 'overhead')),
+    ...fractionalByteWarnings(spec.overhead, bytes, () => child(at, 'overhead')),
     ...eachContainer(spec, at, (container, containerPath) =>
       containerWarnings(container, containerPath, { spec, metadata, annotationsPath }),
     ),

@@ -91,8 +91,8 @@ type ClaimSpec = NonNullable<PersistentVolumeClaim['spec']>
 
 /** Also for the claim templates of StatefulSets and ephemeral volumes. */
 export const claimSpecWarnings = (spec: ClaimSpec | undefined, path: string): string[] => [
-  ...fractionalByteWarnings(spec?.resources?.requests, ['storage'], child(path, 'resources', 'requests')),
-  ...fractionalByteWarnings(spec?.resources?.limits, ['storage'], child(path, 'resources', 'limits')),
+  ...fractionalByteWarnings(spec?.resources?.requests, ['storage'], () => child(path, 'resources', 'requests')),
+  ...fractionalByteWarnings(spec?.resources?.limits, ['storage'], () => child(path, 'resources', 'limits')),
 ]
 
 const classWarnings = (annotations: Readonly<Record<string, string>> | undefined): string[] =>
