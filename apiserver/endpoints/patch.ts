@@ -1,6 +1,6 @@
 /** PATCH of an object or of its status: JSON patch, JSON merge patch, strategic merge patch, server-side apply. */
 import { decodeValue, strictProblems, strictDecodingError } from '../../api/codec/decode.ts'
-import { DecodeError } from '../../api/codec/decode-context.ts'
+import { DecodeError, jsonKind } from '../../api/codec/decode-context.ts'
 import { JsonSyntaxError, parseJson, type ParsedText } from '../../api/codec/json.ts'
 import { parseYaml } from '../../api/codec/yaml.ts'
 import { badRequest, conflict, notFound, StatusError, unsupportedMediaType } from '../../api/meta/status-error.ts'
@@ -43,16 +43,23 @@ export interface Patch {
   readonly query: WriteQuery
 }
 
-/** YAML, or JSON, which is YAML too. */
-const parseConfiguration = (bytes: Buffer): ParsedText => {
+const parsedYaml = (bytes: Buffer): ParsedText => {
   try {
-    const body = parseYaml(bytes)
-    if (isJsonObject(body.value)) return body
+    return parseYaml(bytes)
   } catch (error) {
-    if (error instanceof StatusError) throw badRequest(`error decoding patch: ${error.message}`)
-    throw error
+    if (!(error instanceof StatusError)) throw error
+    throw badRequest(`error encoding patch: ${error.message.replace(/^error converting YAML to JSON: /, '')}`)
   }
-  throw badRequest('error decoding patch: the configuration is not an object')
+}
+
+/** YAML, or JSON, which is YAML too. Nothing at all is a configuration without a kind. */
+const parseConfiguration = (bytes: Buffer): ParsedText => {
+  const body = parsedYaml(bytes)
+  if (body.value === null || body.value === undefined) return { ...body, value: {} }
+  if (isJsonObject(body.value)) return body
+  throw badRequest(
+    `error decoding patch: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${jsonKind(body.value)} into Go value of type map[string]interface {}`,
+  )
 }
 
 /** Reads the patch of a request and its options. */

@@ -194,6 +194,29 @@ describe('server-side apply', () => {
       /\.spec\.replicas: expected numeric \(int or float\), got string$/,
     )
   })
+
+  it('says where a configuration does not fit, in words that users know', () => {
+    const problem = (spec: object, metadata: object = {}): string =>
+      failure(() => apply(undefined, deployment(spec, metadata))).message.replace(/^.*Kind=Deployment\): /, '')
+    assert.equal(
+      problem({}, { labels: { a: 1 } }),
+      '.metadata.labels.a: expected string, got &value.valueUnstructured{Value:1}',
+    )
+    assert.equal(problem({ template: [1] }), '.spec.template: expected map, got &{[1]}')
+    assert.equal(
+      problem(containers({ name: 'c', command: 'sh' })),
+      '.spec.template.spec.containers[name="c"].command: expected list, got &{sh}',
+    )
+    assert.equal(
+      problem(containers({ name: 'c' }, { name: 'c' })),
+      '.spec.template.spec.containers: duplicate entries for key [name="c"]',
+    )
+    assert.equal(problem({}, { finalizers: ['a', 'a'] }), '.metadata.finalizers: duplicate entries for key [="a"]')
+    assert.equal(
+      problem({ paused: 'x', replicas: 'y' }),
+      'errors:\n  .spec.paused: expected boolean, got &{x}\n  .spec.replicas: expected numeric (int or float), got string',
+    )
+  })
 })
 
 describe('managed fields of updates', () => {

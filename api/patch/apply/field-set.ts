@@ -190,7 +190,7 @@ export const interned = (set: FieldSet): FieldSet => {
 }
 
 /** `f:spec` is `.spec`, `k:{"name":"a"}` is `[name="a"]`, `v:"x"` is `[="x"]`. */
-const formatElement = (element: string): string => {
+export const formatElement = (element: string): string => {
   const value = element.slice(2)
   switch (element.charAt(0)) {
     case 'f':

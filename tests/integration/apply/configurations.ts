@@ -65,8 +65,14 @@ export const describeConfigurations = (cluster: () => TestCluster): void => {
         unknown.status.message,
         'failed to create typed patch object (/x; apps/v1, Kind=Deployment): .spec.nosuch: field not declared in schema',
       )
-      assertCode(await applyTo(http, `${configMaps}/x`, 'a: [unclosed'), 400)
-      assertCode(await applyTo(http, `${configMaps}/x`, '[]'), 400)
+      const broken = assertCode(await applyTo(http, `${configMaps}/x`, 'a: [unclosed'), 400)
+      assert.match(broken.status.message ?? '', /^error encoding patch: yaml: line /)
+      const list = assertCode(await applyTo(http, `${configMaps}/x`, '[]'), 400)
+      assert.match(
+        list.status.message ?? '',
+        /^error decoding patch: .*cannot unmarshal array into Go value of type map/,
+      )
+      assertCode(await applyTo(http, `${configMaps}/x`, ''), 400)
     })
 
     it('are held to the uid and resourceVersion that they give', async () => {
