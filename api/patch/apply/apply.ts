@@ -65,17 +65,14 @@ const checkApplied = ({ schema, gvk, applied, apiVersion }: ApplyRequest): void 
   if (applied.kind !== gvk.kind || applied.apiVersion !== apiVersion) {
     throw badRequest(`invalid object type: ${describeKind(textOf(applied.apiVersion), textOf(applied.kind))}`)
   }
+  const metadata = (applied.metadata ?? {}) as Readonly<Record<string, unknown>>
   // A null is none.
-  if ((applied.metadata?.managedFields ?? undefined) !== undefined) {
-    throw badRequest('metadata.managedFields must be nil')
-  }
+  if ((metadata['managedFields'] ?? undefined) !== undefined) throw badRequest('metadata.managedFields must be nil')
   const problems = checkTyped(schema, applied)
   if (problems.length === 0) return
-  const { name = '', namespace = '' } = applied.metadata ?? {}
+  const name = `${textOf(metadata['namespace'])}/${textOf(metadata['name'])}`
   const text = problems.length === 1 ? problems[0] : `errors:\n${problems.map((problem) => `  ${problem}`).join('\n')}`
-  throw failedPatch(
-    `failed to create typed patch object (${namespace}/${name}; ${describeKind(apiVersion, gvk.kind)}): ${text}`,
-  )
+  throw failedPatch(`failed to create typed patch object (${name}; ${describeKind(apiVersion, gvk.kind)}): ${text}`)
 }
 
 /** Objects that nobody manages yet: what they are now belongs to whoever was before. */

@@ -51,6 +51,8 @@ export const describeConfigurations = (cluster: () => TestCluster): void => {
       const http = adminHttp(cluster())
       const kindless = assertCode(await applyTo(http, `${configMaps}/x`, { metadata: { name: 'x' } }), 400)
       assert.equal(kindless.status.message, 'invalid object type: /, Kind=')
+      const odd = assertCode(await applyTo(http, `${configMaps}/x`, { apiVersion: {}, kind: 1, metadata: 'x' }), 400)
+      assert.equal(odd.status.message, 'invalid object type: /, Kind=')
       const other = assertCode(await applyTo(http, `${configMaps}/x`, deployment('x')), 400)
       assert.equal(other.status.message, 'invalid object type: apps/v1, Kind=Deployment')
       const nameless = assertCode(await applyTo(http, `${configMaps}/x`, { apiVersion: 'v1', kind: 'ConfigMap' }), 400)
