@@ -10,7 +10,7 @@ import { alarmType } from '../component-base/etcd/maintenance-messages.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
 import { createAccess } from './auth/access.ts'
 import { createPasswords } from './auth/passwords.ts'
-import { readAuthRecords, readAuthState } from './auth/records.ts'
+import { readAuthState } from './auth/records.ts'
 import { AuthStore } from './auth/store.ts'
 import { createTokenProvider } from './auth/token-options.ts'
 import { Alarms } from './backend/alarms.ts'
@@ -39,7 +39,7 @@ import { etcdError } from './mvcc/errors.ts'
 import { estimateLiveBytes } from './mvcc/live-size.ts'
 import { MvccStore } from './mvcc/store.ts'
 import type { EtcdConfig } from './options.ts'
-import { removeLeftSnapshots, type SnapshotFile } from './snapshot/snapshot-file.ts'
+import { removeLeftSnapshots } from './snapshot/snapshot-file.ts'
 import { takeSnapshot } from './snapshot/take-snapshot.ts'
 
 export interface EtcdServer extends AsyncDisposable {
@@ -166,8 +166,7 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
     clientUrls: config.advertiseClientUrls,
   })
   const guard = { checkSpace: (cost: number) => quota.check(cost), checkCorrupt: () => alarms.checkCorrupt() }
-  const takeSnapshotNow = (signal: AbortSignal): Promise<SnapshotFile> =>
-    takeSnapshot({ dir: memberDir, store, backend, alarms, membership, identity, readAuthRecords, signal })
+  const sources = { store, backend, alarms, membership, identity }
   const services = [
     ...kvService({
       store,
@@ -180,9 +179,9 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
     watches.implementation,
     ...leaseService({ store, lessor, access, header, guard }),
     ...authService({ store, auth, access, header }),
-    ...maintenanceService({ store, backend, alarms, access, identity, header, quotaBytes: quota.limitBytes }),
+    ...maintenanceService({ ...sources, access, header, quotaBytes: quota.limitBytes }),
     ...clusterService({ membership, access, header }),
-    snapshotImplementation({ access, take: takeSnapshotNow }),
+    snapshotImplementation({ access, take: (signal) => takeSnapshot(sources, memberDir, signal) }),
   ]
   const local = new LocalClient(services)
   const described = [...services, ...lockService(local), ...electionService(local), ...healthService(alwaysServing)]

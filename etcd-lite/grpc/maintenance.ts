@@ -7,20 +7,15 @@ import { GrpcError, grpcCode } from '../../component-base/grpc/status.ts'
 import type { Access } from '../auth/access.ts'
 import { asInnerError } from '../auth/inner-error.ts'
 import type { Alarm, Alarms } from '../backend/alarms.ts'
-import type { Backend } from '../backend/backend.ts'
 import { etcdError } from '../mvcc/errors.ts'
 import { hashStore } from '../mvcc/hash.ts'
 import { estimateLiveBytes } from '../mvcc/live-size.ts'
-import type { MvccStore } from '../mvcc/store.ts'
+import { hashDatabase, type SnapshotSources } from '../snapshot/take-snapshot.ts'
 import { etcdClusterVersion, etcdVersion } from '../version.ts'
-import type { HeaderEncoder, Identity } from './identity.ts'
+import type { HeaderEncoder } from './identity.ts'
 
-export interface MaintenanceDeps {
-  readonly store: MvccStore
-  readonly backend: Backend
-  readonly alarms: Alarms
+export interface MaintenanceDeps extends SnapshotSources {
   readonly access: Access
-  readonly identity: Identity
   readonly header: HeaderEncoder
   /** Negative: none. */
   readonly quotaBytes: number
@@ -113,7 +108,7 @@ export const maintenanceService = (deps: MaintenanceDeps): Implementation[] => {
     }),
     implementUnary(maintenance.hash, async (_, call) => {
       asInnerError(() => access.reader(call)?.admin())
-      return { header: now(), hash: (await hashStore(store, 0)).hash }
+      return { header: now(), hash: await hashDatabase(deps) }
     }),
     implementUnary(maintenance.hashKv, async ({ revision }, call) => {
       asInnerError(() => access.reader(call)?.admin())

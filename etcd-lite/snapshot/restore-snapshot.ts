@@ -47,6 +47,7 @@ const makeDataDir = async (dataDir: string): Promise<void> => {
 export const restoreSnapshot = async (options: RestoreOptions): Promise<Imported> => {
   const dataDir = resolve(options.dataDir)
   await using snapshot = await openSnapshot(options.snapshotPath, { checkHash: !options.skipHashCheck })
+  await snapshot.db.check()
   await makeDataDir(dataDir)
   const memberDir = join(dataDir, restoringName)
   const storeDir = join(memberDir, 'leveldb')

@@ -15,8 +15,9 @@ export interface SnapshotStatus {
   readonly totalSize: number
 }
 
-/** Reads all of it. */
+/** Reads all of it, and checks it as a file first. */
 export const snapshotStatus = async (db: BoltFile): Promise<SnapshotStatus> => {
+  await db.check()
   let hash = 0
   let revision = 0
   let totalKey = 0

@@ -277,6 +277,23 @@ describe('HashKV', () => {
   })
 })
 
+describe('Hash', () => {
+  it('is over everything, and the same after a restart', async () => {
+    await using etcd = await startEtcd({ kind: 'etcd-lite' })
+    const hash = async (): Promise<number> => {
+      using channel = openChannel(etcd)
+      return (await channel.unary(maintenance.hash, {})).hash
+    }
+    await etcd.client.put({ key: bytes('a'), value: bytes('1') })
+    const first = await hash()
+    await etcd.restart()
+    await waitFor(() => etcd.client.status(), { what: 'the restarted server' })
+    assert.equal(await hash(), first)
+    await etcd.client.leaseGrant({ TTL: 100, ID: 5n })
+    assert.notEqual(await hash(), first)
+  })
+})
+
 describe('etcdctl make-mirror', () => {
   it('copies what is there and what comes', async () => {
     await using source = await startEtcd({ kind: 'etcd-lite' })

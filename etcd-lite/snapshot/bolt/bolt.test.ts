@@ -82,6 +82,7 @@ describe('a bbolt file', () => {
         withFile(async (file) => {
           const size = await write(file, buckets)
           assert.equal((await file.stat()).size, size)
+          await (await openBoltFile(file, size)).check()
           assert.deepEqual(shown(await readAll(file, size)), shown(buckets))
         }),
       ),
@@ -200,6 +201,31 @@ describe('a damaged bbolt file', () => {
       await file.truncate(0)
       await file.write(Buffer.from('some text '.repeat(1000)))
       await assert.rejects(readAll(file, 10_000), DamagedBoltFileError)
+    })
+  })
+
+  it('fails its check when a page belongs to nobody, or to two', async () => {
+    await withFile(async (file) => {
+      const size = await write(file, buckets)
+      const db = await openBoltFile(file, size)
+      await db.check()
+      // The freelist is the last page: it gets an entry.
+      const freelist = size - 4096
+      await file.write(Buffer.of(1), 0, 1, freelist + 10)
+      await file.write(Buffer.of(3), 0, 1, freelist + 16)
+      await assert.rejects((await openBoltFile(file, size)).check(), /page 3 is free and in use/)
+      await file.write(Buffer.of(0), 0, 1, freelist + 10)
+      const head = Buffer.alloc(4096)
+      await file.read(head, 0, 4096, 0)
+      const meta = readMeta(head)
+      assert.ok(meta)
+      await file.truncate(size + 4096)
+      for (const id of [0, 1]) {
+        await file.read(head, 0, 4096, id * 4096)
+        writeMeta(head, { ...meta, txid: BigInt(id), highWaterMark: meta.highWaterMark + 1 })
+        await file.write(head, 0, 4096, id * 4096)
+      }
+      await assert.rejects((await openBoltFile(file, size + 4096)).check(), /neither in use nor free/)
     })
   })
 
