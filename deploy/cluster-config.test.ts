@@ -5,12 +5,23 @@ import { nodesOf, toClusterConfig } from './cluster-config.ts'
 const aFile = (spec: object): object => ({ apiVersion: 'kubets.dev/v1alpha1', kind: 'Cluster', spec })
 const aPool = (count: number) => ({ name: 'node', count, zones: ['zone-a', 'zone-b'] })
 
+const anEtcd = (external: object) => ({ controlPlane: { etcd: { external } } })
+
 describe('toClusterConfig', () => {
   it('fills defaults', () => {
     const config = toClusterConfig(aFile({}))
     assert.equal(config.name, 'kubets')
     assert.equal(config.networking.podCIDR, '10.244.0.0/16')
     assert.equal(config.controlPlane.apiServerPort, 6443)
+  })
+
+  it('takes an etcd of somebody else', () => {
+    const files = { caFile: '/ca', certFile: '/crt', keyFile: '/key' }
+    const endpoints = ['https://a:2379', 'https://b:2379']
+    const { externalEtcd } = toClusterConfig(aFile(anEtcd({ endpoints, ...files }))).controlPlane
+    assert.deepEqual(externalEtcd, { endpoints, tls: files })
+    const plain = toClusterConfig(aFile(anEtcd({ endpoints: ['http://a:2379'] }))).controlPlane.externalEtcd
+    assert.deepEqual(plain, { endpoints: ['http://a:2379'], tls: undefined })
   })
 
   const mistakes: readonly (readonly [string, object, RegExp])[] = [
@@ -23,6 +34,22 @@ describe('toClusterConfig', () => {
     ['a pool twice', { nodePools: [aPool(1), aPool(2)] }, /the name node stands twice/],
     ['a bad count', { nodePools: [aPool(-1)] }, /spec.nodePools\[0\].count: must be a whole number/],
     ['a bad effect', { nodePools: [{ ...aPool(1), taints: [{ key: 'a', effect: 'Never' }] }] }, /taints\[0\].effect/],
+    ['an etcd without an endpoint', anEtcd({}), /etcd.external.endpoints: at least one is needed/],
+    [
+      'an etcd endpoint that is none',
+      anEtcd({ endpoints: ['10.0.0.1:2379'] }),
+      /"10.0.0.1:2379" is not of the form https:\/\/host:port/,
+    ],
+    [
+      'a secure etcd without a certificate',
+      anEtcd({ endpoints: ['https://e:2379'], caFile: '/ca', keyFile: '/key' }),
+      /etcd.external.certFile: must be a non-empty string/,
+    ],
+    [
+      'a path that depends on where one is',
+      anEtcd({ endpoints: ['https://e:2379'], caFile: 'ca', certFile: '/crt', keyFile: '/key' }),
+      /etcd.external.caFile: must be an absolute path/,
+    ],
   ]
   for (const [name, spec, message] of mistakes) {
     it(`tells of ${name} by its path`, () => assert.throws(() => toClusterConfig(aFile(spec)), message))

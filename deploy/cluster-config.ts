@@ -1,5 +1,6 @@
 /** The declarative cluster file: what `npm start` brings up and a running cluster converges to. */
 import { readFileSync } from 'node:fs'
+import { isAbsolute } from 'node:path'
 import { load } from 'js-yaml'
 import { addressAt, contains, parseCidr } from './cidr.ts'
 
@@ -19,6 +20,13 @@ export interface NodePool {
   readonly kubelet: Readonly<Record<string, unknown>>
 }
 
+/** An etcd that somebody else runs, as kubeadm's etcd.external. */
+export interface ExternalEtcd {
+  readonly endpoints: readonly string[]
+  /** PEM files; undefined for http endpoints. */
+  readonly tls: { readonly caFile: string; readonly certFile: string; readonly keyFile: string } | undefined
+}
+
 export interface ClusterConfig {
   readonly name: string
   readonly networking: {
@@ -31,6 +39,8 @@ export interface ClusterConfig {
     readonly apiServerPort: number
     readonly etcdPort: number
     readonly etcdMetricsPort: number
+    /** Undefined: etcd-lite, beside the API server. */
+    readonly externalEtcd: ExternalEtcd | undefined
     readonly controllerManagerPort: number
     readonly schedulerPort: number
     /** Extra command-line flags by component: `{ 'kube-apiserver': { v: '4' } }`. */
@@ -135,6 +145,34 @@ const nodePool = (value: unknown, path: string): NodePool => {
   }
 }
 
+const absolutePath = (value: unknown, path: string): string => {
+  const file = text(value, path)
+  if (!isAbsolute(file)) throw new ClusterConfigError(`${path}: must be an absolute path`)
+  return file
+}
+
+const externalEtcd = (value: unknown, path: string): ExternalEtcd => {
+  const raw = record(value, path)
+  const files = ['caFile', 'certFile', 'keyFile'] as const
+  onlyKeys(raw, path, ['endpoints', ...files])
+  const endpoints = strings(raw['endpoints'], `${path}.endpoints`)
+  if (endpoints.length === 0) throw new ClusterConfigError(`${path}.endpoints: at least one is needed`)
+  const wrong = endpoints.find((endpoint) => !/^https?:\/\/[^/]+$/.test(endpoint))
+  if (wrong !== undefined) {
+    throw new ClusterConfigError(`${path}.endpoints: "${wrong}" is not of the form https://host:port`)
+  }
+  const secure = endpoints.some((endpoint) => endpoint.startsWith('https:'))
+  if (!secure && files.every((file) => raw[file] === undefined)) return { endpoints, tls: undefined }
+  const file = (name: (typeof files)[number]): string => absolutePath(raw[name], `${path}.${name}`)
+  return { endpoints, tls: { caFile: file('caFile'), certFile: file('certFile'), keyFile: file('keyFile') } }
+}
+
+const etcdOf = (value: unknown, path: string): ExternalEtcd | undefined => {
+  const raw = record(value, path)
+  onlyKeys(raw, path, ['external'])
+  return raw['external'] === undefined ? undefined : externalEtcd(raw['external'], `${path}.external`)
+}
+
 /** Checks a parsed cluster file and fills its defaults. Throws ClusterConfigError with the path of the bad field. */
 export const toClusterConfig = (document: unknown): ClusterConfig => {
   const root = record(document, 'cluster')
@@ -153,7 +191,7 @@ export const toClusterConfig = (document: unknown): ClusterConfig => {
   onlyKeys(networking, 'spec.networking', ['nodeCIDR', 'podCIDR', 'serviceCIDR', 'dnsDomain'])
   const controlPlane = record(spec['controlPlane'], 'spec.controlPlane')
   const ports = ['apiServerPort', 'etcdPort', 'etcdMetricsPort', 'controllerManagerPort', 'schedulerPort'] as const
-  onlyKeys(controlPlane, 'spec.controlPlane', [...ports, 'extraArgs'])
+  onlyKeys(controlPlane, 'spec.controlPlane', [...ports, 'etcd', 'extraArgs'])
   const port = (key: (typeof ports)[number], fallback: number): number =>
     integer(controlPlane[key], `spec.controlPlane.${key}`, fallback, 65535)
   const pools = spec['nodePools'] ?? []
@@ -174,6 +212,7 @@ export const toClusterConfig = (document: unknown): ClusterConfig => {
       apiServerPort: port('apiServerPort', 6443),
       etcdPort: port('etcdPort', 2379),
       etcdMetricsPort: port('etcdMetricsPort', 2381),
+      externalEtcd: etcdOf(controlPlane['etcd'], 'spec.controlPlane.etcd'),
       controllerManagerPort: port('controllerManagerPort', 10257),
       schedulerPort: port('schedulerPort', 10259),
       extraArgs: Object.fromEntries(

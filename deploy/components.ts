@@ -37,11 +37,32 @@ const commandLine = (name: keyof typeof sources, flags: Flags): string[] => [
   ...Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`),
 ]
 
+const etcdUrlOf = (config: ClusterConfig): string => `https://127.0.0.1:${config.controlPlane.etcdPort}`
+
+/** How the API server reaches the store. */
+const etcdClientFlags = (config: ClusterConfig, layout: Layout): Flags => {
+  const external = config.controlPlane.externalEtcd
+  const tls =
+    external === undefined
+      ? {
+          caFile: join(layout.pki, 'etcd/ca.crt'),
+          certFile: join(layout.pki, 'apiserver-etcd-client.crt'),
+          keyFile: join(layout.pki, 'apiserver-etcd-client.key'),
+        }
+      : external.tls
+  return {
+    'etcd-servers': external?.endpoints.join(',') ?? etcdUrlOf(config),
+    ...(tls === undefined
+      ? {}
+      : { 'etcd-cafile': tls.caFile, 'etcd-certfile': tls.certFile, 'etcd-keyfile': tls.keyFile }),
+  }
+}
+
 const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<ControlPlaneName, Flags> => {
   const pki = (file: string): string => join(layout.pki, file)
-  const { apiServerPort, etcdPort, etcdMetricsPort, controllerManagerPort, schedulerPort } = config.controlPlane
+  const { apiServerPort, etcdMetricsPort, controllerManagerPort, schedulerPort } = config.controlPlane
   const { serviceCIDR, podCIDR } = config.networking
-  const etcdUrl = `https://127.0.0.1:${etcdPort}`
+  const etcdUrl = etcdUrlOf(config)
   return {
     etcd: {
       name: 'etcd-0',
@@ -55,10 +76,7 @@ const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<Contro
       'client-cert-auth': true,
     },
     'kube-apiserver': {
-      'etcd-servers': etcdUrl,
-      'etcd-cafile': pki('etcd/ca.crt'),
-      'etcd-certfile': pki('apiserver-etcd-client.crt'),
-      'etcd-keyfile': pki('apiserver-etcd-client.key'),
+      ...etcdClientFlags(config, layout),
       'secure-port': apiServerPort,
       'advertise-address': hostAddress(config),
       'tls-cert-file': pki('apiserver.crt'),
@@ -116,7 +134,9 @@ const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<Contro
 /** The control plane's processes in the order in which they are started. */
 export const controlPlaneProcesses = (config: ClusterConfig, layout: Layout): ProcessSpec[] => {
   const flags = controlPlaneFlags(config, layout)
-  return controlPlaneNames.map((name) => ({
+  const external = config.controlPlane.externalEtcd !== undefined
+  const names = controlPlaneNames.filter((name) => name !== 'etcd' || !external)
+  return names.map((name) => ({
     name,
     argv: commandLine(name, { ...flags[name], ...config.controlPlane.extraArgs[name] }),
   }))

@@ -51,6 +51,7 @@ const aborted = (signal: AbortSignal): Promise<void> =>
   })
 
 run('etcd', async ({ signal }) => {
+  process.umask(0o077) // LevelDB leaves the mode of its files to it
   const config = parseOptions(process.argv.slice(2), process.env)
   const log = openLog(config)
   const metrics = createEtcdMetrics(config.metrics)

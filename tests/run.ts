@@ -9,6 +9,7 @@ interface Suite {
   /** Files at a time: suites with whole clusters share the machine one after another. */
   readonly concurrency: number
   readonly timeoutMs: number
+  readonly env?: Readonly<Record<string, string>>
 }
 
 const minutes = (count: number): number => count * 60_000
@@ -34,6 +35,14 @@ const suites: readonly Suite[] = [
     timeoutMs: minutes(5),
   },
   { name: 'integration', patterns: ['tests/integration/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(10) },
+  // What depends on the store, once more on a real etcd, and on three of them of which one is lost for a while.
+  ...(['etcd', 'etcd-cluster-with-loss'] as const).map((store) => ({
+    name: `integration-${store}`,
+    patterns: ['tests/integration/{api-machinery,apply,curl}.test.ts'],
+    concurrency: 1,
+    timeoutMs: minutes(10),
+    env: { KUBETS_TEST_STORE: store },
+  })),
   { name: 'differential', patterns: ['tests/differential/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(10) },
   { name: 'etcd', patterns: ['tests/etcd/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(10) },
   { name: 'e2e', patterns: ['tests/e2e/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(20) },
@@ -60,6 +69,7 @@ const runSuite = (suite: Suite): Promise<Result> => {
     ]
     const child = spawn(process.execPath, [...args, ...files], {
       cwd: projectRoot,
+      env: { ...process.env, ...suite.env },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     let tail = ''

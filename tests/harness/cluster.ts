@@ -8,8 +8,10 @@ import { promisify } from 'node:util'
 import { dump } from 'js-yaml'
 import { loadKubeconfig } from '../../client/rest/kubeconfig.ts'
 import { createRestClient, type RestClient } from '../../client/rest/rest-client.ts'
+import { EtcdClient } from '../../component-base/etcd/client.ts'
 import { type ClusterConfig, loadClusterConfig, type NodeConfig, nodesOf } from '../../deploy/cluster-config.ts'
 import { type Layout, layoutOf, projectRoot } from '../../deploy/layout.ts'
+import { type ClusterStore, type ClusterStoreKind, startClusterStore, wantedStore } from './cluster-store.ts'
 import { createKubectl, type Kubectl } from './kubectl.ts'
 
 const execFileAsync = promisify(execFile)
@@ -30,6 +32,8 @@ export interface TestClusterOptions {
   /** 0: a control plane alone. */
   readonly nodes?: number
   readonly extraArgs?: Readonly<Record<string, Readonly<Record<string, string>>>>
+  /** Default: what KUBETS_TEST_STORE says. */
+  readonly store?: ClusterStoreKind
   /** Fields of KubeletConfiguration. */
   readonly kubelet?: Readonly<Record<string, unknown>>
 }
@@ -48,6 +52,10 @@ export interface TestCluster extends AsyncDisposable {
   readonly startScreen: string
   /** Runs `deploy/cli.ts` on this cluster: stop, start, status. */
   readonly cli: (command: string) => Promise<string>
+  /** A client of the store with the API server's certificate. */
+  readonly newEtcdClient: () => EtcdClient
+  /** Undefined: the launcher's own etcd-lite. */
+  readonly store: ClusterStore | undefined
   readonly logOf: (process: string) => string
 }
 
@@ -69,6 +77,7 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
     schedulerPort: await freePort(),
     extraArgs: options.extraArgs ?? {},
   }
+  const store = await startClusterStore(options.store ?? wantedStore())
   const count = options.nodes ?? 0
   const spec = {
     networking: {
@@ -77,7 +86,7 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
       serviceCIDR: '10.97.0.0/16',
       dnsDomain: 'cluster.local',
     },
-    controlPlane,
+    controlPlane: { ...controlPlane, ...(store === undefined ? {} : { etcd: store.spec }) },
     nodePools:
       count === 0
         ? []
@@ -92,6 +101,7 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
   const dispose = async (): Promise<void> => {
     if (process.env['KUBETS_KEEP'] !== undefined) return
     await cli('reset')
+    await store?.[Symbol.asyncDispose]()
     rmSync(root, { recursive: true, force: true })
   }
   const logOf = (process: string): string => readFileSync(join(layout.logs, `${process}.log`), 'utf8')
@@ -113,9 +123,24 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
     startScreen,
     server: `https://127.0.0.1:${controlPlane.apiServerPort}`,
     cli,
+    newEtcdClient: () => newEtcdClient(config(), layout),
+    store,
     logOf,
     [Symbol.asyncDispose]: dispose,
   }
+}
+
+const newEtcdClient = ({ controlPlane }: ClusterConfig, { pki }: Layout): EtcdClient => {
+  const own = {
+    caFile: join(pki, 'etcd/ca.crt'),
+    certFile: join(pki, 'apiserver-etcd-client.crt'),
+    keyFile: join(pki, 'apiserver-etcd-client.key'),
+  }
+  const { endpoints, tls = own } = controlPlane.externalEtcd ?? {
+    endpoints: [`https://127.0.0.1:${controlPlane.etcdPort}`],
+  }
+  const read = (path: string): string => readFileSync(path, 'utf8')
+  return new EtcdClient({ endpoints, tls: { ca: read(tls.caFile), cert: read(tls.certFile), key: read(tls.keyFile) } })
 }
 
 const knownAddresses = (layout: Layout): Map<string, string> =>

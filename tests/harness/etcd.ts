@@ -28,8 +28,8 @@ export interface TestEtcd extends AsyncDisposable {
   readonly endpoints: readonly string[]
   readonly members: readonly EtcdMember[]
   readonly client: EtcdClient
-  /** A connection of its own, closed at the end as well. */
-  readonly newClient: () => EtcdClient
+  /** A connection of its own, to all members or to some, closed at the end as well. */
+  readonly newClient: (endpoints?: readonly string[]) => EtcdClient
   /** How clients are let in, when `tls` was asked for. */
   readonly tls: EtcdTls | undefined
   /** Runs etcdctl; never throws on a non-zero exit. */
@@ -89,8 +89,8 @@ export const startEtcd = async (options: EtcdOptions): Promise<TestEtcd> => {
   const members = await planMembers(options, root, tls)
   const clients: EtcdClient[] = []
   const endpoints = members.map(({ endpoint }) => endpoint)
-  const newClient = (): EtcdClient => {
-    const client = new EtcdClient({ endpoints, tls: channelOf(tls, admin?.channel) })
+  const newClient = (only: readonly string[] = endpoints): EtcdClient => {
+    const client = new EtcdClient({ endpoints: only, tls: channelOf(tls, admin?.channel) })
     clients.push(client)
     return client
   }

@@ -1,11 +1,8 @@
 /** Lists: selectors, paging, old versions, and other representations than the objects themselves. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
 import { configMaps, pods } from '../../../api/resources.ts'
 import type { RestClient } from '../../../client/rest/rest-client.ts'
-import { EtcdClient } from '../../../component-base/etcd/client.ts'
 import { createHttp, type Http, pkiCredentials } from '../../harness/http.ts'
 import { createConfigMap, makeNamespace, refusal, type Running } from './fixtures.ts'
 
@@ -125,16 +122,7 @@ export const describeLists = (running: Running): void => {
       const firstPage = await client.list(configMaps, { namespace, limit: 2 })
       await createConfigMap(client, namespace, 'f')
 
-      const { pki } = running().layout
-      const read = (file: string): string => readFileSync(join(pki, file), 'utf8')
-      using etcd = new EtcdClient({
-        endpoints: [`https://127.0.0.1:${running().config().controlPlane.etcdPort}`],
-        tls: {
-          ca: read('etcd/ca.crt'),
-          cert: read('apiserver-etcd-client.crt'),
-          key: read('apiserver-etcd-client.key'),
-        },
-      })
+      using etcd = running().newEtcdClient()
       const { header } = await etcd.range({ key: Buffer.from('/') })
       await etcd.compact({ revision: header?.revision ?? 0 })
 

@@ -32,13 +32,30 @@ export const describeDoors = (running: () => TestCluster): void => {
       }
       await read(pkiCredentials(cluster, 'apiserver-etcd-client'))
       await assert.rejects(read({}))
-      await assert.rejects(read(pkiCredentials(cluster, 'admin')))
+      for (const name of ['admin', 'super-admin', 'scheduler', 'controller-manager', 'apiserver-kubelet-client']) {
+        await assert.rejects(read(pkiCredentials(cluster, name)), `the certificate of ${name}`)
+      }
+      await assert.rejects(read(pkiCredentials(cluster, 'front-proxy-client')))
+      for (const { name } of cluster.nodes()) {
+        const { pki } = cluster.layout.node(name)
+        const file = (end: string): string => readFileSync(join(pki, `kubelet-client.${end}`), 'utf8')
+        await assert.rejects(read({ cert: file('crt'), key: file('key') }), `the certificate of ${name}`)
+      }
       const stranger = await issueCertificate(await createCa('etcd-ca'), {
         commonName: 'kube-apiserver-etcd-client',
         usages: ['client'],
         days: 1,
       })
       await assert.rejects(read({ cert: stranger.certPem, key: stranger.keyPem }))
+    })
+
+    it('etcd’s metrics is on the loopback address alone, and shows no key', async () => {
+      const { etcdMetricsPort } = cluster.config().controlPlane
+      const path = `:${etcdMetricsPort}/metrics`
+      assert.match(await (await fetch(`http://127.0.0.1${path}`)).text(), /^etcd_server_version/m)
+      const [node] = cluster.nodes()
+      const machine = node?.address.replace(/\.\d+$/, '.1')
+      await assert.rejects(fetch(`http://${machine}${path}`), /fetch failed/)
     })
 
     it('the kubelet opens to who may: the API server, not strangers, not just any user', async () => {
@@ -89,7 +106,9 @@ export const describeDoors = (running: () => TestCluster): void => {
       ]
       assert.ok(secret.length > 15)
       for (const file of secret) assert.equal(statSync(file).mode & 0o077, 0, file)
-      assert.equal(statSync(layout.etcd).mode & 0o077, 0, layout.etcd)
+      const store = ['.', ...readdirSync(layout.etcd, { recursive: true, encoding: 'utf8' })]
+      assert.ok(store.some((file) => file.endsWith('.log')))
+      for (const file of store) assert.equal(statSync(join(layout.etcd, file)).mode & 0o077, 0, file)
     })
 
     it('secrets stays shut in the logs', async () => {
