@@ -5,6 +5,7 @@ import { before, describe, it } from 'node:test'
 import type { KubeObject, Service } from '../../../api/types.ts'
 import type { Kubectl } from '../../harness/kubectl.ts'
 import { inNewNamespace, type Surface } from './surface.ts'
+import { waitFor } from '../../harness/wait.ts'
 
 interface Generated {
   /** What follows `kubectl create`. */
@@ -154,6 +155,9 @@ export const describeGenerators = (surface: Surface): void => {
       assert.ok((service.spec?.ports?.[0]?.nodePort ?? 0) >= 30000)
       await kubectl('autoscale', 'deployment', 'web', '--min=1', '--max=3', '--cpu-percent=50')
       assert.match(await kubectl('get', 'hpa', 'web'), /Deployment\/web +cpu: <unknown>\/50% +1 +3/)
+      // Until the quota made above is counted nothing that it limits is let in.
+      const quota = ['get', 'quota', 'limits', '-o', 'jsonpath={.status.used.pods}'] as const
+      await waitFor(async () => (await kubectl(...quota)) !== '', { what: 'the quota to be counted' })
       await kubectl(
         'run',
         'shell',
