@@ -35,12 +35,12 @@ class ManualClock implements MonotonicClock {
   }
 }
 
-const setup = async (backend = openMemoryBackend()) => {
+const setup = async (backend = openMemoryBackend(), frozen = () => false) => {
   const clock = new ManualClock()
   const lessor = new Lessor(clock)
   await lessor.restore(backend)
   const store = await MvccStore.open({ backend, leases: lessor, cacheBytes: 1000, onFailed: () => assert.fail() })
-  lessor.start(store)
+  lessor.start(store, { frozen })
   const put = (key: string, lease: bigint): Promise<unknown> =>
     store.put(PutRequest.decode(PutRequest.encode({ key: Buffer.from(key), value: Buffer.from('v'), lease })))
   return { backend, clock, lessor, store, put }
@@ -65,6 +65,21 @@ describe('Lessor', () => {
     )
     assert.equal(store.revision, 5)
     assert.equal(lessor.has(id), false)
+  })
+
+  it('keeps what has run out as long as nothing may be written', async () => {
+    let frozen = true
+    const { clock, lessor, store, put } = await setup(openMemoryBackend(), () => frozen)
+    const { id } = await lessor.grant(0n, 10)
+    await put('a', id)
+    clock.advance(20_000)
+    clock.advance(20_000)
+    await store.drain()
+    assert.ok(exists(store, 'a') && lessor.has(id))
+    frozen = false
+    clock.advance(1_000)
+    await store.drain()
+    assert.ok(!exists(store, 'a') && !lessor.has(id))
   })
 
   it('keeps a lease alive, and lets go of keys that were put anew without it', async () => {

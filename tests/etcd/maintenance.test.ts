@@ -91,6 +91,15 @@ describe('a cluster of one', () => {
     assert.match((await lite.etcdctl('member', 'list')).stdout, /http:\/\/127.0.0.1:9,/)
   })
 
+  it('answers over TLS too when etcdctl asks an endpoint by its URL', async () => {
+    await using etcd = await startEtcd({ kind: 'etcd-lite', tls: 'mutual' })
+    for (const command of [['status'], ['hashkv'], ['health']]) {
+      const { code, stdout, stderr } = await etcd.etcdctl('endpoint', ...command)
+      assert.equal(code, 0, stderr)
+      assert.ok(`${stdout}${stderr}`.includes(etcd.endpoint))
+    }
+  })
+
   it('knows what it can be downgraded to, and says that it cannot', async () => {
     await using etcd = await startEtcd({ kind: 'etcd-lite' })
     using channel = openChannel(etcd)
