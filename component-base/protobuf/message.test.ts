@@ -86,6 +86,39 @@ describe('message', () => {
     assert.deepEqual(Everything.decode(writer.finish()).numbers, [5, 6])
   })
 
+  it('takes the last one of a oneof', () => {
+    const Choice = message('test.Choice', { a: [1, 'int64', 'optional'], b: [2, Inner], c: [3, 'string'] }, ['a', 'b'])
+    const bytes = Buffer.concat([Choice.encode({ a: 1, c: 'kept' }), Choice.encode({ b: { size: 2 } })])
+    const { a, b, c } = Choice.decode(bytes)
+    assert.deepEqual([a, b?.size, c], [undefined, 2, 'kept'])
+    assert.equal(Choice.decode(Buffer.concat([bytes, Choice.encode({ a: 3 })])).b, undefined)
+  })
+
+  it('refuses what Go’s decoders refuse, and skips what they skip', () => {
+    const decode = (hex: string): unknown => Everything.decode(Buffer.from(hex.replaceAll(' ', ''), 'hex'))
+    const refused = [
+      '0801',
+      '0001',
+      '0e',
+      '0c',
+      '9b06 08',
+      'fa06 05 61',
+      'f906 0000',
+      '0a05 61',
+      '8080808080808080808001',
+    ]
+    for (const hex of refused) assert.throws(() => decode(hex), /malformed/, hex)
+    const skipped = [
+      '9b06 0801 9c06',
+      'fa06 01 61',
+      'f906 0000000000000000',
+      'fd06 00000000',
+      'f806 ff01',
+      'd0c6cbbb873a 1a',
+    ]
+    for (const hex of skipped) assert.doesNotThrow(() => decode(hex), hex)
+  })
+
   it('refuses truncated messages by name', () => {
     const bytes = Everything.encode({ text: 'abc', data: Buffer.from('abcdef'), inner: { name: 'abc' } })
     for (const end of [1, 3, 7, bytes.length - 1]) {

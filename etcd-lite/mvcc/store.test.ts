@@ -90,6 +90,21 @@ describe('MvccStore', () => {
     assert.equal(store.revision, 1)
   })
 
+  it('refuses to keep the value of a key that the same transaction has deleted, and changes nothing', async () => {
+    const store = await openStore(openMemoryBackend())
+    await put(store, 'b', '1')
+    const requestDeleteRange = { key: bytes('a'), rangeEnd: Buffer.from([0]) }
+    const requestPut = { key: bytes('b'), ignoreValue: true }
+    await assert.rejects(txn(store, { success: [{ requestDeleteRange }, { requestPut }] }), /key not found/)
+    await assert.rejects(
+      txn(store, { success: [{ requestDeleteRange }, { requestTxn: { success: [{ requestPut }] } }] }),
+      /key not found/,
+    )
+    assert.deepEqual(await read(store, everything), ['b=1@2v1'])
+    await txn(store, { success: [{ requestPut }, { requestDeleteRange }] })
+    assert.deepEqual(await read(store, everything), [])
+  })
+
   it('gives up history, and the space of it, at a compaction', async () => {
     const backend = openMemoryBackend()
     const store = await openStore(backend)
