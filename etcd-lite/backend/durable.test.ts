@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
 import {
   copyFileSync,
   cpSync,
@@ -13,72 +15,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
-import { PutRequest, RangeRequest } from '../../component-base/etcd/messages.ts'
-import { Lessor } from '../lease/lessor.ts'
-import { MvccStore } from '../mvcc/store.ts'
-import { openDurableBackend } from './durable.ts'
-
-const never = (err: unknown): never => {
-  throw err
-}
-
-interface Opened extends AsyncDisposable {
-  readonly store: MvccStore
-  readonly lessor: Lessor
-  /** Damaged values that were read. */
-  readonly corrupt: readonly unknown[]
-}
-
-const open = async (dir: string): Promise<Opened> => {
-  const backend = await openDurableBackend(dir, never)
-  try {
-    const lessor = new Lessor()
-    await lessor.restore(backend)
-    const corrupt: unknown[] = []
-    const store = await MvccStore.open({
-      backend,
-      leases: lessor,
-      cacheBytes: 0,
-      checkIndex: (records) => backend.checkIndex(records),
-      onCorrupt: (err) => corrupt.push(err),
-      onFailed: never,
-    })
-    lessor.start(store)
-    return {
-      store,
-      lessor,
-      corrupt,
-      [Symbol.asyncDispose]: async () => {
-        lessor.stop()
-        await store.drain()
-        await backend.close()
-      },
-    }
-  } catch (err) {
-    await backend.close()
-    throw err
-  }
-}
+import { PutRequest } from '../../component-base/etcd/messages.ts'
+import type { Reading } from './testing/damage-reader.ts'
+import { answersOf, open } from './testing/opened-store.ts'
 
 const put = (key: string, value: string, lease = 0n): PutRequest =>
   PutRequest.decode(PutRequest.encode({ key: Buffer.from(key), value: Buffer.from(value), lease }))
-
-const everything = { key: Buffer.from('\0'), rangeEnd: Buffer.from('\0') }
-const rangeAt = (revision: number): RangeRequest =>
-  RangeRequest.decode(RangeRequest.encode({ ...everything, revision }))
-
-/** What a reader can know of a store: all keys at two revisions, and the leases. */
-const answersOf = async ({ store, lessor }: Opened): Promise<unknown> => {
-  const states: unknown[] = []
-  for (const revision of [store.revision, Math.max(store.compactedRevision, 1)]) {
-    const { response } = await store.range(rangeAt(revision))
-    states.push(response.kvs.map((kv) => Buffer.from(kv).toString('latin1')))
-  }
-  const leases = lessor
-    .list()
-    .map((id) => [id, lessor.timeToLive(id)?.granted, lessor.timeToLive(id)?.keys.map(String)])
-  return { revision: store.revision, compacted: store.compactedRevision, states, leases }
-}
 
 const lines = (n: number): string => `${n}:`.repeat(60)
 
@@ -148,26 +90,47 @@ describe('a store whose files were damaged', () => {
   })
   after(() => rmSync(root, { recursive: true, force: true }))
 
+  let reader: ChildProcess | undefined
+  after(() => reader?.kill())
+
+  /** Reads a store in another process; undefined when that ended over it. */
+  const readElsewhere = async (dir: string): Promise<Reading | undefined> => {
+    reader ??= fork(join(import.meta.dirname, 'testing/damage-reader.ts'), {
+      serialization: 'advanced',
+      stdio: 'ignore',
+    })
+    const child = reader
+    const over = new AbortController()
+    const ended = once(child, 'exit', { signal: over.signal }).then(() => {
+      reader = undefined
+      return undefined
+    })
+    const answered = once(child, 'message', { signal: over.signal }).then(([reading]) => reading as Reading)
+    child.send(dir)
+    const first = await Promise.race([ended, answered])
+    over.abort()
+    await Promise.allSettled([ended, answered])
+    return first
+  }
+
   const outcomeOf = async (damages: readonly Damage[]): Promise<string> => {
     const dir = join(root, 'damaged')
     cpSync(pristine(), dir, { recursive: true })
     try {
-      const done = damages.map((one) => inflict(dir, older(), one))
-      let opened: Opened
-      try {
-        opened = await open(dir)
-      } catch (err) {
-        assert.match(String(err), /the store is corrupt: .*restore it|cannot (open|read) the store/, done.join(', '))
-        return 'refused'
-      }
-      await using _ = opened
-      try {
-        assert.deepEqual(await answersOf(opened), expected, `a wrong answer after: ${done.join(', ')}`)
-        return 'right'
-      } catch (err) {
-        if (err instanceof assert.AssertionError) throw err
-        assert.match(String(err), /etcdserver: corrupt cluster/, done.join(', '))
-        return 'corrupt'
+      const done = damages.map((one) => inflict(dir, older(), one)).join(', ')
+      const reading = await readElsewhere(dir)
+      switch (reading?.type) {
+        case undefined:
+          return 'ended by LevelDB'
+        case 'refused':
+          assert.match(reading.error, /the store is corrupt: .*restore it|cannot (open|read) the store/, done)
+          return 'refused'
+        case 'unreadable':
+          assert.match(reading.error, /etcdserver: corrupt cluster/, done)
+          return 'corrupt'
+        case 'answers':
+          assert.deepEqual(reading.answers, expected, `a wrong answer after: ${done}`)
+          return 'right'
       }
     } finally {
       rmSync(dir, { recursive: true, force: true })
