@@ -28,6 +28,7 @@ import { lockService } from './grpc/lock.ts'
 import { maintenanceService } from './grpc/maintenance.ts'
 import { snapshotImplementation } from './grpc/snapshot.ts'
 import { WatchService } from './grpc/watch.ts'
+import type { WriteGuard } from './grpc/write-guard.ts'
 import { createGateway, type Gateway } from './http/gateway/gateway.ts'
 import type { HealthSource } from './http/health.ts'
 import { Lessor } from './lease/lessor.ts'
@@ -165,7 +166,10 @@ export const openEtcdServer = async (deps: EtcdServerDeps): Promise<EtcdServer> 
     peerUrls: config.advertisePeerUrls,
     clientUrls: config.advertiseClientUrls,
   })
-  const guard = { checkSpace: (cost: number) => quota.check(cost), checkCorrupt: () => alarms.checkCorrupt() }
+  const guard: WriteGuard = {
+    withSpace: (cost, write) => quota.run(cost, write),
+    checkCorrupt: () => alarms.checkCorrupt(),
+  }
   const sources = { store, backend, alarms, membership, identity }
   const services = [
     ...kvService({

@@ -56,6 +56,7 @@ export class SpaceQuota {
   /** What the disk said last. */
   #measured = 0
   #writtenSince = 0
+  #inFlight = 0
   #measuring: Promise<void> | undefined
 
   private constructor(options: QuotaOptions) {
@@ -70,16 +71,20 @@ export class SpaceQuota {
   }
 
   /**
-   * Throws etcd's error when there is no space for a write of this cost, or while the alarm is active. Returns a
-   * promise of the same when the disk has to be asked.
+   * Runs a write of this cost. Throws etcd's error when there is no space for it, or while the alarm is active. Until
+   * it is done it counts as written, so that many at once do not all see the same free space.
    */
-  check(cost: number): Promise<void> | undefined {
-    if (cost === 0) return undefined
+  async run<T>(cost: number, write: () => Promise<T>): Promise<T> {
+    if (cost === 0) return write()
     if (this.#options.alarms.has(alarmType.noSpace)) throw etcdError('noSpace')
-    if (!this.#fits(cost)) return this.#checkDisk(cost)
-    // Counted here too, before it is written, so that many at once do not all see the same free space.
-    this.#writtenSince += cost
-    return undefined
+    // Asked again afterwards: others may have waited for the same answer.
+    while (!this.#fits(cost)) await this.#checkDisk(cost)
+    this.#inFlight += cost
+    try {
+      return await write()
+    } finally {
+      this.#inFlight -= cost
+    }
   }
 
   /** Counts what was written, whatever it was. */
@@ -88,15 +93,13 @@ export class SpaceQuota {
   }
 
   #fits(cost: number): boolean {
-    return this.limitBytes < 0 || this.#measured + this.#writtenSince + cost < this.limitBytes
+    const used = this.#measured + this.#writtenSince + this.#inFlight
+    return this.limitBytes < 0 || used + cost < this.limitBytes
   }
 
   async #checkDisk(cost: number): Promise<void> {
     await this.#measure()
-    if (this.#fits(cost)) {
-      this.#writtenSince += cost
-      return
-    }
+    if (this.#fits(cost)) return
     const { alarms, memberId, onExceeded } = this.#options
     if (!alarms.has(alarmType.noSpace)) {
       onExceeded(this.#measured)

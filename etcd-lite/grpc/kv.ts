@@ -42,11 +42,11 @@ export const kvService = (deps: KvDeps): Implementation[] => {
       checkPut(request)
       const caller = access.writer(call)
       checkSize(call.requestBytes, maxRequestBytes)
-      const space = guard.checkSpace(quotaCost.put(request))
-      if (space !== undefined) await space
-      guard.checkCorrupt()
-      caller?.put(request)
-      const { revision, response } = await store.put(request)
+      const { revision, response } = await guard.withSpace(quotaCost.put(request), () => {
+        guard.checkCorrupt()
+        caller?.put(request)
+        return store.put(request)
+      })
       return { ...response, header: header(revision) }
     }),
     implementUnary(kv.deleteRange, async (request, call) => {
@@ -60,11 +60,11 @@ export const kvService = (deps: KvDeps): Implementation[] => {
       checkTxn(request, maxTxnOps)
       const caller = isReadOnly(request) ? access.reader(call) : access.writer(call)
       checkSize(call.requestBytes, maxRequestBytes)
-      const space = guard.checkSpace(quotaCost.txn(request))
-      if (space !== undefined) await space
-      if (!isReadOnly(request)) guard.checkCorrupt()
-      caller?.txn(request)
-      const { revision, response } = await store.txn(request)
+      const { revision, response } = await guard.withSpace(quotaCost.txn(request), () => {
+        if (!isReadOnly(request)) guard.checkCorrupt()
+        caller?.txn(request)
+        return store.txn(request)
+      })
       return { ...response, header: header(revision) }
     }),
     implementUnary(kv.compact, async (request, call) => {

@@ -19,10 +19,10 @@ export interface LeaseDeps {
 export const leaseService = ({ store, lessor, access, header, guard }: LeaseDeps): Implementation[] => [
   implementUnary(lease.grant, async ({ ID, TTL }, call) => {
     access.writer(call)?.authenticated()
-    const space = guard.checkSpace(quotaCost.leaseGrant)
-    if (space !== undefined) await space
-    guard.checkCorrupt()
-    const granted = await lessor.grant(ID, TTL)
+    const granted = await guard.withSpace(quotaCost.leaseGrant, () => {
+      guard.checkCorrupt()
+      return lessor.grant(ID, TTL)
+    })
     return { header: header(store.revision), ID: granted.id, TTL: granted.ttlSeconds }
   }),
   implementUnary(lease.revoke, async ({ ID }, call) => {

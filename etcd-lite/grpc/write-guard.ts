@@ -1,7 +1,7 @@
 /** What stands before every write. */
 export interface WriteGuard {
-  /** Throws when the space quota forbids a write of this cost, at once or after a look at the disk. */
-  checkSpace(cost: number): Promise<void> | undefined
+  /** Runs a write of this cost; throws when the space quota forbids it, at once or after a look at the disk. */
+  withSpace<T>(cost: number, write: () => Promise<T>): Promise<T>
   /** Throws while the store is said to be corrupt. */
   checkCorrupt(): void
 }
