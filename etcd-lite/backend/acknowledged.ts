@@ -5,6 +5,7 @@
  * It is written after the commit and without an fsync, so it costs no writer any time; it may be behind, never ahead.
  * A killed process leaves it behind by the commit in flight, a loss of power by some seconds, a clean end not at all.
  */
+import { write } from 'node:fs'
 import { type FileHandle, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -63,8 +64,7 @@ export class AcknowledgedCommits {
   readonly #handle: FileHandle
   readonly #onFailed: (err: unknown) => void
   #wanted = 0
-  #written = 0
-  #writing: Promise<void> | undefined
+  #writing: PromiseWithResolvers<void> | undefined
 
   private constructor(handle: FileHandle, onFailed: (err: unknown) => void) {
     this.#handle = handle
@@ -78,25 +78,28 @@ export class AcknowledgedCommits {
   /** Notes that so many commits are on the disk. Does not wait; what comes while a write runs is written together. */
   advance(commits: number): void {
     this.#wanted = commits
-    this.#writing ??= this.#write()
-      .catch(this.#onFailed)
-      .finally(() => {
-        this.#writing = undefined
-      })
+    if (this.#writing !== undefined) return
+    this.#writing = Promise.withResolvers()
+    this.#write(commits)
   }
 
+  /** Call it after the last `advance`. */
   async close(): Promise<void> {
-    await this.#writing
+    await this.#writing?.promise
     await this.#handle.sync()
     await this.#handle.close()
   }
 
-  async #write(): Promise<void> {
-    while (this.#written !== this.#wanted) {
-      const commits = this.#wanted
-      const { bytesWritten } = await this.#handle.write(encode(commits), 0, bytes, 0)
-      if (bytesWritten !== bytes) throw new Error(`${acknowledgedFile} was written in part`)
-      this.#written = commits
-    }
+  /** With a callback: this runs for every commit, and a promise costs more than the write. */
+  #write(commits: number): void {
+    write(this.#handle.fd, encode(commits), 0, bytes, 0, (err, written) => {
+      if (err !== null || written !== bytes) this.#onFailed(err ?? new Error(`${acknowledgedFile} was written in part`))
+      else if (commits !== this.#wanted) {
+        this.#write(this.#wanted)
+        return
+      }
+      this.#writing?.resolve()
+      this.#writing = undefined
+    })
   }
 }
