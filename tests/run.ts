@@ -27,6 +27,15 @@ const components = [
   'scheduler',
 ]
 
+/** Integration tests whose API servers keep their data somewhere else: see KUBETS_TEST_STORE in harness/. */
+const onStore = (store: 'etcd' | 'etcd-cluster-with-loss', patterns: readonly string[]): Suite => ({
+  name: `integration-${store}`,
+  patterns,
+  concurrency: 1,
+  timeoutMs: minutes(10),
+  env: { KUBETS_TEST_STORE: store },
+})
+
 const suites: readonly Suite[] = [
   {
     name: 'unit',
@@ -35,14 +44,10 @@ const suites: readonly Suite[] = [
     timeoutMs: minutes(5),
   },
   { name: 'integration', patterns: ['tests/integration/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(10) },
-  // What depends on the store, once more on a real etcd, and on three of them of which one is lost for a while.
-  ...(['etcd', 'etcd-cluster-with-loss'] as const).map((store) => ({
-    name: `integration-${store}`,
-    patterns: ['tests/integration/{api-machinery,apply,curl}.test.ts'],
-    concurrency: 1,
-    timeoutMs: minutes(10),
-    env: { KUBETS_TEST_STORE: store },
-  })),
+  // Once more on a real etcd (all but the doors of etcd-lite itself and the fuzzer), and what depends most on the store
+  // on three of them, of which one is lost for a while.
+  onStore('etcd', ['tests/integration/{api-machinery,apply,bad-input,curl,kubectl-surface}.test.ts']),
+  onStore('etcd-cluster-with-loss', ['tests/integration/{api-machinery,apply,curl}.test.ts']),
   { name: 'differential', patterns: ['tests/differential/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(10) },
   { name: 'etcd', patterns: ['tests/etcd/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(10) },
   { name: 'e2e', patterns: ['tests/e2e/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(20) },
