@@ -93,7 +93,7 @@ export const beginsLikeGo = (received: Buffer): 'yes' | 'no' | 'more' => {
  */
 export const awaitFirstRequest = (socket: Duplex, timeoutMs: number, serve: () => void): void => {
   let received: Buffer = Buffer.alloc(0)
-  let state: 'unknown' | 'go' = 'unknown'
+  let state: 'unknown' | 'greeting' | 'go' = 'unknown'
   const finish = (bytes: Buffer): void => {
     clearTimeout(timer)
     socket.off('readable', onReadable)
@@ -102,6 +102,7 @@ export const awaitFirstRequest = (socket: Duplex, timeoutMs: number, serve: () =
     serve()
   }
   const onReadable = (): void => {
+    if (state === 'greeting' && received.length > maxHeldBytes) return // the rest waits in the socket
     for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read() as Buffer | null) {
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
     }
@@ -109,15 +110,23 @@ export const awaitFirstRequest = (socket: Duplex, timeoutMs: number, serve: () =
       const like = beginsLikeGo(received)
       if (like === 'no') finish(received)
       if (like !== 'yes') return
-      state = 'go'
-      socket.write(emptySettings)
+      state = 'greeting'
+      // Node's HTTP/2 writes beside the stream: TLS ends the process when it does so before this write is over.
+      socket.write(emptySettings, () => {
+        state = 'go'
+        proceed()
+      })
     }
+    if (state === 'go') proceed()
+  }
+  const proceed = (): void => {
+    if (socket.destroyed) return
     const first = readFirstRequest(received)
     if (first.type === 'done') finish(first.bytes)
     else if (received.length > 2 * maxHeldBytes) socket.destroy()
   }
   const onTimeout = (): void => {
-    if (state === 'unknown') {
+    if (state !== 'go') {
       socket.destroy()
       return
     }
