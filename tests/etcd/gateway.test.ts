@@ -1,8 +1,10 @@
 /** The JSON gateway: the same calls to Debian's etcd (3.4) and to etcd-lite, status and body compared. */
 import assert from 'node:assert/strict'
 import { request as httpRequest } from 'node:http'
+import { type ClientHttp2Session, connect } from 'node:http2'
 import { after, before, describe, it } from 'node:test'
 import { startEtcd, type TestEtcd } from '../harness/etcd.ts'
+import { waitFor } from '../harness/wait.ts'
 
 interface Answer {
   readonly status: number
@@ -39,6 +41,7 @@ const send = (endpoint: string, { path, body, method = 'POST', headers = {}, lin
           request.destroy()
         }
       })
+      response.on('error', reject)
       response.on('end', done)
     })
     request.on('error', reject)
@@ -316,5 +319,91 @@ describe('the JSON gateway', () => {
       const wrong = await send(endpoint, { ...kv('range', { key: key('a') }), headers: { authorization: 'nonsense' } })
       assert.deepEqual([wrong.status, wrong.body.includes('etcdserver: invalid auth token')], [401, true])
     }
+  })
+})
+
+/** One call over HTTP/2. */
+const sendHttp2 = (session: ClientHttp2Session, path: string, body: string): Promise<readonly [number, string]> =>
+  new Promise((resolve, reject) => {
+    const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/json' })
+    let status = 0
+    let text = ''
+    stream.on('response', (headers) => {
+      status = Number(headers[':status'])
+    })
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk
+    })
+    stream.on('end', () => resolve([status, text]))
+    stream.on('error', reject)
+    stream.end(body)
+  })
+
+describe('etcd-lite’s gateway', () => {
+  it('serves HTTP/2 too, and refuses to lose the name in a certificate when there are users', async () => {
+    await using etcd = await startEtcd({ kind: 'etcd-lite', tls: 'mutual' })
+    const admin = await etcd.tls?.issueClient('root')
+    const { ca, cert, key: privateKey } = admin?.channel ?? {}
+    assert.ok(ca !== undefined && cert !== undefined && privateKey !== undefined)
+    const session = connect(etcd.endpoint, { ca, cert, key: privateKey })
+    try {
+      assert.equal((await sendHttp2(session, '/v3/kv/range', JSON.stringify({ key: key('a') })))[0], 200)
+      const put = JSON.stringify({ key: key('a'), value: Buffer.alloc(300_000, 'x').toString('base64') })
+      assert.equal((await sendHttp2(session, '/v3/kv/put', put))[0], 200)
+      const [status, body] = await sendHttp2(session, '/v3/kv/range', JSON.stringify({ key: key('a') }))
+      assert.deepEqual([status, body.length > 400_000, body.endsWith('"count":"1"}')], [200, true, true])
+      for (const [path, request] of [
+        ['/v3/auth/user/add', '{"name":"root","options":{"no_password":true}}'],
+        ['/v3/auth/user/grant', '{"user":"root","role":"root"}'],
+        ['/v3/auth/enable', '{}'],
+      ] as const) {
+        if (path === '/v3/auth/user/grant') await sendHttp2(session, '/v3/auth/role/add', '{"name":"root"}')
+        assert.equal((await sendHttp2(session, path, request))[0], 200, path)
+      }
+      assert.deepEqual(await sendHttp2(session, '/v3/kv/range', JSON.stringify({ key: key('a') })), [
+        400,
+        'CommonName of client sending a request against gateway will be ignored and not used as expected\n',
+      ])
+    } finally {
+      session.destroy()
+    }
+  })
+
+  it('bounds what a request may have, and forgets watches whose client is gone', async () => {
+    await using etcd = await startEtcd({ kind: 'etcd-lite', flags: ['--max-request-bytes=100000'] })
+    const put = (bytes: number): Promise<Answer> =>
+      send(etcd.endpoint, kv('put', { key: key('a'), value: Buffer.alloc(bytes).toString('base64') }))
+    assert.deepEqual((await put(99_000)).status, 200)
+    const large = await put(101_000)
+    assert.deepEqual([large.status, large.body.includes('etcdserver: request is too large')], [400, true])
+    const huge = await put(700_000)
+    assert.deepEqual([huge.status, huge.body.includes('grpc: received message larger than max')], [429, true])
+    await send(etcd.endpoint, { ...post('/v3/watch', '{"create_request":{"key":"YQ=="}}'), lines: 1 })
+    await waitFor(
+      async () => {
+        const metrics = await (await fetch(`${etcd.endpoint}/metrics`)).text()
+        return /^etcd_debugging_mvcc_watch_stream_total 0$/m.test(metrics)
+      },
+      { what: 'a watch that is gone' },
+    )
+  })
+
+  it('does not keep a server that is told to stop', async () => {
+    await using etcd = await startEtcd({ kind: 'etcd-lite' })
+    const created = Promise.withResolvers<void>()
+    const watch = { ...post('/v3/watch', '{"create_request":{"key":"YQ=="}}'), lines: 9, onLine: created.resolve }
+    const lock = send(etcd.endpoint, post('/v3/lock/lock', JSON.stringify({ name: key('l') })))
+    const waiting = lock.then(() => send(etcd.endpoint, post('/v3/lock/lock', JSON.stringify({ name: key('l') }))))
+    const watching = send(etcd.endpoint, watch)
+    const over = Promise.allSettled([watching, waiting])
+    await created.promise
+    await lock
+    const range = { key: key('l/'), range_end: key('l0'), count_only: true }
+    await waitFor(async () => (await send(etcd.endpoint, kv('range', range))).body.includes('"count":"2"'), {
+      what: 'two in line',
+    })
+    await etcd.kill('SIGTERM')
+    await over
+    assert.doesNotMatch(etcd.log(), /"level":"(fatal|error)"/)
   })
 })
