@@ -20,6 +20,8 @@ const flag = { ack: 0x1, endHeaders: 0x4, padded: 0x8, priority: 0x20 } as const
 const emptySettings = Buffer.from([0, 0, 0, frameType.settings, 0, 0, 0, 0, 0])
 /** A client that has said so much without a request gets no more attention. */
 const maxHeldBytes = 64 << 10
+/** The same while our SETTINGS are on their way out, when nothing can be handed over. */
+const maxGreetingBytes = 4 << 20
 
 interface Frame {
   readonly type: number
@@ -102,7 +104,6 @@ export const awaitFirstRequest = (socket: Duplex, timeoutMs: number, serve: () =
     serve()
   }
   const onReadable = (): void => {
-    if (state === 'greeting' && received.length > maxHeldBytes) return // the rest waits in the socket
     for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read() as Buffer | null) {
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
     }
@@ -118,6 +119,7 @@ export const awaitFirstRequest = (socket: Duplex, timeoutMs: number, serve: () =
       })
     }
     if (state === 'go') proceed()
+    else if (received.length > maxGreetingBytes) socket.destroy()
   }
   const proceed = (): void => {
     if (socket.destroyed) return
