@@ -58,10 +58,11 @@ export const kvService = (deps: KvDeps): Implementation[] => {
     }),
     implementUnary(kv.txn, async (request, call) => {
       checkTxn(request, maxTxnOps)
-      const caller = isReadOnly(request) ? access.reader(call) : access.writer(call)
+      const readOnly = isReadOnly(request)
+      const caller = readOnly ? access.reader(call) : access.writer(call)
       checkSize(call.requestBytes, maxRequestBytes)
       const { revision, response } = await guard.withSpace(quotaCost.txn(request), () => {
-        if (!isReadOnly(request)) guard.checkCorrupt()
+        if (!readOnly) guard.checkCorrupt()
         caller?.txn(request)
         return store.txn(request)
       })
