@@ -3,11 +3,22 @@ import type { Resource } from '../registry/resource.ts'
 import type { Resources } from '../registry/resources.ts'
 import { resourcesOf, servedGroups } from './legacy.ts'
 
-const gvk = ({ group, version, kind }: { group: string; version: string; kind: string }) => ({ group, version, kind })
+interface GroupVersion {
+  readonly group: string
+  readonly version: string
+}
+
+/** Group and version stand only where they differ from those of the list, as in APIResource. */
+const responseKind = (kind: string, { group, version } = { group: '', version: '' }) => ({ group, version, kind })
+
+const foreign = (kind: GroupVersion, parent: GroupVersion): GroupVersion | undefined =>
+  kind.group === parent.group && kind.version === parent.version ? undefined : kind
+
+const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1)
 
 const discoveryOf = ({ definition }: Resource) => ({
   resource: definition.plural,
-  responseKind: gvk(definition),
+  responseKind: responseKind(definition.kind),
   scope: definition.scope,
   singularResource: definition.singular,
   verbs: [...definition.verbs],
@@ -16,9 +27,10 @@ const discoveryOf = ({ definition }: Resource) => ({
   ...(definition.subresources.length === 0
     ? {}
     : {
-        subresources: definition.subresources.map(({ name, kind, verbs }) => ({
+        subresources: definition.subresources.toSorted(byName).map(({ name, kind, verbs }) => ({
           subresource: name,
-          responseKind: gvk(kind ?? definition),
+          responseKind:
+            kind === undefined ? responseKind(definition.kind) : responseKind(kind.kind, foreign(kind, definition)),
           verbs: [...verbs],
         })),
       }),
@@ -32,7 +44,7 @@ export const groupDiscoveryList = (resources: Resources, core: boolean, version:
   items: servedGroups(resources)
     .filter(({ name }) => (name === '') === core)
     .map(({ name, versions }) => ({
-      metadata: { ...(name === '' ? {} : { name }), creationTimestamp: null },
+      metadata: name === '' ? {} : { name },
       versions: versions.map((groupVersion) => ({
         version: groupVersion,
         resources: resourcesOf(resources, name, groupVersion).map(discoveryOf),

@@ -1,5 +1,7 @@
 /** /api, /apis, /apis/<group>, /api/v1 and /apis/<group>/<version>: the documents that old clients walk. */
+import { createHash } from 'node:crypto'
 import { type ApiGroup, apiGroups } from '../../api/kinds.ts'
+import type { KindDefinition } from '../../api/kind.ts'
 import { apiVersionOf, type Resource } from '../registry/resource.ts'
 import type { Resources } from '../registry/resources.ts'
 
@@ -41,7 +43,13 @@ const optional = <T extends Record<string, unknown>>(values: T): Partial<T> =>
     Object.entries(values).filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0)),
   ) as Partial<T>
 
-const resourceEntries = ({ definition }: Resource) => {
+/** Tells a storage version migrator whether what is stored may be of another version. Upstream: StorageVersionHash. */
+const storageVersionHash = ({ group, version, kind }: { group: string; version: string; kind: string }): string =>
+  createHash('sha256').update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString('base64')
+
+const isStored = ({ virtual, verbs }: KindDefinition): boolean => virtual !== true && verbs.includes('watch')
+
+const resourceEntries = ({ definition, stored }: Resource) => {
   const namespaced = definition.scope === 'Namespaced'
   return [
     {
@@ -51,6 +59,7 @@ const resourceEntries = ({ definition }: Resource) => {
       kind: definition.kind,
       verbs: [...definition.verbs],
       ...optional({ shortNames: definition.shortNames, categories: definition.categories }),
+      ...(isStored(definition) ? { storageVersionHash: storageVersionHash(stored) } : {}),
     },
     ...definition.subresources.map(({ name, kind, verbs }) => ({
       name: `${definition.plural}/${name}`,

@@ -1,6 +1,6 @@
 /** Bare HTTPS requests, as curl would make them: for what a client library would hide. */
 import { readFileSync } from 'node:fs'
-import { request as httpsRequest } from 'node:https'
+import { type Agent, request as httpsRequest } from 'node:https'
 import { join } from 'node:path'
 import type { Status } from '../../api/meta/status-error.ts'
 import type { TestCluster } from './cluster.ts'
@@ -53,11 +53,13 @@ export interface Endpoint {
   readonly server: string
   /** PEM; without it the server's certificate is not looked at. */
   readonly ca?: string
+  /** Default: a connection each. */
+  readonly agent?: Agent
 }
 
-/** Requests to one server, a connection each, by `identity` unless a call says else. */
+/** Requests to one server, by `identity` unless a call says else. */
 export const createHttpTo =
-  ({ server, ca }: Endpoint, identity: Credentials = {}): Http =>
+  ({ server, ca, agent }: Endpoint, identity: Credentials = {}): Http =>
   (path, { method = 'GET', body, headers = {}, ...who } = {}) =>
     new Promise((resolve, reject) => {
       const { cert, key, token } = { ...identity, ...who }
@@ -65,7 +67,7 @@ export const createHttpTo =
         `${server}${path}`,
         {
           method,
-          agent: false,
+          agent: agent ?? false,
           rejectUnauthorized: ca !== undefined,
           ...(ca === undefined ? {} : { ca }),
           ...(cert === undefined ? {} : { cert }),
@@ -93,5 +95,7 @@ export const createHttpTo =
     })
 
 /** Requests to the cluster's API server. */
-export const createHttp = (cluster: TestCluster, identity: Credentials = {}): Http =>
-  createHttpTo({ server: cluster.server, ca: readFileSync(join(cluster.layout.pki, 'ca.crt'), 'utf8') }, identity)
+export const createHttp = (cluster: TestCluster, identity: Credentials = {}, agent?: Agent): Http => {
+  const ca = readFileSync(join(cluster.layout.pki, 'ca.crt'), 'utf8')
+  return createHttpTo({ server: cluster.server, ca, ...(agent === undefined ? {} : { agent }) }, identity)
+}
