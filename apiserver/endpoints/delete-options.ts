@@ -54,8 +54,9 @@ const fromBody = (ctx: HttpContext, body: Buffer): Record<string, unknown> => {
   return decodeInto(schema, value).value
 }
 
-const check = (raw: Record<string, unknown>): void => {
-  const { propagationPolicy: policy, orphanDependents: orphan, dryRun } = raw
+/** Throws Invalid. */
+export const checkDeleteOptions = (raw: object): void => {
+  const { propagationPolicy: policy, orphanDependents: orphan, dryRun } = raw as Record<string, unknown>
   const errors: FieldError[] = []
   if (policy !== undefined && orphan !== undefined) {
     errors.push(invalid('propagationPolicy', policy, 'orphanDependents and deletionPropagation cannot be both set'))
@@ -72,7 +73,7 @@ const check = (raw: Record<string, unknown>): void => {
 export const readDeleteOptions = async (ctx: HttpContext): Promise<DeleteRequest> => {
   const body = await readBody(ctx.request)
   const raw = body.length > 0 ? fromBody(ctx, body) : fromQuery(ctx.query)
-  check(raw)
+  checkDeleteOptions(raw)
   const { dryRun, ...options } = raw as DeleteOptions & { dryRun?: string[] }
   return { options, dryRun: (dryRun ?? []).length > 0 }
 }

@@ -64,8 +64,12 @@ export const deleteObject = async (
   return { entry: outcome.entry, deleted: outcome.type === 'deleted' }
 }
 
-/** Upstream: BeforeDelete, whose conflict names the kind where others name the resource. */
-const checkPreconditions = ({ definition }: Resource, current: KubeObject, { preconditions }: DeleteOptions): void => {
+/** Throws Conflict. Upstream: BeforeDelete, whose conflict names the kind where others name the resource. */
+export const checkPreconditions = (
+  { definition }: Resource,
+  current: KubeObject,
+  { preconditions }: DeleteOptions,
+): void => {
   const { name = '', uid, resourceVersion } = current.metadata ?? {}
   const differs = (message: string) => conflict({ group: definition.group, resource: definition.kind }, name, message)
   if (preconditions?.uid !== undefined && preconditions.uid !== uid) {

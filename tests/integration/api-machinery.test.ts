@@ -3,6 +3,7 @@ import { after, before } from 'node:test'
 import { startCluster, type TestCluster } from '../harness/cluster.ts'
 import { describeComponents } from './api-machinery/components.ts'
 import { describeDeletion } from './api-machinery/deletion.ts'
+import { describeEvictions } from './api-machinery/evictions.ts'
 import { describeGarbageCollection } from './api-machinery/garbage-collection.ts'
 import { describeLists } from './api-machinery/lists.ts'
 import { describeProtobuf } from './api-machinery/protobuf.ts'
@@ -31,6 +32,7 @@ const running = (): TestCluster => {
 
 describeWrites(running)
 describeDeletion(running)
+describeEvictions(running)
 describeGarbageCollection(running)
 describeLists(running)
 describeWatches(running)
