@@ -1,6 +1,5 @@
 /** The generic API machinery over the wire, on one control plane with its real controllers. */
-import { after, before } from 'node:test'
-import { startCluster, type TestCluster } from '../harness/cluster.ts'
+import { useCluster } from '../harness/use-cluster.ts'
 import { describeComponents } from './api-machinery/components.ts'
 import { describeDeletion } from './api-machinery/deletion.ts'
 import { describeEvictions } from './api-machinery/evictions.ts'
@@ -10,25 +9,7 @@ import { describeProtobuf } from './api-machinery/protobuf.ts'
 import { describeWatches } from './api-machinery/watches.ts'
 import { describeWrites } from './api-machinery/writes.ts'
 
-let cluster: TestCluster | undefined
-
-before(
-  async () => {
-    cluster = await startCluster()
-  },
-  { timeout: 120_000 },
-)
-after(
-  async () => {
-    await cluster?.[Symbol.asyncDispose]()
-  },
-  { timeout: 60_000 },
-)
-
-const running = (): TestCluster => {
-  if (cluster === undefined) throw new Error('the cluster has not started')
-  return cluster
-}
+const running = useCluster()
 
 describeWrites(running)
 describeDeletion(running)

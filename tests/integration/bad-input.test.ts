@@ -1,9 +1,11 @@
 /** Bad input gets upstream's status code, reason and message shape, over the wire and through kubectl. */
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { startCluster, type TestCluster } from '../harness/cluster.ts'
+import { before, describe, it } from 'node:test'
+import type { TestCluster } from '../harness/cluster.ts'
 import { type Answer, createHttp, type Http, pkiCredentials } from '../harness/http.ts'
+import { useCluster } from '../harness/use-cluster.ts'
 
+const running = useCluster()
 let cluster: TestCluster
 
 /** As the administrator. */
@@ -31,19 +33,10 @@ const aDeployment = (change: object = {}): object => ({
   },
 })
 
-before(
-  async () => {
-    cluster = await startCluster()
-    call = createHttp(cluster, pkiCredentials(cluster, 'admin'))
-  },
-  { timeout: 120_000 },
-)
-after(
-  async () => {
-    await cluster?.[Symbol.asyncDispose]()
-  },
-  { timeout: 60_000 },
-)
+before(() => {
+  cluster = running()
+  call = createHttp(cluster, pkiCredentials(cluster, 'admin'))
+})
 
 describe('bad input', () => {
   it('is told about broken JSON', async () => {

@@ -1,12 +1,14 @@
 /** The API with curl alone: list, watch, create, patch, delete, as the README shows it. */
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
-import { startCluster, type TestCluster } from '../harness/cluster.ts'
+import type { TestCluster } from '../harness/cluster.ts'
 import { waitFor } from '../harness/wait.ts'
+import { useCluster } from '../harness/use-cluster.ts'
 
 const execFileAsync = promisify(execFile)
+const running = useCluster()
 let cluster: TestCluster
 let certificate: string[]
 
@@ -28,20 +30,11 @@ interface WatchEvent {
   }
 }
 
-before(
-  async () => {
-    cluster = await startCluster()
-    const { pki } = cluster.layout
-    certificate = ['--cacert', `${pki}/ca.crt`, '--cert', `${pki}/admin.crt`, '--key', `${pki}/admin.key`]
-  },
-  { timeout: 120_000 },
-)
-after(
-  async () => {
-    await cluster?.[Symbol.asyncDispose]()
-  },
-  { timeout: 60_000 },
-)
+before(() => {
+  cluster = running()
+  const { pki } = cluster.layout
+  certificate = ['--cacert', `${pki}/ca.crt`, '--cert', `${pki}/admin.crt`, '--key', `${pki}/admin.key`]
+})
 
 describe('curl', () => {
   it('creates, gets, lists, patches and deletes while a watch sees it all', async () => {

@@ -14,7 +14,8 @@ import { Agent } from 'undici'
 import { loadKubeconfig } from '../../client/rest/kubeconfig.ts'
 import { running } from '../../deploy/process-table.ts'
 import { memoryOf } from '../bench/processes.ts'
-import { startCluster, type TestCluster } from '../harness/cluster.ts'
+import type { TestCluster } from '../harness/cluster.ts'
+import { useCluster } from '../harness/use-cluster.ts'
 import { runSeed, type SeededRandom, seededRandom } from '../harness/seeded-random.ts'
 import { garble, oddQuery, spoil } from './fuzz/mutate.ts'
 
@@ -40,6 +41,7 @@ interface Fuzzed {
   readonly body: Buffer | null
 }
 
+const started = useCluster()
 let cluster: TestCluster
 let agent: Agent
 let samples: [Sample, ...Sample[]]
@@ -262,7 +264,7 @@ const sendRaw = async (bytes: Buffer): Promise<string> => {
 
 before(
   async () => {
-    cluster = await startCluster()
+    cluster = started()
     samples = await readSamples()
     for (const sample of samples)
       await cluster.kubectl.run(['create', '-f', '-'], { input: JSON.stringify(sample.object) })
@@ -278,7 +280,6 @@ before(
 after(
   async () => {
     await agent?.destroy()
-    await cluster?.[Symbol.asyncDispose]()
   },
   { timeout: 60_000 },
 )

@@ -21,7 +21,8 @@ import {
 import type { Pod, PodTemplateSpec } from '../../../api/types.ts'
 import type { RestClient } from '../../../client/rest/rest-client.ts'
 import { waitFor } from '../../harness/wait.ts'
-import { makeNamespace, type Running } from './fixtures.ts'
+import type { Running } from '../../harness/use-cluster.ts'
+import { makeNamespace } from './fixtures.ts'
 
 const template = (app: string, restartPolicy = 'Always'): PodTemplateSpec => ({
   metadata: { labels: { app } },

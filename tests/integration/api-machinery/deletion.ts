@@ -6,7 +6,8 @@ import type { Namespace, Pod } from '../../../api/types.ts'
 import type { RestClient } from '../../../client/rest/rest-client.ts'
 import { createHttp, type Http, pkiCredentials } from '../../harness/http.ts'
 import { waitFor } from '../../harness/wait.ts'
-import { createConfigMap, makeNamespace, refusal, type Running } from './fixtures.ts'
+import type { Running } from '../../harness/use-cluster.ts'
+import { createConfigMap, makeNamespace, refusal } from './fixtures.ts'
 
 export const describeDeletion = (running: Running): void => {
   describe('deletion', () => {

@@ -6,7 +6,8 @@ import type { Eviction, Pod, PodDisruptionBudget } from '../../../api/types.ts'
 import type { RestClient } from '../../../client/rest/rest-client.ts'
 import { createHttp, type Http, pkiCredentials } from '../../harness/http.ts'
 import { waitFor } from '../../harness/wait.ts'
-import { makeNamespace, type Running } from './fixtures.ts'
+import type { Running } from '../../harness/use-cluster.ts'
+import { makeNamespace } from './fixtures.ts'
 
 interface Answer {
   readonly code?: number

@@ -2,10 +2,6 @@
 import { configMaps, namespaces } from '../../../api/resources.ts'
 import type { ConfigMap, KubeObject, Stored } from '../../../api/types.ts'
 import type { RestClient } from '../../../client/rest/rest-client.ts'
-import type { TestCluster } from '../../harness/cluster.ts'
-
-/** The cluster of the running test; there is none before the first test. */
-export type Running = () => TestCluster
 
 /** A namespace of a test's own. */
 export const makeNamespace = async (client: RestClient, name: string): Promise<string> => {

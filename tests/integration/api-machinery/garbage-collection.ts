@@ -5,7 +5,8 @@ import { configMaps, deployments, pods, replicaSets } from '../../../api/resourc
 import type { ConfigMap, OwnerReference, Stored } from '../../../api/types.ts'
 import type { RestClient } from '../../../client/rest/rest-client.ts'
 import { waitFor } from '../../harness/wait.ts'
-import { createConfigMap, makeNamespace, refusal, type Running } from './fixtures.ts'
+import type { Running } from '../../harness/use-cluster.ts'
+import { createConfigMap, makeNamespace, refusal } from './fixtures.ts'
 
 const ownedBy = ({ metadata }: Stored<ConfigMap>, blocking = false): { ownerReferences: OwnerReference[] } => ({
   ownerReferences: [

@@ -4,7 +4,8 @@ import { before, describe, it } from 'node:test'
 import { configMaps, pods } from '../../../api/resources.ts'
 import type { RestClient } from '../../../client/rest/rest-client.ts'
 import { createHttp, type Http, pkiCredentials } from '../../harness/http.ts'
-import { createConfigMap, makeNamespace, refusal, type Running } from './fixtures.ts'
+import type { Running } from '../../harness/use-cluster.ts'
+import { createConfigMap, makeNamespace, refusal } from './fixtures.ts'
 
 interface Table {
   readonly kind: string

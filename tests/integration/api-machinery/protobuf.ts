@@ -17,7 +17,8 @@ import {
   startInformer,
 } from '../../harness/protobuf.ts'
 import { waitFor } from '../../harness/wait.ts'
-import { makeNamespace, type Running } from './fixtures.ts'
+import type { Running } from '../../harness/use-cluster.ts'
+import { makeNamespace } from './fixtures.ts'
 
 const aDeployment = (name: string): KubeObject => ({
   kind: 'Deployment',

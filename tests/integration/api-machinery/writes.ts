@@ -7,7 +7,8 @@ import type { Deployment, Pod, Scale, Service } from '../../../api/types.ts'
 import type { RestClient } from '../../../client/rest/rest-client.ts'
 import { createHttp, type Http, pkiCredentials } from '../../harness/http.ts'
 import { waitFor } from '../../harness/wait.ts'
-import { createConfigMap, makeNamespace, refusal, type Running } from './fixtures.ts'
+import type { Running } from '../../harness/use-cluster.ts'
+import { createConfigMap, makeNamespace, refusal } from './fixtures.ts'
 
 const aDeployment = (namespace: string, name: string, replicas: number): Deployment => ({
   metadata: { namespace, name },
