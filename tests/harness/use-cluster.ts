@@ -5,12 +5,19 @@ import { startCluster, type TestCluster, type TestClusterOptions } from './clust
 /** The cluster of the running test; throws where no test runs yet. */
 export type Running = () => TestCluster
 
-/** Starts a cluster before the file's tests and disposes of it after them. */
-export const useCluster = (options: TestClusterOptions = {}): Running => {
+/**
+ * Starts a cluster before the file's tests and disposes of it after them. `setUp` is for what else the file needs:
+ * node runs the hooks of a file all at once, so another `before` would not wait for this one.
+ */
+export const useCluster = (
+  options: TestClusterOptions = {},
+  setUp: (cluster: TestCluster) => Promise<void> | void = () => undefined,
+): Running => {
   let cluster: TestCluster | undefined
   before(
     async () => {
       cluster = await startCluster(options)
+      await setUp(cluster)
     },
     { timeout: 180_000 },
   )

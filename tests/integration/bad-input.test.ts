@@ -1,11 +1,10 @@
 /** Bad input gets upstream's status code, reason and message shape, over the wire and through kubectl. */
 import assert from 'node:assert/strict'
-import { before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { TestCluster } from '../harness/cluster.ts'
 import { type Answer, createHttp, type Http, pkiCredentials } from '../harness/http.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 
-const running = useCluster()
 let cluster: TestCluster
 
 /** As the administrator. */
@@ -33,8 +32,8 @@ const aDeployment = (change: object = {}): object => ({
   },
 })
 
-before(() => {
-  cluster = running()
+useCluster({}, (started) => {
+  cluster = started
   call = createHttp(cluster, pkiCredentials(cluster, 'admin'))
 })
 

@@ -1,14 +1,13 @@
 /** The API with curl alone: list, watch, create, patch, delete, as the README shows it. */
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
-import { before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import type { TestCluster } from '../harness/cluster.ts'
 import { waitFor } from '../harness/wait.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 
 const execFileAsync = promisify(execFile)
-const running = useCluster()
 let cluster: TestCluster
 let certificate: string[]
 
@@ -30,8 +29,8 @@ interface WatchEvent {
   }
 }
 
-before(() => {
-  cluster = running()
+useCluster({}, (started) => {
+  cluster = started
   const { pki } = cluster.layout
   certificate = ['--cacert', `${pki}/ca.crt`, '--cert', `${pki}/admin.crt`, '--key', `${pki}/admin.key`]
 })

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import { connect, type ConnectionOptions } from 'node:tls'
 import { loadAll } from 'js-yaml'
 import { Agent } from 'undici'
@@ -41,7 +41,6 @@ interface Fuzzed {
   readonly body: Buffer | null
 }
 
-const started = useCluster()
 let cluster: TestCluster
 let agent: Agent
 let samples: [Sample, ...Sample[]]
@@ -262,21 +261,18 @@ const sendRaw = async (bytes: Buffer): Promise<string> => {
   return answer
 }
 
-before(
-  async () => {
-    cluster = started()
-    samples = await readSamples()
-    for (const sample of samples)
-      await cluster.kubectl.run(['create', '-f', '-'], { input: JSON.stringify(sample.object) })
-    const config = loadKubeconfig(cluster.layout.adminConf)
-    tls = { ca: config.ca(), cert: config.cert(), key: config.key(), ALPNProtocols: ['http/1.1'] }
-    agent = new Agent({
-      connect: { ca: config.ca(), cert: config.cert(), key: config.key() },
-      connections: concurrency,
-    })
-  },
-  { timeout: 120_000 },
-)
+useCluster({}, async (started) => {
+  cluster = started
+  samples = await readSamples()
+  for (const sample of samples)
+    await cluster.kubectl.run(['create', '-f', '-'], { input: JSON.stringify(sample.object) })
+  const config = loadKubeconfig(cluster.layout.adminConf)
+  tls = { ca: config.ca(), cert: config.cert(), key: config.key(), ALPNProtocols: ['http/1.1'] }
+  agent = new Agent({
+    connect: { ca: config.ca(), cert: config.cert(), key: config.key() },
+    connections: concurrency,
+  })
+})
 after(
   async () => {
     await agent?.destroy()
