@@ -7,6 +7,7 @@ import { HealthChecks } from '../component-base/healthz/healthz.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
 import { createAdmissionChain } from './admission/chain.ts'
 import { admissionPlugins } from './admission/plugins.ts'
+import { createPodSecurityMetrics } from './admission/pod-security/metrics.ts'
 import { buildAuthentication, readVerificationKeys } from './authentication/build.ts'
 import { parseSigningKey } from './authentication/service-account/keys.ts'
 import { buildAuthorization } from './authorization/build.ts'
@@ -92,18 +93,21 @@ export const runApiServer = async (
   const route = createRouter({
     resources,
     admission: createAdmissionChain(
-      admissionPlugins({
-        resources,
-        authorizer,
-        rbac,
-        tolerations: {
-          notReadySeconds: config.notReadyTolerationSeconds,
-          unreachableSeconds: config.unreachableTolerationSeconds,
+      admissionPlugins(
+        {
+          resources,
+          authorizer,
+          rbac,
+          tolerations: {
+            notReadySeconds: config.notReadyTolerationSeconds,
+            unreachableSeconds: config.unreachableTolerationSeconds,
+          },
+          allowPrivileged: config.allowPrivileged,
+          podSecurityMetrics: createPodSecurityMetrics(registry),
+          clock: realClock,
         },
-        allowPrivileged: config.allowPrivileged,
-        enabled: config.enableAdmission,
-        disabled: config.disableAdmission,
-      }),
+        config.admission,
+      ),
     ),
     authorizer,
     clock: realClock,

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { parseFlags } from '../component-base/flags/flags.ts'
 import { UsageError } from '../component-base/process/run.ts'
+import { readPluginConfigurations } from './admission/config/admission-configuration.ts'
+import type { PluginSelection } from './admission/plugins.ts'
 import { flagSpecs } from './options.ts'
 import type { KubeletClientConfig } from './server/context.ts'
 
@@ -49,8 +51,7 @@ export interface Config {
   readonly bootstrapTokens: boolean
   readonly serviceAccount: ServiceAccountConfig
   readonly authorizationModes: readonly AuthorizationMode[]
-  readonly enableAdmission: readonly string[]
-  readonly disableAdmission: readonly string[]
+  readonly admission: PluginSelection
   readonly notReadyTolerationSeconds: number
   readonly unreachableTolerationSeconds: number
   readonly serviceCidr: string
@@ -141,8 +142,11 @@ export const parseConfig = (argv: readonly string[]): Config => {
       jwksUri: flags['service-account-jwks-uri'],
     },
     authorizationModes: authorizationModes(flags['authorization-mode']),
-    enableAdmission: flags['enable-admission-plugins'],
-    disableAdmission: flags['disable-admission-plugins'],
+    admission: {
+      enabled: flags['enable-admission-plugins'],
+      disabled: flags['disable-admission-plugins'],
+      configurations: readPluginConfigurations(flags['admission-control-config-file']),
+    },
     notReadyTolerationSeconds: flags['default-not-ready-toleration-seconds'],
     unreachableTolerationSeconds: flags['default-unreachable-toleration-seconds'],
     serviceCidr: flags['service-cluster-ip-range'],

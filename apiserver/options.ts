@@ -342,7 +342,6 @@ export const flagSpecs = defineFlags({
     type: 'string',
     default: '',
     help: 'File with admission control configuration.',
-    unsupported: notYet,
   },
   'default-not-ready-toleration-seconds': {
     type: 'int',

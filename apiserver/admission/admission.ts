@@ -21,6 +21,8 @@ export interface AdmissionAttributes {
   readonly user: UserInfo
   readonly dryRun: boolean
   readonly warn: (text: string) => void
+  /** Notes why, in the audit event of the request; a key that is noted already keeps its value. */
+  readonly annotate: (key: string, value: string) => void
 }
 
 export interface AdmissionPlugin {

@@ -1,9 +1,16 @@
 /** The admission plugins in upstream's order, and which are on. Upstream: pkg/kubeapiserver/options/plugins.go */
+import type { ParsedText } from '../../api/codec/json.ts'
+import type { Clock } from '../../component-base/clock.ts'
 import { UsageError } from '../../component-base/process/run.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
 import type { RbacAuthorizer } from '../authorization/rbac.ts'
 import type { Resources } from '../registry/resources.ts'
 import type { AdmissionPlugin } from './admission.ts'
+import type { PluginConfigurations } from './config/admission-configuration.ts'
+import { ConfigError } from './config/decode-config.ts'
+import type { PodSecurityMetrics } from './pod-security/metrics.ts'
+import { parsePodSecurityConfiguration } from './pod-security/configuration.ts'
+import { podSecurity } from './pod-security/pod-security.ts'
 import { allowPrivileged } from './plugins/allow-privileged.ts'
 import { certificateRequester } from './plugins/certificate-requester.ts'
 import { defaultStorageClass } from './plugins/default-storage-class.ts'
@@ -19,63 +26,127 @@ import { serviceAccount } from './plugins/service-account.ts'
 import { storageObjectInUseProtection } from './plugins/storage-object-in-use-protection.ts'
 import { taintNodesByCondition } from './plugins/taint-nodes-by-condition.ts'
 
-export interface PluginOptions {
+export interface PluginDependencies {
   readonly authorizer: Authorizer
   readonly rbac: RbacAuthorizer
   readonly resources: Resources
   readonly tolerations: TolerationDefaults
   readonly allowPrivileged: boolean
-  /** `--enable-admission-plugins`, `--disable-admission-plugins`. */
-  readonly enabled: readonly string[]
-  readonly disabled: readonly string[]
+  readonly podSecurityMetrics: PodSecurityMetrics
+  readonly clock: Clock
 }
 
-/** Off unless asked for. */
-const offByDefault = new Set(['NodeRestriction'])
+/** `--enable-admission-plugins`, `--disable-admission-plugins`, `--admission-control-config-file`. */
+export interface PluginSelection {
+  readonly enabled: readonly string[]
+  readonly disabled: readonly string[]
+  readonly configurations: PluginConfigurations
+}
 
-/** Upstream's names that do nothing here yet: asking for them is no error, their absence is told in the docs. */
-const notImplemented = new Set([
-  'CertificateApproval',
-  'CertificateSigning',
-  'CertificateSubjectRestriction',
-  'ClusterTrustBundleAttest',
-  'DefaultIngressClass',
-  'MutatingAdmissionPolicy',
-  'MutatingAdmissionWebhook',
-  'PersistentVolumeClaimResize',
-  'PodSecurity',
-  'PodTopologyLabels',
-  'ValidatingAdmissionPolicy',
-  'ValidatingAdmissionWebhook',
-])
+interface Row {
+  readonly name: string
+  /** `inert`: what it would do is behind a feature gate that is off by default; `unbuilt`: kubets has none. */
+  readonly is: 'on' | 'off' | 'inert' | 'unbuilt'
+  /** Throws ConfigError. */
+  readonly create?: (deps: PluginDependencies, configuration: ParsedText | undefined) => AdmissionPlugin
+}
 
-export const admissionPlugins = (options: PluginOptions): readonly AdmissionPlugin[] => {
-  const { resources, enabled, disabled } = options
-  const core = (resource: string) => resources.get({ group: '', version: 'v1', resource })
-  const all: readonly AdmissionPlugin[] = [
-    namespaceLifecycle(core('namespaces')),
-    limitRanger(core('limitranges')),
-    serviceAccount(core('serviceaccounts')),
-    nodeRestriction(core('pods')),
-    taintNodesByCondition,
-    priority(resources.get({ group: 'scheduling.k8s.io', version: 'v1', resource: 'priorityclasses' })),
-    defaultTolerationSeconds(options.tolerations),
-    storageObjectInUseProtection,
-    defaultStorageClass(resources.get({ group: 'storage.k8s.io', version: 'v1', resource: 'storageclasses' })),
-    runtimeClass(resources.get({ group: 'node.k8s.io', version: 'v1', resource: 'runtimeclasses' })),
-    certificateRequester,
-    allowPrivileged(options.allowPrivileged),
-    rbacEscalation(options.rbac, options.authorizer, resources),
-    // Last: what is booked here should not be refused by anybody after it.
-    resourceQuota(core('resourcequotas')),
-  ]
-  const known = new Set([...all.map(({ name }) => name), ...notImplemented])
-  for (const name of [...enabled, ...disabled]) {
-    if (!known.has(name)) throw new UsageError(`admission plugin ${JSON.stringify(name)} is unknown`)
+const core = ({ resources }: PluginDependencies, resource: string) =>
+  resources.get({ group: '', version: 'v1', resource })
+
+const rows: readonly Row[] = [
+  { name: 'NamespaceLifecycle', is: 'on', create: (deps) => namespaceLifecycle(core(deps, 'namespaces')) },
+  { name: 'LimitRanger', is: 'on', create: (deps) => limitRanger(core(deps, 'limitranges')) },
+  { name: 'ServiceAccount', is: 'on', create: (deps) => serviceAccount(core(deps, 'serviceaccounts')) },
+  { name: 'NodeRestriction', is: 'off', create: (deps) => nodeRestriction(core(deps, 'pods')) },
+  { name: 'TaintNodesByCondition', is: 'on', create: () => taintNodesByCondition },
+  {
+    name: 'PodSecurity',
+    is: 'on',
+    create: (deps, configuration) =>
+      podSecurity({
+        namespaces: core(deps, 'namespaces'),
+        pods: core(deps, 'pods'),
+        configuration: parsePodSecurityConfiguration(configuration),
+        metrics: deps.podSecurityMetrics,
+        clock: deps.clock,
+      }),
+  },
+  {
+    name: 'Priority',
+    is: 'on',
+    create: ({ resources }) =>
+      priority(resources.get({ group: 'scheduling.k8s.io', version: 'v1', resource: 'priorityclasses' })),
+  },
+  { name: 'DefaultTolerationSeconds', is: 'on', create: ({ tolerations }) => defaultTolerationSeconds(tolerations) },
+  {
+    name: 'DefaultStorageClass',
+    is: 'on',
+    create: ({ resources }) =>
+      defaultStorageClass(resources.get({ group: 'storage.k8s.io', version: 'v1', resource: 'storageclasses' })),
+  },
+  { name: 'StorageObjectInUseProtection', is: 'on', create: () => storageObjectInUseProtection },
+  { name: 'PersistentVolumeClaimResize', is: 'unbuilt' },
+  {
+    name: 'RuntimeClass',
+    is: 'on',
+    create: ({ resources }) =>
+      runtimeClass(resources.get({ group: 'node.k8s.io', version: 'v1', resource: 'runtimeclasses' })),
+  },
+  { name: 'CertificateApproval', is: 'unbuilt' },
+  { name: 'CertificateSigning', is: 'unbuilt' },
+  { name: 'ClusterTrustBundleAttest', is: 'unbuilt' },
+  { name: 'CertificateSubjectRestriction', is: 'unbuilt' },
+  { name: 'DefaultIngressClass', is: 'unbuilt' },
+  { name: 'PodTopologyLabels', is: 'unbuilt' },
+  { name: 'PodGroupWorkloadExists', is: 'inert' },
+  { name: 'NodeDeclaredFeatureValidator', is: 'inert' },
+  { name: 'JobValidation', is: 'inert' },
+  { name: 'MutatingAdmissionPolicy', is: 'unbuilt' },
+  { name: 'MutatingAdmissionWebhook', is: 'unbuilt' },
+  { name: 'ValidatingAdmissionPolicy', is: 'unbuilt' },
+  { name: 'ValidatingAdmissionWebhook', is: 'unbuilt' },
+  // Last: what is booked here should not be refused by anybody after it.
+  { name: 'ResourceQuota', is: 'on', create: (deps) => resourceQuota(core(deps, 'resourcequotas')) },
+]
+
+/** What upstream does in the strategies of kinds and cannot be switched off. */
+const always = (deps: PluginDependencies): readonly AdmissionPlugin[] => [
+  certificateRequester,
+  allowPrivileged(deps.allowPrivileged),
+  rbacEscalation(deps.rbac, deps.authorizer, deps.resources),
+]
+
+const checkNames = ({ enabled, disabled }: PluginSelection): void => {
+  const check = (flag: string, names: readonly string[]): void => {
+    const unknown = names.find((name) => !rows.some((row) => row.name === name))
+    if (unknown !== undefined) throw new UsageError(`${flag} plugin ${JSON.stringify(unknown)} is unknown`)
   }
-  for (const name of enabled) {
-    if (notImplemented.has(name))
-      throw new UsageError(`admission plugin ${JSON.stringify(name)} is not implemented by kubets`)
+  check('enable-admission-plugins', enabled)
+  check('disable-admission-plugins', disabled)
+  const both = [...new Set(enabled)].filter((name) => disabled.includes(name)).toSorted()
+  if (both.length > 0) {
+    throw new UsageError(`[${both.join(' ')}] in enable-admission-plugins and disable-admission-plugins overlapped`)
   }
-  return all.filter(({ name }) => !disabled.includes(name) && (!offByDefault.has(name) || enabled.includes(name)))
+  const unbuilt = rows.find(({ name, is }) => is === 'unbuilt' && enabled.includes(name))
+  if (unbuilt !== undefined) {
+    throw new UsageError(`admission plugin ${JSON.stringify(unbuilt.name)} is not implemented by kubets`)
+  }
+}
+
+const create = (row: Row, deps: PluginDependencies, configurations: PluginConfigurations): AdmissionPlugin[] => {
+  try {
+    return row.create === undefined ? [] : [row.create(deps, configurations.get(row.name))]
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new UsageError(`couldn't init admission plugin ${JSON.stringify(row.name)}: ${error.message}`)
+  }
+}
+
+/** The plugins that are on, in upstream's order. Throws UsageError. */
+export const admissionPlugins = (deps: PluginDependencies, selection: PluginSelection): readonly AdmissionPlugin[] => {
+  checkNames(selection)
+  const { enabled, disabled, configurations } = selection
+  const isOn = ({ name, is }: Row): boolean => enabled.includes(name) || (is === 'on' && !disabled.includes(name))
+  return [...always(deps), ...rows.filter(isOn).flatMap((row) => create(row, deps, configurations))]
 }

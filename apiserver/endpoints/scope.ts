@@ -28,6 +28,10 @@ export const gvkOf = ({ resource: { definition } }: Scope): Gvk => ({
   kind: definition.kind,
 })
 
+/** A namespace that is created is in itself, as it is in the URL of every later request. */
+const namespaceOfNew = ({ resource: { definition } }: Scope, object: KubeObject | undefined): string =>
+  definition.group === '' && definition.plural === 'namespaces' ? (object?.metadata?.name ?? '') : ''
+
 /** Attributes of a write for admission. */
 export const admissionAttributes = (
   scope: Scope,
@@ -41,13 +45,16 @@ export const admissionAttributes = (
   resource: scope.resource.definition.plural,
   subresource: scope.subresource,
   kind: change.kind ?? gvkOf(scope),
-  namespace: ctx.info.namespace,
+  namespace: ctx.info.namespace || namespaceOfNew(scope, change.object),
   name: change.object?.metadata?.name ?? change.oldObject?.metadata?.name ?? ctx.info.name,
   object: change.object,
   oldObject: change.oldObject,
   user: ctx.user,
   dryRun: change.dryRun,
   warn: (text) => ctx.warnings.push(text),
+  annotate: (key, value) => {
+    if (!ctx.auditAnnotations.has(key)) ctx.auditAnnotations.set(key, value)
+  },
 })
 
 /** The object's namespace must be the URL's, or empty; then it is set. Upstream: EnsureObjectNamespaceMatchesRequestNamespace. */

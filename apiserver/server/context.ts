@@ -43,6 +43,8 @@ export interface RequestContext {
   user: UserInfo
   /** Texts of Warning headers, code 299; collected until the answer is sent. */
   readonly warnings: string[]
+  /** What authorization and admission note for the audit event. */
+  readonly auditAnnotations: Map<string, string>
   /** Aborted when the client goes away or the server stops. */
   readonly signal: AbortSignal
 }

@@ -19,6 +19,7 @@ export class HttpRequestContext implements HttpContext {
   readonly auditId: string
   readonly log: Logger
   readonly warnings: string[] = []
+  readonly auditAnnotations = new Map<string, string>()
   user: UserInfo = anonymousUser
   #abort: AbortController | undefined
 

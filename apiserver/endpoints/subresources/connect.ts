@@ -28,6 +28,7 @@ const withReaders = (ctx: HttpContext, { kubelet, reader }: ConnectOptions): Con
   log: ctx.log,
   user: ctx.user,
   warnings: ctx.warnings,
+  auditAnnotations: ctx.auditAnnotations,
   get signal() {
     return ctx.signal
   },
