@@ -217,7 +217,13 @@ check('networking', [
     object: {
       apiVersion: 'v1',
       kind: 'Service',
-      spec: { type: 'ExternalName', externalName: 'a.io', clusterIP: '10.0.0.1', ipFamilies: ['IPv4'] },
+      spec: {
+        type: 'ExternalName',
+        externalName: 'a.io',
+        clusterIP: '10.0.0.1',
+        clusterIPs: ['10.0.0.1'],
+        ipFamilies: ['IPv4'],
+      },
     },
     errors: [
       'spec.clusterIPs: Forbidden: Forbidden: may not be set for ExternalName services',

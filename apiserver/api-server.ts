@@ -1,7 +1,6 @@
 /** Puts the parts of an API server together and runs it. The order of this file is the order of the start. */
 import { readFileSync } from 'node:fs'
 import type { Registry } from 'prom-client'
-import { kinds } from '../api/kinds.ts'
 import { realClock, sleep } from '../component-base/clock.ts'
 import { HealthChecks } from '../component-base/healthz/healthz.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
@@ -21,42 +20,14 @@ import { createRouter } from './endpoints/router.ts'
 import { offerUpgrade } from './server/upgrades.ts'
 import { WatchRegistry } from './endpoints/watch-registry.ts'
 import { createApiServerMetrics } from './metrics.ts'
-import { fixedHooks } from './registry/hooks.ts'
-import { Resources } from './registry/resources.ts'
-import { serviceHooks } from './registry/services/hooks.ts'
-import { IpAllocator } from './registry/services/ip-allocator.ts'
-import { parseIpRange } from './registry/services/ip-range.ts'
-import { NodePortAllocator } from './registry/services/node-port-allocator.ts'
+import type { Resources } from './registry/resources.ts'
+import { serveKinds } from './registry/serve-kinds.ts'
 import { buildChain, compose, type Handler } from './server/chain.ts'
 import { issuerDocuments } from './server/issuer-documents.ts'
 import { createPathHandler } from './server/paths.ts'
 import { createServer } from './server/server.ts'
 import { readServerTls, reloadServerTls } from './server/tls.ts'
 import { openStore } from './storage/open.ts'
-import type { StoreDependencies } from './storage/resource-store.ts'
-
-interface Served {
-  readonly resources: Resources
-  readonly ips: IpAllocator
-  readonly ports: NodePortAllocator
-}
-
-/** All built-in resources, with their hooks. */
-const serveKinds = (config: Config, deps: StoreDependencies, log: Logger): Served => {
-  const resources = new Resources({ root: config.etcdPrefix, eventTtlSeconds: config.eventTtlSeconds, deps })
-  const special = new Set(['services'])
-  for (const kind of kinds) {
-    const name = kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`
-    if (!special.has(name)) resources.add(kind, fixedHooks[name])
-  }
-  const addresses = resources.get({ group: 'networking.k8s.io', version: 'v1', resource: 'ipaddresses' })
-  const ips = new IpAllocator(parseIpRange(config.serviceCidr), addresses, realClock)
-  const ports = new NodePortAllocator(config.nodePorts, deps.store, config.etcdPrefix)
-  for (const kind of kinds) {
-    if (kind.group === '' && kind.plural === 'services') resources.add(kind, serviceHooks({ ips, ports, log }))
-  }
-  return { resources, ips, ports }
-}
 
 export const runApiServer = async (
   config: Config,

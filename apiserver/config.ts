@@ -6,6 +6,7 @@ import { UsageError } from '../component-base/process/run.ts'
 import { readPluginConfigurations } from './admission/config/admission-configuration.ts'
 import type { PluginSelection } from './admission/plugins.ts'
 import { flagSpecs } from './options.ts'
+import { type IpRange, parseServiceRanges } from './registry/services/ip-range.ts'
 import type { KubeletClientConfig } from './server/context.ts'
 
 export type AuthorizationMode = 'AlwaysAllow' | 'AlwaysDeny' | 'Node' | 'RBAC'
@@ -54,7 +55,9 @@ export interface Config {
   readonly admission: PluginSelection
   readonly notReadyTolerationSeconds: number
   readonly unreachableTolerationSeconds: number
-  readonly serviceCidr: string
+  readonly serviceRanges: readonly [IpRange, ...IpRange[]]
+  /** How often addresses and ports of Services are checked, and from which age on an unused address was leaked. */
+  readonly serviceRepair: { readonly intervalMs: number; readonly graceMs: number }
   readonly nodePorts: { readonly first: number; readonly last: number }
   readonly allowPrivileged: boolean
   readonly kubelet: KubeletClientConfig
@@ -149,7 +152,8 @@ export const parseConfig = (argv: readonly string[]): Config => {
     },
     notReadyTolerationSeconds: flags['default-not-ready-toleration-seconds'],
     unreachableTolerationSeconds: flags['default-unreachable-toleration-seconds'],
-    serviceCidr: flags['service-cluster-ip-range'],
+    serviceRanges: parseServiceRanges(flags['service-cluster-ip-range']),
+    serviceRepair: { intervalMs: 180_000, graceMs: 60_000 },
     nodePorts: portRange(flags['service-node-port-range']),
     allowPrivileged: flags['allow-privileged'],
     kubelet: {

@@ -358,7 +358,7 @@ export const flagSpecs = defineFlags({
   'service-cluster-ip-range': {
     type: 'string',
     default: '10.0.0.0/24',
-    help: 'A CIDR notation IP range from which to assign service cluster IPs.',
+    help: 'A CIDR notation IP range from which to assign service cluster IPs; a second one, of the other family, for dual-stack.',
   },
   'service-node-port-range': {
     type: 'string',

@@ -1,14 +1,6 @@
 /** Services. Upstream: ValidateService, ValidateServiceUpdate. */
 import { absent, inRange, oneOf, requiredOneOf, requiredSyntax, syntax } from '../meta/checks.ts'
-import {
-  child,
-  duplicate,
-  type FieldError,
-  forbiddenField,
-  invalid,
-  notSupported,
-  required,
-} from '../meta/field-error.ts'
+import { child, duplicate, type FieldError, forbiddenField, invalid, required } from '../meta/field-error.ts'
 import {
   isDns1123Label,
   isDns1123Subdomain,
@@ -20,6 +12,7 @@ import {
 } from '../meta/names.ts'
 import { validateLabels } from '../meta/validate-metadata.ts'
 import type { Service, ServicePort } from '../types.ts'
+import { validateIpFields, validateIpFieldsUpdate } from './service-ip-fields.ts'
 
 type ServiceSpec = NonNullable<Service['spec']>
 
@@ -164,34 +157,6 @@ const validateTrafficPolicies = (spec: ServiceSpec): FieldError[] => {
   ]
 }
 
-const validateClusterIps = (spec: ServiceSpec): FieldError[] => {
-  const path = 'spec.clusterIPs'
-  const clusterIps = spec.clusterIPs ?? []
-  const clusterIp = spec.clusterIP ?? ''
-  if (spec.type === 'ExternalName') return []
-  const errors: FieldError[] = []
-  if (clusterIps.length === 0) {
-    if (clusterIp !== '') errors.push(required(path))
-  } else if (clusterIps[0] !== clusterIp) errors.push(invalid(path, clusterIps, 'first value must match `clusterIP`'))
-  if (clusterIps.length > 2) {
-    errors.push(invalid(path, clusterIps, 'may only hold up to 2 values'))
-  }
-  for (const [index, ip] of clusterIps.entries()) {
-    if (ip === 'None' && clusterIps.length === 1) continue
-    if (ip === 'None') errors.push(invalid(child(path, index), ip, "'None' must be the first and only value"))
-    else errors.push(...syntax(child(path, index), ip, isValidIp))
-  }
-  for (const [index, family] of (spec.ipFamilies ?? []).entries()) {
-    if (family !== 'IPv4' && family !== 'IPv6') {
-      errors.push(notSupported(child('spec.ipFamilies', index), family, ['IPv4', 'IPv6']))
-    }
-  }
-  return [
-    ...errors,
-    ...oneOf('spec.ipFamilyPolicy', spec.ipFamilyPolicy, ['SingleStack', 'PreferDualStack', 'RequireDualStack']),
-  ]
-}
-
 const validateLoadBalancer = (spec: ServiceSpec): FieldError[] => {
   const errors: FieldError[] = []
   const ranges = spec.loadBalancerSourceRanges ?? []
@@ -221,7 +186,7 @@ export const validateService = ({ spec }: Service): FieldError[] => {
     ...(absent(spec.type) ? [required('spec.type')] : oneOf('spec.type', spec.type, types)),
     ...(spec.externalIPs ?? []).flatMap((ip, index) => syntax(child('spec.externalIPs', index), ip, isValidIp)),
     ...validateTrafficPolicies(spec),
-    ...validateClusterIps(spec),
+    ...validateIpFields(spec),
     ...validateLoadBalancer(spec),
     ...inRange('spec.healthCheckNodePort', spec.healthCheckNodePort, 0, 65535),
   ]
@@ -231,20 +196,7 @@ export const validateService = ({ spec }: Service): FieldError[] => {
 export const validateServiceUpdate = ({ spec }: Service, old: Service): FieldError[] => {
   const errors: FieldError[] = []
   if (spec === undefined || old.spec === undefined) return errors
-  const keepsAddress = usesClusterIp(spec) && usesClusterIp(old.spec)
-  const before = old.spec.clusterIPs?.[0] ?? old.spec.clusterIP ?? ''
-  const now = spec.clusterIPs?.[0] ?? spec.clusterIP ?? ''
-  if (keepsAddress && before !== '' && before !== now) {
-    errors.push(invalid('spec.clusterIPs[0]', spec.clusterIPs ?? [now], 'may not change once set'))
-  }
-  if (
-    keepsAddress &&
-    (old.spec.ipFamilies ?? []).length > 0 &&
-    (spec.ipFamilies ?? []).length > 0 &&
-    spec.ipFamilies?.[0] !== old.spec.ipFamilies?.[0]
-  ) {
-    errors.push(invalid('spec.ipFamilies[0]', spec.ipFamilies, 'may not change once set'))
-  }
+  errors.push(...validateIpFieldsUpdate(spec, old.spec))
   if (
     spec.type === 'LoadBalancer' &&
     old.spec.type === 'LoadBalancer' &&

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Service } from '../types.ts'
+import { keepAllocated, normalizeClusterIps } from './service-addresses.ts'
 import { serviceKind } from './service.ts'
 
 type Spec = NonNullable<Service['spec']>
@@ -13,6 +14,9 @@ const aService = (spec: Spec): Service => {
 
 const updated = (spec: Spec, old: Service): Service => {
   const service = aService(spec)
+  // The API server does these two before, with the allocation.
+  keepAllocated(service.spec ?? {}, old.spec ?? {})
+  normalizeClusterIps(service.spec ?? {}, old.spec)
   serviceKind.prepareForUpdate?.(service, old)
   return service
 }
@@ -81,10 +85,105 @@ describe('a Service', () => {
     assert.equal(spec?.externalTrafficPolicy, undefined)
   })
 
-  it('may not change its address', () => {
-    const service = updated({ clusterIP: '10.96.0.8', clusterIPs: ['10.96.0.7'], ports: [{ port: 80 }] }, stored)
-    assert.deepEqual(lines(serviceKind.validateUpdate?.(service, stored)), [
-      'spec.clusterIPs[0]: Invalid value: ["10.96.0.8"]: may not change once set',
-    ])
+  it('keeps node ports by the names of ports', () => {
+    const { spec } = updated({ type: 'NodePort', ports: [{ port: 8080, protocol: 'UDP' }] }, stored)
+    assert.equal(spec?.ports?.[0]?.nodePort, 30080)
+    const renamed = updated({ type: 'NodePort', ports: [{ name: 'a', port: 80 }] }, stored)
+    assert.equal(renamed.spec?.ports?.[0]?.nodePort, undefined)
   })
+
+  const dual: Spec = {
+    clusterIP: '10.96.0.7',
+    clusterIPs: ['10.96.0.7', 'fd00::7'],
+    ipFamilies: ['IPv4', 'IPv6'],
+    ipFamilyPolicy: 'RequireDualStack',
+    ports: [{ port: 80 }],
+  }
+  const single: Spec = { ...dual, clusterIPs: ['10.96.0.7'], ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' }
+  const changes: readonly (readonly [string, Spec, Spec, readonly string[]])[] = [
+    [
+      'may not change its address',
+      { clusterIP: '10.96.0.8', clusterIPs: ['10.96.0.7'], ports: [{ port: 80 }] },
+      stored.spec ?? {},
+      ['spec.clusterIPs[0]: Invalid value: ["10.96.0.8"]: may not change once set'],
+    ],
+    ['may get a second family', dual, single, []],
+    ['may give it back by policy', single, dual, []],
+    [
+      'may not give it back by the way',
+      { ...single, ipFamilyPolicy: 'PreferDualStack' },
+      dual,
+      [
+        'spec.ipFamilyPolicy: Invalid value: "PreferDualStack": must be set to \'SingleStack\' when releasing the secondary clusterIP',
+        'spec.ipFamilyPolicy: Invalid value: "PreferDualStack": must be set to \'SingleStack\' when releasing the secondary ipFamily',
+      ],
+    ],
+    [
+      'may not turn its families around',
+      { ...dual, clusterIP: 'fd00::7', clusterIPs: ['fd00::7', '10.96.0.7'], ipFamilies: ['IPv6', 'IPv4'] },
+      dual,
+      [
+        'spec.clusterIPs[0]: Invalid value: ["fd00::7","10.96.0.7"]: may not change once set',
+        'spec.clusterIPs[1]: Invalid value: ["fd00::7","10.96.0.7"]: may not change once set',
+        'spec.ipFamilies[0]: Invalid value: ["IPv6","IPv4"]: may not change once set',
+        'spec.ipFamilies[0]: Invalid value: ["IPv6","IPv4"]: may not change once set',
+      ],
+    ],
+    [
+      'may not become headless',
+      { ...single, clusterIP: 'None', clusterIPs: ['None'] },
+      single,
+      ['spec.clusterIPs[0]: Invalid value: ["None"]: may not change once set'],
+    ],
+    ['may change all on its way to another name', { type: 'ExternalName', externalName: 'a.b' }, dual, []],
+  ]
+  for (const [name, spec, old, expected] of changes) {
+    it(name, () => {
+      const before = aService(structuredClone(old))
+      const service = updated(structuredClone(spec), before)
+      assert.deepEqual(lines(serviceKind.validateUpdate?.(service, before)), expected)
+    })
+  }
+
+  const wrong: readonly (readonly [string, Spec, readonly string[]])[] = [
+    [
+      'says its address once',
+      { clusterIP: '10.0.0.1', clusterIPs: ['10.0.0.2'] },
+      ['spec.clusterIPs: Invalid value: ["10.0.0.2"]: first value must match `clusterIP`'],
+    ],
+    [
+      'says it in both forms',
+      { clusterIPs: ['10.0.0.2'] },
+      ['spec.clusterIPs: Invalid value: ["10.0.0.2"]: must be empty when `clusterIP` is not specified'],
+    ],
+    [
+      'has one of each family',
+      { clusterIP: '10.0.0.1', clusterIPs: ['10.0.0.1', '10.0.0.2'] },
+      ['spec.clusterIPs: Invalid value: ["10.0.0.1","10.0.0.2"]: may specify no more than one IP for each IP family'],
+    ],
+    [
+      'has none or some',
+      { clusterIP: 'None', clusterIPs: ['None', '10.0.0.2'] },
+      ['spec.clusterIPs: Invalid value: ["None","10.0.0.2"]: \'None\' must be the first and only value'],
+    ],
+    ['names each family once', { ipFamilies: ['IPv4', 'IPv4'] }, ['spec.ipFamilies[1]: Duplicate value: "IPv4"']],
+    [
+      'knows its families',
+      { ipFamilies: ['IPv5'] },
+      ['spec.ipFamilies[0]: Unsupported value: "IPv5": supported values: "IPv4", "IPv6"'],
+    ],
+    [
+      'knows its policies',
+      { ipFamilyPolicy: 'Both' },
+      [
+        'spec.ipFamilyPolicy: Unsupported value: "Both": supported values: "PreferDualStack", "RequireDualStack", "SingleStack"',
+      ],
+    ],
+  ]
+  for (const [name, spec, expected] of wrong) {
+    it(name, () => {
+      const service = aService({ ...structuredClone(spec), ports: [{ port: 80 }] })
+      assert.deepEqual(lines(serviceKind.validate?.(service)), expected)
+    })
+  }
 })

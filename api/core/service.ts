@@ -5,7 +5,7 @@ import { isDns1035Label } from '../meta/names.ts'
 import { ageColumn, column, labelsOrNone, nameColumn, textOr, wideColumn } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
 import type { Service } from '../types.ts'
-import { dropTypeDependentFields, keepAllocated, normalizeClusterIps } from './service-addresses.ts'
+import { dropTypeDependentFields } from './service-addresses.ts'
 import { validateService, validateServiceUpdate } from './service-validation.ts'
 import { proxySubresource } from './subresources.ts'
 
@@ -28,7 +28,7 @@ const setAffinityDefaults = (spec: ServiceSpec): void => {
   }
 }
 
-/** Addresses, IP families and node ports are the allocator's, in the API server. */
+/** Addresses, IP families and node ports, and what an update leaves out of them, are the allocator's, in the API server. */
 const setDefaults = (service: Service): void => {
   const spec = (service.spec ??= {})
   setAffinityDefaults(spec)
@@ -86,14 +86,14 @@ export const serviceKind = defineKind<Service>({
   setDefaults,
   prepareForCreate: (service) => {
     status.prepareForCreate(service)
-    if (service.spec !== undefined) normalizeClusterIps(service.spec, undefined)
+    if (service.spec?.type === 'ExternalName') delete service.spec.internalTrafficPolicy
   },
   prepareForUpdate: (service, old) => {
     status.prepareForUpdate(service, old)
     if (service.spec === undefined || old.spec === undefined) return
-    keepAllocated(service.spec, old.spec)
-    normalizeClusterIps(service.spec, old.spec)
     dropTypeDependentFields(service.spec, old.spec)
+    // The load balancer goes by and by, but is nothing to look at any more.
+    if (service.spec.type !== 'LoadBalancer') service.status = { ...service.status, loadBalancer: {} }
   },
   validate: validateService,
   validateUpdate: validateServiceUpdate,

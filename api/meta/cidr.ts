@@ -2,9 +2,12 @@
 import { isIP } from 'node:net'
 import { isValidCidr } from './names.ts'
 
-interface Cidr {
+export interface Ip {
   readonly family: 4 | 6
   readonly address: bigint
+}
+
+export interface Cidr extends Ip {
   /** Length of the prefix in bits. */
   readonly prefix: number
 }
@@ -26,7 +29,17 @@ const ipv6Number = (text: string): bigint => {
   return [...before, ...zeros, ...after].reduce((number, group) => number * 65536n + BigInt(`0x${group}`), 0n)
 }
 
-const parseCidr = (text: string): Cidr | undefined => {
+/** An address as a number; undefined if `text` is none. An IPv4 address in IPv6 clothes (`::ffff:1.2.3.4`) is IPv4. */
+export const parseIp = (text: string): Ip | undefined => {
+  const version = isIP(text)
+  if (version === 0 || text.includes('%')) return undefined
+  if (version === 4) return { family: 4, address: ipv4Number(text) }
+  const address = ipv6Number(text)
+  return address >> 32n === 0xffffn ? { family: 4, address: address & 0xffffffffn } : { family: 6, address }
+}
+
+/** Undefined if `text` is no range. */
+export const parseCidr = (text: string): Cidr | undefined => {
   if (isValidCidr(text).length > 0) return undefined
   const [ip = '', prefix] = text.split('/')
   const family = isIP(ip) === 4 ? 4 : 6
@@ -37,7 +50,8 @@ const hostBits = ({ family, prefix }: Cidr): bigint => BigInt(widthOf(family) - 
 
 const hasHostBits = (cidr: Cidr): boolean => (cidr.address & ((1n << hostBits(cidr)) - 1n)) !== 0n
 
-const ipText = (family: 4 | 6, address: bigint): string => {
+/** The one canonical form of an address. */
+export const ipText = (family: 4 | 6, address: bigint): string => {
   const part = family === 4 ? 8n : 16n
   const parts = Array.from({ length: family === 4 ? 4 : 8 }, (_, index, count = family === 4 ? 4 : 8) => {
     const value = (address >> (part * BigInt(count - 1 - index))) & ((1n << part) - 1n)
@@ -70,11 +84,25 @@ export const maskedCidr = (text: string): MaskedCidr | undefined => {
 /** 4 or 6, or undefined if `text` is no range. */
 export const cidrFamily = (text: string): 4 | 6 | undefined => parseCidr(text)?.family
 
+/** The first and the last address of the range. */
+export const boundsOf = (cidr: Cidr): { readonly first: bigint; readonly last: bigint } => {
+  const first = (cidr.address >> hostBits(cidr)) << hostBits(cidr)
+  return { first, last: first + (1n << hostBits(cidr)) - 1n }
+}
+
+/** True if all of `inner` lies in `outer`; equal ranges contain each other. */
+export const containsCidr = (outer: Cidr, inner: Cidr): boolean =>
+  outer.family === inner.family &&
+  outer.prefix <= inner.prefix &&
+  outer.address >> hostBits(outer) === inner.address >> hostBits(outer)
+
+/** True if the ranges have an address in common. */
+export const overlaps = (a: Cidr, b: Cidr): boolean => containsCidr(a, b) || containsCidr(b, a)
+
 /** True if `inner` lies in `outer` and is smaller. False if either is no range. */
 export const isStrictSubset = (inner: string, outer: string): boolean => {
   const [a, b] = [parseCidr(inner), parseCidr(outer)]
-  if (a === undefined || b === undefined || a.family !== b.family || a.prefix <= b.prefix) return false
-  return a.address >> hostBits(b) === b.address >> hostBits(b)
+  return a !== undefined && b !== undefined && a.prefix > b.prefix && containsCidr(b, a)
 }
 
 /** What newer fields ask of a range: no host bits, canonical form. Upstream: validation.IsValidCIDR. */

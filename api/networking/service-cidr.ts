@@ -1,6 +1,5 @@
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
-import { serverStatus } from '../strategy.ts'
 import type { ServiceCIDR } from '../types.ts'
 import { validateServiceCIDR, validateServiceCIDRUpdate } from './validation.ts'
 
@@ -15,7 +14,9 @@ export const serviceCIDRKind = defineKind<ServiceCIDR>({
     serviceCidr.spec ??= {}
     serviceCidr.status ??= {}
   },
-  ...serverStatus<ServiceCIDR>(() => ({})),
+  // Upstream lets clients write status here too, beside its own endpoint.
+  prepareForCreate: () => {},
+  prepareForUpdate: () => {},
   validate: validateServiceCIDR,
   validateUpdate: validateServiceCIDRUpdate,
   columns: [

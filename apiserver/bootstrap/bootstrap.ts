@@ -3,20 +3,25 @@ import { realClock, sleep } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { Config } from '../config.ts'
 import type { Resources } from '../registry/resources.ts'
-import type { IpAllocator } from '../registry/services/ip-allocator.ts'
-import { addressAt } from '../registry/services/ip-range.ts'
+import type { ClusterIpAllocator } from '../registry/services/cluster-ip-allocator.ts'
+import { addressText } from '../registry/services/ip-range.ts'
 import type { NodePortAllocator } from '../registry/services/node-port-allocator.ts'
 import type { StoreDependencies } from '../storage/resource-store.ts'
 import { runCompactor } from './compactor.ts'
-import { ensureKubernetesService, keepEndpoints } from './kubernetes-service.ts'
+import { createDefaultServiceCidr } from './default-service-cidr.ts'
+import { ensureKubernetesService, keepEndpoints, keepKubernetesService } from './kubernetes-service.ts'
 import { reconcileRbac } from './rbac.ts'
-import { repairServices } from './repair-services.ts'
+import { createRepairs } from './repair-services.ts'
 import { type AuthenticationFacts, ensureSystemObjects } from './system-objects.ts'
 
 export interface BootstrapOptions {
   readonly config: Config
   readonly deps: StoreDependencies
-  readonly served: { readonly resources: Resources; readonly ips: IpAllocator; readonly ports: NodePortAllocator }
+  readonly served: {
+    readonly resources: Resources
+    readonly ips: ClusterIpAllocator
+    readonly ports: NodePortAllocator
+  }
   readonly facts: AuthenticationFacts
   readonly rbacReady: () => Promise<void>
   readonly log: Logger
@@ -63,21 +68,34 @@ export const startBootstrap = (
   signal: AbortSignal,
 ): Bootstrap => {
   const { resources, ips, ports } = served
+  const [primary] = ips.flagRanges
   const service = {
     resources,
     store: deps.store,
     root: config.etcdPrefix,
     advertiseAddress: config.advertiseAddress,
     securePort: config.securePort,
-    clusterIp: addressAt(ips.range, 1),
+    clusterIp: addressText(primary, primary.first),
     leases: deps.leases,
     log,
   }
+  const common = { resources, clock: realClock, log }
+  const defaultCidr = createDefaultServiceCidr({ ...common, cidrs: ips.flagRanges.map(({ text }) => text) })
+  const repairs = createRepairs({ ...common, ips, ports, ...config.serviceRepair })
   const hook = (name: string, work: () => Promise<void>) => startHook(name, work, log, signal)
+  const namespaces = hook('start-system-namespaces-controller', () => ensureSystemObjects(resources, facts))
+  const serviceCidr = hook('start-kubernetes-service-cidr-controller', () => defaultCidr.sync())
   const hooks = [
-    hook('start-system-namespaces-controller', async () => {
-      await ensureSystemObjects(resources, ips.range.text, facts)
+    namespaces,
+    serviceCidr,
+    // Each of these needs what the one before it has made.
+    hook('bootstrap-controller', async () => {
+      await Promise.all([namespaces.promise, serviceCidr.promise])
       await ensureKubernetesService(service)
+    }),
+    hook('start-service-ip-repair-controllers', async () => {
+      await serviceCidr.promise
+      await repairs.first()
     }),
     ...(config.authorizationModes.includes('RBAC')
       ? [
@@ -89,9 +107,9 @@ export const startBootstrap = (
       : []),
   ]
   const background = [
-    repairServices({ resources, ips, ports, clock: realClock, log }).catch((err: unknown) =>
-      log.warn({ err }, 'cannot check the addresses and ports of Services'),
-    ),
+    defaultCidr.keep(signal),
+    repairs.run(signal),
+    keepKubernetesService(service, signal),
     config.reconcileEndpoints ? keepEndpoints(service, signal) : Promise.resolve(),
     runCompactor(
       {

@@ -3,6 +3,7 @@
  * server keeps a lease in the store; the addresses are those of the servers whose lease lives.
  * Upstream: pkg/controlplane/controller/kubernetesservice and pkg/controlplane/reconcilers/lease.go
  */
+import { isIPv6 } from 'node:net'
 import type { Endpoints, EndpointSlice, Service } from '../../api/types.ts'
 import { sleep } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
@@ -43,10 +44,25 @@ export const ensureKubernetesService = async ({
       ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: securePort }],
       clusterIP: clusterIp,
       type: 'ClusterIP',
+      ipFamilyPolicy: 'SingleStack',
       sessionAffinity: 'None',
     },
   }
   await ensureExists(resources.get({ group: '', version: 'v1', resource: 'services' }), service)
+}
+
+/** Upstream: DefaultEndpointReconcilerInterval. */
+const serviceIntervalMs = 10_000
+
+/** Makes the Service again when somebody deletes it, until the signal. */
+export const keepKubernetesService = async (options: KubernetesServiceOptions, signal: AbortSignal): Promise<void> => {
+  while (!signal.aborted) {
+    await sleep(serviceIntervalMs, signal).catch(() => {})
+    if (signal.aborted) return
+    await ensureKubernetesService(options).catch((err: unknown) =>
+      options.log.warn({ err }, 'cannot keep the kubernetes Service'),
+    )
+  }
 }
 
 const leaseKey = ({ root, advertiseAddress }: KubernetesServiceOptions): string =>
@@ -93,7 +109,7 @@ const reconcileEndpoints = async (options: KubernetesServiceOptions, addresses: 
     kind: 'EndpointSlice',
     apiVersion: 'discovery.k8s.io/v1',
     metadata: { ...meta, labels: { 'kubernetes.io/service-name': 'kubernetes' } },
-    addressType: 'IPv4',
+    addressType: isIPv6(options.advertiseAddress) ? 'IPv6' : 'IPv4',
     endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
     ports,
   }

@@ -1,40 +1,148 @@
-/** What a crash between two writes left behind: addresses and ports that no Service holds, and the reverse. */
-import type { IPAddress, Service } from '../../api/types.ts'
-import type { Clock } from '../../component-base/clock.ts'
+/**
+ * What crashes and people leave behind: addresses and ports that no Service holds, and Services whose addresses or
+ * ports nobody has noted. Each API server looks every three minutes; what two of them mend at once is mended once.
+ * Upstream: the repair controllers of ipallocator and portallocator.
+ */
+import { isReason } from '../../api/meta/status-error.ts'
+import type { IPAddress, Service, ServiceCIDR } from '../../api/types.ts'
+import { type Clock, sleep } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { Resources } from '../registry/resources.ts'
-import type { IpAllocator } from '../registry/services/ip-allocator.ts'
+import { canonicalIp, type ClusterIpAllocator } from '../registry/services/cluster-ip-allocator.ts'
 import type { NodePortAllocator } from '../registry/services/node-port-allocator.ts'
-import { clusterIpsOf, nodePortsOf } from '../registry/services/service-spec.ts'
-
-/** Another server may just have claimed an address for a Service that it has not stored yet. */
-const graceMs = 60_000
+import { clusterIpsOf } from '../registry/services/service-spec.ts'
+import type { ResourceStore } from '../storage/resource-store.ts'
+import { type Leaks, planNodePorts } from './node-port-plan.ts'
+import { type IpRepair, planIpRepairs } from './service-ip-plan.ts'
+import { createWarn, type Warn } from './system-events.ts'
 
 export interface RepairOptions {
   readonly resources: Resources
-  readonly ips: IpAllocator
+  readonly ips: ClusterIpAllocator
   readonly ports: NodePortAllocator
   readonly clock: Clock
   readonly log: Logger
+  readonly intervalMs: number
+  /** Age in milliseconds from which an address without Service was leaked. */
+  readonly graceMs: number
 }
 
-export const repairServices = async ({ resources, ips, ports, clock, log }: RepairOptions): Promise<void> => {
-  const services = resources.get({ group: '', version: 'v1', resource: 'services' }).store
-  const addresses = resources.get({ group: 'networking.k8s.io', version: 'v1', resource: 'ipaddresses' }).store
-  await Promise.all([services.consistent(), addresses.consistent()])
-  const all = (): Service[] => [...services.cache.values()].map(({ object }) => object as Service)
+interface Stores {
+  readonly services: ResourceStore
+  readonly addresses: ResourceStore
+  readonly serviceCidrs: ResourceStore
+}
 
-  const inUse = new Map(all().flatMap((service) => clusterIpsOf(service.spec).map((ip) => [ip, service] as const)))
-  for (const [ip, service] of inUse) {
-    if (addresses.cache.get(ip) === undefined) await ips.allocate(ip, service, false)
+const storesOf = (resources: Resources): Stores => {
+  const networking = (resource: string) => resources.get({ group: 'networking.k8s.io', version: 'v1', resource }).store
+  return {
+    services: resources.get({ group: '', version: 'v1', resource: 'services' }).store,
+    addresses: networking('ipaddresses'),
+    serviceCidrs: networking('servicecidrs'),
   }
-  for (const { object } of addresses.cache.range()) {
-    const { metadata } = object as IPAddress
-    if (metadata?.labels?.['ipaddress.kubernetes.io/managed-by'] !== 'ipallocator.k8s.io') continue
-    const age = clock.now() - Date.parse(metadata.creationTimestamp ?? '')
-    if (inUse.has(metadata.name ?? '') || age < graceMs) continue
-    log.info({ ip: metadata.name }, 'releasing a cluster IP that no Service holds')
-    await ips.release(metadata.name ?? '')
+}
+
+/** True if the Service is there, now, with that address. */
+const isHeld = async ({ services }: Stores, service: Service, ip: string): Promise<boolean> => {
+  const entry = await services.getLive(`${service.metadata?.namespace}/${service.metadata?.name}`)
+  return entry !== undefined && clusterIpsOf((entry.object as Service).spec).some((own) => canonicalIp(own) === ip)
+}
+
+/** Removes that very object; false if it is gone or another one. */
+const removeAddress = async ({ addresses }: Stores, address: IPAddress): Promise<boolean> => {
+  const name = address.metadata?.name ?? ''
+  try {
+    const { type } = await addresses.update(name, (current) =>
+      current?.metadata?.uid === address.metadata?.uid ? { type: 'delete' } : { type: 'keep' },
+    )
+    return type === 'deleted'
+  } catch (error) {
+    if (isReason(error, 'NotFound')) return false
+    throw error
   }
-  await ports.repair(() => new Set(all().flatMap((service) => nodePortsOf(service.spec))))
+}
+
+const repairIp = async (repair: IpRepair, stores: Stores, { ips, log }: RepairOptions, warn: Warn): Promise<void> => {
+  switch (repair.type) {
+    case 'tell':
+      return warn(repair.warning)
+    case 'claim':
+      if (!(await isHeld(stores, repair.service, repair.ip))) return
+      if (await ips.claim(repair.ip, repair.service)) await warn(repair.warning)
+      return
+    case 'replace': {
+      const ip = repair.address.metadata?.name ?? ''
+      if (!(await isHeld(stores, repair.service, ip)) || !(await removeAddress(stores, repair.address))) return
+      await ips.claim(ip, repair.service)
+      if (repair.warning !== undefined) await warn(repair.warning)
+      return
+    }
+    case 'release':
+      if (!(await removeAddress(stores, repair.address))) return
+      log.info({ ip: repair.address.metadata?.name, why: repair.warning.message }, 'released a cluster IP')
+      return warn(repair.warning)
+  }
+}
+
+const objectsIn = <T>({ cache }: ResourceStore): T[] => [...cache.values()].map(({ object }) => object as T)
+
+const repairIps = async (stores: Stores, options: RepairOptions, warn: Warn): Promise<void> => {
+  const { services, addresses, serviceCidrs } = stores
+  await addresses.consistent()
+  const before = objectsIn<IPAddress>(addresses)
+  await Promise.all([services.consistent(), serviceCidrs.consistent()])
+  const known = new Map([...services.cache.values()].map(({ key, object }) => [key, object as Service]))
+  await addresses.consistent()
+  const repairs = planIpRepairs({
+    services: known,
+    serviceCidrs: objectsIn<ServiceCIDR>(serviceCidrs),
+    addressOf: (ip) => addresses.cache.get(ip)?.object as IPAddress | undefined,
+    addresses: before,
+    nowMs: options.clock.now(),
+    graceMs: options.graceMs,
+  })
+  for (const repair of repairs) await repairIp(repair, stores, options, warn)
+}
+
+/** One round; returns what looks leaked, for the next. */
+const repairPorts = async (stores: Stores, options: RepairOptions, leaks: Leaks, warn: Warn): Promise<Leaks> => {
+  const { ports } = options
+  let plan = planNodePorts(new Set(), [], leaks, ports)
+  await ports.rebuild(async (used) => {
+    await stores.services.consistent()
+    plan = planNodePorts(used, objectsIn<Service>(stores.services), leaks, ports)
+    return plan.used
+  })
+  for (const warning of plan.warnings) await warn(warning)
+  return plan.leaks
+}
+
+export interface Repairs {
+  /** The first round; throws what it could not do. */
+  readonly first: () => Promise<void>
+  /** All later rounds, until the signal. */
+  readonly run: (signal: AbortSignal) => Promise<void>
+}
+
+export const createRepairs = (options: RepairOptions): Repairs => {
+  const { resources, clock, log, intervalMs } = options
+  const stores = storesOf(resources)
+  const events = { events: resources.get({ group: '', version: 'v1', resource: 'events' }), clock, log }
+  const warnOfIps = createWarn('ipallocator-repair-controller', events)
+  const warnOfPorts = createWarn('portallocator-repair-controller', events)
+  let leaks: Leaks = new Map()
+  const round = async (): Promise<void> => {
+    await repairIps(stores, options, warnOfIps)
+    leaks = await repairPorts(stores, options, leaks, warnOfPorts)
+  }
+  return {
+    first: round,
+    run: async (signal) => {
+      while (!signal.aborted) {
+        await sleep(intervalMs, signal, clock).catch(() => {})
+        if (signal.aborted) return
+        await round().catch((err: unknown) => log.warn({ err }, 'cannot check the addresses and ports of Services'))
+      }
+    },
+  }
 }

@@ -1,5 +1,5 @@
 /** Namespaces, priority classes and other objects that every cluster has from the start. */
-import type { ConfigMap, KubeObject, Namespace, PriorityClass, ServiceCIDR } from '../../api/types.ts'
+import type { ConfigMap, KubeObject, Namespace, PriorityClass } from '../../api/types.ts'
 import type { RequestHeaderConfig } from '../config.ts'
 import type { Resources } from '../registry/resources.ts'
 import { ensureExists, ensureLike } from './ensure.ts'
@@ -55,26 +55,14 @@ const authenticationConfigMap = ({ clientCa, requestHeader }: AuthenticationFact
   },
 })
 
-export const ensureSystemObjects = async (
-  resources: Resources,
-  serviceCidr: string,
-  facts: AuthenticationFacts,
-): Promise<void> => {
+export const ensureSystemObjects = async (resources: Resources, facts: AuthenticationFacts): Promise<void> => {
   const core = (resource: string) => resources.get({ group: '', version: 'v1', resource })
-  const serviceCidrs = resources.get({ group: 'networking.k8s.io', version: 'v1', resource: 'servicecidrs' })
-  const cidr: ServiceCIDR = {
-    kind: 'ServiceCIDR',
-    apiVersion: 'networking.k8s.io/v1',
-    metadata: { name: 'kubernetes' },
-    spec: { cidrs: [serviceCidr] },
-  }
   const authentication = authenticationConfigMap(facts)
   await Promise.all([
     ...systemNamespaces.map((name) => ensureExists(core('namespaces'), namespace(name))),
     ...systemPriorityClasses.map((object) =>
       ensureExists(resources.get({ group: 'scheduling.k8s.io', version: 'v1', resource: 'priorityclasses' }), object),
     ),
-    ensureExists(serviceCidrs, cidr),
     ensureLike(core('configmaps'), authentication, (current: KubeObject) => {
       ;(current as ConfigMap).data = { ...(current as ConfigMap).data, ...authentication.data }
     }),

@@ -7,7 +7,7 @@ import type { Clock } from '../../component-base/clock.ts'
 import type { Entry } from '../storage/encoding.ts'
 import { dryRunEntry } from './dry-run.ts'
 import { fillSystemFields, generateName, metadataOf } from './metadata.ts'
-import { keyFor, type Resource, toStored } from './resource.ts'
+import { keyFor, type Reservation, type Resource, toStored } from './resource.ts'
 
 export interface WriteOptions {
   readonly dryRun: boolean
@@ -19,12 +19,20 @@ export interface WriteOptions {
 /** Names generated before giving up. Upstream: RetryGenerateName. */
 const maxNameAttempts = 8
 
-/** Server-owned fields, the kind's own preparation and all validation; in place. Throws Invalid. */
-export const prepareForCreate = (resource: Resource, object: KubeObject, nowMs: number): void => {
+/** Server-owned fields, and what the resource takes from elsewhere; in place. Throws what the allocation refuses. */
+export const beginCreate = async (
+  resource: Resource,
+  object: KubeObject,
+  { clock, dryRun }: WriteOptions,
+): Promise<Reservation | undefined> => {
+  fillSystemFields(object, resource.definition, clock.now())
+  return resource.hooks.beginCreate?.(object, dryRun)
+}
+
+/** The kind's own preparation and all validation; in place. Throws Invalid. */
+export const prepareForCreate = (resource: Resource, object: KubeObject): void => {
   const { definition } = resource
-  fillSystemFields(object, definition, nowMs)
   const metadata = metadataOf(object)
-  resource.hooks.prepareForCreate?.(object)
   if (definition.prepareForCreate !== undefined) definition.prepareForCreate(object)
   else if (definition.subresources.some(({ name }) => name === 'status')) delete object['status']
   const errors = [
@@ -56,18 +64,18 @@ export const createObject = async (resource: Resource, object: KubeObject, optio
 
 const createOnce = async (resource: Resource, object: KubeObject, options: WriteOptions): Promise<Entry> => {
   const versioned = Number(metadataOf(object).resourceVersion ?? 0) > 0
-  prepareForCreate(resource, object, options.clock.now())
-  await options.validating(object, undefined)
-  const { namespace = '', name = '' } = metadataOf(object)
-  if (versioned && !options.dryRun) throw versionOnCreate()
-  const key = keyFor(resource, namespace, name)
-  const reservation = await resource.hooks.beginCreate?.(object, options.dryRun)
+  const reservation = await beginCreate(resource, object, options)
   try {
+    prepareForCreate(resource, object)
+    await options.validating(object, undefined)
+    const { namespace = '', name = '' } = metadataOf(object)
+    if (versioned && !options.dryRun) throw versionOnCreate()
+    const key = keyFor(resource, namespace, name)
     const entry = options.dryRun ? await tryCreate(resource, key, object) : await store(resource, key, object)
-    reservation?.commit()
+    await reservation?.commit()
     return entry
   } catch (error) {
-    reservation?.rollback()
+    await reservation?.rollback()
     throw error
   }
 }

@@ -60,7 +60,7 @@ export const deleteObject = async (
     return dryRunResult
   }
   const outcome = await resource.store.update(key, decide)
-  if (outcome.type === 'deleted') resource.hooks.afterDelete?.(outcome.entry.object)
+  if (outcome.type === 'deleted') await resource.hooks.afterDelete?.(outcome.entry.object)
   return { entry: outcome.entry, deleted: outcome.type === 'deleted' }
 }
 

@@ -8,18 +8,20 @@ import type { ResourceStore } from '../storage/resource-store.ts'
 
 /** What a write has taken from elsewhere (a cluster IP, a node port): kept if it succeeds, given back if not. */
 export interface Reservation {
-  commit(): void
-  rollback(): void
+  /** Neither throws: the write has been decided. The answer waits for both, so that what is free can be had at once. */
+  commit(): Promise<void>
+  rollback(): Promise<void>
 }
 
 /** The few resources that do more than store. Upstream: the begin and after hooks of registry.Store. */
 export interface ResourceHooks {
-  /** Before validation: what needs the stored object or the cluster's settings. */
-  readonly prepareForCreate?: (object: KubeObject) => void
-  readonly prepareForUpdate?: (object: KubeObject, old: KubeObject) => void
+  /**
+   * Before the kind's own preparation and all validation, which so see what was taken; in place. Not for subresources.
+   */
   readonly beginCreate?: (object: KubeObject, dryRun: boolean) => Promise<Reservation | undefined>
   readonly beginUpdate?: (object: KubeObject, old: KubeObject, dryRun: boolean) => Promise<Reservation | undefined>
-  readonly afterDelete?: (object: KubeObject) => void
+  /** Never throws. */
+  readonly afterDelete?: (object: KubeObject) => Promise<void>
   /** More conditions for an object marked as deleted to go away (a Namespace's spec.finalizers). */
   readonly mayBeRemoved?: (object: KubeObject) => boolean
   /** True where orphan and foreground deletion do not exist (Events, Namespaces). */

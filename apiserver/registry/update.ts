@@ -6,7 +6,7 @@ import { validateObjectMetaUpdate } from '../../api/meta/validate-metadata.ts'
 import type { KubeObject } from '../../api/types.ts'
 import type { Entry } from '../storage/encoding.ts'
 import type { Decision } from '../storage/resource-store.ts'
-import { prepareForCreate, type WriteOptions } from './create.ts'
+import { beginCreate, prepareForCreate, type WriteOptions } from './create.ts'
 import { dryRunEntry } from './dry-run.ts'
 import { keepSystemFields, metadataOf, specChanged } from './metadata.ts'
 import { keyFor, presented, type Reservation, type Resource, toStored } from './resource.ts'
@@ -39,18 +39,21 @@ export const updateObject = async (
   let reservation: Reservation | undefined
   let dryRunResult: UpdateResult | undefined
   const decide = async (currentStored: KubeObject | undefined): Promise<Decision> => {
-    reservation?.rollback()
+    await reservation?.rollback()
     reservation = undefined
     const current = currentStored === undefined ? undefined : presented(resource, currentStored)
     const object = await transform(current)
     if (current === undefined) {
-      await beforeCreateOnUpdate(resource, name, object, options)
-      reservation = await resource.hooks.beginCreate?.(object, options.dryRun)
+      if (!mayCreate(resource, options)) throw notFound(resource.groupResource, name)
+      reservation = await beginCreate(resource, object, options)
+      prepareForCreate(resource, object)
+      await options.validating(object, undefined)
     } else {
+      checkVersion(resource, object, current)
+      if (options.scope === 'main') reservation = await resource.hooks.beginUpdate?.(object, current, options.dryRun)
       beforeUpdate(resource, object, current, options)
       keepTimesOfUnchanged(object, current)
       await options.validating(object, current)
-      reservation = await resource.hooks.beginUpdate?.(object, current, options.dryRun)
     }
     if (options.dryRun) {
       dryRunResult = { entry: dryRunEntry(key, object), created: current === undefined }
@@ -62,11 +65,14 @@ export const updateObject = async (
   try {
     if (options.dryRun) return await dryRun(resource, key, decide, () => dryRunResult)
     const outcome = await resource.store.update(key, decide, resource.ttlSeconds)
-    reservation?.commit()
-    if (outcome.type === 'deleted') resource.hooks.afterDelete?.(outcome.entry.object)
+    // An update that was a deletion has no use for what it took; what the object held goes after it.
+    if (outcome.type === 'deleted') {
+      await reservation?.rollback()
+      await resource.hooks.afterDelete?.(outcome.entry.object)
+    } else await reservation?.commit()
     return { entry: outcome.entry, created: outcome.type === 'created' }
   } catch (error) {
-    reservation?.rollback()
+    await reservation?.rollback()
     throw error
   }
 }
@@ -83,21 +89,11 @@ const dryRun = async (
   return outcome
 }
 
-const beforeCreateOnUpdate = async (
-  resource: Resource,
-  name: string,
-  object: KubeObject,
-  options: UpdateOptions,
-): Promise<void> => {
-  const mayCreate =
-    options.scope === 'main' && (resource.definition.allowCreateOnUpdate || options.forceAllowCreate === true)
-  if (!mayCreate) throw notFound(resource.groupResource, name)
-  prepareForCreate(resource, object, options.clock.now())
-  await options.validating(object, undefined)
-}
+const mayCreate = ({ definition }: Resource, { scope, forceAllowCreate }: UpdateOptions): boolean =>
+  scope === 'main' && (definition.allowCreateOnUpdate || forceAllowCreate === true)
 
-/** Optimistic concurrency, then what the kind and metadata rules say about the change; in place. */
-const beforeUpdate = (resource: Resource, object: KubeObject, current: KubeObject, options: UpdateOptions): void => {
+/** Optimistic concurrency; an update without resourceVersion gets the stored one. */
+const checkVersion = (resource: Resource, object: KubeObject, current: KubeObject): void => {
   const { definition, groupResource } = resource
   const metadata = metadataOf(object)
   const name = current.metadata?.name ?? ''
@@ -113,13 +109,19 @@ const beforeUpdate = (resource: Resource, object: KubeObject, current: KubeObjec
   if ((metadata.uid ?? '') !== '' && metadata.uid !== current.metadata?.uid) {
     throw uidMismatch(resource, metadata.uid ?? '', current)
   }
+}
+
+/** What the kind and metadata rules say about the change; in place. */
+const beforeUpdate = (resource: Resource, object: KubeObject, current: KubeObject, options: UpdateOptions): void => {
+  const { definition } = resource
+  const metadata = metadataOf(object)
   keepSystemFields(object, current)
   applyScope(resource, object, current, options.scope)
   const errors = [
     ...validateObjectMetaUpdate(metadata, current.metadata ?? {}, definition),
     ...validationErrors(resource, object, current, options.scope),
   ]
-  if (errors.length > 0) throw invalidObject(definition, name, errors)
+  if (errors.length > 0) throw invalidObject(definition, current.metadata?.name ?? '', errors)
 }
 
 const applyScope = (resource: Resource, object: KubeObject, current: KubeObject, scope: UpdateScope): void => {
@@ -133,7 +135,6 @@ const applyScope = (resource: Resource, object: KubeObject, current: KubeObject,
     else keepAllButStatus(object, current)
     return
   }
-  resource.hooks.prepareForUpdate?.(object, current)
   if (definition.prepareForUpdate !== undefined) definition.prepareForUpdate(object, current)
   else if (definition.subresources.some(({ name }) => name === 'status')) keepStatus(object, current)
   if (

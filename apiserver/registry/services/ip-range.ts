@@ -1,53 +1,88 @@
-/** The Service CIDR as numbers. IPv4 only: a second family is refused by name. */
+/** A range as the allocator walks it: which addresses, and in which order. Upstream: ipallocator.NewIPAllocator. */
+import { type IpFamily, familyOf } from '../../../api/networking/service-ranges.ts'
+import { boundsOf, type Cidr, ipText, parseCidr } from '../../../api/meta/cidr.ts'
 import { UsageError } from '../../../component-base/process/run.ts'
 
 export interface IpRange {
   readonly text: string
-  /** Network address as a number. */
-  readonly base: number
-  /** Addresses in the range, network and broadcast included. */
-  readonly size: number
+  readonly family: IpFamily
+  /** The first and the last address that a Service can have; `first > last` if there is none. */
+  readonly first: bigint
+  readonly last: bigint
+  /** Addresses below are kept for people who choose; the server takes from here on, and only then below (KEP-3070). */
+  readonly dynamicStart: bigint
 }
 
-export const ipToNumber = (ip: string): number | undefined => {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(ip)
-  if (match === null) return undefined
-  const parts = match.slice(1).map(Number)
-  return parts.some((part) => part > 255) ? undefined : parts.reduce((sum, part) => sum * 256 + part, 0)
+/** IPv6 ranges larger than this are no Service ranges. */
+const maxIpv6HostBits = 64
+
+const smallest = 16n
+const largestStaticBand = 256n
+
+const staticBandOf = (size: bigint): bigint => {
+  if (size <= smallest) return 0n
+  const share = size / 16n
+  return share < smallest ? smallest : share > largestStaticBand ? largestStaticBand : share
 }
 
-export const numberToIp = (value: number): string =>
-  [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.')
+const widthOf = ({ family }: Cidr): number => (family === 4 ? 32 : 128)
 
-export const parseIpRange = (text: string): IpRange => {
-  const [first = '', ...others] = text.split(',')
-  if (others.length > 0) throw new UsageError('dual-stack --service-cluster-ip-range is not implemented by kubets')
-  const [address = '', bits = ''] = first.split('/')
-  const value = ipToNumber(address)
-  if (value === undefined || !/^\d{1,2}$/.test(bits) || Number(bits) > 30) {
-    throw new UsageError(`--service-cluster-ip-range ${JSON.stringify(first)} is not an IPv4 range`)
+/** Undefined for an IPv6 range that is too large to allocate from. */
+export const ipRangeOf = (cidr: Cidr): IpRange | undefined => {
+  if (cidr.family === 6 && widthOf(cidr) - cidr.prefix > maxIpv6HostBits) return undefined
+  const { first: network, last: end } = boundsOf(cidr)
+  const first = network + 1n
+  return {
+    text: `${ipText(cidr.family, network)}/${cidr.prefix}`,
+    family: familyOf(cidr),
+    first,
+    last: cidr.family === 4 ? end - 1n : end,
+    dynamicStart: first + staticBandOf(end - network + 1n),
   }
-  const size = 2 ** (32 - Number(bits))
-  const base = Math.floor(value / size) * size
-  return { text: `${numberToIp(base)}/${bits}`, base, size }
 }
 
-/** The address at `offset` in the range. */
-export const addressAt = ({ base }: IpRange, offset: number): string => numberToIp(base + offset)
+const versionOf = (family: IpFamily): 4 | 6 => (family === 'IPv4' ? 4 : 6)
 
-/** Offset of an address, or undefined if it cannot be given to a Service. */
-export const offsetOf = ({ base, size }: IpRange, ip: string): number | undefined => {
-  const value = ipToNumber(ip)
-  if (value === undefined) return undefined
-  const offset = value - base
-  return offset > 0 && offset < size - 1 ? offset : undefined
+/** The address in its canonical form. */
+export const addressText = ({ family }: IpRange, address: bigint): string => ipText(versionOf(family), address)
+
+/** The address that upstream shows for one that a dry run does not take. */
+export const networkText = ({ text }: IpRange): string => text.slice(0, text.indexOf('/'))
+
+/** Every address from `first` to `last` once, beginning at `first + offset`. */
+function* circle(first: bigint, last: bigint, offset: bigint): Generator<bigint> {
+  for (let address = first + offset; address <= last; address++) yield address
+  for (let address = first; address < first + offset; address++) yield address
 }
 
-/**
- * Offsets below it are kept for addresses that people choose; the server picks above, and only below when that is
- * full. Upstream: calculateRangeOffset (KEP-3070).
- */
-export const staticBandEnd = ({ size }: IpRange): number => {
-  if (size < 16) return 0
-  return Math.min(256, Math.max(16, Math.floor(size / 16)))
+/** All addresses in the order in which they are tried. `random` gives a whole number below its argument. */
+export function* candidates(range: IpRange, random: (below: bigint) => bigint): Generator<bigint> {
+  const { first, last, dynamicStart } = range
+  if (last >= dynamicStart) yield* circle(dynamicStart, last, random(last - dynamicStart + 1n))
+  if (dynamicStart > first) yield* circle(first, dynamicStart - 1n, random(dynamicStart - first))
+}
+
+const flag = '--service-cluster-ip-range'
+
+/** The ranges of the flag, the primary one first. Throws UsageError. */
+export const parseServiceRanges = (text: string): readonly [IpRange, ...IpRange[]] => {
+  const parts = text.split(',').map((part) => part.trim())
+  if (parts.length > 2) throw new UsageError(`${flag} must not contain more than two entries`)
+  const ranges = parts.map((part) => {
+    const cidr = parseCidr(part)
+    if (cidr === undefined) throw new UsageError(`${flag} ${JSON.stringify(part)} is not a valid cidr`)
+    const range = ipRangeOf(cidr)
+    if (range === undefined) {
+      throw new UsageError(`specified ${flag} is too large; for 128-bit addresses, the mask must be >= 64`)
+    }
+    if (range.first > range.last) throw new UsageError(`${flag} ${JSON.stringify(part)} holds no address`)
+    return range
+  })
+  const [primary, secondary] = ranges
+  if (primary === undefined) throw new UsageError(`${flag} must contain at least one valid cidr`)
+  if (secondary === undefined) return [primary]
+  if (secondary.family === primary.family) {
+    throw new UsageError(`${flag} must be of different IP family: ${primary.text}, ${secondary.text}`)
+  }
+  return [primary, secondary]
 }

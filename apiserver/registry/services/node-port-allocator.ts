@@ -3,11 +3,7 @@
  * that upstream keeps (RangeAllocation). Upstream: pkg/registry/core/service/portallocator
  */
 import type { KeyValue, KeyValueStore } from '../../storage/key-value.ts'
-
-export interface PortRange {
-  readonly first: number
-  readonly last: number
-}
+import { decodePorts, encodePorts, type PortRange } from './port-bitmap.ts'
 
 export type PortResult =
   | { readonly type: 'allocated'; readonly port: number }
@@ -15,112 +11,110 @@ export type PortResult =
   | { readonly type: 'out-of-range' }
   | { readonly type: 'full' }
 
+/** What a change makes of the ports in use; undefined leaves them as they are. */
+type Change<T> = (used: ReadonlySet<number>) => { readonly result: T; readonly used?: ReadonlySet<number> }
+
 const randomTries = 16
+
+/** Ports below are for people who choose, those from here on for the server. Upstream: calculateRangeOffset. */
+export const dynamicStart = ({ first, last }: PortRange): number => {
+  const size = last - first + 1
+  return size <= 16 ? first : first + Math.min(128, Math.max(16, Math.floor(size / 32)))
+}
+
+function* candidates(range: PortRange): Generator<number> {
+  const { first, last } = range
+  const start = dynamicStart(range)
+  for (let i = 0; i < randomTries; i++) yield start + Math.floor(Math.random() * (last - start + 1))
+  for (let port = start; port <= last; port++) yield port
+  for (let port = first; port < start; port++) yield port
+}
 
 export class NodePortAllocator {
   readonly range: PortRange
+  /** As messages name it. */
+  readonly rangeText: string
   readonly #store: KeyValueStore
   readonly #key: string
 
   constructor(range: PortRange, store: KeyValueStore, root: string) {
     this.range = range
+    this.rangeText = `${range.first}-${range.last}`
     this.#store = store
     this.#key = `${root}/ranges/servicenodeports`
   }
 
+  contains(port: number): boolean {
+    return port >= this.range.first && port <= this.range.last
+  }
+
+  /** True if the port is in use. */
+  async has(port: number): Promise<boolean> {
+    const { current } = await this.#store.get(this.#key)
+    return this.#decode(current).has(port)
+  }
+
   allocate(port: number): Promise<PortResult> {
-    if (port < this.range.first || port > this.range.last) return Promise.resolve({ type: 'out-of-range' })
-    return this.#change((used) => {
-      if (used.has(port)) return { type: 'taken' }
-      used.add(port)
-      return { type: 'allocated', port }
-    })
+    if (!this.contains(port)) return Promise.resolve({ type: 'out-of-range' })
+    return this.#change<PortResult>((used) =>
+      used.has(port)
+        ? { result: { type: 'taken' } }
+        : { result: { type: 'allocated', port }, used: new Set([...used, port]) },
+    )
   }
 
   allocateNext(): Promise<PortResult> {
-    return this.#change((used) => {
-      for (const port of this.#candidates()) {
-        if (used.has(port)) continue
-        used.add(port)
-        return { type: 'allocated', port }
+    return this.#change<PortResult>((used) => {
+      for (const port of candidates(this.range)) {
+        if (!used.has(port)) return { result: { type: 'allocated', port }, used: new Set([...used, port]) }
       }
-      return { type: 'full' }
+      return { result: { type: 'full' } }
     })
   }
 
   async release(ports: readonly number[]): Promise<void> {
     if (ports.length === 0) return
     await this.#change((used) => {
-      for (const port of ports) used.delete(port)
-      return { type: 'allocated', port: 0 }
+      const rest = new Set([...used].filter((port) => !ports.includes(port)))
+      return rest.size === used.size ? { result: undefined } : { result: undefined, used: rest }
     })
   }
 
-  /** Makes the bitmap what Services really use; done at start, for what a crash left behind. */
-  async repair(inUse: () => ReadonlySet<number>): Promise<void> {
-    await this.#change((used) => {
-      used.clear()
-      for (const port of inUse()) used.add(port)
-      return { type: 'allocated', port: 0 }
-    })
-  }
-
-  *#candidates(): Generator<number> {
-    const { first, last } = this.range
-    const count = last - first + 1
-    // The lower ports are for people who choose, the upper ones for the server.
-    const band = count < 32 ? 0 : Math.min(128, Math.max(16, Math.floor(count / 32)))
-    const start = first + band
-    for (let i = 0; i < randomTries; i++) yield start + Math.floor(Math.random() * (last - start + 1))
-    for (let port = start; port <= last; port++) yield port
-    for (let port = first; port < start; port++) yield port
-  }
-
-  async #change(change: (used: Set<number>) => PortResult): Promise<PortResult> {
+  /**
+   * Writes what `rebuild` makes of the ports in use, unless somebody changes them meanwhile: then it is asked again.
+   * What it reads of Services it has to read after it was called.
+   */
+  async rebuild(rebuild: (used: ReadonlySet<number>) => Promise<ReadonlySet<number>>): Promise<void> {
     let { current } = await this.#store.get(this.#key)
     for (;;) {
       const used = this.#decode(current)
-      const before = used.size
-      const result = change(used)
-      if (result.type !== 'allocated') return result
-      if (current !== undefined && used.size === before && result.port === 0) return result
-      const written = await this.#store.put(this.#key, this.#encode(used), current?.modRevision ?? 0)
+      const wanted = await rebuild(used)
+      if (current !== undefined && wanted.symmetricDifference(used).size === 0) return
+      const written = await this.#put(wanted, current)
+      if (written.type === 'written') return
+      current = written.current
+    }
+  }
+
+  async #change<T>(change: Change<T>): Promise<T> {
+    let { current } = await this.#store.get(this.#key)
+    for (;;) {
+      const { result, used } = change(this.#decode(current))
+      if (used === undefined) return result
+      const written = await this.#put(used, current)
       if (written.type === 'written') return result
       current = written.current
     }
   }
 
-  #decode(current: KeyValue | undefined): Set<number> {
-    const used = new Set<number>()
-    if (current === undefined) return used
-    const stored: unknown = JSON.parse(current.value.toString('utf8'))
-    if (typeof stored !== 'object' || stored === null || !('data' in stored) || !('range' in stored)) return used
-    // Ports of another range mean nothing here: the repair at start finds what is in use.
-    if (typeof stored.data !== 'string' || stored.range !== this.#rangeText()) return used
-    // A big-endian number whose bit n is the n-th port, as Go's big.Int writes it.
-    const bytes = Buffer.from(stored.data, 'base64')
-    for (const [index, byte] of [...bytes].toReversed().entries()) {
-      for (let bit = 0; bit < 8; bit++) if ((byte & (1 << bit)) !== 0) used.add(this.range.first + index * 8 + bit)
-    }
-    return used
+  #put(used: ReadonlySet<number>, current: KeyValue | undefined): ReturnType<KeyValueStore['put']> {
+    return this.#store.put(this.#key, encodePorts(used, this.range), current?.modRevision ?? 0)
   }
 
-  #encode(used: ReadonlySet<number>): Buffer {
-    const { first, last } = this.range
-    const bytes = Buffer.alloc(Math.ceil((last - first + 1) / 8))
-    for (const port of used) {
-      const bit = port - first
-      const at = bytes.length - 1 - Math.floor(bit / 8)
-      bytes[at] = (bytes[at] ?? 0) | (1 << (bit % 8))
-    }
-    const start = bytes.findIndex((byte) => byte !== 0)
-    const data = (start < 0 ? Buffer.alloc(0) : bytes.subarray(start)).toString('base64')
-    return Buffer.from(
-      JSON.stringify({ kind: 'RangeAllocation', apiVersion: 'v1', metadata: {}, range: this.#rangeText(), data }),
-    )
-  }
-
-  #rangeText(): string {
-    return `${this.range.first}-${this.range.last}`
+  /** Those of another range than ours stay out: nobody may have them now. */
+  #decode(current: KeyValue | undefined): ReadonlySet<number> {
+    return current === undefined
+      ? new Set()
+      : new Set([...decodePorts(current.value)].filter((port) => this.contains(port)))
   }
 }

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createMemoryKeyValue } from '../../storage/memory-key-value.ts'
+import { dynamicStart, NodePortAllocator } from './node-port-allocator.ts'
+
+describe('node ports', () => {
+  it('are given once, given back, and remembered by the next server', async () => {
+    const store = createMemoryKeyValue()
+    const first = new NodePortAllocator({ first: 30000, last: 30003 }, store, '/registry')
+    assert.deepEqual(await first.allocate(30001), { type: 'allocated', port: 30001 })
+    const second = new NodePortAllocator({ first: 30000, last: 30003 }, store, '/registry')
+    assert.deepEqual(await second.allocate(30001), { type: 'taken' })
+    assert.equal(await second.has(30001), true)
+    assert.deepEqual(await second.allocate(29999), { type: 'out-of-range' })
+    const rest = await Promise.all([first.allocateNext(), second.allocateNext(), first.allocateNext()])
+    assert.deepEqual(
+      rest.map((result) => (result.type === 'allocated' ? result.port : 0)).toSorted((a, b) => a - b),
+      [30000, 30002, 30003],
+    )
+    assert.deepEqual(await first.allocateNext(), { type: 'full' })
+    await second.release([30002])
+    assert.deepEqual(await first.allocateNext(), { type: 'allocated', port: 30002 })
+  })
+
+  it('are rebuilt from what is there when the rebuilding is written', async () => {
+    const store = createMemoryKeyValue()
+    const ports = new NodePortAllocator({ first: 30000, last: 30099 }, store, '/registry')
+    await ports.allocate(30001)
+    const seen: number[][] = []
+    await ports.rebuild(async (used) => {
+      seen.push([...used])
+      // Somebody takes a port meanwhile: the first answer was made without it.
+      if (seen.length === 1) await ports.allocate(30050)
+      return new Set([...used, 30002])
+    })
+    assert.deepEqual(seen, [[30001], [30001, 30050]])
+    for (const port of [30001, 30002, 30050]) assert.equal(await ports.has(port), true, String(port))
+  })
+
+  it('stay taken when the range grows', async () => {
+    const store = createMemoryKeyValue()
+    await new NodePortAllocator({ first: 30000, last: 30010 }, store, '/registry').allocate(30005)
+    const wider = new NodePortAllocator({ first: 29000, last: 31000 }, store, '/registry')
+    assert.deepEqual(await wider.allocate(30005), { type: 'taken' })
+    assert.deepEqual(await wider.allocate(29000), { type: 'allocated', port: 29000 })
+    assert.equal(await wider.has(30005), true)
+  })
+
+  const bands: readonly (readonly [number, number])[] = [
+    [16, 30000],
+    [17, 30016],
+    [1024, 30032],
+    [2768, 30086],
+    [10_000, 30128],
+  ]
+  for (const [size, start] of bands) {
+    it(`of ${size} are the server's from ${start} on`, () =>
+      assert.equal(dynamicStart({ first: 30000, last: 30000 + size - 1 }), start))
+  }
+})
