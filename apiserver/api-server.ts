@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client'
 import { realClock, sleep } from '../component-base/clock.ts'
 import { HealthChecks } from '../component-base/healthz/healthz.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
+import { createAuditor } from './audit/auditor.ts'
 import { createAdmissionChain } from './admission/chain.ts'
 import { admissionPlugins } from './admission/plugins.ts'
 import { createPodSecurityMetrics } from './admission/pod-security/metrics.ts'
@@ -36,6 +37,7 @@ export const runApiServer = async (
   signal: AbortSignal,
 ): Promise<void> => {
   const metrics = createApiServerMetrics(registry)
+  const auditor = config.audit === undefined ? undefined : createAuditor(config.audit, { registry, log })
   /** Ends the background work; the caches go on until the last request is answered. */
   const stopped = new AbortController()
   const storeClosed = new AbortController()
@@ -100,6 +102,7 @@ export const runApiServer = async (
   })
   const filters = buildChain({
     metrics,
+    auditor,
     authenticator,
     authorizer,
     anonymousAuth: config.anonymousAuth,
@@ -151,6 +154,7 @@ export const runApiServer = async (
   await bootstrap.finished
   watches.endAll()
   await server.close()
+  await auditor?.close()
   watches[Symbol.dispose]()
   storeClosed.abort()
   await deps.store.close()

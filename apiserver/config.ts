@@ -5,6 +5,7 @@ import { parseFlags } from '../component-base/flags/flags.ts'
 import { UsageError } from '../component-base/process/run.ts'
 import { readPluginConfigurations } from './admission/config/admission-configuration.ts'
 import type { PluginSelection } from './admission/plugins.ts'
+import { type AuditConfig, auditConfig } from './audit/config.ts'
 import { flagSpecs } from './options.ts'
 import { type IpRange, parseServiceRanges } from './registry/services/ip-range.ts'
 import type { KubeletClientConfig } from './server/context.ts'
@@ -64,6 +65,8 @@ export interface Config {
   readonly maxInFlight: { readonly readOnly: number; readonly mutating: number }
   readonly minRequestTimeoutSeconds: number
   readonly shutdownDelayMs: number
+  /** undefined: nothing is audited. */
+  readonly audit: AuditConfig | undefined
 }
 
 const modes: readonly AuthorizationMode[] = ['AlwaysAllow', 'AlwaysDeny', 'Node', 'RBAC']
@@ -92,7 +95,7 @@ const ownAddress = (bindAddress: string): string => {
 }
 
 export const parseConfig = (argv: readonly string[]): Config => {
-  const { values: flags } = parseFlags(flagSpecs, argv, { name: 'kube-apiserver', version: 'v1.36.0' })
+  const { values: flags, isSet } = parseFlags(flagSpecs, argv, { name: 'kube-apiserver', version: 'v1.36.0' })
   if (flags['etcd-servers'].length === 0) throw new UsageError('--etcd-servers must be specified')
   if (flags['encryption-provider-config'] !== '') {
     throw new UsageError('--encryption-provider-config is not implemented by kubets')
@@ -165,6 +168,7 @@ export const parseConfig = (argv: readonly string[]): Config => {
     maxInFlight: { readOnly: flags['max-requests-inflight'], mutating: flags['max-mutating-requests-inflight'] },
     minRequestTimeoutSeconds: flags['min-request-timeout'],
     shutdownDelayMs: flags['shutdown-delay-duration'],
+    audit: auditConfig(flags, isSet),
   }
 }
 

@@ -1,5 +1,6 @@
 /** kube-apiserver's flags. */
 import { defineFlags } from '../component-base/flags/flags.ts'
+import { auditFlags } from './audit/flags.ts'
 
 const notYet = 'not implemented yet'
 
@@ -417,43 +418,7 @@ export const flagSpecs = defineFlags({
     help: 'If non-zero, throttle each user connection to this number of bytes/sec.',
     unsupported: notYet,
   },
-  // Audit
-  'audit-policy-file': {
-    type: 'string',
-    default: '',
-    help: 'Path to the file that defines the audit policy configuration.',
-    unsupported: notYet,
-  },
-  'audit-log-path': {
-    type: 'string',
-    default: '',
-    help: 'If set, all requests coming to the apiserver will be logged to this file.',
-    unsupported: notYet,
-  },
-  'audit-log-maxage': {
-    type: 'int',
-    default: 0,
-    help: 'The maximum number of days to retain old audit log files.',
-    unsupported: notYet,
-  },
-  'audit-log-maxbackup': {
-    type: 'int',
-    default: 0,
-    help: 'The maximum number of old audit log files to retain.',
-    unsupported: notYet,
-  },
-  'audit-log-maxsize': {
-    type: 'int',
-    default: 0,
-    help: 'The maximum size in megabytes of the audit log file before it gets rotated.',
-    unsupported: notYet,
-  },
-  'audit-webhook-config-file': {
-    type: 'string',
-    default: '',
-    help: 'Path to a kubeconfig formatted file that defines the audit webhook configuration.',
-    unsupported: notYet,
-  },
+  ...auditFlags,
   // API
   'runtime-config': {
     type: 'map',

@@ -32,3 +32,15 @@ export const sleep = (ms: number, signal?: AbortSignal, clock: Clock = realClock
     }, ms)
     signal?.addEventListener('abort', onAbort, { once: true })
   })
+
+/** What performance.now() lacks to the wall clock; corrected whenever the wall clock was set. */
+let wallOffsetMs = Date.now() - performance.now()
+
+/** Milliseconds since the epoch with microseconds as their fraction, which Date.now does not have. */
+export const preciseNow = (): number => {
+  const wall = Date.now()
+  const precise = performance.now() + wallOffsetMs
+  if (precise >= wall && precise < wall + 1) return precise
+  wallOffsetMs += wall - precise
+  return wall
+}

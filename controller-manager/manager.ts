@@ -1,7 +1,7 @@
 /** Starts controllers on shared caches, each with the identity that it is to have. */
 import { createInformerFactory } from '../client/cache/informer.ts'
 import { createEventRecorder } from '../client/events/event-recorder.ts'
-import type { ClientConfig } from '../client/rest/kubeconfig.ts'
+import type { ClientConfig } from '../component-base/kubeconfig.ts'
 import { createRestClient, type RestClient } from '../client/rest/rest-client.ts'
 import { realClock } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logging/logger.ts'

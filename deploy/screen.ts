@@ -1,7 +1,7 @@
 /** What the user sees: the how-to after a start, and the status of what runs. */
 import { existsSync, readFileSync } from 'node:fs'
 import { nodes as nodesRef } from '../api/resources.ts'
-import { loadKubeconfig } from '../client/rest/kubeconfig.ts'
+import { loadKubeconfig } from '../component-base/kubeconfig.ts'
 import { createRestClient } from '../client/rest/rest-client.ts'
 import type { ClusterConfig } from './cluster-config.ts'
 import type { Layout } from './layout.ts'

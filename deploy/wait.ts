@@ -1,7 +1,7 @@
 /** Waiting for a cluster to come up, with progress on the screen. */
 import { nodes as nodesRef } from '../api/resources.ts'
 import type { Node } from '../api/types.ts'
-import { loadKubeconfig } from '../client/rest/kubeconfig.ts'
+import { loadKubeconfig } from '../component-base/kubeconfig.ts'
 import { createRestClient } from '../client/rest/rest-client.ts'
 import { existsSync } from 'node:fs'
 import type { ClusterConfig } from './cluster-config.ts'

@@ -7,7 +7,7 @@ import { nodes, pods as podsRef, resourcePath, serviceAccounts } from '../api/re
 import type { Node, TokenRequest } from '../api/types.ts'
 import { createInformerFactory } from '../client/cache/informer.ts'
 import { createEventRecorder } from '../client/events/event-recorder.ts'
-import { loadKubeconfig } from '../client/rest/kubeconfig.ts'
+import { loadKubeconfig } from '../component-base/kubeconfig.ts'
 import { createRestClient, type RestClient } from '../client/rest/rest-client.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
 import type { KubeletConfig } from './config/config.ts'

@@ -9,7 +9,7 @@ import {
 } from '../api/resources.ts'
 import type { EndpointSlice } from '../api/types.ts'
 import { createInformerFactory, type InformerFactory } from '../client/cache/informer.ts'
-import { loadKubeconfig } from '../client/rest/kubeconfig.ts'
+import { loadKubeconfig } from '../component-base/kubeconfig.ts'
 import { createRestClient } from '../client/rest/rest-client.ts'
 import { sleep } from '../component-base/clock.ts'
 import { parseFlags } from '../component-base/flags/flags.ts'

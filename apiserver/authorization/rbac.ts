@@ -10,6 +10,13 @@ import type { WatchCache } from '../storage/watch-cache/watch-cache.ts'
 import type { Attributes, Authorizer, Decision } from './authorizer.ts'
 import { type PolicyRule, ruleAllows } from './rbac-rules.ts'
 
+interface Subject {
+  /** In the index: `u:<user name>` or `g:<group>`. */
+  readonly key: string
+  /** `User "x"`, `Group "x"` or `ServiceAccount "name/namespace"`. */
+  readonly description: string
+}
+
 interface BoundRole {
   readonly kind: string
   readonly name: string
@@ -34,16 +41,17 @@ export interface RbacAuthorizer extends Authorizer {
 
 type Subjects = ClusterRoleBinding['subjects']
 
-const subjectKeys = (subjects: Subjects, bindingNamespace: string): string[] =>
+const subjectsOf = (subjects: Subjects, bindingNamespace: string): Subject[] =>
   (subjects ?? []).flatMap(({ kind, name, namespace }) => {
     switch (kind) {
       case 'User':
-        return [`u:${name}`]
+        return [{ key: `u:${name}`, description: `User ${JSON.stringify(name)}` }]
       case 'Group':
-        return [`g:${name}`]
+        return [{ key: `g:${name}`, description: `Group ${JSON.stringify(name)}` }]
       case 'ServiceAccount': {
         const of = namespace ?? bindingNamespace
-        return of === '' ? [] : [`u:system:serviceaccount:${of}:${name}`]
+        const description = `ServiceAccount ${JSON.stringify(`${name}/${of}`)}`
+        return of === '' ? [] : [{ key: `u:system:serviceaccount:${of}:${name}`, description }]
       }
       default:
         return []
@@ -56,13 +64,13 @@ const addBinding = (index: BySubject, binding: ClusterRoleBinding | RoleBinding,
   const { roleRef, subjects, metadata } = binding
   const where = namespace === '' ? 'ClusterRoleBinding' : 'RoleBinding'
   const shown = namespace === '' ? metadata?.name : `${metadata?.name}/${namespace}`
-  for (const key of subjectKeys(subjects, namespace)) {
+  for (const { key, description } of subjectsOf(subjects, namespace)) {
     const roles = index.get(key) ?? []
     roles.push({
       kind: roleRef.kind,
       name: roleRef.name,
       namespace,
-      description: `${where} ${JSON.stringify(shown)} of ${roleRef.kind} ${JSON.stringify(roleRef.name)}`,
+      description: `${where} ${JSON.stringify(shown)} of ${roleRef.kind} ${JSON.stringify(roleRef.name)} to ${description}`,
     })
     index.set(key, roles)
   }
@@ -122,7 +130,7 @@ export const createRbacAuthorizer = (resources: Resources): RbacAuthorizer => {
       if (rules === undefined) {
         missing.push(`${role.kind.toLowerCase()}.${group} ${JSON.stringify(role.name)} not found`)
       } else if (rules.some((rule) => ruleAllows(attributes, rule))) {
-        return { type: 'allow', reason: `RBAC: allowed by ${role.description} to ${subjectOf(attributes.user)}` }
+        return { type: 'allow', reason: `RBAC: allowed by ${role.description}` }
       }
     }
     return { type: 'no-opinion', reason: missing.length === 0 ? '' : `RBAC: ${[...new Set(missing)].join(', ')}` }
@@ -147,5 +155,3 @@ export const createRbacAuthorizer = (resources: Resources): RbacAuthorizer => {
     ready,
   }
 }
-
-const subjectOf = (user: UserInfo): string => `User ${JSON.stringify(user.name)}`

@@ -1,8 +1,9 @@
 /** POST to a collection. */
 import { createObject } from '../registry/create.ts'
 import { fieldScopeOf, trackWrite } from '../registry/field-manager.ts'
+import { readBody } from '../server/body.ts'
 import type { HttpContext } from '../server/context.ts'
-import { decodeBody } from './decode.ts'
+import { decodeBytesAs } from './decode.ts'
 import { parseWriteQuery } from './options.ts'
 import { admissionAttributes, checkNamespace, gvkOf, managerOf, type Scope } from './scope.ts'
 import { negotiateObject, sendEntry } from './send.ts'
@@ -11,9 +12,10 @@ export const create = async (scope: Scope, ctx: HttpContext): Promise<void> => {
   const { resource, admission, clock } = scope
   const media = negotiateObject(ctx, resource)
   const { dryRun, fieldValidation, fieldManager } = parseWriteQuery(ctx.query, 'CreateOptions')
-  const object = await decodeBody(ctx, gvkOf(scope), fieldValidation)
-  checkNamespace(object, resource, ctx.info.namespace)
+  const object = decodeBytesAs(ctx, await readBody(ctx.request), gvkOf(scope), fieldValidation)
   resource.definition.setDefaults?.(object)
+  ctx.audit?.requestObject(object)
+  checkNamespace(object, resource, ctx.info.namespace)
   trackWrite(fieldScopeOf(resource, ''), undefined, object, managerOf(ctx, fieldManager), clock.now())
   await admission.mutate(admissionAttributes(scope, ctx, 'CREATE', { object, dryRun }))
   resource.definition.setDefaults?.(object)

@@ -120,5 +120,8 @@ export const decodeBytesAs = (ctx: HttpContext, body: Buffer, wanted: Gvk, valid
     validation,
   )
 
-export const decodeBody = async (ctx: HttpContext, wanted: Gvk, validation: FieldValidation): Promise<KubeObject> =>
-  decodeBytesAs(ctx, await readBody(ctx.request), wanted, validation)
+export const decodeBody = async (ctx: HttpContext, wanted: Gvk, validation: FieldValidation): Promise<KubeObject> => {
+  const object = decodeBytesAs(ctx, await readBody(ctx.request), wanted, validation)
+  ctx.audit?.requestObject(object)
+  return object
+}

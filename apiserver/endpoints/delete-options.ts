@@ -51,7 +51,9 @@ const fromBody = (ctx: HttpContext, body: Buffer): Record<string, unknown> => {
   const kind = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined
   if (kind !== undefined && kind !== 'DeleteOptions')
     throw badRequest(`decoded object cannot be converted to DeleteOptions`)
-  return decodeInto(schema, value).value
+  const options = decodeInto(schema, value).value
+  if (ctx.audit?.recordsRequest === true) ctx.audit.requestBody(JSON.stringify({ kind: 'DeleteOptions', ...options }))
+  return options
 }
 
 /** Throws Invalid. */

@@ -68,9 +68,18 @@ export const readPatch = async (ctx: HttpContext): Promise<Patch> => {
   if (type === undefined) throw unsupportedMediaType(acceptedPatches)
   const bytes = await readBody(ctx.request)
   const query = parseWriteQuery(ctx.query, 'PatchOptions', type === 'apply')
-  if (type === 'apply') return { type, body: parseConfiguration(bytes), query }
+  const patch = { type, body: parsePatch(type, bytes), query }
+  // A configuration is YAML, and JSON in the audit log.
+  if (ctx.audit?.recordsRequest === true) {
+    ctx.audit.requestBody(type === 'apply' ? JSON.stringify(patch.body.value) : bytes.toString('utf8'))
+  }
+  return patch
+}
+
+const parsePatch = (type: PatchType, bytes: Buffer): ParsedText => {
+  if (type === 'apply') return parseConfiguration(bytes)
   try {
-    return { type, body: parseJson(bytes), query }
+    return parseJson(bytes)
   } catch (error) {
     if (error instanceof JsonSyntaxError) throw badRequest(`error decoding patch: ${error.message}`)
     throw error

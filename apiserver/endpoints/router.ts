@@ -82,7 +82,10 @@ export const createRouter = (options: RouterOptions): ((ctx: HttpContext) => Pro
     if (resource.namespaced === (info.namespace === '') && !acrossNamespaces(resource, info)) throw notServed()
     const hasName = info.name !== '' && info.verb !== 'list' && info.verb !== 'deletecollection'
     const handler = handlerOf(resource, info, hasName)
-    if (resource.definition.deprecation !== undefined) ctx.warnings.push(resource.definition.deprecation)
+    if (resource.definition.deprecation !== undefined) {
+      ctx.warnings.push(resource.definition.deprecation)
+      ctx.audit?.annotate('k8s.io/deprecated', 'true')
+    }
     const { subresource } = info
     await handler({ resource, subresource, admission, authorizer, clock, minRequestTimeoutSeconds }, ctx)
   }

@@ -52,9 +52,7 @@ export const admissionAttributes = (
   user: ctx.user,
   dryRun: change.dryRun,
   warn: (text) => ctx.warnings.push(text),
-  annotate: (key, value) => {
-    if (!ctx.auditAnnotations.has(key)) ctx.auditAnnotations.set(key, value)
-  },
+  annotate: (key, value) => ctx.audit?.annotate(key, value),
 })
 
 /** The object's namespace must be the URL's, or empty; then it is set. Upstream: EnsureObjectNamespaceMatchesRequestNamespace. */

@@ -32,7 +32,10 @@ export const sendEntry = async (
   entry: Entry,
 ): Promise<void> => {
   if (media.as === undefined) {
-    if (media.format === 'protobuf') return sendBytes(ctx, code, contentTypes.protobuf, envelopedEntry(resource, entry))
+    if (media.format === 'protobuf') {
+      if (ctx.audit?.recordsResponse === true) ctx.audit.responded({}, presentedBytes(resource, entry).toString('utf8'))
+      return sendBytes(ctx, code, contentTypes.protobuf, envelopedEntry(resource, entry))
+    }
     return sendJsonBytes(ctx, code, media, presentedBytes(resource, entry))
   }
   if (media.as.kind === 'Table') {
@@ -59,8 +62,8 @@ export const sendList = async (
   media: MediaType,
   result: ListResult,
 ): Promise<void> => {
-  const { definition } = resource
   const metadata = listMetaOf(result)
+  recordList(ctx, resource, media, result)
   if (media.format === 'protobuf') {
     const { parts, sizeBytes } = await protobufList(resource, media, metadata, result.entries)
     return sendStream(ctx, parts, { sizeBytes, compress: isBig(sizeBytes), format: 'protobuf' })
@@ -78,7 +81,7 @@ export const sendList = async (
       format: 'json',
     })
   }
-  const head = { kind: `${definition.kind}List`, apiVersion: apiVersionOf(definition), metadata }
+  const head = listHead(resource, metadata)
   if (media.format === 'yaml' || isPretty(ctx)) {
     const items = result.entries.map((entry) => withoutType(presented(resource, entry.object)))
     return sendValue(ctx, 200, media, { ...head, items })
@@ -87,6 +90,25 @@ export const sendList = async (
   let size = 0
   for (const part of parts) size += part.length
   return sendStream(ctx, parts, { sizeBytes: size, compress: isBig(size), format: 'json' })
+}
+
+const listHead = ({ definition }: Resource, metadata: ListMeta) => ({
+  kind: `${definition.kind}List`,
+  apiVersion: apiVersionOf(definition),
+  metadata,
+})
+
+/** For the audit log, where the policy wants answers: as JSON, whatever the client gets. */
+const recordList = (ctx: HttpContext, resource: Resource, { as }: MediaType, result: ListResult): void => {
+  if (ctx.audit?.recordsResponse !== true) return
+  const metadata = listMetaOf(result)
+  const parts =
+    as === undefined
+      ? listParts(resource, listHead(resource, metadata), result.entries)
+      : as.kind === 'Table'
+        ? tableParts(ctx, resource, as.version, metadata, result)
+        : partialParts(as.version, metadata, result)
+  ctx.audit.responded({}, Buffer.concat([...parts]).toString('utf8'))
 }
 
 /** Items of a list carry no kind and apiVersion, as upstream's typed lists. */

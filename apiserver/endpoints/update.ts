@@ -26,10 +26,11 @@ export const update = async (scope: Scope, ctx: HttpContext): Promise<void> => {
     async (current) => {
       before = current
       // Warnings are told once, however often the update is tried.
-      const object = decodeBytesAs(ctx, body, gvkOf(scope), attempts++ === 0 ? fieldValidation : 'Ignore')
+      const object = decodeBytesAs(ctx, body, gvkOf(scope), attempts === 0 ? fieldValidation : 'Ignore')
+      resource.definition.setDefaults?.(object)
+      if (attempts++ === 0) ctx.audit?.requestObject(object)
       checkNamespace(object, resource, namespace)
       checkName(object, name)
-      resource.definition.setDefaults?.(object)
       trackWrite(fieldScopeOf(resource, scope.subresource), current, object, managerOf(ctx, fieldManager), clock.now())
       const operation = current === undefined ? 'CREATE' : 'UPDATE'
       await admission.mutate(admissionAttributes(scope, ctx, operation, { object, oldObject: current, dryRun }))

@@ -2,10 +2,12 @@
  * The chain that every request walks, as one list. Each filter either answers (or throws a StatusError) or calls `next`.
  * Upstream: DefaultBuildHandlerChain in k8s.io/apiserver/pkg/server/config.go
  */
+import type { Auditor } from '../audit/auditor.ts'
 import type { Authenticator } from '../authentication/authenticator.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
 import type { ApiServerMetrics } from '../metrics.ts'
 import type { HttpContext } from './context.ts'
+import { auditUnauthenticated, withAudit } from './filters/audit.ts'
 import { withAuthentication } from './filters/authentication.ts'
 import { withAuthorization } from './filters/authorization.ts'
 import { withErrors } from './filters/errors.ts'
@@ -19,6 +21,8 @@ export type Handler = (ctx: HttpContext) => Promise<void>
 
 export interface ChainOptions {
   readonly metrics: ApiServerMetrics
+  /** undefined: nothing is audited. */
+  readonly auditor: Auditor | undefined
   readonly authenticator: Authenticator
   readonly authorizer: Authorizer
   readonly anonymousAuth: boolean
@@ -28,7 +32,12 @@ export interface ChainOptions {
 export const buildChain = (options: ChainOptions): readonly Filter[] => [
   withRequestMetrics(options.metrics),
   withErrors(),
-  withAuthentication(options.authenticator, options.anonymousAuth),
+  withAuthentication(
+    options.authenticator,
+    options.anonymousAuth,
+    options.auditor === undefined ? undefined : auditUnauthenticated(options.auditor),
+  ),
+  ...(options.auditor === undefined ? [] : [withAudit(options.auditor)]),
   withImpersonation(options.authorizer),
   withInFlightLimit(options.inFlight, options.metrics),
   withAuthorization(options.authorizer),

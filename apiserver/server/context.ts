@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { KubeObject } from '../../api/types.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
+import type { RequestAudit } from '../audit/request-audit.ts'
 import type { UserInfo } from '../authentication/user.ts'
 import type { RequestInfo } from './request-info.ts'
 
@@ -37,14 +38,18 @@ export interface RequestContext {
   readonly method: string
   readonly info: RequestInfo
   readonly query: URLSearchParams
+  /** Path and query as the client sent them. */
+  readonly uri: string
   readonly auditId: string
+  /** When the request arrived: milliseconds since the epoch, microseconds as their fraction. */
+  readonly receivedMs: number
+  /** What is recorded of this request; undefined where the audit policy wants nothing. */
+  audit: RequestAudit | undefined
   readonly log: Logger
   /** Set by the authentication filter, replaced by impersonation. */
   user: UserInfo
   /** Texts of Warning headers, code 299; collected until the answer is sent. */
   readonly warnings: string[]
-  /** What authorization and admission note for the audit event. */
-  readonly auditAnnotations: Map<string, string>
   /** Aborted when the client goes away or the server stops. */
   readonly signal: AbortSignal
 }

@@ -2,13 +2,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { randomUUID } from 'node:crypto'
 import { StatusError } from '../../api/meta/status-error.ts'
+import { preciseNow } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
+import type { RequestAudit } from '../audit/request-audit.ts'
 import { anonymousUser, type UserInfo } from '../authentication/user.ts'
 import type { HttpContext } from './context.ts'
 import { parseRequestInfo, type RequestInfo } from './request-info.ts'
 
 const emptyQuery = new URLSearchParams()
-const auditIdPattern = /^[\x21-\x7e]{1,64}$/
 
 export class HttpRequestContext implements HttpContext {
   readonly request: IncomingMessage
@@ -16,10 +17,12 @@ export class HttpRequestContext implements HttpContext {
   readonly method: string
   readonly info: RequestInfo
   readonly query: URLSearchParams
+  readonly uri: string
   readonly auditId: string
+  readonly receivedMs = preciseNow()
+  audit: RequestAudit | undefined
   readonly log: Logger
   readonly warnings: string[] = []
-  readonly auditAnnotations = new Map<string, string>()
   user: UserInfo = anonymousUser
   #abort: AbortController | undefined
 
@@ -27,13 +30,14 @@ export class HttpRequestContext implements HttpContext {
     this.request = request
     this.response = response
     this.log = log
+    this.uri = url
     this.method = request.method ?? 'GET'
     const mark = url.indexOf('?')
     const path = mark < 0 ? url : url.slice(0, mark)
     this.query = mark < 0 ? emptyQuery : new URLSearchParams(url.slice(mark + 1))
     this.info = parseRequestInfo(this.method, path, this.query)
     const given = request.headers['audit-id']
-    this.auditId = typeof given === 'string' && auditIdPattern.test(given) ? given : randomUUID()
+    this.auditId = typeof given === 'string' && given !== '' ? given : randomUUID()
   }
 
   /** Made when first asked for: most requests are over before anybody wants to cancel them. */

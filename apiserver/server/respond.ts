@@ -55,6 +55,7 @@ export const sendBytes = (
 
 /** Encodes a value, which says its kind, in the negotiated format. */
 export const sendValue = async (ctx: HttpContext, code: number, media: MediaType, value: object): Promise<void> => {
+  ctx.audit?.responded(value)
   if (media.format === 'protobuf') {
     sendBytes(ctx, code, contentTypes.protobuf, encodeProtobuf(value))
     return
@@ -69,8 +70,10 @@ export const sendValue = async (ctx: HttpContext, code: number, media: MediaType
 
 /** Sends JSON that is already encoded; re-encodes only for YAML and pretty output. */
 export const sendJsonBytes = async (ctx: HttpContext, code: number, media: MediaType, bytes: Buffer): Promise<void> => {
-  if (media.format === 'json' && !isPretty(ctx)) sendBytes(ctx, code, contentTypes.json, bytes)
-  else await sendValue(ctx, code, media, JSON.parse(bytes.toString('utf8')) as object)
+  if (media.format === 'json' && !isPretty(ctx)) {
+    if (ctx.audit?.recordsResponse === true) ctx.audit.responded({}, bytes.toString('utf8'))
+    sendBytes(ctx, code, contentTypes.json, bytes)
+  } else await sendValue(ctx, code, media, JSON.parse(bytes.toString('utf8')) as object)
 }
 
 export interface StreamOptions {

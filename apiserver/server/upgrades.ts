@@ -20,6 +20,7 @@ export const takeUpgrade = (ctx: HttpContext): OfferedUpgrade | undefined => {
   const upgrade = offered.get(ctx)
   if (upgrade === undefined) return undefined
   offered.delete(ctx)
+  ctx.audit?.started(101)
   const { response } = ctx
   response.removeAllListeners('close')
   response.detachSocket(upgrade.socket as never)

@@ -10,7 +10,7 @@ import { StatusError } from '../../api/meta/status-error.ts'
 import { deployments, pods } from '../../api/resources.ts'
 import type { Pod } from '../../api/types.ts'
 import { type CertificatePair, createCa, issueCertificate } from '../../component-base/pki/certificates.ts'
-import type { ClientConfig } from './kubeconfig.ts'
+import type { ClientConfig } from '../../component-base/kubeconfig.ts'
 import { createRestClient, type RestClient } from './rest-client.ts'
 
 const json = (response: ServerResponse, code: number, body: unknown, headers: Record<string, string> = {}): void => {

@@ -5,7 +5,7 @@ import type { KubeObject } from '../../api/types.ts'
 import { deadline } from '../../component-base/async/deadline.ts'
 import { Backoff } from '../../component-base/backoff.ts'
 import { sleep } from '../../component-base/clock.ts'
-import type { ClientConfig } from './kubeconfig.ts'
+import type { ClientConfig } from '../../component-base/kubeconfig.ts'
 import type * as Options from './options.ts'
 import { createTokenBucket } from './rate-limiter.ts'
 import {

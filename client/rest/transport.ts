@@ -6,7 +6,7 @@ import type { Dispatcher } from 'undici'
 import { deadline, DeadlineExceededError } from '../../component-base/async/deadline.ts'
 import { realClock } from '../../component-base/clock.ts'
 import { ConnectionHealth } from './connection-health.ts'
-import type { ClientConfig } from './kubeconfig.ts'
+import type { ClientConfig } from '../../component-base/kubeconfig.ts'
 import type { Method } from './options.ts'
 import { type Answer, parseRetryAfter } from './request.ts'
 

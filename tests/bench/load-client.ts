@@ -1,6 +1,6 @@
 /** A client that costs little: it shares the machine with what it measures. Bodies are read and thrown away. */
 import { Agent, type Dispatcher } from 'undici'
-import { loadKubeconfig } from '../../client/rest/kubeconfig.ts'
+import { loadKubeconfig } from '../../component-base/kubeconfig.ts'
 
 export const concurrency = 32
 

@@ -63,6 +63,7 @@ export const createHttpTo =
   (path, { method = 'GET', body, headers = {}, ...who } = {}) =>
     new Promise((resolve, reject) => {
       const { cert, key, token } = { ...identity, ...who }
+      const bytes = encode(body)
       const request = httpsRequest(
         `${server}${path}`,
         {
@@ -73,7 +74,10 @@ export const createHttpTo =
           ...(cert === undefined ? {} : { cert }),
           ...(key === undefined ? {} : { key }),
           headers: {
-            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            // Node frames no body of a DELETE by itself.
+            ...(bytes === undefined
+              ? {}
+              : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(bytes)) }),
             ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
             ...headers,
           },
@@ -91,7 +95,7 @@ export const createHttpTo =
         },
       )
       request.on('error', reject)
-      request.end(encode(body))
+      request.end(bytes)
     })
 
 /** Requests to the cluster's API server. */

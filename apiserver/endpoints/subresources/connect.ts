@@ -24,11 +24,13 @@ const withReaders = (ctx: HttpContext, { kubelet, reader }: ConnectOptions): Con
   method: ctx.method,
   info: ctx.info,
   query: ctx.query,
+  uri: ctx.uri,
   auditId: ctx.auditId,
+  receivedMs: ctx.receivedMs,
+  audit: ctx.audit,
   log: ctx.log,
   user: ctx.user,
   warnings: ctx.warnings,
-  auditAnnotations: ctx.auditAnnotations,
   get signal() {
     return ctx.signal
   },

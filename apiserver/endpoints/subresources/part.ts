@@ -35,7 +35,9 @@ const write = async (scope: Scope, ctx: HttpContext, rules: PartRules, dryRun: b
     { namespace, name },
     async (current) => {
       if (current === undefined) throw notFound(resource.groupResource, name)
-      const object = make(current, attempt++)
+      const object = make(current, attempt)
+      // A patch has been recorded as it came.
+      if (attempt++ === 0 && ctx.info.verb === 'update') ctx.audit?.requestObject(object)
       checkNamespace(object, resource, namespace)
       checkName(object, name)
       resource.definition.setDefaults?.(object)

@@ -60,7 +60,9 @@ const writeScale = async (scope: Scope, ctx: HttpContext, dryRun: boolean, make:
       if (current === undefined) throw notFound(resource.groupResource, name)
       const before = scaleOf(resource, current)
       setScaleManagers(before, current)
-      const scale = make(before, attempt++) as Scale
+      const scale = make(before, attempt) as Scale
+      // A patch has been recorded as it came.
+      if (attempt++ === 0 && ctx.info.verb === 'update') ctx.audit?.requestObject(scale)
       checkNamespace(scale, resource, namespace)
       checkName(scale, name)
       await admission.mutate(

@@ -131,12 +131,14 @@ const createToken = async (
     bound.pod !== undefined &&
     isApiAudience(audiences, issuer)
   const lifetime = extended ? (limit > 0 ? Math.min(extendedSeconds, limit) : extendedSeconds) : asked
+  const jti = randomUUID()
+  ctx.audit?.annotate('authentication.kubernetes.io/issued-credential-id', `JTI=${jti}`)
   const token = await signToken(issuer.key, {
     aud: audiences,
     exp: now + lifetime,
     iat: now,
     iss: issuer.issuer,
-    jti: randomUUID(),
+    jti,
     'kubernetes.io': {
       namespace,
       ...(bound.node === undefined ? {} : { node: bound.node }),

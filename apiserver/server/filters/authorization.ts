@@ -8,6 +8,9 @@ export const withAuthorization =
   async (ctx, next) => {
     const attributes = attributesOf(ctx.user, ctx.info, ctx.query)
     const decision = await authorizer.authorize(attributes)
-    if (decision.type !== 'allow') throw forbiddenRequest(attributes, decision.reason)
+    const allowed = decision.type === 'allow'
+    ctx.audit?.annotate('authorization.k8s.io/decision', allowed ? 'allow' : 'forbid')
+    ctx.audit?.annotate('authorization.k8s.io/reason', decision.reason)
+    if (!allowed) throw forbiddenRequest(attributes, decision.reason)
     return next()
   }

@@ -81,5 +81,6 @@ export const withImpersonation =
       if (decision.type !== 'allow') throw forbiddenRequest(attributes, decision.reason)
     }
     ctx.user = { name: wanted.user, uid: wanted.uid, groups: groupsOf(wanted), extra: wanted.extra }
+    ctx.audit?.impersonate(ctx.user)
     return next()
   }
