@@ -288,7 +288,9 @@ describe('the audit log', () => {
   })
 
   it('names tokens that were issued, and does not show them', async () => {
-    const path = '/api/v1/namespaces/default/serviceaccounts/default/token'
+    const accounts = '/api/v1/namespaces/default/serviceaccounts'
+    await http(accounts, { method: 'POST', body: { metadata: { name: 'robot' } } })
+    const path = `${accounts}/robot/token`
     const { answer, events } = await ask(path, { method: 'POST', body: { spec: {} } })
     assert.equal(answer.code, 201)
     assert.match(
