@@ -112,9 +112,11 @@ export const runApiServer = async (
   const server = createServer({
     tls: await readServerTls(config),
     log,
+    http2: config.http2,
+    drainTimeoutMs: config.requestTimeoutMs,
     handle,
-    handleUpgrade: (ctx, socket, head) => {
-      offerUpgrade(ctx, socket, head)
+    handleUpgrade: (ctx, upgrade) => {
+      offerUpgrade(ctx, upgrade)
       return handle(ctx)
     },
   })

@@ -67,6 +67,8 @@ export interface Config {
   readonly shutdownDelayMs: number
   /** undefined: nothing is audited. */
   readonly audit: AuditConfig | undefined
+  readonly requestTimeoutMs: number
+  readonly http2: { readonly maxStreams: number; readonly goawayChance: number }
 }
 
 const modes: readonly AuthorizationMode[] = ['AlwaysAllow', 'AlwaysDeny', 'Node', 'RBAC']
@@ -93,6 +95,9 @@ const ownAddress = (bindAddress: string): string => {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
   return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1'
 }
+
+/** What Go's HTTP/2 clients begin with. */
+const defaultMaxStreams = 100
 
 export const parseConfig = (argv: readonly string[]): Config => {
   const { values: flags, isSet } = parseFlags(flagSpecs, argv, { name: 'kube-apiserver', version: 'v1.36.0' })
@@ -169,6 +174,11 @@ export const parseConfig = (argv: readonly string[]): Config => {
     minRequestTimeoutSeconds: flags['min-request-timeout'],
     shutdownDelayMs: flags['shutdown-delay-duration'],
     audit: auditConfig(flags, isSet),
+    requestTimeoutMs: flags['request-timeout'],
+    http2: {
+      maxStreams: flags['http2-max-streams-per-connection'] || defaultMaxStreams,
+      goawayChance: flags['goaway-chance'],
+    },
   }
 }
 

@@ -125,8 +125,7 @@ export const flagSpecs = defineFlags({
   'http2-max-streams-per-connection': {
     type: 'int',
     default: 0,
-    help: 'The limit that the server gives to clients for the maximum number of streams in an HTTP/2 connection.',
-    unsupported: 'HTTP/1.1 only',
+    help: 'The limit that the server gives to clients for the maximum number of streams in an HTTP/2 connection. Zero means 100.',
   },
   'permit-port-sharing': {
     type: 'bool',
@@ -164,8 +163,7 @@ export const flagSpecs = defineFlags({
   'goaway-chance': {
     type: 'float',
     default: 0,
-    help: 'Chance of sending GOAWAY to HTTP/2 clients.',
-    unsupported: 'HTTP/1.1 only',
+    help: 'Chance of sending GOAWAY to HTTP/2 clients: between 0 and 0.02.',
   },
   'shutdown-delay-duration': { type: 'duration', default: 0, help: 'Time to delay the termination.' },
   'shutdown-send-retry-after': {

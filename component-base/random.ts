@@ -16,3 +16,6 @@ export const randomBelow = (below: bigint): bigint => {
 
 /** `value` made longer by up to `factor` times itself, so that many clients do not move in step. */
 export const jitter = (value: number, factor: number): number => value * (1 + Math.random() * factor)
+
+/** True with a probability between 0 and 1. */
+export const happens = (probability: number): boolean => probability > 0 && Math.random() < probability

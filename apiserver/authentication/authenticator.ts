@@ -1,16 +1,16 @@
 /** From a request to a user. Upstream: k8s.io/apiserver/pkg/authentication/request */
-import type { IncomingMessage } from 'node:http'
 import { unauthorized } from '../../api/meta/status-error.ts'
+import type { ApiRequest } from '../server/message.ts'
 import { allAuthenticated, type UserInfo } from './user.ts'
 
 export interface Authenticator {
   /** undefined: the request carries no credentials. Throws Unauthorized if it carries bad ones. */
-  authenticate(request: IncomingMessage): Promise<UserInfo | undefined>
+  authenticate(request: ApiRequest): Promise<UserInfo | undefined>
 }
 
 /** Looks for one sort of credentials: a user, `invalid` (there were some, and they are bad), or undefined. */
 export type RequestAuthenticator = (
-  request: IncomingMessage,
+  request: ApiRequest,
 ) => Promise<UserInfo | 'invalid' | undefined> | UserInfo | 'invalid' | undefined
 
 /** A bearer token's user; undefined if this authenticator does not know it. */

@@ -1,8 +1,8 @@
 /** Client certificates: CN is the user, O the groups. Upstream: authentication/request/x509 */
 import { X509Certificate } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import { type PeerCertificate, TLSSocket } from 'node:tls'
 import type { RequestAuthenticator } from './authenticator.ts'
+import type { ApiRequest } from '../server/message.ts'
 import type { UserInfo } from './user.ts'
 
 /** What a connection's certificate says: once per connection, not per request. */
@@ -50,7 +50,7 @@ export const userOfCertificate = ({ subject }: PeerCertificate): UserInfo => ({
   extra: {},
 })
 
-export const tlsSocketOf = (request: IncomingMessage): TLSSocket | undefined =>
+export const tlsSocketOf = (request: ApiRequest): TLSSocket | undefined =>
   request.socket instanceof TLSSocket ? request.socket : undefined
 
 export const x509 = (check: CertificateCheck): RequestAuthenticator => {

@@ -16,8 +16,8 @@ export interface WatchTransport {
   whenClosed(listener: () => void): void
   /** Sends one event; those of one turn of the event loop leave together where that is possible. */
   send(frame: Buffer): void
-  /** Sends many, waiting for a slow reader until `ended`. */
-  sendAll(frames: Iterable<Buffer>, ended: Promise<void>): Promise<void>
+  /** Sends many, waiting for a slow reader until `ended`. False if it came to its end before they did. */
+  sendAll(frames: Iterable<Buffer>, ended: Promise<void>): Promise<boolean>
   /** Ends in order, after what was sent. */
   end(): void
   /** Breaks off. */
@@ -36,12 +36,21 @@ export const openWatchTransport = async (
     // One name is taken as it is; a choice of several is left open, as upstream leaves it.
     const protocols = headerList(ctx.request.headers['sec-websocket-protocol'])
     const protocol = protocols.length === 1 ? (protocols[0] ?? '') : ''
-    return webSocketTransport(await acceptWebSocket({ request: ctx.request, ...upgrade }, protocol), contentType)
+    return webSocketTransport(await acceptWebSocket(upgrade, protocol), contentType)
   } catch (error) {
     if (!(error instanceof UpgradeRefused)) ctx.log.warn({ err: error, path: ctx.info.path }, 'upgrade failed')
     refuseUpgrade(upgrade.socket, error)
     return undefined
   }
+}
+
+/** A promise that can be asked whether it is over. */
+const endedState = (ended: Promise<void>): { readonly over: boolean } => {
+  const state = { over: false }
+  void ended.then(() => {
+    state.over = true
+  })
+  return state
 }
 
 const httpTransport = (ctx: HttpContext, contentType: string): WatchTransport => {
@@ -72,10 +81,12 @@ const httpTransport = (ctx: HttpContext, contentType: string): WatchTransport =>
       response.write(frame)
     },
     sendAll: async (frames, ended) => {
+      const state = endedState(ended)
       for (const chunk of chunked(frames)) {
-        if (response.destroyed) return
-        if (!response.write(chunk)) await Promise.race([drained(response), ended])
+        if (response.destroyed || state.over) return false
+        if (!response.write(chunk)) await Promise.race([drained(response, response), ended])
       }
+      return true
     },
     end: () => {
       // Node would write what is still corked behind the end of the body.
@@ -109,11 +120,13 @@ const webSocketTransport = (webSocket: WebSocket, contentType: string): WatchTra
     whenClosed: (listener) => void webSocket.once('close', listener),
     send,
     sendAll: async (frames, ended) => {
+      const state = endedState(ended)
       for (const frame of frames) {
-        if (webSocket.readyState !== webSocket.OPEN) return
+        if (webSocket.readyState !== webSocket.OPEN || state.over) return false
         if (webSocket.bufferedAmount < highWaterBytes) send(frame)
         else await Promise.race([new Promise<void>((resolve) => send(frame, resolve)), ended])
       }
+      return true
     },
     end: () => webSocket.close(normalClosure),
     destroy: () => webSocket.terminate(),

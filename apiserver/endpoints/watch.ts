@@ -113,8 +113,7 @@ class WatchStream implements CacheWatcher, OpenWatch {
     const timer = setTimeout(() => this.end(), timeout)
     transport.whenClosed(() => this.#ended.resolve())
     try {
-      await transport.sendAll(initial, this.#ended.promise)
-      this.#goLive()
+      if (await transport.sendAll(initial, this.#ended.promise)) this.#goLive()
       await this.#ended.promise
     } finally {
       clearTimeout(timer)

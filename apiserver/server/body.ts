@@ -1,6 +1,6 @@
 /** Request bodies, bounded. */
-import type { IncomingMessage } from 'node:http'
 import { StatusError } from '../../api/meta/status-error.ts'
+import type { ApiRequest } from './message.ts'
 
 /** Upstream: MaxRequestBodyBytes of a resource request. */
 export const maxBodyBytes = 3 * 1024 * 1024
@@ -16,7 +16,7 @@ const maxDiscardedBytes = 64 * 1024 * 1024
 const maxDiscardMs = 10_000
 
 /** The whole body; throws RequestEntityTooLarge as soon as it is known to be too large. */
-export const readBody = async (request: IncomingMessage, limit = maxBodyBytes): Promise<Buffer> => {
+export const readBody = async (request: ApiRequest, limit = maxBodyBytes): Promise<Buffer> => {
   if (Number(request.headers['content-length'] ?? 0) > limit) {
     await discard(request)
     throw tooLarge(limit)
@@ -51,7 +51,7 @@ export const readBody = async (request: IncomingMessage, limit = maxBodyBytes): 
 }
 
 /** Resolves when the client has said it all, or too much, or has gone. */
-const discard = (request: IncomingMessage): Promise<void> =>
+const discard = (request: ApiRequest): Promise<void> =>
   new Promise((resolve) => {
     let size = 0
     const timer = setTimeout(resolve, maxDiscardMs)

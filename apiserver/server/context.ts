@@ -1,9 +1,10 @@
 /** The one object that a request carries through the chain. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { KubeObject } from '../../api/types.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { RequestAudit } from '../audit/request-audit.ts'
 import type { UserInfo } from '../authentication/user.ts'
+import type { ApiRequest, ApiResponse } from './message.ts'
 import type { RequestInfo } from './request-info.ts'
 
 /** Names a resource in one version: `{ group: '', version: 'v1', resource: 'pods' }`. */
@@ -34,7 +35,7 @@ export interface ObjectReader {
 }
 
 export interface RequestContext {
-  readonly request: IncomingMessage
+  readonly request: ApiRequest
   readonly method: string
   readonly info: RequestInfo
   readonly query: URLSearchParams
@@ -56,7 +57,7 @@ export interface RequestContext {
 
 /** A request that has a response to write; upgrades have a socket instead. */
 export interface HttpContext extends RequestContext {
-  readonly response: ServerResponse
+  readonly response: ApiResponse
 }
 
 /** What log, exec, attach, portforward and proxy get (apiserver/streaming). */
@@ -64,4 +65,5 @@ export interface ConnectDependencies extends ObjectReader {
   readonly kubelet: KubeletClientConfig
 }
 export type ConnectContext = HttpContext & ConnectDependencies
-export type UpgradeContext = RequestContext & ConnectDependencies
+/** Upgrades are HTTP/1.1's. */
+export type UpgradeContext = RequestContext & ConnectDependencies & { readonly request: IncomingMessage }

@@ -1,5 +1,4 @@
 /** The context of one request as the server makes it; see context.ts for what handlers may rely on. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { randomUUID } from 'node:crypto'
 import { StatusError } from '../../api/meta/status-error.ts'
 import { preciseNow } from '../../component-base/clock.ts'
@@ -7,13 +6,14 @@ import type { Logger } from '../../component-base/logging/logger.ts'
 import type { RequestAudit } from '../audit/request-audit.ts'
 import { anonymousUser, type UserInfo } from '../authentication/user.ts'
 import type { HttpContext } from './context.ts'
+import type { ApiRequest, ApiResponse } from './message.ts'
 import { parseRequestInfo, type RequestInfo } from './request-info.ts'
 
 const emptyQuery = new URLSearchParams()
 
 export class HttpRequestContext implements HttpContext {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
+  readonly request: ApiRequest
+  readonly response: ApiResponse
   readonly method: string
   readonly info: RequestInfo
   readonly query: URLSearchParams
@@ -26,7 +26,7 @@ export class HttpRequestContext implements HttpContext {
   user: UserInfo = anonymousUser
   #abort: AbortController | undefined
 
-  constructor(request: IncomingMessage, response: ServerResponse, url: string, log: Logger) {
+  constructor(request: ApiRequest, response: ApiResponse, url: string, log: Logger) {
     this.request = request
     this.response = response
     this.log = log

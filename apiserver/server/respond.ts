@@ -5,6 +5,7 @@ import type { StatusError } from '../../api/meta/status-error.ts'
 import { encodeProtobuf } from '../codec/protobuf-encode.ts'
 import type { HttpContext } from './context.ts'
 import { drained } from './drained.ts'
+import { sinkOf } from './message.ts'
 import { contentTypes, type Format, jsonMediaType, type MediaType, negotiate, wantsPretty } from './negotiation.ts'
 
 /** Smaller answers are not worth the time. Upstream: defaultGzipThresholdBytes. */
@@ -42,7 +43,7 @@ export const sendBytes = (
   if (bytes.length > gzipThresholdBytes && acceptsGzip(ctx)) {
     ctx.response.writeHead(code, { 'Content-Type': contentType, 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' })
     const gzip = createGzip({ level: zlib.Z_BEST_SPEED })
-    gzip.pipe(ctx.response)
+    gzip.pipe(sinkOf(ctx.response))
     gzip.end(bytes)
     return
   }
@@ -102,7 +103,7 @@ export const sendStream = async (
         ? {}
         : { 'Content-Length': sizeBytes }),
   })
-  gzip?.pipe(ctx.response)
+  gzip?.pipe(sinkOf(ctx.response))
   const sink = gzip ?? ctx.response
   for (const chunk of chunked(parts)) {
     if (ctx.response.destroyed) return

@@ -1,13 +1,24 @@
-/** HTTPS with fastify; one route for everything, because the chain and the router know better what a path means. */
+/**
+ * HTTPS: HTTP/1.1 with fastify and HTTP/2 beside it, as the client chooses by ALPN. One route for everything, because
+ * the chain and the router know better what a path means.
+ */
 import type { IncomingMessage } from 'node:http'
 import type { Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import fastify, { type FastifyInstance } from 'fastify'
+import { sleep } from '../../component-base/clock.ts'
 import { ServerResponse } from '../../component-base/node-http.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
+import { happens } from '../../component-base/random.ts'
 import type { Handler } from './chain.ts'
+import { answerClientError } from './client-error.ts'
+import { Connections } from './connections.ts'
+import { serveHttp2 } from './http2/connection.ts'
 import { HttpRequestContext } from './http-context.ts'
+import { RunningRequests } from './running-requests.ts'
+import type { OfferedUpgrade } from './upgrades.ts'
 
 export interface ServerTls {
   readonly cert: string
@@ -19,22 +30,31 @@ export interface ServerTls {
 export interface ServerOptions {
   readonly tls: ServerTls
   readonly log: Logger
+  readonly http2: {
+    /** Of one connection at once. */
+    readonly maxStreams: number
+    /** How often a request is told to be the last one of its connection: between 0 and 1. */
+    readonly goawayChance: number
+  }
+  /** How long a shutdown waits for requests under way. */
+  readonly drainTimeoutMs: number
   readonly handle: Handler
   /** Runs the same chain for requests with an Upgrade header; the handler may take the socket. */
-  readonly handleUpgrade: (ctx: HttpRequestContext, socket: Duplex, head: Buffer) => Promise<void>
+  readonly handleUpgrade: (ctx: HttpRequestContext, upgrade: OfferedUpgrade) => Promise<void>
 }
 
-/** Idle connections are kept a little longer than clients keep theirs, so that the client closes first. */
-const keepAliveTimeoutMs = 180_000
-/** Go clients send many headers only with many groups; upstream allows 1 MiB. */
-const maxHeaderBytes = 256 * 1024
+/** Upstream: IdleTimeout, ReadHeaderTimeout, MaxHeaderBytes and the slop that Go adds to it, defaultKeepAlivePeriod. */
+const idleTimeoutMs = 90_000
+const headersTimeoutMs = 32_000
+const maxHeaderBytes = 1024 * 1024 + 4096
+const tcpKeepAliveMs = 180_000
 
 const unused = (): never => {
   throw new Error('no route has a schema')
 }
 
-export const createServer = ({ tls, log, handle, handleUpgrade }: ServerOptions) => {
-  const app = fastify({
+const createApp = ({ tls }: ServerOptions): FastifyInstance =>
+  fastify({
     https: {
       cert: tls.cert,
       key: tls.key,
@@ -43,25 +63,38 @@ export const createServer = ({ tls, log, handle, handleUpgrade }: ServerOptions)
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
       maxHeaderSize: maxHeaderBytes,
-      ALPNProtocols: ['http/1.1'],
+      headersTimeout: headersTimeoutMs,
+      keepAlive: true,
+      keepAliveInitialDelay: tcpKeepAliveMs,
+      ALPNProtocols: ['h2', 'http/1.1'],
     },
     logger: false,
-    keepAliveTimeout: keepAliveTimeoutMs,
+    keepAliveTimeout: idleTimeoutMs,
     requestTimeout: 0,
-    forceCloseConnections: true,
+    forceCloseConnections: 'idle',
+    clientErrorHandler: answerClientError,
     // Nothing is validated or serialized by schema: without these, fastify loads compilers for both.
     schemaController: { compilersFactory: { buildValidator: unused, buildSerializer: unused } },
     // fastify would route by path; here every path is the same route.
     rewriteUrl: () => '/',
   })
+
+export const createServer = (options: ServerOptions) => {
+  const { log, handle, handleUpgrade, http2 } = options
+  const app = createApp(options)
   const server = app.server as Server
+  const running = new RunningRequests()
+  const connections = new Connections()
   /** Nothing that one request does may end the process. */
   const start = (ctx: HttpRequestContext, run: Handler): void => {
     ctx.response.on('error', (err) => log.debug({ err }, 'cannot write an answer'))
-    run(ctx).catch((err: unknown) => {
-      log.error({ err, path: ctx.info.path }, 'a request escaped its error handler')
-      ctx.response.destroy()
-    })
+    const done = running.began(ctx)
+    run(ctx)
+      .catch((err: unknown) => {
+        log.error({ err, path: ctx.info.path }, 'a request escaped its error handler')
+        ctx.response.destroy()
+      })
+      .finally(done)
   }
   // The hook takes the request over before fastify looks at its body, which the handlers read with their own limit.
   app.addHook('onRequest', (request, reply, _done) => {
@@ -76,14 +109,53 @@ export const createServer = ({ tls, log, handle, handleUpgrade }: ServerOptions)
     response.assignSocket(socket as never)
     response.once('finish', () => socket.end())
     const ctx = new HttpRequestContext(request, response, request.url ?? '/', log)
-    start(ctx, () => handleUpgrade(ctx, socket, head))
+    start(ctx, () => handleUpgrade(ctx, { request, socket, head }))
+  })
+  const acceptHttp2 = (socket: TLSSocket): void => {
+    const session = serveHttp2(socket, {
+      log,
+      maxStreams: http2.maxStreams,
+      onRequest: (request, response) => {
+        start(new HttpRequestContext(request, response, request.url, log), handle)
+        if (happens(http2.goawayChance)) session.close()
+      },
+    })
+    connections.addSession(session)
+  }
+  // Node's own listener is the HTTP/1.1 server.
+  const acceptHttp1 = server.listeners('secureConnection')
+  server.removeAllListeners('secureConnection')
+  server.on('secureConnection', (socket: TLSSocket) => {
+    connections.add(socket)
+    if (socket.alpnProtocol === 'h2') acceptHttp2(socket)
+    else for (const listener of acceptHttp1) listener.call(server, socket)
   })
   server.on('tlsClientError', (error) => log.debug({ err: error }, 'TLS handshake failed'))
   return {
     server,
     listen: (host: string, port: number): Promise<number> => listen(app, host, port),
-    close: () => app.close(),
+    /** Takes no more connections, lets the requests under way end, and then cuts what is long-running. */
+    close: async (): Promise<void> => {
+      const closed = app.close()
+      connections.goAway()
+      await within(running.ended(), options.drainTimeoutMs)
+      running.cutOff()
+      server.closeIdleConnections()
+      await within(connections.closed(), flushTimeoutMs)
+      connections.destroy()
+      await closed
+    },
   }
+}
+
+/** What the last bytes of answers may take on their way out. */
+const flushTimeoutMs = 2_000
+
+/** Waits for a promise, but not for ever. */
+const within = async (promise: Promise<void>, timeoutMs: number): Promise<void> => {
+  const timeout = new AbortController()
+  await Promise.race([promise, sleep(timeoutMs, timeout.signal).catch(() => {})])
+  timeout.abort()
 }
 
 const listen = async (app: FastifyInstance, host: string, port: number): Promise<number> => {

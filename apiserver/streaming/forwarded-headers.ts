@@ -1,6 +1,7 @@
 /** Headers on their way through the API server. */
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { headerList } from '../../component-base/streams/upgrade.ts'
+import type { ApiRequest } from '../server/message.ts'
 
 /** Mean one connection only. RFC 9110, section 7.6.1. */
 const hopByHop = new Set([
@@ -38,11 +39,11 @@ const collect = (rawHeaders: readonly string[], drop: (name: string) => boolean)
 const namedByConnection = (headers: IncomingHttpHeaders): Set<string> =>
   new Set(headerList(headers.connection).map((name) => name.toLowerCase()))
 
-const forwardedFor = (request: IncomingMessage): string =>
+const forwardedFor = (request: ApiRequest): string =>
   [...headerList(request.headers['x-forwarded-for']), request.socket.remoteAddress ?? ''].join(', ')
 
 /** Headers of an ordinary request for the backend. */
-export const requestHeaders = (request: IncomingMessage): OutgoingHttpHeaders => {
+export const requestHeaders = (request: ApiRequest): OutgoingHttpHeaders => {
   const named = namedByConnection(request.headers)
   return {
     ...collect(
@@ -54,7 +55,7 @@ export const requestHeaders = (request: IncomingMessage): OutgoingHttpHeaders =>
 }
 
 /** Headers of an upgrade request: those of the connection stay, as the backend is to be upgraded too. */
-export const upgradeHeaders = (request: IncomingMessage): OutgoingHttpHeaders => ({
+export const upgradeHeaders = (request: ApiRequest): OutgoingHttpHeaders => ({
   ...collect(request.rawHeaders, (name) => credentials.test(name) || name === 'x-forwarded-for'),
   'X-Forwarded-For': forwardedFor(request),
 })

@@ -1,10 +1,11 @@
 /** Ordinary requests to pods/proxy, services/proxy and nodes/proxy. Upstream: UpgradeAwareHandler. */
 import { once } from 'node:events'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { gunzip, inflate } from 'node:zlib'
 import { StatusError } from '../../api/meta/status-error.ts'
+import { type ApiResponse, bodyOf, sinkOf } from '../server/message.ts'
 import { dialErrorText, openRequest } from './backend.ts'
 import type { ConnectContext } from './context.ts'
 import { requestHeaders, responseHeaders } from './forwarded-headers.ts'
@@ -44,7 +45,7 @@ export const httpProxy = async (ctx: ConnectContext): Promise<void> => {
   }
   const answered = once(outgoing, 'response')
   // A backend may answer before it has read the body, and close: its answer counts, not the broken pipe.
-  pipeline(request, outgoing).catch(() => {})
+  pipeline(bodyOf(request), outgoing).catch(() => {})
   const [answer] = (await answered.catch(failed)) as [IncomingMessage]
   await passOn(ctx, answer, {
     prefix,
@@ -66,7 +67,7 @@ const passOn = async (ctx: ConnectContext, answer: IncomingMessage, links: LinkC
     else {
       response.writeHead(code, headers)
       response.flushHeaders()
-      await pipeline(answer, response)
+      await pipeline(answer, sinkOf(response))
     }
   } catch (error) {
     if (!ctx.signal.aborted) ctx.log.debug({ err: error, path: ctx.info.path }, 'proxied answer broke off')
@@ -99,7 +100,7 @@ const decoded = async (body: Buffer, coding: string): Promise<Buffer | undefined
 
 const passPage = async (
   answer: IncomingMessage,
-  response: ServerResponse,
+  response: ApiResponse,
   { code, headers, links }: { readonly code: number; readonly headers: Headers; readonly links: LinkContext },
 ): Promise<void> => {
   const chunks: Buffer[] = []
@@ -114,7 +115,7 @@ const passPage = async (
   if (page === undefined) {
     response.writeHead(code, headers)
     response.write(body)
-    if (size > maxHtmlBytes) await pipeline(answer, response)
+    if (size > maxHtmlBytes) await pipeline(answer, sinkOf(response))
     else response.end()
     return
   }

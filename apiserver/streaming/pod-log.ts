@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import { parsePodLogOptions, validatePodLogOptions } from '../../api/core/pod-log-options.ts'
 import { invalidObject } from '../../api/meta/field-error.ts'
 import { badRequest, StatusError } from '../../api/meta/status-error.ts'
+import { sinkOf } from '../server/message.ts'
 import { backendUrl, dialErrorText, kubeletBackend, openRequest } from './backend.ts'
 import { type AnyConnectContext, type ConnectContext, getNode, getPod } from './context.ts'
 import { kubeletAddress } from './kubelet-address.ts'
@@ -84,7 +85,7 @@ export const podLog = async (ctx: ConnectContext): Promise<void> => {
   response.writeHead(200, { 'Content-Type': 'text/plain', 'Cache-Control': 'no-cache, private' })
   // A follower of a silent container must see that it is connected.
   response.flushHeaders()
-  await pipeline(log, response).catch((error: unknown) => {
+  await pipeline(log, sinkOf(response)).catch((error: unknown) => {
     // The status is out: all that can be said now is that the text is not complete.
     if (!ctx.signal.aborted) ctx.log.debug({ err: error, path: ctx.info.path }, 'log stream broke off')
     response.destroy()

@@ -32,7 +32,7 @@ export const headerList = (value: string | readonly string[] | undefined): strin
     .filter((part) => part !== '')
 
 /** 'websocket', 'spdy/3.1' …, or undefined if the request asks for no upgrade. In lower case. */
-export const requestedUpgrade = (request: IncomingMessage): string | undefined => {
+export const requestedUpgrade = (request: Pick<IncomingMessage, 'headers'>): string | undefined => {
   const wants = headerList(request.headers.connection).some((token) => token.toLowerCase() === 'upgrade')
   return wants ? request.headers.upgrade?.toLowerCase() : undefined
 }

@@ -45,7 +45,11 @@ const connect = async (scope: Scope, ctx: HttpContext, options: ConnectOptions):
   await scope.admission.validate(attributes)
   const upgrade = takeUpgrade(ctx)
   if (upgrade === undefined) return handleConnect(withReaders(ctx, options))
-  const upgradeContext: UpgradeContext = { ...withReaders(ctx, options), signal: socketSignal(upgrade.socket) }
+  const upgradeContext: UpgradeContext = {
+    ...withReaders(ctx, options),
+    request: upgrade.request,
+    signal: socketSignal(upgrade.socket),
+  }
   await handleUpgrade(upgradeContext, upgrade)
 }
 

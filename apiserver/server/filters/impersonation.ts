@@ -2,12 +2,12 @@
  * Impersonate-User, -Group, -Uid and -Extra-* headers: each asked for is authorized with the verb `impersonate`.
  * Upstream: k8s.io/apiserver/pkg/endpoints/filters/impersonation
  */
-import type { IncomingMessage } from 'node:http'
 import { StatusError } from '../../../api/meta/status-error.ts'
 import { allAuthenticated, parseServiceAccountUser, type UserInfo } from '../../authentication/user.ts'
 import { type Attributes, type Authorizer, resourceAttributes } from '../../authorization/authorizer.ts'
 import { forbiddenRequest } from '../../authorization/forbidden.ts'
 import type { Filter } from '../chain.ts'
+import type { ApiRequest } from '../message.ts'
 
 const extraPrefix = 'impersonate-extra-'
 
@@ -18,9 +18,9 @@ interface Wanted {
   readonly extra: Readonly<Record<string, readonly string[]>>
 }
 
-const headerValues = (request: IncomingMessage, name: string): string[] => request.headersDistinct[name] ?? []
+const headerValues = (request: ApiRequest, name: string): string[] => request.headersDistinct[name] ?? []
 
-const wantedUser = (request: IncomingMessage): Wanted | undefined => {
+const wantedUser = (request: ApiRequest): Wanted | undefined => {
   const user = headerValues(request, 'impersonate-user')[0] ?? ''
   const uid = headerValues(request, 'impersonate-uid')[0] ?? ''
   const groups = headerValues(request, 'impersonate-group')
