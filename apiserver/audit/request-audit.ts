@@ -1,10 +1,10 @@
 /** What is known of one audited request so far; told to the backends at each stage. Upstream: audit.AuditContext */
-import type { IncomingMessage } from 'node:http'
 import { StatusError } from '../../api/meta/status-error.ts'
 import type { KubeObject } from '../../api/types.ts'
 import { preciseNow } from '../../component-base/clock.ts'
 import type { UserInfo } from '../authentication/user.ts'
 import type { HttpContext } from '../server/context.ts'
+import type { ApiRequest } from '../server/message.ts'
 import type { RequestInfo } from '../server/request-info.ts'
 import type { AuditEvent, ObjectReference, ResponseStatus, Stage } from './event.ts'
 import type { Recording } from './policy.ts'
@@ -15,7 +15,7 @@ export type Sink = (event: AuditEvent) => Promise<boolean> | boolean
 
 const maxUserAgentLength = 1024
 
-const userAgentOf = ({ headers }: IncomingMessage): string => {
+const userAgentOf = ({ headers }: ApiRequest): string => {
   const text = headers['user-agent'] ?? ''
   return text.length > maxUserAgentLength ? `${text.slice(0, maxUserAgentLength)}...TRUNCATED` : text
 }

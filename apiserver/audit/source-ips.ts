@@ -1,6 +1,6 @@
 /** Where a request says it comes from, and where it does. Upstream: utilnet.SourceIPs */
-import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
+import type { ApiRequest } from '../server/message.ts'
 
 const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i
 
@@ -18,7 +18,7 @@ const single = (value: string | readonly string[] | undefined): string =>
  * The addresses of X-Forwarded-For, that of X-Real-Ip if it is not among them, and last the peer's if it is not the last
  * already. All but the last are whatever the client wrote.
  */
-export const sourceIps = ({ headers, socket }: IncomingMessage): string[] => {
+export const sourceIps = ({ headers, socket }: ApiRequest): string[] => {
   const forwarded = single(headers['x-forwarded-for'])
   const addresses = forwarded === '' ? [] : forwarded.split(',').flatMap((part) => address(part) ?? [])
   const real = address(single(headers['x-real-ip']))

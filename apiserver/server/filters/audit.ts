@@ -1,9 +1,9 @@
 /** Records requests, as far as the policy wants it. Upstream: k8s.io/apiserver/pkg/endpoints/filters/audit.go */
-import type { ServerResponse } from 'node:http'
 import type { StatusError } from '../../../api/meta/status-error.ts'
 import type { Auditor } from '../../audit/auditor.ts'
 import type { Filter } from '../chain.ts'
 import type { HttpContext } from '../context.ts'
+import type { ApiResponse } from '../message.ts'
 import { sendText } from '../respond.ts'
 import { isLongRunning } from './in-flight-limit.ts'
 
@@ -37,10 +37,10 @@ export const auditUnauthenticated =
     auditor.begin(ctx, undefined)?.unauthenticated(error)
 
 /** Calls `listener` before the head of the answer is written. */
-const onHead = (response: ServerResponse, listener: (code: number) => void): void => {
-  const writeHead = response.writeHead.bind(response) as (...args: unknown[]) => ServerResponse
-  response.writeHead = (code: number, ...rest: unknown[]): ServerResponse => {
+const onHead = (response: ApiResponse, listener: (code: number) => void): void => {
+  const writeHead = response.writeHead.bind(response)
+  response.writeHead = (code, headers) => {
     listener(code)
-    return writeHead(code, ...rest)
+    return writeHead(code, headers)
   }
 }
