@@ -77,6 +77,7 @@ export const nodeKind = defineKind<Node>({
   selectableFields: { 'spec.unschedulable': (node) => String(node.spec?.unschedulable ?? false) },
   setDefaults,
   // A kubelet registers its node with status: create keeps it.
+  prepareForCreate: () => {},
   prepareForUpdate: (node, old) => keepField(node, old, 'status'),
   validate: validateNode,
   validateUpdate: validateNodeUpdate,

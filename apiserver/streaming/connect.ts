@@ -5,6 +5,7 @@
  */
 import { badRequest, methodNotAllowed, StatusError } from '../../api/meta/status-error.ts'
 import { answerOnSocket, UpgradeRefused } from '../../component-base/streams/upgrade.ts'
+import { backendPath } from './backend-path.ts'
 import { kubeletBackend } from './backend.ts'
 import { type ConnectContext, getNode, getPod, type UpgradeContext, type UpgradeSocket } from './context.ts'
 import { httpProxy, rawQuery } from './http-proxy.ts'
@@ -79,8 +80,7 @@ export const handleUpgrade = async (ctx: UpgradeContext, client: UpgradeSocket):
         await podLogWebSocket(ctx, client)
         break
       case 'proxy': {
-        const { subpath } = ctx.info
-        const path = `${subpath === '' ? '/' : subpath}${rawQuery(ctx.request.url)}`
+        const path = `${backendPath(ctx.info.subpath)}${rawQuery(ctx.uri)}`
         await proxyUpgrade(ctx, client, await proxyBackend(ctx, path))
         break
       }

@@ -1,9 +1,9 @@
 /**
  * What apiserver/streaming needs of the server: the request with its user and log, consistent reads of Pods, Nodes,
- * Services and EndpointSlices, and how to reach kubelets.
+ * Services and Endpoints, and how to reach kubelets.
  */
 import type { Duplex } from 'node:stream'
-import type { EndpointSlice, Node, Pod, Service } from '../../api/types.ts'
+import type { Endpoints, Node, Pod, Service } from '../../api/types.ts'
 import type { ConnectContext, ObjectReader, UpgradeContext } from '../server/context.ts'
 
 export type { ConnectContext, UpgradeContext } from '../server/context.ts'
@@ -24,13 +24,5 @@ export const getNode = async (reader: ObjectReader, name: string): Promise<Node>
   (await reader.getObject(core('nodes'), '', name)) as Node
 export const getService = async (reader: ObjectReader, namespace: string, name: string): Promise<Service> =>
   (await reader.getObject(core('services'), namespace, name)) as Service
-export const endpointSlicesOf = async (
-  reader: ObjectReader,
-  namespace: string,
-  service: string,
-): Promise<readonly EndpointSlice[]> =>
-  (await reader.listObjects(
-    { group: 'discovery.k8s.io', version: 'v1', resource: 'endpointslices' },
-    namespace,
-    (slice) => slice.metadata?.labels?.['kubernetes.io/service-name'] === service,
-  )) as readonly EndpointSlice[]
+export const getEndpoints = async (reader: ObjectReader, namespace: string, name: string): Promise<Endpoints> =>
+  (await reader.getObject(core('endpoints'), namespace, name)) as Endpoints

@@ -6,6 +6,8 @@ import type { ApiRequest } from '../server/message.ts'
 /** Mean one connection only. RFC 9110, section 7.6.1. */
 const hopByHop = new Set([
   'connection',
+  // Answered by our own server already.
+  'expect',
   'proxy-connection',
   'keep-alive',
   'proxy-authenticate',
@@ -42,15 +44,34 @@ const namedByConnection = (headers: IncomingHttpHeaders): Set<string> =>
 const forwardedFor = (request: ApiRequest): string =>
   [...headerList(request.headers['x-forwarded-for']), request.socket.remoteAddress ?? ''].join(', ')
 
+const mayHaveBody = new Set(['POST', 'PUT', 'PATCH'])
+
+/** How the body is framed on the way on. Node would frame it by the method alone, and a GET's not at all. */
+const framing = ({ method = '', headers, httpVersion, complete }: ApiRequest): OutgoingHttpHeaders => {
+  if (headers['content-length'] !== undefined) return {}
+  // HTTP/2 frames its bodies without a header, and says at once if there is none.
+  const hasBody = httpVersion === '2.0' ? !complete : headers['transfer-encoding'] !== undefined
+  if (hasBody) return { 'Transfer-Encoding': 'chunked' }
+  return mayHaveBody.has(method) ? { 'Content-Length': '0' } : {}
+}
+
+/** Are written anew: HTTP/2 has another word for the host, and one cookie a header. */
+const rewritten = new Set(['x-forwarded-for', 'host', 'cookie'])
+
 /** Headers of an ordinary request for the backend. */
 export const requestHeaders = (request: ApiRequest): OutgoingHttpHeaders => {
-  const named = namedByConnection(request.headers)
+  const { headers } = request
+  const named = namedByConnection(headers)
   return {
     ...collect(
       request.rawHeaders,
-      (name) => hopByHop.has(name) || named.has(name) || credentials.test(name) || name === 'x-forwarded-for',
+      (name) => hopByHop.has(name) || named.has(name) || credentials.test(name) || rewritten.has(name),
     ),
+    ...framing(request),
+    ...(headers.host === undefined ? {} : { Host: headers.host }),
+    ...(headers.cookie === undefined ? {} : { Cookie: headers.cookie }),
     'X-Forwarded-For': forwardedFor(request),
+    ...(headerList(headers.te).includes('trailers') ? { TE: 'trailers' } : {}),
   }
 }
 
@@ -60,8 +81,20 @@ export const upgradeHeaders = (request: ApiRequest): OutgoingHttpHeaders => ({
   'X-Forwarded-For': forwardedFor(request),
 })
 
-/** Headers of the backend's answer for the client. */
+/** A backend must not open the API server's own origin to scripts of others. */
+const crossOrigin = new Set([
+  'access-control-allow-credentials',
+  'access-control-allow-headers',
+  'access-control-allow-methods',
+  'access-control-allow-origin',
+])
+
+/** Headers of the backend's answer for the client. Trailers are announced, as they are passed on. */
 export const responseHeaders = (response: IncomingMessage): OutgoingHttpHeaders => {
   const named = namedByConnection(response.headers)
-  return collect(response.rawHeaders, (name) => hopByHop.has(name) || named.has(name))
+  const { trailer } = response.headers
+  return {
+    ...collect(response.rawHeaders, (name) => hopByHop.has(name) || named.has(name) || crossOrigin.has(name)),
+    ...(trailer === undefined ? {} : { Trailer: trailer }),
+  }
 }

@@ -3,6 +3,8 @@
  * redirects made for `/` work below `/api/v1/namespaces/ns/pods/name/proxy/`. Pure.
  * Upstream: k8s.io/apimachinery/pkg/util/proxy/transport.go
  */
+import { cleanPath } from './backend-path.ts'
+import { type Attribute, htmlTokens, serializeTag } from './html-tokens.ts'
 
 export interface LinkContext {
   /** `/api/v1/namespaces/ns/pods/name/proxy`, without a slash at the end. */
@@ -23,7 +25,10 @@ export const rewriteLink = (link: string, { prefix, backendHost, requestHost }: 
   const rest = match === null ? link : `${match[2] ?? ''}${match[3] ?? ''}`
   if (!rest.startsWith('/')) return link
   const origin = host !== '' && host === requestHost ? link.slice(0, link.length - rest.length) : ''
-  return rest.startsWith(prefix) ? `${origin}${rest}` : `${origin}${prefix}${rest}`
+  if (rest.startsWith(prefix)) return `${origin}${rest}`
+  const end = rest.search(/[?#]/)
+  const [path, more] = end < 0 ? [rest, ''] : [rest.slice(0, end), rest.slice(end)]
+  return `${origin}${cleanPath(`${prefix}${path}`)}${more}`
 }
 
 /** Attributes that hold a link, by element. */
@@ -55,24 +60,23 @@ const linkAttributes: Readonly<Record<string, readonly string[]>> = {
   video: ['poster', 'src'],
 }
 
-const openTag = /<([a-z]+)(\s[^<>]*)>/gi
-const attribute = /(\s)([a-z]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)/gi
-
-/** Rewrites the links of a page and leaves every other byte alone. */
-export const rewriteHtml = (html: string, context: LinkContext): string =>
-  html.replace(openTag, (tag, element: string, attributes: string) => {
-    const names = Object.hasOwn(linkAttributes, element.toLowerCase())
-      ? linkAttributes[element.toLowerCase()]
-      : undefined
-    if (names === undefined) return tag
-    const rewritten = attributes.replace(
-      attribute,
-      (whole, space: string, name: string, equals: string, value: string) => {
-        if (!names.includes(name.toLowerCase())) return whole
-        const quote = value.startsWith('"') || value.startsWith("'") ? value.charAt(0) : ''
-        const link = quote === '' ? value : value.slice(1, -1)
-        return `${space}${name}${equals}${quote}${rewriteLink(link, context)}${quote}`
-      },
+/** Rewrites the links of a page. Tags that may hold one are written anew, in Go's way; every other byte is left alone. */
+export const rewriteHtml = (html: string, context: LinkContext): string => {
+  let rewritten = ''
+  for (const token of htmlTokens(html)) {
+    const names =
+      token.type === 'tag' && Object.hasOwn(linkAttributes, token.name) ? linkAttributes[token.name] : undefined
+    if (token.type !== 'tag' || names === undefined) {
+      rewritten += token.raw
+      continue
+    }
+    const attributes = token.attributes.map(
+      (attribute): Attribute =>
+        names.includes(attribute.name)
+          ? { name: attribute.name, value: rewriteLink(attribute.value, context) }
+          : attribute,
     )
-    return `<${element}${rewritten}>`
-  })
+    rewritten += serializeTag({ ...token, attributes })
+  }
+  return rewritten
+}

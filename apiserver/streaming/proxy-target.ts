@@ -2,9 +2,10 @@
 import { randomInt } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
-import { badRequest, StatusError } from '../../api/meta/status-error.ts'
+import { badRequest, isReason, StatusError } from '../../api/meta/status-error.ts'
+import type { Endpoints, Pod } from '../../api/types.ts'
 import { type Backend, kubeletBackend, plainBackend } from './backend.ts'
-import { type AnyConnectContext, endpointSlicesOf, getNode, getPod, getService } from './context.ts'
+import { type AnyConnectContext, getEndpoints, getNode, getPod, getService } from './context.ts'
 import { type HostPort, kubeletAddress } from './kubelet-address.ts'
 
 export interface ProxyName {
@@ -55,36 +56,80 @@ const portNumber = (text: string): number | undefined => (/^\d{1,5}$/.test(text)
 const podAddress = async (ctx: AnyConnectContext, target: ProxyName): Promise<HostPort> => {
   const pod = await getPod(ctx, ctx.info.namespace, target.name)
   const firstPort = pod.spec?.containers.flatMap(({ ports }) => ports ?? [])[0]?.containerPort
-  const host = pod.status?.podIP ?? ''
+  const host = podIps(pod)[0] ?? ''
   checkIp(host)
   const port = target.port === '' ? (firstPort ?? (target.scheme === 'https' ? 443 : 80)) : portNumber(target.port)
   if (port === undefined) throw badRequest(`invalid port ${JSON.stringify(target.port)}`)
   return { host, port }
 }
 
-const serviceAddress = async (ctx: AnyConnectContext, target: ProxyName): Promise<HostPort> => {
-  const service = await getService(ctx, ctx.info.namespace, target.name)
-  const quoted = JSON.stringify(target.name)
-  let portName = target.port
-  const number = portNumber(target.port)
-  if (number !== undefined) {
-    const match = service.spec?.ports?.find(({ port }) => port === number)
-    if (match === undefined) throw unavailable(`no service port ${number} found for service ${quoted}`)
-    portName = match.name ?? ''
+const podIps = ({ status: { podIP, podIPs } = {} }: Pod): readonly string[] =>
+  podIPs?.map(({ ip }) => ip) ?? (podIP === undefined ? [] : [podIP])
+
+type Subset = NonNullable<Endpoints['subsets']>[number]
+type Address = NonNullable<Subset['addresses']>[number]
+
+/** All items, from a random one on. */
+const fromRandom = <T>(items: readonly T[]): T[] => {
+  const start = items.length === 0 ? 0 : randomInt(items.length)
+  return [...items.slice(start), ...items.slice(0, start)]
+}
+
+/** True if a Pod of the namespace has the address: who may write Endpoints must not reach anything else through us. */
+const isOfPod = async (ctx: AnyConnectContext, { ip, targetRef }: Address): Promise<boolean> => {
+  if (targetRef?.name === undefined || targetRef.namespace !== ctx.info.namespace) return false
+  try {
+    return podIps(await getPod(ctx, ctx.info.namespace, targetRef.name)).includes(ip)
+  } catch (error) {
+    if (isReason(error, 'NotFound')) return false
+    throw error
   }
-  const candidates: HostPort[] = []
-  for (const slice of await endpointSlicesOf(ctx, ctx.info.namespace, target.name)) {
-    const port = slice.ports?.find(({ name }) => (name ?? '') === portName)?.port
+}
+
+/** A ready address that serves the port, at random. */
+const chooseEndpoint = async (
+  ctx: AnyConnectContext,
+  subsets: readonly Subset[],
+  portName: string,
+): Promise<HostPort | undefined> => {
+  for (const { addresses = [], ports = [] } of fromRandom(subsets)) {
+    const port = ports.find(({ name }) => (name ?? '') === portName)?.port
     if (port === undefined) continue
-    for (const endpoint of slice.endpoints ?? []) {
-      const host = endpoint.addresses[0]
-      if (endpoint.conditions?.ready !== false && host !== undefined) candidates.push({ host, port })
+    for (const address of fromRandom(addresses)) {
+      if (await isOfPod(ctx, address)) return { host: address.ip, port }
     }
   }
-  const chosen = candidates.length === 0 ? undefined : candidates[randomInt(candidates.length)]
-  if (chosen === undefined) throw unavailable(`no endpoints available for service ${quoted}`)
+  return undefined
+}
+
+const serviceAddress = async (ctx: AnyConnectContext, target: ProxyName): Promise<HostPort> => {
+  const { namespace, name: id } = ctx.info
+  const number = /^[+-]?\d+$/.test(target.port) ? Number(target.port) : undefined
+  let portName = target.port
+  if (number !== undefined) {
+    const service = await getService(ctx, namespace, target.name)
+    const match = service.spec?.ports?.find(({ port }) => port === number)
+    if (match === undefined) {
+      throw unavailable(`no service port ${number} found for service ${JSON.stringify(target.name)}`)
+    }
+    portName = match.name ?? ''
+  }
+  const { subsets = [] } = await getEndpoints(ctx, namespace, target.name)
+  const chosen = await chooseEndpoint(ctx, subsets, portName)
+  if (chosen === undefined) {
+    const known = subsets.length === 0 ? target.name : id
+    throw unavailable(`no endpoints available for service ${JSON.stringify(known)}`)
+  }
   checkIp(chosen.host)
   return chosen
+}
+
+/** A host name may stand for an address that is not to be reached. */
+const checkHost = async (host: string): Promise<void> => {
+  const addresses = await lookup(host, { all: true }).catch(() => {
+    throw badRequest(`lookup ${host}: no such host`)
+  })
+  for (const { address } of addresses) checkIp(address)
 }
 
 const nodeBackend = async (ctx: AnyConnectContext, target: ProxyName, path: string): Promise<Backend> => {
@@ -92,7 +137,7 @@ const nodeBackend = async (ctx: AnyConnectContext, target: ProxyName, path: stri
   const port = target.port === '' ? kubelet.port : portNumber(target.port)
   if (port === undefined) throw badRequest(`invalid node request ${JSON.stringify(ctx.info.name)}`)
   if (port === kubelet.port) return kubeletBackend(ctx.kubelet, kubelet, path)
-  for (const { address } of await lookup(kubelet.host, { all: true })) checkIp(address)
+  await checkHost(kubelet.host)
   return plainBackend(target.scheme === 'https' ? 'https' : 'http', { host: kubelet.host, port }, path)
 }
 

@@ -26,7 +26,8 @@ describe('isProxyable', () => {
 })
 
 describe('links in proxied answers', () => {
-  const context = { prefix: '/api/v1/namespaces/ns/pods/p/proxy', backendHost: '10.0.0.5:80', requestHost: 'api:6443' }
+  const prefix = '/api/v1/namespaces/ns/pods/p/proxy'
+  const context = { prefix, backendHost: '10.0.0.5:80', requestHost: 'api:6443' }
   const cases: [string, string][] = [
     ['/x?y=/z#f', '/api/v1/namespaces/ns/pods/p/proxy/x?y=/z#f'],
     ['relative/x', 'relative/x'],
@@ -41,14 +42,34 @@ describe('links in proxied answers', () => {
   for (const [link, expected] of cases)
     it(`sends ${link} the right way`, () => assert.equal(rewriteLink(link, context), expected))
 
-  it('changes only attributes that are links of their element', () => {
-    const { prefix } = context
-    assert.equal(
-      rewriteHtml(
-        `<a class=x HREF='/a'>/a</a><img alt="/b" src=/c><p title="/d"><script>"<a href=/e>"</script>`,
-        context,
-      ),
-      `<a class=x HREF='${prefix}/a'>/a</a><img alt="/b" src=${prefix}/c><p title="/d"><script>"<a href=${prefix}/e>"</script>`,
-    )
+  const pages: [string, string, string][] = [
+    [
+      'of tags that may hold one, which are written anew',
+      `<A class=x HREF='/a?b&amp;c' data-q="'&nbsp;">/a</a><IMG alt="/b" src=/c/><p title="/d">`,
+      `<a class="x" href="${prefix}/a?b&amp;c" data-q="&#39;&nbsp;">/a</a><img alt="/b" src="${prefix}/c/"/><p title="/d">`,
+    ],
+    [
+      'but not in scripts and comments',
+      `<script src="/s.js">"<a href=/e>"</script><!-- <a href=/f> --><a href=/g>`,
+      `<script src="${prefix}/s.js">"<a href=/e>"</script><!-- <a href=/f> --><a href="${prefix}/g">`,
+    ],
+    [
+      'to the same host',
+      '<a href="http://10.0.0.5:80/a"><a href=//else/a>',
+      `<a href="${prefix}/a"><a href="//else/a">`,
+    ],
+    ['of a page that breaks off', '<p>1 < 2 <a href="/x', '<p>1 < 2 <a href="/x'],
+    ['without a value', '<input disabled src=/i>', `<input disabled="" src="${prefix}/i">`],
+    ['with dots and slashes', '<a href="/a/../b//c/#d">', `<a href="${prefix}/b/c/#d">`],
+  ]
+  for (const [what, page, expected] of pages) {
+    it(`are rewritten ${what}`, () => assert.equal(rewriteHtml(page, context), expected))
+  }
+
+  it('are looked for in one pass, whatever the page', () => {
+    const page = '<a '.repeat(300_000) + '<!--'.repeat(100_000)
+    const startedMs = performance.now()
+    assert.equal(rewriteHtml(page, context), page)
+    assert.ok(performance.now() - startedMs < 5_000)
   })
 })

@@ -25,6 +25,14 @@ const rawPairs = (response: IncomingMessage): [string, string][] =>
     index % 2 === 0 ? [[name, all[index + 1] ?? ''] satisfies [string, string]] : [],
   )
 
+/** A failure before the connection stood, or while its answer was awaited. */
+const failure = (error: unknown, backend: Backend): StatusError => {
+  if (error instanceof StatusError) return error
+  const hungUp = error instanceof Error && (error as NodeJS.ErrnoException).code === 'ECONNRESET'
+  const message = hungUp ? 'unexpected EOF' : `error dialing backend: ${dialErrorText(error, backend)}`
+  return new StatusError('', message, { code: 500, cause: error })
+}
+
 /** Rejects with StatusError if the backend cannot be reached; resolves when the connection stands or is refused. */
 export const proxyUpgrade = async (ctx: UpgradeContext, client: UpgradeSocket, backend: Backend): Promise<void> => {
   const { socket, head } = client
@@ -47,7 +55,7 @@ export const proxyUpgrade = async (ctx: UpgradeContext, client: UpgradeSocket, b
       ),
     ])
   } catch (error) {
-    throw new StatusError('', `error dialing backend: ${dialErrorText(error, backend)}`, { code: 500, cause: error })
+    throw failure(error, backend)
   } finally {
     socket.off('close', abort)
     answer.abort()
@@ -55,6 +63,9 @@ export const proxyUpgrade = async (ctx: UpgradeContext, client: UpgradeSocket, b
 }
 
 const joinSockets = (client: UpgradeSocket, response: IncomingMessage, backend: UpgradeSocket): void => {
+  // Who has said all may still listen.
+  client.socket.allowHalfOpen = true
+  backend.socket.allowHalfOpen = true
   client.socket.write(`${statusLine(response)}${headLines(rawPairs(response))}\r\n`)
   if (backend.head.length > 0) client.socket.write(backend.head)
   if (client.head.length > 0) backend.socket.write(client.head)
@@ -73,6 +84,11 @@ const joinSockets = (client: UpgradeSocket, response: IncomingMessage, backend: 
 }
 
 const passRefusal = (socket: Duplex, response: IncomingMessage): void => {
+  const code = response.statusCode ?? 0
+  if (code < 400) {
+    response.destroy()
+    throw new StatusError('', `invalid upgrade response: status code ${code}`, { code: 500 })
+  }
   const headers = Object.entries(responseHeaders(response)).flatMap(([name, value]) =>
     [value ?? []].flat().map((one) => [name, String(one)] as const),
   )

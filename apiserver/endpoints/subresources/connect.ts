@@ -1,5 +1,6 @@
 /** log, exec, attach, portforward and proxy: from the chain to apiserver/streaming. */
 import type { Duplex } from 'node:stream'
+import { badRequest } from '../../../api/meta/status-error.ts'
 import { handleConnect, handleUpgrade } from '../../streaming/connect.ts'
 import type {
   ConnectContext,
@@ -40,6 +41,7 @@ const withReaders = (ctx: HttpContext, { kubelet, reader }: ConnectOptions): Con
 })
 
 const connect = async (scope: Scope, ctx: HttpContext, options: ConnectOptions): Promise<void> => {
+  if (ctx.query.has('dryRun')) throw badRequest('dryRun is not supported')
   const attributes = admissionAttributes(scope, ctx, 'CONNECT', { dryRun: false })
   await scope.admission.mutate(attributes)
   await scope.admission.validate(attributes)
@@ -62,5 +64,6 @@ const socketSignal = (socket: Duplex): AbortSignal => {
 
 export const connectHandlers = (options: ConnectOptions): SubresourceHandlers => {
   const handler = (scope: Scope, ctx: HttpContext): Promise<void> => connect(scope, ctx, options)
-  return { get: handler, create: handler, update: handler, patch: handler, delete: handler, options: handler }
+  // OPTIONS has no verb.
+  return { get: handler, create: handler, update: handler, patch: handler, delete: handler, '': handler }
 }

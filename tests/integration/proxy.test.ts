@@ -1,0 +1,40 @@
+/** pods/proxy, services/proxy and nodes/proxy, on a control plane whose Pods, Services and Node are servers of the test. */
+import { after, before, describe } from 'node:test'
+import { startCluster, type TestCluster } from '../harness/cluster.ts'
+import { describeBodies } from './proxy/bodies.ts'
+import { describePages } from './proxy/pages.ts'
+import { describeRequests } from './proxy/requests.ts'
+import { describeTargets } from './proxy/targets.ts'
+import { describeUpgrades } from './proxy/upgrades.ts'
+import { createWorld, type World } from './proxy/world.ts'
+
+let cluster: TestCluster | undefined
+let world: World | undefined
+
+before(
+  async () => {
+    cluster = await startCluster()
+    world = await createWorld(cluster)
+  },
+  { timeout: 120_000 },
+)
+after(
+  async () => {
+    await world?.[Symbol.asyncDispose]()
+    await cluster?.[Symbol.asyncDispose]()
+  },
+  { timeout: 60_000 },
+)
+
+const running = (): World => {
+  if (world === undefined) throw new Error('the cluster has not started')
+  return world
+}
+
+describe('proxy', () => {
+  describeRequests(running)
+  describeBodies(running)
+  describePages(running)
+  describeUpgrades(running)
+  describeTargets(running)
+})
