@@ -151,12 +151,19 @@ export const describeRequests = (running: () => World): void => {
     it('keep their code, their headers and their bytes', async () => {
       const { client, plain } = running()
       plain.answers.set('/answer', (_, response) => {
-        response.writeHead(418, 'Teapot', [
-          ...['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'ETag', '"x"', 'Cache-Control', 'max-age=5'],
-          ...['Access-Control-Allow-Origin', '*', 'Access-Control-Expose-Headers', 'ETag'],
-          ...['Connection', 'X-Hop', 'X-Hop', '1', 'Keep-Alive', 'timeout=1', 'Content-Type', 'x/y'],
-          ...['Date', 'Wed, 01 Jan 2020 00:00:00 GMT', 'Server', 'mine'],
-        ])
+        response.writeHead(418, 'Teapot', {
+          'Set-Cookie': ['a=1', 'b=2'],
+          ETag: '"x"',
+          'Cache-Control': 'max-age=5',
+          'Access-Control-Allow-Origin': '*',
+          'Access-Control-Expose-Headers': 'ETag',
+          Connection: 'X-Hop',
+          'X-Hop': '1',
+          'Keep-Alive': 'timeout=1',
+          'Content-Type': 'x/y',
+          Date: 'Wed, 01 Jan 2020 00:00:00 GMT',
+          Server: 'mine',
+        })
         response.end(Buffer.from([0, 255, 1]))
       })
       const { code, headers, body, rawHeaders } = await client.ask(`${web}/answer`)
