@@ -2,12 +2,13 @@
  * Decoding into a kind's schema: what Go's JSON decoder does by reflection upstream.
  *
  * Flow: each schema is compiled once into a closure that walks a parsed value in place. Types are checked, times and
- * quantities become canonical, nulls and empty optional lists and maps are dropped, fields without schema are told and
- * dropped. Guarantee: what comes out has the schema's shape, so that typed code may trust it. Names are compared
- * exactly; `__proto__` and `constructor` are unknown fields like others.
+ * quantities become canonical, nulls are dropped, fields without schema are told and dropped. Then canonical.ts puts
+ * fields in order and drops the zeros that Go omits. Guarantee: what comes out has the schema's shape, so that typed code
+ * may trust it. Names are compared exactly; `__proto__` and `constructor` are unknown fields like others.
  */
 import { badRequest, type StatusError } from '../meta/status-error.ts'
-import type { ArraySchema, FieldSchema, Gvk, MapSchema, ObjectSchema, Schema } from '../schema/schema.ts'
+import type { ArraySchema, Gvk, MapSchema, ObjectSchema, Schema } from '../schema/schema.ts'
+import { canonicalOf, orderedForm } from './canonical.ts'
 import { decodeNamedAny } from './decode-any.ts'
 import { DecodeContext, DecodeError } from './decode-context.ts'
 import { type Decoder, scalarDecoders, zeroScalars } from './decode-scalars.ts'
@@ -93,27 +94,6 @@ const zeroOf = (schema: Schema): unknown => {
   }
 }
 
-/** Optional lists and maps have `omitempty`: an empty one is as good as absent. */
-const compileField = (field: FieldSchema, required: boolean): Decoder => {
-  const { schema } = field
-  if (required) return decoderOf(schema)
-  if (schema.type === 'array') {
-    const decode = decoderOf(schema)
-    return (value, context) => (Array.isArray(value) && value.length === 0 ? undefined : decode(value, context))
-  }
-  if (schema.type === 'map') {
-    const decode = decoderOf(schema)
-    return (value, context) => (isEmptyObject(value) ? undefined : decode(value, context))
-  }
-  return decoderOf(schema)
-}
-
-const isEmptyObject = (value: unknown): boolean => {
-  if (!isRecord(value)) return false
-  for (const _name in value) return false
-  return true
-}
-
 /** Copies what is not undefined; every name is a field of the schema, so plain assignment is safe. */
 const withoutUndefined = (value: Record<string, unknown>): Record<string, unknown> => {
   const kept: Record<string, unknown> = {}
@@ -124,12 +104,7 @@ const withoutUndefined = (value: Record<string, unknown>): Record<string, unknow
 const compileObject = (schema: ObjectSchema): Decoder => {
   let decoders: ReadonlyMap<string, Decoder> | undefined
   const compileFields = (): ReadonlyMap<string, Decoder> =>
-    new Map(
-      [...schema.fields.values()].map((field) => [
-        field.name,
-        compileField(field, schema.required.includes(field.name)),
-      ]),
-    )
+    new Map([...schema.fields.values()].map((field) => [field.name, decoderOf(field.schema)]))
   const struct = structName(schema.name)
   const type = goTypeName(schema.name)
 
@@ -211,7 +186,7 @@ const compileMap = ({ values, ...schema }: MapSchema): Decoder => {
 export const decodeValue = (schema: Schema, value: unknown): { value: unknown; unknownFields: readonly string[] } => {
   const context = new DecodeContext()
   const decoded = decoderOf(schema)(value, context)
-  return { value: decoded, unknownFields: context.unknownFields }
+  return { value: canonicalOf(schema, orderedForm)(decoded), unknownFields: context.unknownFields }
 }
 
 /**

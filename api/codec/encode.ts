@@ -1,8 +1,24 @@
-/** Objects to bytes. Key order is as given; int64 values beyond 2^53 are bigint and written exactly (see json.ts). */
+/**
+ * Values to JSON text as Go's encoding/json writes it. The order of keys is the value's (see canonical.ts); int64 values
+ * beyond 2^53 are bigint and written exactly (see json.ts).
+ */
 import './json.ts'
 
-/** One object as JSON with a newline at its end, as upstream writes every object. */
-export const encodeJson = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(value)}\n`)
+const special = /[<>&\u2028\u2029]/
+const escapes: Readonly<Record<string, string>> = {
+  '<': '\\u003c',
+  '>': '\\u003e',
+  '&': '\\u0026',
+  '\u2028': '\\u2028',
+  '\u2029': '\\u2029',
+}
 
-/** For `?pretty=true` and browsers: indented by two spaces. */
-export const encodePrettyJson = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`)
+/** In JSON these characters stand in strings alone. */
+const escapeSpecial = (text: string): string =>
+  special.test(text) ? text.replace(/[<>&\u2028\u2029]/g, (character) => escapes[character] ?? '') : text
+
+/** On one line, without a newline at its end. */
+export const jsonText = (value: unknown): string => escapeSpecial(JSON.stringify(value))
+
+/** As an answer for people: indented by two spaces. */
+export const prettyJsonText = (value: unknown): string => escapeSpecial(JSON.stringify(value, undefined, 2))

@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { encodeJson } from './encode.ts'
+import { jsonText } from './encode.ts'
 import { JsonSyntaxError, parseJson } from './json.ts'
 import { parseYaml } from './yaml.ts'
 
-const roundTrip = (text: string): string => encodeJson(parseJson(text).value).toString().trimEnd()
+const roundTrip = (text: string): string => jsonText(parseJson(text).value)
 
 describe('parseJson', () => {
   for (const text of [
     '{"n":9223372036854775807}',
     '{"n":-9223372036854775808}',
     '{"n":9007199254740993,"m":1}',
-    '[1,0.5,1e+21,true,null,"a\\n\\u2028"]',
+    '[1,0.5,1e+21,true,null,"a\\n\\u2028\\u003c\\u0026\\u003e"]',
     '{"__proto__":{"x":1},"constructor":2}',
   ]) {
-    it(`keeps ${text}`, () => assert.equal(roundTrip(text), text.replace('\\u2028', '\u2028')))
+    it(`keeps ${text}`, () => assert.equal(roundTrip(text), text))
   }
 
   it('keeps an exact integer beside a name like __proto__', () => {

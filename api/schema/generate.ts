@@ -1,17 +1,18 @@
 /**
  * Writes the generated tables from the facts of v1.36: `node api/schema/generate.ts [directory of the facts]`.
- * In: openapi-v2-1.36.json and protobuf-fields-1.36.json there, protobuf-pointers.json here. Out:
+ * In: openapi-v2-1.36.json and protobuf-fields-1.36.json there, protobuf-pointers.json and go-fields.json here. Out:
  * generated/{schema,resources,protobuf}.json, whose encoding table-format.ts describes. Only what upstream serves by
  * default is kept: GA versions.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import goFields from './go-fields.json' with { type: 'json' }
 import pointers from './protobuf-pointers.json' with { type: 'json' }
 import { protobufTable } from './generate-protobuf.ts'
 import { resourceTable } from './generate-resources.ts'
 import type { OpenApiDefinition, OpenApiDocument, OpenApiProperty } from './openapi-facts.ts'
 import { isGaVersion, refName } from './openapi-facts.ts'
-import type { DefinitionRow, SchemaTable, TypeCode } from './table-format.ts'
+import type { DefinitionRow, PresenceCode, SchemaTable, TypeCode } from './table-format.ts'
 
 /** Definitions that are no objects with fields: the code of the value they stand for. */
 const leafCodes = new Map<string, TypeCode>([
@@ -49,6 +50,16 @@ const scalarCode = ({ type, format }: OpenApiProperty): TypeCode => {
     default:
       throw new Error(`no code for ${type}/${format}`)
   }
+}
+
+const goFieldsOf = (name: string): Readonly<Record<string, string>> =>
+  (goFields as Readonly<Record<string, Readonly<Record<string, string>>>>)[name] ?? {}
+
+/** Properties in the order of Go's struct; OpenAPI has them by name. */
+const inGoOrder = (name: string, { properties = {} }: OpenApiDefinition): [string, OpenApiProperty][] => {
+  const order = Object.keys(goFieldsOf(name))
+  const place = (field: string): number => (order.includes(field) ? order.indexOf(field) : order.length)
+  return Object.entries(properties).sort(([a], [b]) => place(a) - place(b))
 }
 
 const main = (): void => {
@@ -108,15 +119,33 @@ const main = (): void => {
         ),
     )
 
+  /** What Go calls a struct has no zero value that omitempty would know. */
+  const isStruct = (code: TypeCode): boolean =>
+    typeof code === 'number'
+      ? typeof openapi.definitions[names[code] ?? '']?.properties === 'object' || anyDefinitions.has(names[code] ?? '')
+      : typeof code === 'string'
+        ? 'qtux*'.includes(code)
+        : code[0] === 'r'
+
+  const presence = (held: string | undefined, code: TypeCode): PresenceCode => {
+    if (held === undefined || held === '*o') return 'p'
+    if (held.startsWith('*')) return 'n'
+    if (held.includes('z')) return 'o'
+    return held === 'o' && !isStruct(code) ? 'o' : 'a'
+  }
+
   const definitionRow = (name: string, definition: OpenApiDefinition): DefinitionRow => {
     const leaf = leafCodes.get(name)
     if (leaf !== undefined) return leaf
     if (anyDefinitions.has(name)) return '*'
     const fields = Object.fromEntries(
-      Object.entries(definition.properties ?? {}).map(([field, property]) => [field, typeCode(property)]),
+      inGoOrder(name, definition).map(([field, property]) => [field, typeCode(property)]),
     )
+    const held = goFieldsOf(name)
+    const written = Object.entries(fields).map(([field, code]) => presence(held[field], code))
     const strategies = strategiesOf(definition)
     const extras = {
+      w: written.join(''),
       ...(definition.required === undefined ? {} : { r: definition.required }),
       ...(definition['x-kubernetes-map-type'] === undefined ? {} : { m: definition['x-kubernetes-map-type'] }),
       ...(Object.keys(strategies).length === 0 ? {} : { p: strategies }),
@@ -127,7 +156,7 @@ const main = (): void => {
           }),
       ...(definition['x-kubernetes-unions'] === undefined ? {} : { u: definition['x-kubernetes-unions'] }),
     }
-    return Object.keys(extras).length === 0 ? [fields] : [fields, extras]
+    return [fields, extras]
   }
 
   const schema: SchemaTable = {

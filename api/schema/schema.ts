@@ -3,7 +3,7 @@
  * One schema serves decoding and field validation, strategic merge, server-side apply, OpenAPI and protobuf.
  */
 import { readFileSync } from 'node:fs'
-import type { DefinitionExtras, DefinitionRow, ListTags, SchemaTable, TypeCode } from './table-format.ts'
+import type { DefinitionExtras, DefinitionRow, ListTags, PresenceCode, SchemaTable, TypeCode } from './table-format.ts'
 
 export type ListType = 'atomic' | 'set' | 'map'
 export type PatchStrategy = 'merge' | 'replace' | 'retainKeys'
@@ -53,6 +53,7 @@ export interface ObjectSchema {
   readonly type: 'object'
   /** Definition name, `io.k8s.api.core.v1.PodSpec`; '' in custom resources. */
   readonly name: string
+  /** In the order of Go's struct, in which they are written. */
   readonly fields: ReadonlyMap<string, FieldSchema>
   readonly required: readonly string[]
   readonly mapType: 'atomic' | 'granular' | undefined
@@ -63,6 +64,12 @@ export interface ObjectSchema {
   readonly preserveUnknown: boolean
 }
 
+/**
+ * When Go writes a field: `pointer` when it is set, were it to zero; `omitempty` when it is neither zero nor empty;
+ * `always`: without omitempty, and structs held by value; `nullable`: always, null when it is not set.
+ */
+export type Presence = 'pointer' | 'omitempty' | 'always' | 'nullable'
+
 export interface FieldSchema {
   readonly name: string
   readonly schema: Schema
@@ -70,8 +77,7 @@ export interface FieldSchema {
   readonly mapType: 'atomic' | 'granular' | undefined
   /** x-kubernetes-patch-strategy of a field that is no list. */
   readonly patchStrategy: readonly PatchStrategy[]
-  /** Go writes this list, map or object even where it is empty: see always-present.ts. */
-  readonly alwaysPresent?: true
+  readonly presence: Presence
 }
 
 export type Schema = ScalarSchema | AnySchema | ArraySchema | MapSchema | ObjectSchema
@@ -99,6 +105,13 @@ const scalars = new Map(
   Object.entries(scalarOfCode).map(([code, scalar]): [string, ScalarSchema] => [code, { type: 'scalar', scalar }]),
 )
 
+const presences: Readonly<Record<PresenceCode, Presence>> = {
+  p: 'pointer',
+  o: 'omitempty',
+  a: 'always',
+  n: 'nullable',
+}
+
 const splitStrategy = (text: string | undefined): readonly PatchStrategy[] =>
   text === undefined ? [] : (text.split(',') as PatchStrategy[])
 
@@ -113,35 +126,30 @@ class DefinedObject implements ObjectSchema {
   readonly preserveUnknown = false
   readonly #codes: Readonly<Record<string, TypeCode>>
   readonly #strategies: Readonly<Record<string, string>>
-  readonly #alwaysPresent: readonly string[]
+  readonly #presences: string
   #fields: ReadonlyMap<string, FieldSchema> | undefined
 
-  constructor(
-    name: string,
-    codes: Readonly<Record<string, TypeCode>>,
-    extras: DefinitionExtras,
-    alwaysPresent: readonly string[],
-  ) {
+  constructor(name: string, codes: Readonly<Record<string, TypeCode>>, extras: DefinitionExtras) {
     this.name = name
     this.required = extras.r ?? []
     this.mapType = extras.m as 'atomic' | 'granular' | undefined
     this.gvks = (extras.g ?? []).map(([group, version, kind]) => ({ group, version, kind }))
     this.unions = extras.u
     this.#codes = codes
-    this.#alwaysPresent = alwaysPresent
+    this.#presences = extras.w ?? ''
     this.#strategies = extras.p ?? {}
   }
 
   get fields(): ReadonlyMap<string, FieldSchema> {
     this.#fields ??= new Map(
-      Object.entries(this.#codes).map(([name, code]) => [
+      Object.entries(this.#codes).map(([name, code], index) => [
         name,
         {
           name,
           schema: schemaOfCode(code),
           mapType: Array.isArray(code) && code[0] === 'r' ? (code[2] as 'atomic' | 'granular') : undefined,
           patchStrategy: splitStrategy(this.#strategies[name]),
-          ...(this.#alwaysPresent.includes(name) ? { alwaysPresent: true } : {}),
+          presence: presences[(this.#presences[index] ?? 'p') as PresenceCode],
         },
       ]),
     )
@@ -151,7 +159,6 @@ class DefinedObject implements ObjectSchema {
 
 interface Loaded {
   readonly rows: Readonly<Record<string, DefinitionRow>>
-  readonly alwaysPresent: Readonly<Record<string, readonly string[]>>
   readonly names: readonly string[]
   readonly nodes: Map<string, Schema>
   readonly byGvk: ReadonlyMap<string, string>
@@ -166,13 +173,12 @@ const load = (): Loaded => {
   const read = (file: string): unknown =>
     JSON.parse(readFileSync(new URL(`./generated/${file}`, import.meta.url), 'utf8'))
   const { definitions } = read('schema.json') as SchemaTable
-  const alwaysPresent = read('always-present.json') as Loaded['alwaysPresent']
   const byGvk = new Map<string, string>()
   for (const [name, row] of Object.entries(definitions)) {
     if (!isExtras(row)) continue
     for (const [group, version, kind] of row[1].g ?? []) byGvk.set(gvkKey(group, version, kind), name)
   }
-  return { rows: definitions, alwaysPresent, names: Object.keys(definitions), nodes: new Map(), byGvk }
+  return { rows: definitions, names: Object.keys(definitions), nodes: new Map(), byGvk }
 }
 
 let loaded: Loaded | undefined
@@ -217,13 +223,13 @@ const isObjectRow = (row: DefinitionRow): row is Extract<DefinitionRow, readonly
 
 /** The definition of that name (`io.k8s.api.core.v1.Pod`), or undefined. */
 export const schemaByRef = (name: string): Schema | undefined => {
-  const { rows, alwaysPresent, nodes } = table()
+  const { rows, nodes } = table()
   const known = nodes.get(name)
   if (known !== undefined) return known
   const row = Object.hasOwn(rows, name) ? rows[name] : undefined
   if (row === undefined) return undefined
   const schema: Schema = isObjectRow(row)
-    ? new DefinedObject(name, row[0], row[1] ?? {}, alwaysPresent[name] ?? [])
+    ? new DefinedObject(name, row[0], row[1] ?? {})
     : row === '*'
       ? { type: 'any', name }
       : schemaOfCode(row)

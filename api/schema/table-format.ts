@@ -35,7 +35,15 @@ export interface ListTags {
   readonly p?: string
 }
 
+/**
+ * Whether Go writes a field: `p` held by pointer, written when set; `o` omitted when it is zero or empty; `a` always
+ * written; `n` always written, null when not set.
+ */
+export type PresenceCode = 'p' | 'o' | 'a' | 'n'
+
 export interface DefinitionExtras {
+  /** A PresenceCode for each field, in their order. */
+  readonly w?: string
   /** required */
   readonly r?: readonly string[]
   /** x-kubernetes-map-type */
@@ -48,7 +56,7 @@ export interface DefinitionExtras {
   readonly u?: readonly unknown[]
 }
 
-/** A code where the definition is a value of its own (Quantity, Time, RawExtension …), else its fields. */
+/** Fields are in the order of Go's struct. A code where the definition is a value of its own (Quantity, Time, RawExtension …), else its fields. */
 export type DefinitionRow =
   | TypeCode
   | readonly [fields: Readonly<Record<string, TypeCode>>]

@@ -1,4 +1,6 @@
 /** Answers of the resource handlers: one object, a list, or a Status. */
+import { jsonText } from '../../api/codec/encode.ts'
+import { parseJson } from '../../api/codec/json.ts'
 import type { KubeObject } from '../../api/types.ts'
 import { apiVersionOf, presented, presentedBytes, type Resource } from '../registry/resource.ts'
 import type { HttpContext } from '../server/context.ts'
@@ -73,7 +75,7 @@ export const sendList = async (
     const parts =
       kind === 'Table' ? tableParts(ctx, resource, version, metadata, result) : partialParts(version, metadata, result)
     if (media.format === 'yaml' || isPretty(ctx)) {
-      return sendValue(ctx, 200, media, JSON.parse(Buffer.concat([...parts]).toString('utf8')) as object)
+      return sendValue(ctx, 200, media, parseJson(Buffer.concat([...parts]), { strict: false }).value as object)
     }
     return sendStream(ctx, parts, {
       sizeBytes: undefined,
@@ -122,10 +124,10 @@ type ListMeta = ReturnType<typeof listMetaOf>
 
 /** `{…,"<field>":[` and then each item; made one by one while they are sent. */
 function* itemParts(head: Record<string, unknown>, field: string, items: Iterable<unknown>): Generator<Buffer> {
-  yield Buffer.from(`${JSON.stringify(head).slice(0, -1)},"${field}":[`)
+  yield Buffer.from(`${jsonText(head).slice(0, -1)},"${field}":[`)
   let separator = ''
   for (const item of items) {
-    yield Buffer.from(separator + JSON.stringify(item))
+    yield Buffer.from(separator + jsonText(item))
     separator = ','
   }
   yield listEnd
@@ -165,7 +167,7 @@ const listEnd = Buffer.from(']}\n')
 const listParts = (resource: Resource, head: Record<string, unknown>, entries: readonly Entry[]): Buffer[] => {
   const { definition } = resource
   const prefix = `{"kind":${JSON.stringify(definition.kind)},"apiVersion":${JSON.stringify(apiVersionOf(definition))},`
-  const text = JSON.stringify(head)
+  const text = jsonText(head)
   const parts: Buffer[] = [Buffer.from(`${text.slice(0, -1)},"items":[`)]
   for (const [index, entry] of entries.entries()) {
     const bytes = presentedBytes(resource, entry)

@@ -2,8 +2,10 @@
  * Watch events as bytes, made once per event and representation: `{"type":"ADDED","object":…}` and a newline, or a
  * length and a WatchEvent in protobuf.
  */
+import { jsonText } from '../../api/codec/encode.ts'
 import type { StatusError } from '../../api/meta/status-error.ts'
 import type { KubeObject } from '../../api/types.ts'
+import { canonicalStored } from '../registry/canonical.ts'
 import { apiVersionOf, presentedBytes, type Resource } from '../registry/resource.ts'
 import { encodeProtobuf, watchFrame } from '../codec/protobuf-encode.ts'
 import { contentTypes, type MediaType } from '../server/negotiation.ts'
@@ -32,7 +34,7 @@ const tail = Buffer.from('}\n')
 type Frame = (type: WatchEventType, object: Buffer) => Buffer
 
 const jsonFrame: Frame = (type, object) => Buffer.concat([heads[type], object, tail])
-const textFrame = (type: string, object: unknown): Buffer => Buffer.from(`${JSON.stringify({ type, object })}\n`)
+const textFrame = (type: string, object: unknown): Buffer => Buffer.from(`${jsonText({ type, object })}\n`)
 
 /** `encode` gives the object's bytes; `name` tells representations apart. */
 const shared = (
@@ -98,7 +100,8 @@ const jsonEncoder = (
   if (media.as === undefined) {
     return {
       ...shared(apiVersion, (entry) => presentedBytes(resource, entry)),
-      bookmark: (revision, end) => textFrame('BOOKMARK', bookmarkOf(resource, revision, end)),
+      bookmark: (revision, end) =>
+        textFrame('BOOKMARK', canonicalStored(resource.definition, bookmarkOf(resource, revision, end))),
     }
   }
   const { kind, version } = media.as
@@ -129,7 +132,7 @@ const jsonEncoder = (
     }
   }
   return {
-    ...shared(`partial/${version}`, (entry) => Buffer.from(JSON.stringify(partialMetadata(entry.object, version)))),
+    ...shared(`partial/${version}`, (entry) => Buffer.from(jsonText(partialMetadata(entry.object, version)))),
     bookmark: (revision, end) => textFrame('BOOKMARK', partialMetadata(bookmarkOf(resource, revision, end), version)),
   }
 }

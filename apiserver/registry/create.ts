@@ -91,7 +91,7 @@ const tryCreate = async (resource: Resource, key: string, object: KubeObject): P
   if ((await resource.store.getLive(key)) !== undefined) {
     throw alreadyExists(resource.groupResource, object.metadata?.name ?? '')
   }
-  return dryRunEntry(key, toStored(resource, object))
+  return dryRunEntry(resource, key, toStored(resource, object))
 }
 
 /** Upstream: NewGenerateNameConflict; clients may try the same request again. */

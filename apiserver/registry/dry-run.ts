@@ -1,9 +1,12 @@
 /** The answer of a write with dryRun=All: what would have been stored. */
+import { jsonText } from '../../api/codec/encode.ts'
 import type { KubeObject } from '../../api/types.ts'
 import type { Entry } from '../storage/encoding.ts'
+import { canonicalStored } from './canonical.ts'
+import type { Resource } from './resource.ts'
 
-export const dryRunEntry = (key: string, object: KubeObject): Entry => {
-  const { kind, apiVersion, metadata, ...rest } = object
-  const bytes = Buffer.from(JSON.stringify({ kind, apiVersion, metadata, ...rest }))
-  return { key, object, bytes, revision: 0, versionStart: 0, versionEnd: 0 }
+/** `stored` is in the version that the store has. */
+export const dryRunEntry = (resource: Resource, key: string, stored: KubeObject): Entry => {
+  const object = canonicalStored(resource.stored, stored)
+  return { key, object, bytes: Buffer.from(jsonText(object)), revision: 0, versionStart: 0, versionEnd: 0 }
 }

@@ -2,6 +2,8 @@
 import type { KindDefinition } from '../../api/kind.ts'
 import type { GroupResource } from '../../api/meta/status-error.ts'
 import type { KubeObject } from '../../api/types.ts'
+import { jsonText } from '../../api/codec/encode.ts'
+import { canonicalStored } from './canonical.ts'
 import { type Entry, viewOf } from '../storage/encoding.ts'
 import { objectKey } from '../storage/keys.ts'
 import type { ResourceStore } from '../storage/resource-store.ts'
@@ -52,7 +54,7 @@ export const keyFor = (resource: Resource, namespace: string, name: string): str
 
 /** A stored object in the version of this resource. Shared: never changed. */
 export const presented = ({ definition }: Resource, object: KubeObject): KubeObject =>
-  definition.storedAs === undefined ? object : definition.storedAs.fromStored(object)
+  definition.storedAs === undefined ? object : canonicalStored(definition, definition.storedAs.fromStored(object))
 
 /** The object of a request in the version that is stored. */
 export const toStored = ({ definition }: Resource, object: KubeObject): KubeObject =>
@@ -60,10 +62,8 @@ export const toStored = ({ definition }: Resource, object: KubeObject): KubeObje
 
 /** The bytes of an entry in the version of this resource. */
 export const presentedBytes = (resource: Resource, entry: Entry): Buffer => {
-  const { storedAs, group, version } = resource.definition
+  const { definition } = resource
+  const { storedAs, group, version } = definition
   if (storedAs === undefined) return entry.bytes
-  return viewOf(entry, `${group}/${version}`, (object) => {
-    const { kind, apiVersion, metadata, ...rest } = storedAs.fromStored(object)
-    return Buffer.from(JSON.stringify({ kind, apiVersion, metadata, ...rest }))
-  })
+  return viewOf(entry, `${group}/${version}`, (object) => Buffer.from(jsonText(presented(resource, object))))
 }

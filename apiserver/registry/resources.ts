@@ -5,6 +5,7 @@ import type { KubeObject } from '../../api/types.ts'
 import type { ObjectReader, ResourceId } from '../server/context.ts'
 import { resourcePrefix } from '../storage/keys.ts'
 import { ResourceStore, type StoreDependencies } from '../storage/resource-store.ts'
+import { canonicalStored } from './canonical.ts'
 import { keyFor, presented, type Resource, type ResourceHooks } from './resource.ts'
 
 export interface ResourcesOptions {
@@ -32,7 +33,8 @@ export class Resources implements ObjectReader {
     const prefix = resourcePrefix(this.#options.root, stored)
     let store = this.#stores.get(prefix)
     if (store === undefined) {
-      store = new ResourceStore(prefix, { group: stored.group, resource: stored.plural }, this.#options.deps)
+      const storedAs = { group: stored.group, resource: stored.plural }
+      store = new ResourceStore(prefix, storedAs, this.#options.deps, (object) => canonicalStored(stored, object))
       this.#stores.set(prefix, store)
       this.#versions.set(store, [])
     }

@@ -6,6 +6,7 @@ import { validateObjectMetaUpdate } from '../../api/meta/validate-metadata.ts'
 import type { KubeObject } from '../../api/types.ts'
 import type { Entry } from '../storage/encoding.ts'
 import type { Decision } from '../storage/resource-store.ts'
+import { canonicalStored } from './canonical.ts'
 import { beginCreate, prepareForCreate, type WriteOptions } from './create.ts'
 import { dryRunEntry } from './dry-run.ts'
 import { keepSystemFields, metadataOf, specChanged } from './metadata.ts'
@@ -42,7 +43,8 @@ export const updateObject = async (
     await reservation?.rollback()
     reservation = undefined
     const current = currentStored === undefined ? undefined : presented(resource, currentStored)
-    const object = await transform(current)
+    // As the stored one is: what Go writes unasked makes no difference between the two.
+    const object = canonicalStored(resource.definition, await transform(current))
     if (current === undefined) {
       if (!mayCreate(resource, options)) throw notFound(resource.groupResource, name)
       reservation = await beginCreate(resource, object, options)
@@ -56,7 +58,7 @@ export const updateObject = async (
       await options.validating(object, current)
     }
     if (options.dryRun) {
-      dryRunResult = { entry: dryRunEntry(key, object), created: current === undefined }
+      dryRunResult = { entry: dryRunEntry(resource, key, toStored(resource, object)), created: current === undefined }
       return { type: 'keep' }
     }
     if (current !== undefined && isRemovable(resource, object)) return { type: 'delete' }

@@ -1,8 +1,11 @@
 /** Writing answers: headers that every answer has, the negotiated format, gzip for big ones, Status for errors. */
 import { setImmediate as immediate } from 'node:timers/promises'
 import { createGzip, constants as zlib } from 'node:zlib'
+import { jsonText, prettyJsonText } from '../../api/codec/encode.ts'
+import { parseJson } from '../../api/codec/json.ts'
 import type { StatusError } from '../../api/meta/status-error.ts'
 import { encodeProtobuf } from '../codec/protobuf-encode.ts'
+import { canonicalAnswer } from '../registry/canonical.ts'
 import type { HttpContext } from './context.ts'
 import { drained } from './drained.ts'
 import { sinkOf } from './message.ts'
@@ -61,20 +64,24 @@ export const sendValue = async (ctx: HttpContext, code: number, media: MediaType
     sendBytes(ctx, code, contentTypes.protobuf, encodeProtobuf(value))
     return
   }
+  const answer = canonicalAnswer(value)
   if (media.format === 'yaml') {
     const { dump } = await import('js-yaml')
-    sendBytes(ctx, code, contentTypes.yaml, dump(value, { lineWidth: -1, noRefs: true }))
+    sendBytes(ctx, code, contentTypes.yaml, dump(answer, { lineWidth: -1, noRefs: true }))
     return
   }
-  sendBytes(ctx, code, contentTypes.json, JSON.stringify(value, undefined, isPretty(ctx) ? 2 : undefined))
+  // Upstream ends what it indents without a newline.
+  sendBytes(ctx, code, contentTypes.json, isPretty(ctx) ? prettyJsonText(answer) : `${jsonText(answer)}\n`)
 }
+
+const newline = Buffer.from('\n')
 
 /** Sends JSON that is already encoded; re-encodes only for YAML and pretty output. */
 export const sendJsonBytes = async (ctx: HttpContext, code: number, media: MediaType, bytes: Buffer): Promise<void> => {
   if (media.format === 'json' && !isPretty(ctx)) {
     if (ctx.audit?.recordsResponse === true) ctx.audit.responded({}, bytes.toString('utf8'))
-    sendBytes(ctx, code, contentTypes.json, bytes)
-  } else await sendValue(ctx, code, media, JSON.parse(bytes.toString('utf8')) as object)
+    sendBytes(ctx, code, contentTypes.json, Buffer.concat([bytes, newline]))
+  } else await sendValue(ctx, code, media, parseJson(bytes, { strict: false }).value as object)
 }
 
 export interface StreamOptions {

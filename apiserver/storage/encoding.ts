@@ -1,8 +1,8 @@
 /**
  * Objects and their bytes. An object is encoded once per write: the stored bytes carry no resourceVersion (the store
- * gives it), and it is spliced in right after `metadata.uid`, whose place is known because metadata comes first and in
- * a fixed order.
+ * gives it), and it is spliced in right after `metadata.uid`, whose place is known because objects are canonical.
  */
+import { jsonText } from '../../api/codec/encode.ts'
 import { parseJson } from '../../api/codec/json.ts'
 import type { KubeObject, ObjectMeta } from '../../api/types.ts'
 
@@ -22,31 +22,23 @@ export interface Entry {
   views?: Map<string, Buffer>
 }
 
-/** metadata in upstream's order, without what is not stored. */
-const orderedMetadata = (meta: ObjectMeta): Record<string, unknown> => ({
-  name: meta.name,
-  generateName: meta.generateName,
-  namespace: meta.namespace,
-  uid: meta.uid,
-  generation: meta.generation,
-  creationTimestamp: meta.creationTimestamp,
-  deletionTimestamp: meta.deletionTimestamp,
-  deletionGracePeriodSeconds: meta.deletionGracePeriodSeconds,
-  labels: meta.labels,
-  annotations: meta.annotations,
-  ownerReferences: meta.ownerReferences,
-  finalizers: meta.finalizers,
-  managedFields: meta.managedFields,
-})
+/** What stands before resourceVersion in metadata. */
+const metadataHead = ['name', 'generateName', 'namespace', 'selfLink', 'uid'] as const
+const isHead = new Set<string>([...metadataHead, 'resourceVersion'])
 
-/** Encodes for the store: kind, apiVersion and metadata first, no resourceVersion. */
+/** A copy of metadata with resourceVersion in its place; undefined leaves it out. */
+const withVersion = (metadata: ObjectMeta, version: string | undefined): ObjectMeta => {
+  const copy: Record<string, unknown> = {}
+  for (const name of metadataHead) if (metadata[name] !== undefined) copy[name] = metadata[name]
+  if (version !== undefined) copy['resourceVersion'] = version
+  for (const name in metadata) if (!isHead.has(name)) copy[name] = metadata[name as keyof ObjectMeta]
+  return copy
+}
+
+/** Encodes a canonical object for the store: no resourceVersion. */
 export const encodeForStorage = (object: KubeObject): Buffer => {
   const { kind, apiVersion, metadata, ...rest } = object
-  const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(
-    orderedMetadata(metadata ?? {}),
-  )}`
-  const tail = JSON.stringify(rest)
-  return Buffer.from(tail === '{}' ? `${head}}` : `${head},${tail.slice(1)}`)
+  return Buffer.from(jsonText({ kind, apiVersion, metadata: withVersion(metadata ?? {}, undefined), ...rest }))
 }
 
 /** Matches what encodeForStorage writes up to and including the uid; anything else is encoded anew. */
@@ -80,7 +72,7 @@ const spliceVersion = (key: string, object: KubeObject, stored: Buffer, revision
 }
 
 const setVersion = (object: KubeObject, revision: number): void => {
-  object.metadata = { ...object.metadata, resourceVersion: String(revision) }
+  object.metadata = withVersion(object.metadata ?? {}, String(revision))
 }
 
 /** An entry for an object that this process has just encoded. Sets its resourceVersion in place. */

@@ -39,12 +39,19 @@ export class ResourceStore {
   readonly groupResource: GroupResource
   readonly cache: WatchCache
   readonly #deps: StoreDependencies
+  readonly #canonical: (object: KubeObject) => KubeObject
 
-  constructor(prefix: string, groupResource: GroupResource, deps: StoreDependencies) {
+  constructor(
+    prefix: string,
+    groupResource: GroupResource,
+    deps: StoreDependencies,
+    canonical: (object: KubeObject) => KubeObject,
+  ) {
     this.prefix = prefix
     this.groupResource = groupResource
     this.cache = new WatchCache(prefix, deps.store, deps.hub)
     this.#deps = deps
+    this.#canonical = canonical
   }
 
   get keyValues(): KeyValueStore {
@@ -75,7 +82,8 @@ export class ResourceStore {
   }
 
   /** Throws AlreadyExists. `ttlSeconds` makes the object vanish by itself. */
-  async create(key: string, object: KubeObject, ttlSeconds?: number): Promise<Entry> {
+  async create(key: string, given: KubeObject, ttlSeconds?: number): Promise<Entry> {
+    const object = this.#canonical(given)
     const stored = encodeForStorage(object)
     const lease = ttlSeconds === undefined ? undefined : await this.#deps.leases(ttlSeconds)
     const result = await this.#put(key, object, stored, 0, lease)
@@ -99,7 +107,7 @@ export class ResourceStore {
     for (;;) {
       let decision: Decision
       try {
-        decision = await decide(current?.object)
+        decision = this.#canonicalDecision(await decide(current?.object))
       } catch (error) {
         if (live) throw error
         const fresh = await this.getLive(key)
@@ -128,6 +136,10 @@ export class ResourceStore {
       }
       return outcome
     }
+  }
+
+  #canonicalDecision(decision: Decision): Decision {
+    return decision.type === 'write' ? { type: 'write', object: this.#canonical(decision.object) } : decision
   }
 
   async #attempt(

@@ -5,6 +5,7 @@
  * somebody else owns it; see what changed; what changed and belongs to others is a conflict, or is taken over by
  * `force`. Upstream: FieldManager.Apply, structured-merge-diff/merge.
  */
+import { canonicalOf, writtenForm } from '../../codec/canonical.ts'
 import { equalJson } from '../../meta/clone.ts'
 import { badRequest } from '../../meta/status-error.ts'
 import type { Gvk, ObjectSchema, Schema } from '../../schema/schema.ts'
@@ -135,7 +136,9 @@ export const applyConfiguration = (request: ApplyRequest): ApplyResult => {
     if (real.length > 0) throw conflictError(real)
   }
   // An apply that changes nothing has no time of its own.
-  const time = request.live !== undefined && equalJson(live, object) ? former?.time : request.time
+  const canonical = canonicalOf(schema, writtenForm)
+  const unchanged = request.live !== undefined && equalJson(canonical(live), canonical(object))
+  const time = unchanged ? former?.time : request.time
   return {
     object: request.manager === clientSideApplier ? withLastApplied(object, applied) : object,
     managers: [...remaining, { ...applier, time }],

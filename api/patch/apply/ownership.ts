@@ -1,4 +1,5 @@
 /** What becomes of owned fields when an object changes: the part that applies and updates have in common. */
+import { canonicalOf, writtenForm } from '../../codec/canonical.ts'
 import type { Schema } from '../../schema/schema.ts'
 import type { KubeObject } from '../../types.ts'
 import {
@@ -96,7 +97,8 @@ export const effectOf = (
     let comparison: Comparison | undefined
     if (version !== undefined) {
       const { schema, convert = (object) => object, ignored } = version
-      const { added, modified, removed } = compare(schema, convert(before), convert(after))
+      const canonical = canonicalOf(schema, writtenForm)
+      const { added, modified, removed } = compare(schema, canonical(convert(before)), canonical(convert(after)))
       comparison = {
         added: withoutIgnored(added, ignored),
         modified: withoutIgnored(modified, ignored),

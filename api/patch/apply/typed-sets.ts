@@ -1,6 +1,6 @@
 /** Which fields an object has, and which differ between two. Upstream: structured-merge-diff/typed. */
 import { equalJson, getField } from '../../meta/clone.ts'
-import type { ArraySchema, FieldSchema, ObjectSchema, Schema } from '../../schema/schema.ts'
+import type { ArraySchema, ObjectSchema, Schema } from '../../schema/schema.ts'
 import { emptySet, type FieldSet, isEmpty, leaf, node } from './field-set.ts'
 import { elementName, isAtomic, isGranular, isJsonObject, type Member, membersOf } from './typed-value.ts'
 
@@ -54,10 +54,6 @@ const setOf = (children: Map<string, FieldSet> | undefined, member: boolean): Fi
 
 const empty: Readonly<Record<string, unknown>> = Object.freeze({})
 
-/** A field that Go always writes is there, empty, wherever its parent is. */
-const presentValue = (field: FieldSchema | undefined, value: unknown): unknown =>
-  value === undefined && field?.alwaysPresent === true ? (field.schema.type === 'object' ? empty : null) : value
-
 /** `before` and `after` are undefined where the parent has no such member; then `absent` parents have none at all. */
 const compareMember = (
   changes: Changes,
@@ -88,30 +84,14 @@ const compareObjects = (changes: Changes, schema: ObjectSchema, before: unknown,
   const right = isJsonObject(after) ? after : undefined
   const visit = (name: string): void => {
     const field = schema.fields.get(name)
-    const old = left === undefined ? undefined : presentValue(field, getField(left, name))
-    const now = right === undefined ? undefined : presentValue(field, getField(right, name))
+    const old = left === undefined ? undefined : getField(left, name)
+    const now = right === undefined ? undefined : getField(right, name)
     if (old === now) return
     const atomic = field === undefined || isAtomic(field.schema, field)
     compareMember(changes, `f:${name}`, field?.schema ?? schema, atomic, old, now)
   }
   for (const name in right) visit(name)
   for (const name in left) if (right === undefined || right[name] === undefined) visit(name)
-  // What Go writes of a parent that only one side has.
-  if (left === undefined || right === undefined) {
-    for (const field of alwaysPresentOf(schema)) {
-      if (field.schema.type === 'object' && (left ?? right)?.[field.name] === undefined) visit(field.name)
-    }
-  }
-}
-
-const presentFields = new WeakMap<ObjectSchema, readonly FieldSchema[]>()
-const alwaysPresentOf = (schema: ObjectSchema): readonly FieldSchema[] => {
-  let fields = presentFields.get(schema)
-  if (fields === undefined) {
-    fields = [...schema.fields.values()].filter(({ alwaysPresent }) => alwaysPresent === true)
-    presentFields.set(schema, fields)
-  }
-  return fields
 }
 
 /** Elements by name; those that are given more than once as the list of them. */
@@ -180,7 +160,10 @@ const compareContainers = (schema: Schema, before: unknown, after: unknown): Cha
   return changes
 }
 
-/** Compares two objects of one schema, field by field; parts that both share are not looked into. */
+/**
+ * Compares two objects of one schema, field by field; parts that both share are not looked into. For upstream a field
+ * that Go always writes is there, zero or empty, wherever its parent is: so callers give canonical ones (writtenForm).
+ */
 export const compare = (schema: Schema, before: unknown, after: unknown): Comparison => {
   if (before === after) return { added: emptySet, modified: emptySet, removed: emptySet }
   const { added, modified, removed } = compareContainers(schema, before ?? empty, after ?? empty)

@@ -32,6 +32,7 @@ const setUp = async () => {
       leases: createLeasePool(() => Promise.resolve('1'), realClock),
       currentRevision: createRevisionReader(() => store.currentRevision()),
     },
+    (object) => object,
   )
   return { store, hub, resource, [Symbol.dispose]: () => stop.abort() }
 }

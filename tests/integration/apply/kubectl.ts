@@ -43,7 +43,9 @@ const script = async (kubectl: Kubectl, name: string): Promise<void> => {
   await kubectl('scale', 'deployment', name, '--replicas=1')
   await kubectl('label', 'deployment', name, 'l=1', '--field-manager=labeler')
   await kubectl('annotate', 'deployment', name, 'a=1')
-  await kubectl.run(['edit', 'deployment', name], { env: { KUBE_EDITOR: `sed -i s/paused:.true/paused:\\ false/` } })
+  await kubectl.run(['edit', 'deployment', name], {
+    env: { KUBE_EDITOR: `sed -i s/DeadlineSeconds:.600/DeadlineSeconds:\\ 601/` },
+  })
   const names = await managersOf(kubectl, 'deployment', name)
   for (const wanted of [
     'kubectl Apply',

@@ -1,0 +1,280 @@
+/**
+ * Objects as Go writes them: fields in the order of their struct, maps in order of keys, zeros left out or written as
+ * the struct's tags say. JSON.stringify of a canonical object has the bytes of upstream's encoder.
+ *
+ * Flow: each schema is compiled once into a pure function. What is canonical already, which most is, is returned as it
+ * is; else only the changed path is copied. Two forms: *ordered* is what a request is read into (nothing is added, so
+ * that defaults still see what is missing); *stored* is what is written, where also zeros without omitempty stand.
+ */
+import type { ArraySchema, FieldSchema, MapSchema, ObjectSchema, ScalarType, Schema } from '../schema/schema.ts'
+import { schemaByRef } from '../schema/schema.ts'
+
+export interface CanonicalForm {
+  /** Writes what Go writes without anybody having set it: `status: {}`, `eventTime: null`. */
+  readonly complete: boolean
+  /** An empty list without omitempty stays `[]`. Protobuf cannot hold one: out of the store it comes as null. */
+  readonly keepsEmpty: boolean
+}
+
+/** Of what was read and may still be defaulted. */
+export const orderedForm: CanonicalForm = { complete: false, keepsEmpty: true }
+/** Of answers that were never stored, and of the few kinds that upstream stores as JSON. */
+export const writtenForm: CanonicalForm = { complete: true, keepsEmpty: true }
+/** Of kinds that upstream stores as protobuf. */
+export const storedForm: CanonicalForm = { complete: true, keepsEmpty: false }
+
+/** Returns undefined where the value is not to be written. */
+type Canonical = (value: unknown) => unknown
+
+type JsonObject = Readonly<Record<string, unknown>>
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Zero values of Go as JSON, where they are not omitted. */
+const zeros: Readonly<Record<ScalarType, unknown>> = {
+  string: '',
+  boolean: false,
+  int32: 0,
+  int64: 0,
+  double: 0,
+  bytes: null,
+  quantity: '0',
+  time: null,
+  microTime: null,
+  intOrString: 0,
+}
+
+const same: Canonical = (value) => value
+
+const compiled = new Map<CanonicalForm, WeakMap<Schema, Canonical>>()
+
+/** The function that makes values of a schema canonical; compiled at first use. */
+export const canonicalOf = (schema: Schema, form: CanonicalForm): Canonical => {
+  let ofForm = compiled.get(form)
+  if (ofForm === undefined) compiled.set(form, (ofForm = new WeakMap()))
+  let canonical = ofForm.get(schema)
+  if (canonical === undefined) ofForm.set(schema, (canonical = compile(schema, form)))
+  return canonical
+}
+
+/** A canonical object of a kind. */
+export const canonicalObject = <T extends object>(schema: ObjectSchema, object: T, form: CanonicalForm): T =>
+  canonicalOf(schema, form)(object) as T
+
+const compile = (schema: Schema, form: CanonicalForm): Canonical => {
+  switch (schema.type) {
+    case 'object':
+      return compileObject(schema, form)
+    case 'array':
+      return compileArray(schema, form)
+    case 'map':
+      return compileMap(schema, form)
+    case 'any':
+      return compileAny(schema.name, form)
+    case 'scalar':
+      return same
+  }
+}
+
+interface Field {
+  readonly index: number
+  readonly canonical: Canonical
+}
+
+const empty: JsonObject = Object.freeze({})
+
+/** What Go writes of a field that nobody has set; undefined if nothing. */
+export const zeroOfField = ({ presence, schema }: FieldSchema): unknown => {
+  if (presence === 'nullable') return null
+  if (presence !== 'always') return undefined
+  if (schema.type === 'scalar') return zeros[schema.scalar]
+  return schema.type === 'object' ? empty : null
+}
+
+const isEmpty = (value: unknown): boolean => {
+  if (Array.isArray(value)) return value.length === 0
+  if (typeof value !== 'object') return false
+  for (const _name in value) return false
+  return true
+}
+
+const isZero: Readonly<Record<Schema['type'], (value: unknown) => boolean>> = {
+  scalar: (value) => value === '' || value === 0 || value === false || value === null,
+  array: isEmpty,
+  map: isEmpty,
+  object: (value) => value === null,
+  any: (value) => value === null,
+}
+
+const compileField = (field: FieldSchema, form: CanonicalForm): Canonical => {
+  const { schema, presence } = field
+  // Definitions may contain themselves.
+  let inner: Canonical | undefined
+  const decide = (value: unknown): unknown => (inner ??= canonicalOf(schema, form))(value)
+  switch (presence) {
+    case 'omitempty': {
+      const zero = isZero[schema.type]
+      return schema.type === 'scalar'
+        ? (value) => (zero(value) ? undefined : value)
+        : (value) => (zero(value) ? undefined : decide(value))
+    }
+    case 'pointer':
+      return schema.type === 'scalar'
+        ? (value) => value ?? undefined
+        : (value) => (value === null ? undefined : decide(value))
+    case 'nullable':
+    case 'always': {
+      const missing = form.complete ? zeroOfField(field) : undefined
+      if (form.complete && !form.keepsEmpty && (schema.type === 'array' || schema.type === 'map')) {
+        return (value) => (isEmpty(value) ? null : decide(value))
+      }
+      return (value) => {
+        const given = value ?? missing
+        return given === undefined || given === null ? given : decide(given)
+      }
+    }
+  }
+}
+
+const compileObject = (schema: ObjectSchema, form: CanonicalForm): Canonical => {
+  let names: readonly string[] = []
+  let missing: readonly unknown[] = []
+  let required = 0
+  let fields: ReadonlyMap<string, Field> | undefined
+  const compileFields = (): ReadonlyMap<string, Field> => {
+    const all = [...schema.fields.values()]
+    names = all.map(({ name }) => name)
+    missing = all.map((field) => (form.complete ? zeroOfField(field) : undefined))
+    required = missing.filter((value) => value !== undefined).length
+    return new Map(all.map((field, index) => [field.name, { index, canonical: compileField(field, form) }]))
+  }
+
+  /** True if fields are in order and none is missing or unknown. */
+  const isOrdered = (value: JsonObject, known: ReadonlyMap<string, Field>): boolean => {
+    let last = -1
+    let found = 0
+    for (const name in value) {
+      const field = known.get(name)
+      if (field === undefined || field.index < last) return false
+      last = field.index
+      if (missing[last] !== undefined) found++
+    }
+    return found === required
+  }
+
+  const ordered = (value: JsonObject): JsonObject => {
+    const copy: Record<string, unknown> = {}
+    for (const [index, name] of names.entries()) {
+      const member = value[name] ?? missing[index]
+      if (member !== undefined) copy[name] = member
+      else if (Object.hasOwn(value, name)) copy[name] = undefined
+    }
+    return copy
+  }
+
+  return (value) => {
+    if (!isObject(value)) return value
+    fields ??= compileFields()
+    const source = isOrdered(value, fields) ? value : ordered(value)
+    let copy: Record<string, unknown> | undefined
+    for (const name in source) {
+      const member = source[name]
+      if (member === undefined) continue
+      const next = fields.get(name)?.canonical(member)
+      if (next === member) continue
+      copy ??= { ...source }
+      copy[name] = next
+    }
+    return copy === undefined ? source : withoutUndefined(copy)
+  }
+}
+
+/** Every name is a field of the schema, so plain assignment is safe. */
+const withoutUndefined = (value: JsonObject): JsonObject => {
+  const kept: Record<string, unknown> = {}
+  for (const name in value) if (value[name] !== undefined) kept[name] = value[name]
+  return kept
+}
+
+const compileArray = ({ items }: ArraySchema, form: CanonicalForm): Canonical => {
+  if (items.type === 'scalar') return same
+  let inner: Canonical | undefined
+  return (value) => {
+    if (!Array.isArray(value)) return value
+    inner ??= canonicalOf(items, form)
+    let copy: unknown[] | undefined
+    for (let index = 0; index < value.length; index++) {
+      const next = inner(value[index])
+      if (next !== value[index]) (copy ??= [...(value as unknown[])])[index] = next
+    }
+    return copy ?? value
+  }
+}
+
+/** Go sorts keys by their UTF-8 bytes; UTF-16 differs from that only where surrogates meet U+E000 and above. */
+const byBytes = (a: string, b: string): number =>
+  /[\ud800-\uffff]/.test(a + b) ? Buffer.compare(Buffer.from(a), Buffer.from(b)) : a < b ? -1 : 1
+
+const areSorted = (value: JsonObject): boolean => {
+  let last = ''
+  for (const key in value) {
+    if (key < last) return false
+    last = key
+  }
+  return true
+}
+
+/** `__proto__` is a key like any other. */
+const setKey = (object: Record<string, unknown>, key: string, value: unknown): void => {
+  if (key !== '__proto__') object[key] = value
+  else Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
+}
+
+const sortedKeys = (value: JsonObject, change: Canonical): JsonObject => {
+  const copy: Record<string, unknown> = {}
+  for (const key of Object.keys(value).sort(byBytes)) setKey(copy, key, change(value[key]))
+  return copy
+}
+
+/** Keys that look like indexes come first in any JavaScript object, by number: those few maps keep that order. */
+const compileMap = ({ values }: MapSchema, form: CanonicalForm): Canonical => {
+  let inner: Canonical | undefined
+  return (value) => {
+    if (!isObject(value)) return value
+    inner ??= canonicalOf(values, form)
+    const change = inner
+    if (!areSorted(value)) return sortedKeys(value, change)
+    if (values.type === 'scalar') return value
+    for (const key in value) if (change(value[key]) !== value[key]) return sortedKeys(value, change)
+    return value
+  }
+}
+
+const extensions = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.'
+
+/** apiextensions' JSON becomes Go values on its way and is written from those. */
+const sortedJson: Canonical = (value) => {
+  if (Array.isArray(value)) return value.map(sortedJson)
+  return isObject(value) ? sortedKeys(value, sortedJson) : value
+}
+
+const compileAny = (name: string, form: CanonicalForm): Canonical => {
+  switch (name) {
+    case `${extensions}JSON`:
+      return sortedJson
+    case `${extensions}JSONSchemaPropsOrArray`:
+    case `${extensions}JSONSchemaPropsOrBool`:
+    case `${extensions}JSONSchemaPropsOrStringArray`: {
+      let inner: Canonical | undefined
+      const props = (value: unknown): unknown => {
+        const schema = schemaByRef(`${extensions}JSONSchemaProps`)
+        inner ??= schema === undefined ? same : canonicalOf(schema, form)
+        return inner(value)
+      }
+      return (value) => (Array.isArray(value) ? value.map(props) : props(value))
+    }
+    default:
+      return same
+  }
+}
