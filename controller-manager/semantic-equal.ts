@@ -1,5 +1,7 @@
 /** Equality of API data as Go's equality.Semantic sees it: an empty list or map equals an absent one. */
 
+import { semanticEqual as zeroIsAbsent } from '../api/meta/equal.ts'
+
 /** Fields that are Go maps, where `{}` means absent; elsewhere `{}` is a struct that is present. */
 const mapFields = new Set([
   'labels',
@@ -35,3 +37,6 @@ export const semanticEqual = (a: unknown, b: unknown, field = ''): boolean => {
   }
   return true
 }
+
+/** Equality of a status as computed and as the API has it, which leaves out zeros or writes them as Go does. */
+export const sameStatus = (a: unknown, b: unknown): boolean => zeroIsAbsent(a, b)

@@ -109,7 +109,7 @@ export const validateStatefulSetUpdate = (next: StatefulSet, old: StatefulSet): 
       ]
 
 export const validateControllerRevision = ({ revision, data }: ControllerRevision): FieldError[] => [
-  ...(data === undefined
+  ...((data ?? undefined) === undefined
     ? [{ type: 'FieldValueRequired' as const, field: 'data', detail: 'Required value: data is mandatory' }]
     : []),
   ...nonNegative('revision', revision),

@@ -22,8 +22,8 @@ export const isPodAvailable = (pod: Pod, minReadySeconds: number, nowMs: number)
   const ready = pod.status?.conditions?.find((condition) => condition.type === 'Ready')
   if (ready?.status !== 'True') return false
   if (minReadySeconds === 0) return true
-  if (ready.lastTransitionTime === undefined) return false
-  return Date.parse(ready.lastTransitionTime) + minReadySeconds * 1000 <= nowMs
+  const since = Date.parse(ready.lastTransitionTime ?? '')
+  return since + minReadySeconds * 1000 <= nowMs
 }
 
 /** All containers have stopped for good: phase Succeeded or Failed. */

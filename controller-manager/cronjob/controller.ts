@@ -8,7 +8,7 @@ import type { Controller } from '../context.ts'
 import { isNamespaceTerminating, messageOf } from '../errors.ts'
 import { controllerIndexers, ownedBy } from '../indexes.ts'
 import { nameOf, namespaceOf, uidOf } from '../objects.ts'
-import { semanticEqual } from '../semantic-equal.ts'
+import { sameStatus } from '../semantic-equal.ts'
 import { all } from '../slow-start.ts'
 import { enqueueSelf, onAnyChange, ownerKey, queueOf, workersOf } from '../wiring.ts'
 import { buildJob, type CronPlan, type CronJobStatus, planCronJob, referenceOf } from './plan.ts'
@@ -130,7 +130,7 @@ export const cronJobController: Controller = {
       }
       await all(plan.cleanup, (job) => deleteJob(cronJob, job))
       const status = await decide(cronJob, plan)
-      if (!semanticEqual(cronJob.status, status)) {
+      if (!sameStatus(cronJob.status, status)) {
         await client.update(cronJobs, { ...cronJob, status }, { subresource: 'status' })
       }
       return plan.requeueAfterMs === undefined ? undefined : { requeueAfterMs: plan.requeueAfterMs }

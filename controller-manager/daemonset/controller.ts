@@ -15,7 +15,7 @@ import { claimPods } from '../pod-claims.ts'
 import { createPodControl } from '../pod-control.ts'
 import { nextAvailabilityMs } from '../pod-availability.ts'
 import { hashOf, syncRevision, trimHistory } from '../revision-history.ts'
-import { semanticEqual } from '../semantic-equal.ts'
+import { sameStatus, semanticEqual } from '../semantic-equal.ts'
 import { all, slowStart } from '../slow-start.ts'
 import { enqueueSelf, onAnyChange, ownerKey, queueOf, workersOf } from '../wiring.ts'
 import { fitOf } from './nodes.ts'
@@ -141,7 +141,7 @@ export const daemonSetController: Controller = {
         ...planDaemonStatus(input),
         ...(collisionCount === undefined ? {} : { collisionCount }),
       }
-      if (semanticEqual(daemonSet.status, status)) return
+      if (sameStatus(daemonSet.status, status)) return
       await client.update(daemonSets, { ...daemonSet, status }, { subresource: 'status' })
     }
 

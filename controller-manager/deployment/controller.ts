@@ -10,7 +10,7 @@ import { isNamespaceTerminating, messageOf } from '../errors.ts'
 import { controllerIndexers, orphansIn, ownedBy, podInformer, replicaSetInformer } from '../indexes.ts'
 import { annotationsOf, isDeleting, keyOf, labelsOf, nameOf, namespaceOf, uidOf } from '../objects.ts'
 import { OwnWrites } from '../own-writes.ts'
-import { semanticEqual } from '../semantic-equal.ts'
+import { sameStatus } from '../semantic-equal.ts'
 import { all } from '../slow-start.ts'
 import { enqueueSelf, onAnyChange, ownerKey, queueOf, workersOf } from '../wiring.ts'
 import { type DeploymentPlan, planDeployment } from './plan.ts'
@@ -170,7 +170,7 @@ export const deploymentController: Controller = {
       })
       let current = deployment
       if (plan.revision !== undefined) current = await annotate(deployment, plan.revision)
-      if (!semanticEqual(deployment.status, plan.status)) await writeStatus(current, plan.status)
+      if (!sameStatus(deployment.status, plan.status)) await writeStatus(current, plan.status)
     }
 
     const annotate = async (deployment: Deployment, revision: string): Promise<Deployment> => {

@@ -16,7 +16,7 @@ import { discover } from '../discovery.ts'
 import { messageOf } from '../errors.ts'
 import { podInformer, replicaSetInformer } from '../indexes.ts'
 import { keyOf, labelsOf, nameOf, namespaceOf } from '../objects.ts'
-import { semanticEqual } from '../semantic-equal.ts'
+import { sameStatus, semanticEqual } from '../semantic-equal.ts'
 import { enqueueSelf, onAnyChange, queueOf, workersOf } from '../wiring.ts'
 import { failedBudget, needsWanted, planBudget } from './plan.ts'
 
@@ -120,7 +120,7 @@ export const disruptionController: Controller = {
     }
 
     const write = async (budget: PodDisruptionBudget, status: PodDisruptionBudget['status']): Promise<void> => {
-      if (semanticEqual(budget.status, status)) return
+      if (sameStatus(budget.status, status)) return
       await client.update(podDisruptionBudgets, { ...budget, ...(status && { status }) }, { subresource: 'status' })
     }
 

@@ -2,7 +2,7 @@
 import { isPodReady } from '../../api/meta/pods.ts'
 import type { Endpoints, Pod, Service } from '../../api/types.ts'
 import { annotationsOf, labelsOf, nameOf, namespaceOf } from '../objects.ts'
-import { semanticEqual } from '../semantic-equal.ts'
+import { sameStatus, semanticEqual } from '../semantic-equal.ts'
 import {
   belongsInEndpoints,
   endpointHostname,
@@ -104,7 +104,7 @@ export const planEndpoints = (
   const annotations = over ? { ...others, [overCapacityAnnotation]: 'truncated' } : others
   const same =
     current !== undefined &&
-    semanticEqual(current.subsets, subsets) &&
+    sameStatus(current.subsets, subsets) &&
     semanticEqual(labelsOf(current), labels, 'labels') &&
     (had !== undefined) === over
   if (same) return { type: 'none' }

@@ -13,7 +13,7 @@ import { watchOwnedPods } from '../owned-pods.ts'
 import { OwnWrites } from '../own-writes.ts'
 import { claimPods } from '../pod-claims.ts'
 import { createPodControl } from '../pod-control.ts'
-import { semanticEqual } from '../semantic-equal.ts'
+import { sameStatus } from '../semantic-equal.ts'
 import { all, slowStart } from '../slow-start.ts'
 import { enqueueSelf, onAnyChange, queueOf, workersOf } from '../wiring.ts'
 import { isTerminal } from './accounting.ts'
@@ -160,7 +160,7 @@ export const jobController: Controller = {
       const settled = creations.satisfied(key) && deletions.satisfied(key)
       const { created, error } = settled ? await managePods(job, plan) : { created: 0, error: undefined }
       const status = { ...plan.status, active: (plan.status.active ?? 0) + created }
-      if (!semanticEqual(job.status, status)) {
+      if (!sameStatus(job.status, status)) {
         written.wrote(key, await client.update(jobs, { ...job, status }, { subresource: 'status' }))
         for (const { type, reason, message } of plan.events) events.event(job, type, reason, message)
       }

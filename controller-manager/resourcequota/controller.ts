@@ -10,7 +10,7 @@ import type { Controller } from '../context.ts'
 import { discover } from '../discovery.ts'
 import { metadataOnly } from '../metadata-only.ts'
 import { isDeleting, keyOf, namespaceOf } from '../objects.ts'
-import { semanticEqual } from '../semantic-equal.ts'
+import { sameStatus, semanticEqual } from '../semantic-equal.ts'
 import { enqueueSelf, queueOf, workersOf } from '../wiring.ts'
 import { countedBuiltIns } from './counted.ts'
 
@@ -100,7 +100,7 @@ export const resourceQuotaController: Controller = {
         hard,
         used: Object.fromEntries(Object.entries(used).map(([name, amount]) => [name, formatQuantity(amount)])),
       }
-      if (!semanticEqual(quota.status, status)) {
+      if (!sameStatus(quota.status, status)) {
         await client.update(resourceQuotas, { ...quota, status }, { subresource: 'status' }).catch((error: unknown) => {
           if (!isReason(error, 'NotFound')) throw error
         })

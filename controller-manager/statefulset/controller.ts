@@ -16,7 +16,7 @@ import { claimPods } from '../pod-claims.ts'
 import { nextAvailabilityMs } from '../pod-availability.ts'
 import { createPodControl } from '../pod-control.ts'
 import { syncRevision, trimHistory } from '../revision-history.ts'
-import { semanticEqual } from '../semantic-equal.ts'
+import { sameStatus } from '../semantic-equal.ts'
 import { all } from '../slow-start.ts'
 import { enqueueSelf, onAnyChange, queueOf, workersOf } from '../wiring.ts'
 import { planClaimRetention } from './claim-retention.ts'
@@ -161,7 +161,7 @@ export const statefulSetController: Controller = {
         await retainClaims(set, pods)
       } finally {
         const status = planStatefulStatus(input, synced.collisionCount)
-        if (!semanticEqual(set.status, status)) {
+        if (!sameStatus(set.status, status)) {
           await client.update(statefulSets, { ...set, status }, { subresource: 'status' }).catch((error: unknown) => {
             if (!isReason(error, 'NotFound')) throw error
           })

@@ -1,8 +1,8 @@
 /** Registers the Node, and keeps its status true. Upstream: kubelet_node_status.go. */
-import { isDeepStrictEqual } from 'node:util'
 import { isReason } from '../../api/meta/status-error.ts'
 import { nowRfc3339 } from '../../api/meta/time.ts'
 import { nodes } from '../../api/resources.ts'
+import { semanticEqual } from '../../api/meta/equal.ts'
 import type { Node } from '../../api/types.ts'
 import type { RestClient } from '../../client/rest/rest-client.ts'
 import { sleep } from '../../component-base/clock.ts'
@@ -101,7 +101,7 @@ export const createNodeManager = (options: NodeManagerOptions): NodeManager => {
   const changes = (old: NodeStatus, wanted: NodeStatus): Record<string, unknown> => {
     const patch: Record<string, unknown> = {}
     for (const [key, value] of Object.entries(wanted)) {
-      if (!isDeepStrictEqual(old[key as keyof NodeStatus], value)) patch[key] = value
+      if (!semanticEqual(old[key as keyof NodeStatus], value)) patch[key] = value
     }
     if (patch['addresses'] !== undefined) patch['addresses'] = [...(wanted.addresses ?? []), { $patch: 'replace' }]
     return patch
@@ -128,7 +128,7 @@ export const createNodeManager = (options: NodeManagerOptions): NodeManager => {
       .filter(({ type }) => ours.has(type))
       .toSorted((a, b) => a.type.localeCompare(b.type))
     const sorted = { ...merged, conditions: (merged.conditions ?? []).toSorted((a, b) => a.type.localeCompare(b.type)) }
-    const same = isDeepStrictEqual(withoutHeartbeat(known), withoutHeartbeat(sorted))
+    const same = semanticEqual(withoutHeartbeat(known), withoutHeartbeat(sorted))
     if (same && now() - sentAt < reportMs) return
     const patch = changes(known, sorted)
     if (Object.keys(patch).length > 0) {

@@ -1,5 +1,5 @@
 /** The strategic merge patch that turns one Pod status into another: pure. */
-import { isDeepStrictEqual } from 'node:util'
+import { semanticEqual } from '../../api/meta/equal.ts'
 import type { PodStatus } from '../../api/types.ts'
 import { kubeletConditions, type PodCondition } from './conditions.ts'
 
@@ -9,7 +9,7 @@ type IpList = readonly { readonly ip?: string }[]
 const conditionsPatch = (before: readonly PodCondition[], after: readonly PodCondition[]): readonly unknown[] =>
   after.flatMap((condition) => {
     const old = before.find(({ type }) => type === condition.type)
-    if (!kubeletConditions.has(condition.type) || isDeepStrictEqual(condition, old)) return []
+    if (!kubeletConditions.has(condition.type) || semanticEqual(condition, old)) return []
     const lost = Object.keys(old ?? {}).filter((field) => !(field in condition) && field !== 'lastProbeTime')
     return [{ ...condition, ...Object.fromEntries(lost.map((field) => [field, null])) }]
   })
@@ -24,7 +24,7 @@ const addressPatch = (before: IpList, after: IpList): unknown[] => [
 export const statusPatch = (before: PodStatus, after: PodStatus): Record<string, unknown> | undefined => {
   const patch: Record<string, unknown> = {}
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof PodStatus>) {
-    if (isDeepStrictEqual(before[key], after[key])) continue
+    if (semanticEqual(before[key], after[key])) continue
     if (key === 'conditions') {
       const conditions = conditionsPatch(before.conditions ?? [], after.conditions ?? [])
       if (conditions.length > 0) patch[key] = conditions
