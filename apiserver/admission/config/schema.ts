@@ -25,7 +25,7 @@ export const objectOf = (name: string, fields: Readonly<Record<string, Schema>>)
   fields: new Map(
     Object.entries(fields).map(([field, schema]): [string, FieldSchema] => [
       field,
-      { name: field, schema, mapType: undefined, patchStrategy: [] },
+      { name: field, schema, mapType: undefined, patchStrategy: [], presence: 'pointer' },
     ]),
   ),
   required: [],
