@@ -27,6 +27,7 @@ import { nodeIpamController } from './node-ipam/controller.ts'
 import { replicaSetController, replicationControllerController } from './replicaset/controller.ts'
 import { resourceQuotaController } from './resourcequota/controller.ts'
 import { rootCaPublisher } from './root-ca-publisher/controller.ts'
+import { serviceCidrController } from './service-cidr/controller.ts'
 import { serviceAccountController } from './serviceaccount/controller.ts'
 import { claimProtectionController, volumeProtectionController } from './volume-protection/controller.ts'
 
@@ -60,6 +61,7 @@ export const controllers: readonly Controller[] = [
   persistentVolumeBinder,
   claimProtectionController,
   volumeProtectionController,
+  serviceCidrController,
   namespaceController,
   garbageCollector,
 ]
