@@ -66,22 +66,25 @@ export const serviceCidrController: Controller = {
       }
     }
 
-    const reconcile = async (key: string): Promise<undefined> => {
+    const reconcile = async (key: string): Promise<{ requeueAfterMs: number } | undefined> => {
       const cidr = cidrs.lister.get(key)
-      if (cidr === undefined) return
+      if (cidr === undefined) return undefined
       const plan = planServiceCidr(cidr, cidrs.lister.list(), addresses.lister.list(), clock.now())
       switch (plan.type) {
         case 'serve':
           if (plan.lacksFinalizer) await patch(cidr, { finalizers: [finalizer] })
-          return void (await serve(cidr, plan.condition))
+          await serve(cidr, plan.condition)
+          return undefined
         case 'hold':
-          return void (await setCondition(cidr, plan.condition))
+          await setCondition(cidr, plan.condition)
+          return undefined
         case 'wait':
-          return void queue.addAfter(key, plan.ms)
+          return { requeueAfterMs: plan.ms }
         case 'let-go':
-          return void (await patch(cidr, { '$deleteFromPrimitiveList/finalizers': [finalizer] }))
+          await patch(cidr, { '$deleteFromPrimitiveList/finalizers': [finalizer] })
+          return undefined
         case 'nothing':
-          return
+          return undefined
       }
     }
     return workersOf(context, { name, queue, concurrency, reconcile })

@@ -1,7 +1,7 @@
 /** One more API server on a cluster's store, for tests that race two and kill one. */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { loadKubeconfig } from '../../client/rest/kubeconfig.ts'
+import { loadKubeconfig } from '../../component-base/kubeconfig.ts'
 import { createRestClient, type RestClient } from '../../client/rest/rest-client.ts'
 import { controlPlaneProcesses } from '../../deploy/components.ts'
 import { projectRoot } from '../../deploy/layout.ts'
