@@ -35,7 +35,7 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
   /** Puts back what this endpoint may not change (status), given the stored object. In place. */
   readonly prepareForUpdate?: (object: T, old: T) => void
   /** The same for the /status endpoint; the default keeps everything of `old` but status (and allowed metadata). */
-  readonly prepareForStatusUpdate?: (object: T, old: T) => void
+  readonly prepareForStatusUpdate?: (object: T, old: T, nowMs: number) => void
   /** All that is wrong with a new object; metadata is checked by the registry with `validateName`. */
   readonly validate?: (object: T) => readonly FieldError[]
   /** All that is wrong with a new object only, beside `validate`. */

@@ -92,7 +92,7 @@ for (const definition of kinds) {
         const same = structuredClone(object)
         definition.prepareForUpdate?.(same, object)
         assert.deepEqual(definition.validateUpdate?.(same, object) ?? [], [], 'no change, no error')
-        definition.prepareForStatusUpdate?.(same, object)
+        definition.prepareForStatusUpdate?.(same, object, 0)
         definition.validateStatusUpdate?.(same, object)
         if (definition.storedAs !== undefined) {
           const stored = definition.storedAs.toStored(object)

@@ -45,7 +45,7 @@ const problemsOf = ({ object, old, status }: Row): readonly string[] => {
     )
   } else {
     const before = complete(old)
-    if (status === true) definition.prepareForStatusUpdate?.(next, before)
+    if (status === true) definition.prepareForStatusUpdate?.(next, before, 0)
     else definition.prepareForUpdate?.(next, before)
     next.metadata = { ...next.metadata, resourceVersion: '1' }
     errors.push(...validateObjectMetaUpdate(next.metadata, before.metadata ?? {}, definition))

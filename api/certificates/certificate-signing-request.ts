@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, textOr } from '../printers/columns.ts'
 import { humanDuration } from '../printers/duration.ts'
+import { nowRfc3339 } from '../meta/time.ts'
 import { keepField } from '../strategy.ts'
 import type { CertificateSigningRequest } from '../types.ts'
 import { validateCertificateSigningRequest, validateCertificateSigningRequestUpdate } from './validation.ts'
@@ -9,6 +10,19 @@ type Condition = NonNullable<NonNullable<CertificateSigningRequest['status']>['c
 
 const isDecision = ({ type }: Condition): boolean => type === 'Approved' || type === 'Denied'
 
+/** The times that the client left out: now, or since when the condition has had this status. */
+const withTimes = (condition: Condition, old: CertificateSigningRequest, nowMs: number): Condition => {
+  const now = nowRfc3339(nowMs)
+  const before = old.status?.conditions?.find(
+    ({ type, status }) => type === condition.type && status === condition.status,
+  )
+  return {
+    ...condition,
+    lastUpdateTime: condition.lastUpdateTime ?? now,
+    lastTransitionTime: condition.lastTransitionTime ?? before?.lastTransitionTime ?? now,
+  } as Condition
+}
+
 /** The spec, with the requester's identity, never changes; status has its own endpoints. */
 const prepareForUpdate = (request: CertificateSigningRequest, old: CertificateSigningRequest): void => {
   keepField(request, old, 'spec')
@@ -16,20 +30,28 @@ const prepareForUpdate = (request: CertificateSigningRequest, old: CertificateSi
 }
 
 /** The decision is /approval's alone: here it stays as it was. */
-const prepareForStatusUpdate = (request: CertificateSigningRequest, old: CertificateSigningRequest): void => {
+const prepareForStatusUpdate = (
+  request: CertificateSigningRequest,
+  old: CertificateSigningRequest,
+  nowMs: number,
+): void => {
   keepField(request, old, 'spec')
   const status = (request.status ??= {})
   const decided = (old.status?.conditions ?? []).filter(isDecision)
   const others = (status.conditions ?? []).filter((condition) => !isDecision(condition))
   const conditions = [...decided, ...others]
   if (conditions.length === 0) delete status.conditions
-  else status.conditions = conditions
+  else status.conditions = conditions.map((condition) => withTimes(condition, old, nowMs))
 }
 
 /** For PUT and PATCH of /approval: conditions are the client's, all else is as stored. */
-export const prepareForApproval = (request: CertificateSigningRequest, old: CertificateSigningRequest): void => {
+export const prepareForApproval = (
+  request: CertificateSigningRequest,
+  old: CertificateSigningRequest,
+  nowMs: number,
+): void => {
   keepField(request, old, 'spec')
-  const conditions = request.status?.conditions
+  const conditions = request.status?.conditions?.map((condition) => withTimes(condition, old, nowMs))
   request.status = { ...old.status, ...(conditions === undefined ? {} : { conditions }) }
   if (conditions === undefined) delete request.status.conditions
 }

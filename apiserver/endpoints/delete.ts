@@ -44,7 +44,9 @@ export const deleteOne = async (scope: Scope, ctx: HttpContext): Promise<void> =
   const media = negotiateObject(ctx, scope.resource)
   const request = await readDeleteOptions(ctx)
   const result = await remove(scope, ctx, request, ctx.info.namespace, ctx.info.name)
-  await sendDeleted(ctx, scope.resource, media, result)
+  // Held by something, and the client wanted the dependents gone too: accepted, and not done yet.
+  const code = !result.deleted && request.options.orphanDependents === false ? 202 : 200
+  await sendDeleted(ctx, scope.resource, media, result, code)
 }
 
 const sendDeleted = async (
@@ -52,13 +54,14 @@ const sendDeleted = async (
   resource: Resource,
   media: MediaType,
   result: DeleteResult,
+  code: number,
 ): Promise<void> => {
-  if (!result.deleted || returnsObject(resource)) return sendEntry(ctx, resource, 200, media, result.entry)
+  if (!result.deleted || returnsObject(resource)) return sendEntry(ctx, resource, code, media, result.entry)
   const { group, plural } = resource.definition
   const { name, uid } = result.entry.object.metadata ?? {}
   return sendValue(
     ctx,
-    200,
+    code,
     { format: media.format },
     {
       kind: 'Status',

@@ -84,8 +84,14 @@ const createOnce = async (resource: Resource, object: KubeObject, options: Write
 const versionOnCreate = (): StatusError =>
   new StatusError('', 'resourceVersion should not be set on objects to be created')
 
-const store = (resource: Resource, key: string, object: KubeObject): Promise<Entry> =>
-  resource.store.create(key, toStored(resource, object), resource.ttlSeconds)
+const store = async (resource: Resource, key: string, object: KubeObject): Promise<Entry> => {
+  try {
+    return await resource.store.create(key, toStored(resource, object), resource.ttlSeconds)
+  } catch (error) {
+    // The store knows one of the groups that its objects are served in; the client asked in another.
+    throw isReason(error, 'AlreadyExists') ? alreadyExists(resource.groupResource, object.metadata?.name ?? '') : error
+  }
+}
 
 const tryCreate = async (resource: Resource, key: string, object: KubeObject): Promise<Entry> => {
   if ((await resource.store.getLive(key)) !== undefined) {

@@ -99,6 +99,9 @@ const checkVersion = (resource: Resource, object: KubeObject, current: KubeObjec
   const { definition, groupResource } = resource
   const metadata = metadataOf(object)
   const name = current.metadata?.name ?? ''
+  if ((metadata.uid ?? '') !== '' && metadata.uid !== current.metadata?.uid) {
+    throw uidMismatch(resource, metadata.uid ?? '', current)
+  }
   const version = metadata.resourceVersion ?? ''
   if (version === '' || version === '0') {
     if (!definition.allowUnconditionalUpdate) {
@@ -108,9 +111,6 @@ const checkVersion = (resource: Resource, object: KubeObject, current: KubeObjec
   } else if (version !== current.metadata?.resourceVersion) {
     throw staleObject(groupResource, name)
   }
-  if ((metadata.uid ?? '') !== '' && metadata.uid !== current.metadata?.uid) {
-    throw uidMismatch(resource, metadata.uid ?? '', current)
-  }
 }
 
 /** What the kind and metadata rules say about the change; in place. */
@@ -118,7 +118,7 @@ const beforeUpdate = (resource: Resource, object: KubeObject, current: KubeObjec
   const { definition } = resource
   const metadata = metadataOf(object)
   keepSystemFields(object, current)
-  applyScope(resource, object, current, options.scope)
+  applyScope(resource, object, current, options)
   const errors = [
     ...validateObjectMetaUpdate(metadata, current.metadata ?? {}, definition),
     ...validationErrors(resource, object, current, options.scope),
@@ -126,14 +126,19 @@ const beforeUpdate = (resource: Resource, object: KubeObject, current: KubeObjec
   if (errors.length > 0) throw invalidObject(definition, current.metadata?.name ?? '', errors)
 }
 
-const applyScope = (resource: Resource, object: KubeObject, current: KubeObject, scope: UpdateScope): void => {
+const applyScope = (
+  resource: Resource,
+  object: KubeObject,
+  current: KubeObject,
+  { scope, clock }: UpdateOptions,
+): void => {
   const { definition } = resource
   if (scope === 'unrestricted') {
     if (definition.hasGeneration && specChanged(object, current)) bumpGeneration(object)
     return
   }
   if (scope === 'status') {
-    if (definition.prepareForStatusUpdate !== undefined) definition.prepareForStatusUpdate(object, current)
+    if (definition.prepareForStatusUpdate !== undefined) definition.prepareForStatusUpdate(object, current, clock.now())
     else keepAllButStatus(object, current)
     return
   }

@@ -44,6 +44,16 @@ export const decodeObject = (bytes: Buffer): KubeObject => {
   return { kind, apiVersion, ...decodeMessage(raw, messageOfKind(apiVersion, kind)) }
 }
 
+/** Without what protobuf does not tell from absence: empty objects, and zeros of what is no pointer. */
+export const compact = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(compact)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value)
+    .map(([key, item]) => [key, compact(item)] as const)
+    .filter(([, item]) => (typeof item === 'object' ? Object.keys(item ?? {}).length > 0 : Boolean(item)))
+  return Object.fromEntries(entries)
+}
+
 /** A WatchEvent without its length. */
 export const decodeEvent = (frame: Buffer): ProtobufEvent => {
   const start = frame.indexOf('k8s\0')

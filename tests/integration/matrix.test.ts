@@ -1,6 +1,7 @@
 /** Every resource that discovery tells of, through every verb that it advertises. */
 import { after, before } from 'node:test'
 import { describeDiscovery } from './matrix/discovery.ts'
+import { describeRows } from './matrix/every-resource.ts'
 import { type Matrix, startMatrix } from './matrix/running.ts'
 
 let matrix: Matrix | undefined
@@ -24,3 +25,4 @@ const running = (): Matrix => {
 }
 
 describeDiscovery(running)
+describeRows(running)

@@ -19,7 +19,7 @@ import { negotiateObject, sendEntry } from '../send.ts'
 
 export interface PartRules {
   /** Puts back, in `object`, all that this endpoint may not change. */
-  readonly keepRest: (object: KubeObject, old: KubeObject) => void
+  readonly keepRest: (object: KubeObject, old: KubeObject, nowMs: number) => void
   readonly validate?: (object: KubeObject, old: KubeObject) => readonly FieldError[]
 }
 
@@ -42,7 +42,7 @@ const write = async (scope: Scope, ctx: HttpContext, rules: PartRules, dryRun: b
       checkName(object, name)
       resource.definition.setDefaults?.(object)
       await admission.mutate(admissionAttributes(scope, ctx, 'UPDATE', { object, oldObject: current, dryRun }))
-      rules.keepRest(object, current)
+      rules.keepRest(object, current, clock.now())
       const errors = rules.validate?.(object, current) ?? []
       if (errors.length > 0) throw invalidObject(resource.definition, name, errors)
       return object

@@ -34,7 +34,8 @@ export const namespaceFinalize: PartRules = {
 
 /** certificatesigningrequests/approval: conditions only. */
 export const approval: PartRules = {
-  keepRest: (object, old) => prepareForApproval(object as CertificateSigningRequest, old as CertificateSigningRequest),
+  keepRest: (object, old, nowMs) =>
+    prepareForApproval(object as CertificateSigningRequest, old as CertificateSigningRequest, nowMs),
   validate: (object) => validateDecision(object as CertificateSigningRequest),
 }
 

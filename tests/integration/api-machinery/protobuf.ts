@@ -8,6 +8,7 @@ import { configMaps } from '../../../api/resources.ts'
 import type { KubeObject } from '../../../api/types.ts'
 import { createHttp, type Http, pkiCredentials } from '../../harness/http.ts'
 import {
+  compact,
   createProtobufClient,
   decodeEvent,
   decodeObject,
@@ -39,16 +40,6 @@ const aDeployment = (name: string): KubeObject => ({
     },
   },
 })
-
-/** Without what protobuf does not tell from absence: empty objects, and zeros of what is no pointer. */
-const compact = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(compact)
-  if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value)
-    .map(([key, item]) => [key, compact(item)] as const)
-    .filter(([, item]) => (typeof item === 'object' ? Object.keys(item ?? {}).length > 0 : Boolean(item)))
-  return Object.fromEntries(entries)
-}
 
 const isProtobuf = (answer: ProtobufAnswer, code: number): KubeObject => {
   assert.equal(answer.headers['content-type'], protobufType)
