@@ -25,6 +25,8 @@ export interface Rules {
   readonly finalizers?: readonly string[]
   /** Dependents stay unless the client asks for more. */
   readonly orphansByDefault?: true
+  /** The main endpoint takes a status, too. */
+  readonly mainWritesStatus?: true
   /** Nobody owns what the row's status changes. */
   readonly statusIsNotOwned?: true
   /** Deletion knows no orphan and foreground. */
@@ -171,7 +173,7 @@ const rules: Readonly<Record<string, Rules>> = {
     edit: spec({ podSelector: { matchLabels: { app: 'other' } } }),
     counted: true,
   },
-  'servicecidrs.v1.networking.k8s.io': { status: conditions('Ready') },
+  'servicecidrs.v1.networking.k8s.io': { status: conditions('Ready'), emptyStatus: {}, mainWritesStatus: true },
   'poddisruptionbudgets.v1.policy': {
     edit: spec({ minAvailable: 2 }),
     status: { disruptionsAllowed: 1, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1 },

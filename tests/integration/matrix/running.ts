@@ -1,32 +1,35 @@
 /** What every part of the matrix asks with. */
 import { Agent } from 'node:https'
-import { startCluster, type TestCluster } from '../../harness/cluster.ts'
+import { after } from 'node:test'
+import type { TestCluster } from '../../harness/cluster.ts'
 import { createHttp, type Http, pkiCredentials } from '../../harness/http.ts'
 import { createProtobufClient, type ProtobufClient } from '../../harness/protobuf.ts'
+import { useCluster } from '../../harness/use-cluster.ts'
 
-export interface Matrix extends AsyncDisposable {
+export interface Matrix {
   readonly cluster: TestCluster
   /** The administrator, on connections that are kept. */
   readonly http: Http
   readonly protobuf: ProtobufClient
 }
 
-/** The matrix of the running test; there is none before the first test. */
+/** The matrix of the running test; throws where no test runs yet. */
 export type RunningMatrix = () => Matrix
 
-/** A control plane in which no controller touches what the tests make, but for the one that gives Pods an account. */
-export const startMatrix = async (): Promise<Matrix> => {
-  const cluster = await startCluster({
-    extraArgs: { 'kube-controller-manager': { controllers: 'serviceaccount-controller' } },
-  })
+/** No controller touches what the tests make, but for the one that gives Pods an account. */
+const options = { extraArgs: { 'kube-controller-manager': { controllers: 'serviceaccount-controller' } } }
+
+/** A control plane for all tests of the file. */
+export const useMatrix = (): RunningMatrix => {
   const agent = new Agent({ keepAlive: true })
-  return {
-    cluster,
-    http: createHttp(cluster, pkiCredentials(cluster, 'admin'), agent),
-    protobuf: createProtobufClient(cluster),
-    [Symbol.asyncDispose]: async () => {
-      agent.destroy()
-      await cluster[Symbol.asyncDispose]()
-    },
+  let matrix: Matrix | undefined
+  useCluster(options, (cluster) => {
+    const http = createHttp(cluster, pkiCredentials(cluster, 'admin'), agent)
+    matrix = { cluster, http, protobuf: createProtobufClient(cluster) }
+  })
+  after(() => agent.destroy())
+  return () => {
+    if (matrix === undefined) throw new Error('the cluster has not started')
+    return matrix
   }
 }
