@@ -26,8 +26,17 @@ const sources: Readonly<Record<ControlPlaneName | 'kubelet' | 'kube-proxy', stri
 
 type Flags = Readonly<Record<string, string | number | boolean>>
 
-/** Young generation in MiB: room keeps the garbage of requests out of the old one; the store's lives for no longer than a write. */
-const semiSpaceMiB = (name: keyof typeof sources): number => (name === 'etcd' ? 4 : 32)
+/**
+ * Young generation in MiB: room keeps the garbage of requests out of the old one; the store's lives for no longer than
+ * a write. The API server's buffers are freed with it, so that more than 16 costs it memory twice (and 8 a tenth of its CPU).
+ */
+const semiSpaceMiB = (name: keyof typeof sources): number => {
+  if (name === 'etcd') return 4
+  return name === 'kube-apiserver' ? 16 : 32
+}
+
+/** With an arena for each thread, glibc keeps for the others what one of them has freed: some 20 MiB a process. */
+const environment = { MALLOC_ARENA_MAX: '1' }
 
 const commandLine = (name: keyof typeof sources, flags: Flags): string[] => [
   process.execPath,
@@ -144,6 +153,7 @@ export const controlPlaneProcesses = (config: ClusterConfig, layout: Layout): Pr
   return names.map((name) => ({
     name,
     argv: commandLine(name, { ...flags[name], ...config.controlPlane.extraArgs[name] }),
+    env: environment,
   }))
 }
 
@@ -208,7 +218,7 @@ export const nodeProcesses = (
     'cluster-domain': config.networking.dnsDomain,
   })
   return [
-    { name: `${node.name}-kubelet`, argv: [...enter, ...kubelet] },
-    { name: `${node.name}-kube-proxy`, argv: [...enter, ...proxy] },
+    { name: `${node.name}-kubelet`, argv: [...enter, ...kubelet], env: environment },
+    { name: `${node.name}-kube-proxy`, argv: [...enter, ...proxy], env: environment },
   ]
 }

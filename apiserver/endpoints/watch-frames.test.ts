@@ -7,7 +7,7 @@ import { readEnvelope } from '../codec/protobuf.ts'
 import type { Resource } from '../registry/resource.ts'
 import type { MediaType } from '../server/negotiation.ts'
 import type { Entry } from '../storage/encoding.ts'
-import type { CacheEvent } from '../storage/watch-cache/cache-event.ts'
+import { CacheEvent } from '../storage/watch-cache/cache-event.ts'
 import { envelopedEntry, protobufList } from './send-protobuf.ts'
 import { frameEncoder } from './watch-frames.ts'
 
@@ -28,7 +28,7 @@ const countedEvent = (): { readonly event: CacheEvent; readonly reads: () => num
     },
   }
   const entry: Entry = { key: 'ns/c', object, bytes: Buffer.from('{}'), revision: 7, versionStart: 0, versionEnd: 0 }
-  const event = { type: 'MODIFIED', revision: 7, key: 'ns/c', entry, previous: undefined, frames: new Map() } as const
+  const event = new CacheEvent({ type: 'MODIFIED', revision: 7, entry, previous: undefined })
   return { event, reads: () => reads }
 }
 

@@ -43,15 +43,7 @@ const shared = (
   frame: Frame = jsonFrame,
 ): Pick<FrameEncoder, 'initial' | 'event'> => ({
   initial: (entry) => frame('ADDED', encode(entry)),
-  event: (event, seen) => {
-    const key = `${name} ${seen.type}${seen.entry === event.entry ? '' : ' departed'}`
-    let bytes = event.frames.get(key)
-    if (bytes === undefined) {
-      bytes = frame(seen.type, encode(seen.entry))
-      event.frames.set(key, bytes)
-    }
-    return bytes
-  },
+  event: (event, seen) => event.frame(`${name} ${seen.type}`, () => frame(seen.type, encode(seen.entry))),
 })
 
 const bookmarkMetadata = (revision: number, initialEventsEnd: boolean): KubeObject['metadata'] => ({

@@ -10,7 +10,7 @@ import type { Resource } from '../registry/resource.ts'
 import type { HttpContext } from '../server/context.ts'
 import { contentTypes, type MediaType, negotiate } from '../server/negotiation.ts'
 import { parseResourceVersion } from '../storage/list.ts'
-import { type CacheEvent, type Matches, seenThrough } from '../storage/watch-cache/cache-event.ts'
+import { CacheEvent, type Matches, seenThrough } from '../storage/watch-cache/cache-event.ts'
 import type { CacheWatcher, WatchCache } from '../storage/watch-cache/watch-cache.ts'
 import { parseWatchQuery, type WatchQuery } from './options.ts'
 import type { Scope } from './scope.ts'
@@ -166,11 +166,12 @@ class WatchStream implements CacheWatcher, OpenWatch {
       })()
     }
     if (version === 0) return []
-    const events = this.#cache.eventsSince(version)
-    if (events === undefined) return expired(`too old resource version: ${version} (${this.#cache.oldestRevision})`)
+    const changes = this.#cache.changesSince(version)
+    if (changes === undefined) return expired(`too old resource version: ${version} (${this.#cache.oldestRevision})`)
     this.#sentRevision = version
     return (function* () {
-      for (const event of events) {
+      for (const change of changes) {
+        const event = new CacheEvent(change)
         if (prefix !== '' && !event.key.startsWith(prefix)) continue
         const seen = seenThrough(event, matches)
         if (seen !== undefined) yield encoder.event(event, seen)

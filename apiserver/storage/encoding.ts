@@ -5,22 +5,9 @@
 import { jsonText } from '../../api/codec/encode.ts'
 import { parseJson } from '../../api/codec/json.ts'
 import type { KubeObject, ObjectMeta } from '../../api/types.ts'
+import { allocateKept, type Entry, StoredEntry, withVersionDigits } from './entry.ts'
 
-/** One version of one object: parsed, and as the bytes that every response and watcher gets. */
-export interface Entry {
-  /** `ns/name`, or `name`. */
-  readonly key: string
-  /** Shared and read by many: never changed. */
-  readonly object: KubeObject
-  /** JSON with resourceVersion. */
-  readonly bytes: Buffer
-  readonly revision: number
-  /** Where the digits of resourceVersion stand in `bytes`. */
-  readonly versionStart: number
-  readonly versionEnd: number
-  /** Other representations (another API version, a Table row) by name, made when first asked for. */
-  views?: Map<string, Buffer>
-}
+export type { Entry } from './entry.ts'
 
 /** What stands before resourceVersion in metadata. */
 const metadataHead = ['name', 'generateName', 'namespace', 'selfLink', 'uid'] as const
@@ -58,17 +45,17 @@ const spliceOffset = (stored: Buffer): number => {
   return end < 0 ? -1 : end + 1
 }
 
-const spliceVersion = (key: string, object: KubeObject, stored: Buffer, revision: number): Entry | undefined => {
+const spliceVersion = (key: string, object: KubeObject, stored: Buffer, revision: number): StoredEntry | undefined => {
   const at = spliceOffset(stored)
   if (at < 0) return undefined
   const version = String(revision)
   const insert = `,"resourceVersion":"${version}"`
-  const bytes = Buffer.allocUnsafe(stored.length + insert.length)
+  const bytes = allocateKept(stored.length + insert.length)
   stored.copy(bytes, 0, 0, at)
   bytes.write(insert, at, 'latin1')
   stored.copy(bytes, at + insert.length, at)
   const versionEnd = at + insert.length - 1
-  return { key, object, bytes, revision, versionStart: versionEnd - version.length, versionEnd }
+  return new StoredEntry(key, { bytes, revision, versionStart: versionEnd - version.length, versionEnd }, object)
 }
 
 const setVersion = (object: KubeObject, revision: number): void => {
@@ -76,7 +63,7 @@ const setVersion = (object: KubeObject, revision: number): void => {
 }
 
 /** An entry for an object that this process has just encoded. Sets its resourceVersion in place. */
-export const entryFromWrite = (key: string, object: KubeObject, stored: Buffer, revision: number): Entry => {
+export const entryFromWrite = (key: string, object: KubeObject, stored: Buffer, revision: number): StoredEntry => {
   setVersion(object, revision)
   const entry = spliceVersion(key, object, stored, revision)
   if (entry === undefined) throw new Error(`stored object ${key} has no uid`)
@@ -84,7 +71,7 @@ export const entryFromWrite = (key: string, object: KubeObject, stored: Buffer, 
 }
 
 /** An entry for bytes that come from the store, written by whomever. Throws on bytes that are not JSON. */
-export const entryFromStore = (key: string, stored: Buffer, revision: number): Entry => {
+export const entryFromStore = (key: string, stored: Buffer, revision: number): StoredEntry => {
   const object = parseJson(stored, { strict: false }).value as KubeObject
   setVersion(object, revision)
   if (ownShape.test(stored.toString('latin1', 0, maxHeadBytes))) {
@@ -97,22 +84,15 @@ export const entryFromStore = (key: string, stored: Buffer, revision: number): E
 
 /** The same object under another resourceVersion: what a DELETED event carries. */
 export const withRevision = (entry: Entry, revision: number): Entry => {
-  const version = String(revision)
-  const object = { ...entry.object, metadata: { ...entry.object.metadata, resourceVersion: version } }
-  const head = entry.bytes.subarray(0, entry.versionStart)
-  const tail = entry.bytes.subarray(entry.versionEnd)
-  return {
-    key: entry.key,
-    object,
-    bytes: Buffer.concat([head, Buffer.from(version), tail]),
-    revision,
-    versionStart: entry.versionStart,
-    versionEnd: entry.versionStart + version.length,
-  }
+  const bytes = withVersionDigits(entry, revision)
+  if (entry.superseded === true) return new StoredEntry(entry.key, bytes)
+  const metadata = { ...entry.object.metadata, resourceVersion: String(revision) }
+  return new StoredEntry(entry.key, bytes, { ...entry.object, metadata })
 }
 
-/** Bytes of an entry in another representation, made once per entry and name. */
+/** Bytes of an entry in another representation, made once per entry and name while the entry is current. */
 export const viewOf = (entry: Entry, name: string, encode: (object: KubeObject) => Buffer): Buffer => {
+  if (entry.superseded === true) return encode(entry.object)
   const views = (entry.views ??= new Map())
   let bytes = views.get(name)
   if (bytes === undefined) {

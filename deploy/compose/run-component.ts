@@ -17,6 +17,7 @@ import { controlPlaneProcesses, dnsAddress, nodeProcesses } from '../components.
 import { layoutOf, projectRoot } from '../layout.ts'
 import { followNodes } from '../node-sync.ts'
 import { ensureClusterPki, ensureNodePki } from '../pki.ts'
+import type { ProcessSpec } from '../process-table.ts'
 import { waitForCluster } from '../wait.ts'
 
 const name = process.argv[2] ?? ''
@@ -64,9 +65,9 @@ const bootNode = async (node: NodeConfig): Promise<void> => {
 }
 
 /** Takes the place of this process, so that a container is one process, and Docker sees it end. */
-const become = ([file = '', ...args]: readonly string[]): never => {
+const become = ({ argv: [file = '', ...args], env }: ProcessSpec): never => {
   if (process.execve === undefined) throw new Error('this Node.js cannot replace itself')
-  return process.execve(file, [file, ...args], process.env)
+  return process.execve(file, [file, ...args], { ...process.env, ...env })
 }
 
 run(`kubets-${name}`, async ({ signal, log }) => {
@@ -93,5 +94,5 @@ run(`kubets-${name}`, async ({ signal, log }) => {
   const spec = processes.find((candidate) => candidate.name === name)
   if (spec === undefined) throw new UsageError(`${name}: no such component in ${layout.clusterFile}`)
   if (own !== undefined && name === `${own.name}-kubelet`) await bootNode(own)
-  become(spec.argv)
+  become(spec)
 })

@@ -11,6 +11,7 @@ import { StatusError } from '../../../api/meta/status-error.ts'
 import { sleep } from '../../../component-base/clock.ts'
 import type { Logger } from '../../../component-base/logging/logger.ts'
 import { CompactedError, type KeyValueStore, type StoreEvent, type StoreEvents } from '../key-value.ts'
+import { HistoryBudget } from './history-budget.ts'
 
 export interface HubSubscriber {
   /** Keys that begin with it, both slashes included. */
@@ -29,6 +30,8 @@ interface Waiter {
 const freshnessTimeoutMs = 3000
 
 export class EventHub {
+  /** What the histories of all caches may take together. */
+  readonly history = new HistoryBudget()
   readonly #store: KeyValueStore
   readonly #log: Logger
   readonly #root: string

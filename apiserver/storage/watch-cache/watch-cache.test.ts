@@ -9,7 +9,7 @@ import { createLeasePool } from '../lease-pool.ts'
 import { list, type ListOptions } from '../list.ts'
 import { createMemoryKeyValue } from '../memory-key-value.ts'
 import { ResourceStore } from '../resource-store.ts'
-import { type CacheEvent, seenThrough } from './cache-event.ts'
+import { CacheEvent, seenThrough } from './cache-event.ts'
 import { EventHub } from './event-hub.ts'
 
 const aConfigMap = (name: string, labels: Record<string, string> = {}) => ({
@@ -134,14 +134,15 @@ describe('a resource store with its watch cache', () => {
     await setup.resource.create('ns/b', aConfigMap('b'))
     await setup.resource.update('ns/a', () => ({ type: 'delete' }))
     await setup.resource.consistent()
-    const events = setup.resource.cache.eventsSince(first.revision)
+    const changes = setup.resource.cache.changesSince(first.revision)
+    const events = changes?.map((change) => new CacheEvent(change))
     assert.deepEqual(
       events?.map(({ type, key }) => `${type} ${key}`),
       ['ADDED ns/b', 'DELETED ns/a'],
     )
-    setup.resource.cache.trim(first.revision)
-    assert.equal(setup.resource.cache.eventsSince(first.revision - 1), undefined)
-    assert.equal(setup.resource.cache.eventsSince(first.revision)?.length, 2)
+    setup.resource.cache.trim(first.revision, 0)
+    assert.equal(setup.resource.cache.changesSince(first.revision - 1), undefined)
+    assert.equal(setup.resource.cache.changesSince(first.revision)?.length, 2)
   })
 
   it('shows a watcher when objects enter and leave its selector', async () => {

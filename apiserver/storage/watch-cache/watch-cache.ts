@@ -5,11 +5,13 @@
  * Life: *idle* until first asked, *loading* while the initial list runs and events are kept aside, *ready* afterwards.
  * Writes put their object into `pending` first, so that the event which comes back need not be parsed.
  */
+import { setImmediate as immediate } from 'node:timers/promises'
 import type { KubeObject } from '../../../api/types.ts'
-import { type Entry, entryFromStore, entryFromWrite, withRevision } from '../encoding.ts'
-import type { KeyValue, KeyValueStore, StoreEvent } from '../key-value.ts'
+import { type Entry, entryFromStore, entryFromWrite } from '../encoding.ts'
+import type { StoredEntry } from '../entry.ts'
+import type { KeyValueStore, ListPage, StoreEvent } from '../key-value.ts'
 import { prefixEnd } from '../keys.ts'
-import type { CacheEvent } from './cache-event.ts'
+import { CacheEvent, type Change } from './cache-event.ts'
 import type { EventHub, HubSubscriber } from './event-hub.ts'
 import { EventRing } from './event-ring.ts'
 import { SortedKeys } from './sorted-keys.ts'
@@ -24,7 +26,7 @@ export interface CacheWatcher {
 interface PendingWrite {
   readonly object: KubeObject
   readonly stored: Buffer
-  entry?: Entry
+  entry?: StoredEntry
 }
 
 type State =
@@ -32,7 +34,7 @@ type State =
   | { readonly type: 'loading'; readonly buffered: StoreEvent[]; readonly done: Promise<void> }
   | { readonly type: 'ready' }
 
-const initialListPageSize = 2000
+const initialListPageSize = 500
 /** Bounds `pending`: a write whose event never comes back (lost leadership of the store) must not leak. */
 const maxPendingWrites = 10_000
 
@@ -40,21 +42,21 @@ export class WatchCache implements HubSubscriber {
   readonly prefix: string
   readonly #store: KeyValueStore
   readonly #hub: EventHub
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries = new Map<string, StoredEntry>()
   readonly #keys = new SortedKeys()
   readonly #pending = new Map<string, PendingWrite>()
   readonly #watchers = new Set<CacheWatcher>()
   readonly #listeners = new Set<() => void>()
-  #ring = new EventRing(0)
+  #ring: EventRing
   #state: State = { type: 'idle' }
   #lastChange = 0
   #loadedAt = 0
-  #lastPublished: CacheEvent | undefined
 
   constructor(prefix: string, store: KeyValueStore, hub: EventHub) {
     this.prefix = prefix
     this.#store = store
     this.#hub = hub
+    this.#ring = new EventRing(0, hub.history)
   }
 
   /** Revision of the newest change of this resource that is in here. */
@@ -107,8 +109,8 @@ export class WatchCache implements HubSubscriber {
     return this.#entries.values()
   }
 
-  /** Events after `revision`, or undefined if the history does not reach back that far. */
-  eventsSince(revision: number): CacheEvent[] | undefined {
+  /** Changes after `revision`, or undefined if the history does not reach back that far. */
+  changesSince(revision: number): Change[] | undefined {
     return this.#ring.since(revision)
   }
 
@@ -122,9 +124,9 @@ export class WatchCache implements HubSubscriber {
     this.#listeners.add(listener)
   }
 
-  /** Forgets history up to `revision`. */
-  trim(revision: number): void {
-    this.#ring.trim(revision)
+  /** Forgets history up to `revision`, but for the newest few changes. */
+  trim(revision: number, kept?: number): void {
+    this.#ring.trim(revision, kept)
   }
 
   /** Announces a write that is about to be sent. */
@@ -138,7 +140,7 @@ export class WatchCache implements HubSubscriber {
   }
 
   /** The entry of a write that succeeded: shared with the event, whichever comes first. */
-  entryOfWrite(key: string, object: KubeObject, stored: Buffer, revision: number): Entry {
+  entryOfWrite(key: string, object: KubeObject, stored: Buffer, revision: number): StoredEntry {
     const known = this.#entries.get(key)
     if (known?.revision === revision) return known
     const entry = entryFromWrite(key, object, stored, revision)
@@ -166,14 +168,12 @@ export class WatchCache implements HubSubscriber {
   async #load(buffered: StoreEvent[]): Promise<void> {
     this.#hub.add(this)
     try {
-      const { items, revision } = await this.#listAll()
-      const entries = items.map((item) =>
-        entryFromStore(item.key.slice(this.prefix.length), item.value, item.modRevision),
-      )
+      const { entries, revision } = await this.#listAll()
       this.#entries.clear()
       for (const entry of entries) this.#entries.set(entry.key, entry)
       this.#keys.replace(entries.map((entry) => entry.key))
-      this.#ring = new EventRing(revision)
+      this.#ring.close()
+      this.#ring = new EventRing(revision, this.#hub.history)
       this.#loadedAt = revision
       this.#lastChange = entries.reduce((latest, entry) => Math.max(latest, entry.revision), 0)
       // Nothing between here and the last buffered event may await: the hub delivers synchronously.
@@ -187,55 +187,48 @@ export class WatchCache implements HubSubscriber {
     for (const listener of this.#listeners) listener()
   }
 
-  /** The whole resource at one revision, page by page so that no single answer grows too large. */
-  async #listAll(): Promise<{ items: KeyValue[]; revision: number }> {
+  /** The whole resource at one revision, page by page: others get their turn, and no single answer grows too large. */
+  async #listAll(): Promise<{ entries: StoredEntry[]; revision: number }> {
     const end = prefixEnd(this.prefix)
-    const first = await this.#store.list({ start: this.prefix, end, limit: initialListPageSize })
-    const items = [...first.items]
-    let more = first.more
-    while (more) {
-      const start = `${items.at(-1)?.key}\0`
-      const page = await this.#store.list({ start, end, limit: initialListPageSize, revision: first.revision })
-      items.push(...page.items)
-      more = page.more
+    const entries: StoredEntry[] = []
+    let start = this.prefix
+    let revision = 0
+    for (;;) {
+      const page: ListPage = await this.#store.list({ start, end, limit: initialListPageSize, revision })
+      if (revision === 0) ({ revision } = page)
+      for (const { key, value, modRevision } of page.items) {
+        entries.push(entryFromStore(key.slice(this.prefix.length), value, modRevision))
+      }
+      const last = page.items.at(-1)
+      if (!page.more || last === undefined) return { entries, revision }
+      start = `${last.key}\0`
+      await immediate()
     }
-    return { items, revision: first.revision }
   }
 
   #applyNow(event: StoreEvent): void {
     // The list was ahead of the hub: what it already holds must not be played again.
     if (event.revision <= this.#loadedAt) return
     const key = event.key.slice(this.prefix.length)
+    const { revision } = event
     const previous = this.#entries.get(key)
-    this.#lastChange = event.revision
+    this.#lastChange = revision
     if (event.type === 'delete') {
       if (previous === undefined) return
       this.#entries.delete(key)
       this.#keys.remove(key)
-      this.#publish({
-        type: 'DELETED',
-        revision: event.revision,
-        key,
-        entry: withRevision(previous, event.revision),
-        previous,
-        frames: new Map(),
-      })
-      return
+      this.#publish({ type: 'DELETED', revision, previous })
+    } else {
+      const entry = this.#entryOf(key, event)
+      this.#entries.set(key, entry)
+      if (previous === undefined) this.#keys.add(key)
+      this.#publish({ type: previous === undefined ? 'ADDED' : 'MODIFIED', revision, entry, previous })
     }
-    const entry = this.#entryOf(key, event)
-    this.#entries.set(key, entry)
-    if (previous === undefined) this.#keys.add(key)
-    this.#publish({
-      type: previous === undefined ? 'ADDED' : 'MODIFIED',
-      revision: event.revision,
-      key,
-      entry,
-      previous,
-      frames: new Map(),
-    })
+    // Watchers have compared it with the new version: from here on it is history.
+    previous?.supersede()
   }
 
-  #entryOf(key: string, event: StoreEvent & { type: 'put' }): Entry {
+  #entryOf(key: string, event: StoreEvent & { type: 'put' }): StoredEntry {
     const pending = this.#pending.get(key)
     if (pending?.stored.equals(event.value) === true) {
       this.#pending.delete(key)
@@ -244,11 +237,9 @@ export class WatchCache implements HubSubscriber {
     return entryFromStore(key, event.value, event.revision)
   }
 
-  #publish(event: CacheEvent): void {
-    this.#ring.push(event)
-    // All live watchers have written the previous event: its frames would only take memory.
-    this.#lastPublished?.frames.clear()
-    this.#lastPublished = event
+  #publish(change: Change): void {
+    this.#ring.push(change)
+    const event = new CacheEvent(change)
     for (const watcher of this.#watchers) watcher.onEvent(event)
     for (const listener of this.#listeners) listener()
   }
