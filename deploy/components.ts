@@ -35,12 +35,18 @@ const semiSpaceMiB = (name: keyof typeof sources): number => {
   return name === 'kube-apiserver' ? 16 : 32
 }
 
+/** The API server's old generation may double before it is collected; V8 alone lets it grow fourfold, 70 MiB more. */
+const heapFlags = (name: keyof typeof sources): string[] => [
+  `--max-semi-space-size=${semiSpaceMiB(name)}`,
+  ...(name === 'kube-apiserver' ? ['--heap-growing-percent=100'] : []),
+]
+
 /** With an arena for each thread, glibc keeps for the others what one of them has freed: some 20 MiB a process. */
 const environment = { MALLOC_ARENA_MAX: '1' }
 
 const commandLine = (name: keyof typeof sources, flags: Flags): string[] => [
   process.execPath,
-  `--max-semi-space-size=${semiSpaceMiB(name)}`,
+  ...heapFlags(name),
   '--disable-warning=ExperimentalWarning',
   join(projectRoot, sources[name]),
   ...Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`),
