@@ -1,6 +1,7 @@
 /** For tests: all built-in resources on a store in memory, and requests that go through one plugin. */
 import { kinds } from '../../api/kinds.ts'
 import { realClock } from '../../component-base/clock.ts'
+import { StatusError } from '../../api/meta/status-error.ts'
 import { createLogger } from '../../component-base/logging/logger.ts'
 import type { KubeObject } from '../../api/types.ts'
 import { anonymousUser, type UserInfo } from '../authentication/user.ts'
@@ -41,6 +42,8 @@ export interface AdmissionFixture extends Disposable {
   readonly put: (resource: string, object: KubeObject) => Promise<void>
   /** Runs a request through a plugin, both phases. Rejects with what it refuses. */
   readonly admit: (plugin: AdmissionPlugin, request: TestRequest) => Promise<Admitted>
+  /** The message of what refuses the request; '' if nothing does. */
+  readonly refusal: (plugin: AdmissionPlugin, request: TestRequest) => Promise<string>
 }
 
 const split = (text: string): { resource: string; group: string; subresource: string } => {
@@ -69,6 +72,38 @@ export const createAdmissionFixture = async (): Promise<AdmissionFixture> => {
     if (found === undefined) throw new Error(`no resource ${name}`)
     return found
   }
+  const admit = async (plugin: AdmissionPlugin, request: TestRequest): Promise<Admitted> => {
+    const { definition } = resource(request.resource)
+    const { subresource } = split(request.resource)
+    const object = request.object === undefined ? undefined : cloneJson(request.object)
+    const { metadata } = object ?? request.oldObject ?? {}
+    const warnings: string[] = []
+    const annotations: Record<string, string> = {}
+    const operation = request.operation ?? 'CREATE'
+    const attributes: AdmissionAttributes = {
+      operation,
+      group: definition.group,
+      version: definition.version,
+      resource: definition.plural,
+      subresource,
+      kind: request.kind ?? definition,
+      namespace: request.namespace ?? (definition.kind === 'Namespace' ? metadata?.name : metadata?.namespace) ?? '',
+      name: request.name ?? metadata?.name ?? '',
+      object,
+      oldObject: request.oldObject,
+      user: { ...anonymousUser, ...request.user },
+      dryRun: request.dryRun ?? false,
+      warn: (text) => warnings.push(text),
+      annotate: (key, value) => {
+        annotations[key] ??= value
+      },
+    }
+    if (plugin.operations.includes(operation)) {
+      await plugin.admit?.(attributes)
+      await plugin.validate?.(attributes)
+    }
+    return { object, warnings, annotations }
+  }
   return {
     resources,
     resource,
@@ -78,37 +113,15 @@ export const createAdmissionFixture = async (): Promise<AdmissionFixture> => {
       const key = objectKey(namespace, objectName)
       await resource(name).store.update(key, () => ({ type: 'write', object: stored }))
     },
-    admit: async (plugin, request) => {
-      const { definition } = resource(request.resource)
-      const { subresource } = split(request.resource)
-      const object = request.object === undefined ? undefined : cloneJson(request.object)
-      const { metadata } = object ?? request.oldObject ?? {}
-      const warnings: string[] = []
-      const annotations: Record<string, string> = {}
-      const operation = request.operation ?? 'CREATE'
-      const attributes: AdmissionAttributes = {
-        operation,
-        group: definition.group,
-        version: definition.version,
-        resource: definition.plural,
-        subresource,
-        kind: request.kind ?? definition,
-        namespace: request.namespace ?? (definition.kind === 'Namespace' ? metadata?.name : metadata?.namespace) ?? '',
-        name: request.name ?? metadata?.name ?? '',
-        object,
-        oldObject: request.oldObject,
-        user: { ...anonymousUser, ...request.user },
-        dryRun: request.dryRun ?? false,
-        warn: (text) => warnings.push(text),
-        annotate: (key, value) => {
-          annotations[key] ??= value
-        },
+    admit,
+    refusal: async (plugin, request) => {
+      try {
+        await admit(plugin, request)
+        return ''
+      } catch (error) {
+        if (error instanceof StatusError) return error.message
+        throw error
       }
-      if (plugin.operations.includes(operation)) {
-        await plugin.admit?.(attributes)
-        await plugin.validate?.(attributes)
-      }
-      return { object, warnings, annotations }
     },
     [Symbol.dispose]: () => stop.abort(),
   }

@@ -11,13 +11,30 @@ import { ConfigError } from './config/decode-config.ts'
 import type { PodSecurityMetrics } from './pod-security/metrics.ts'
 import { parsePodSecurityConfiguration } from './pod-security/configuration.ts'
 import { podSecurity } from './pod-security/pod-security.ts'
+import { alwaysAdmit, alwaysDeny } from './plugins/always.ts'
+import { alwaysPullImages } from './plugins/always-pull-images.ts'
+import { certificateSubjectRestriction } from './plugins/certificate-subject-restriction.ts'
+import { defaultIngressClass } from './plugins/default-ingress-class.ts'
+import { denyServiceExternalIps } from './plugins/deny-service-external-ips.ts'
+import { eventRateLimit } from './plugins/event-rate-limit.ts'
+import { extendedResourceToleration } from './plugins/extended-resource-toleration.ts'
+import { limitPodHardAntiAffinityTopology } from './plugins/limit-pod-hard-anti-affinity-topology.ts'
+import { namespaceAutoProvision } from './plugins/namespace-auto-provision.ts'
+import { namespaceExists } from './plugins/namespace-exists.ts'
+import { ownerReferencesPermissionEnforcement } from './plugins/owner-references-permission-enforcement.ts'
+import { persistentVolumeClaimResize } from './plugins/persistent-volume-claim-resize.ts'
+import { podNodeSelector } from './plugins/pod-node-selector.ts'
+import { podResizeValidator } from './plugins/pod-resize-validator.ts'
+import { podTolerationRestriction } from './plugins/pod-toleration-restriction.ts'
+import { podTopologyLabels } from './plugins/pod-topology-labels.ts'
+import { certificateApproval, certificateSigning, clusterTrustBundleAttest } from './plugins/signers.ts'
 import { allowPrivileged } from './plugins/allow-privileged.ts'
 import { certificateRequester } from './plugins/certificate-requester.ts'
 import { defaultStorageClass } from './plugins/default-storage-class.ts'
 import { defaultTolerationSeconds, type TolerationDefaults } from './plugins/default-toleration-seconds.ts'
 import { limitRanger } from './plugins/limit-ranger.ts'
 import { namespaceLifecycle } from './plugins/namespace-lifecycle.ts'
-import { nodeRestriction } from './plugins/node-restriction.ts'
+import { nodeRestriction } from './plugins/node-restriction/node-restriction.ts'
 import { priority } from './plugins/priority.ts'
 import { rbacEscalation } from './plugins/rbac-escalation.ts'
 import { resourceQuota } from './plugins/resource-quota.ts'
@@ -53,13 +70,33 @@ interface Row {
 
 const core = ({ resources }: PluginDependencies, resource: string) =>
   resources.get({ group: '', version: 'v1', resource })
+const storage = ({ resources }: PluginDependencies, resource: string) =>
+  resources.get({ group: 'storage.k8s.io', version: 'v1', resource })
 
 const rows: readonly Row[] = [
-  { name: 'NamespaceLifecycle', is: 'on', create: (deps) => namespaceLifecycle(core(deps, 'namespaces')) },
+  { name: 'AlwaysAdmit', is: 'off', create: () => alwaysAdmit },
+  { name: 'NamespaceAutoProvision', is: 'off', create: (deps) => namespaceAutoProvision(core(deps, 'namespaces')) },
+  { name: 'NamespaceLifecycle', is: 'on', create: (deps) => namespaceLifecycle(core(deps, 'namespaces'), deps.clock) },
+  { name: 'NamespaceExists', is: 'off', create: (deps) => namespaceExists(core(deps, 'namespaces')) },
+  { name: 'LimitPodHardAntiAffinityTopology', is: 'off', create: () => limitPodHardAntiAffinityTopology },
   { name: 'LimitRanger', is: 'on', create: (deps) => limitRanger(core(deps, 'limitranges')) },
   { name: 'ServiceAccount', is: 'on', create: (deps) => serviceAccount(core(deps, 'serviceaccounts')) },
-  { name: 'NodeRestriction', is: 'off', create: (deps) => nodeRestriction(core(deps, 'pods')) },
+  {
+    name: 'NodeRestriction',
+    is: 'off',
+    create: (deps) =>
+      nodeRestriction({
+        nodes: core(deps, 'nodes'),
+        pods: core(deps, 'pods'),
+        claims: core(deps, 'persistentvolumeclaims'),
+        volumes: core(deps, 'persistentvolumes'),
+        csiDrivers: storage(deps, 'csidrivers'),
+        authorizer: deps.authorizer,
+      }),
+  },
   { name: 'TaintNodesByCondition', is: 'on', create: () => taintNodesByCondition },
+  { name: 'AlwaysPullImages', is: 'off', create: () => alwaysPullImages },
+  { name: 'ImagePolicyWebhook', is: 'unbuilt' },
   {
     name: 'PodSecurity',
     is: 'on',
@@ -73,6 +110,11 @@ const rows: readonly Row[] = [
       }),
   },
   {
+    name: 'PodNodeSelector',
+    is: 'off',
+    create: (deps, configuration) => podNodeSelector(core(deps, 'namespaces'), configuration),
+  },
+  {
     name: 'Priority',
     is: 'on',
     create: ({ resources }) =>
@@ -80,34 +122,53 @@ const rows: readonly Row[] = [
   },
   { name: 'DefaultTolerationSeconds', is: 'on', create: ({ tolerations }) => defaultTolerationSeconds(tolerations) },
   {
-    name: 'DefaultStorageClass',
-    is: 'on',
-    create: ({ resources }) =>
-      defaultStorageClass(resources.get({ group: 'storage.k8s.io', version: 'v1', resource: 'storageclasses' })),
+    name: 'PodTolerationRestriction',
+    is: 'off',
+    create: (deps, configuration) => podTolerationRestriction(core(deps, 'namespaces'), configuration),
   },
+  { name: 'EventRateLimit', is: 'off', create: ({ clock }, configuration) => eventRateLimit(configuration, clock) },
+  { name: 'ExtendedResourceToleration', is: 'off', create: () => extendedResourceToleration },
+  { name: 'DefaultStorageClass', is: 'on', create: (deps) => defaultStorageClass(storage(deps, 'storageclasses')) },
   { name: 'StorageObjectInUseProtection', is: 'on', create: () => storageObjectInUseProtection },
-  { name: 'PersistentVolumeClaimResize', is: 'unbuilt' },
+  {
+    name: 'OwnerReferencesPermissionEnforcement',
+    is: 'off',
+    create: ({ authorizer, resources }) => ownerReferencesPermissionEnforcement(authorizer, resources),
+  },
+  {
+    name: 'PersistentVolumeClaimResize',
+    is: 'on',
+    create: (deps) => persistentVolumeClaimResize(storage(deps, 'storageclasses')),
+  },
   {
     name: 'RuntimeClass',
     is: 'on',
     create: ({ resources }) =>
       runtimeClass(resources.get({ group: 'node.k8s.io', version: 'v1', resource: 'runtimeclasses' })),
   },
-  { name: 'CertificateApproval', is: 'unbuilt' },
-  { name: 'CertificateSigning', is: 'unbuilt' },
-  { name: 'ClusterTrustBundleAttest', is: 'unbuilt' },
-  { name: 'CertificateSubjectRestriction', is: 'unbuilt' },
-  { name: 'DefaultIngressClass', is: 'unbuilt' },
-  { name: 'PodTopologyLabels', is: 'unbuilt' },
+  { name: 'CertificateApproval', is: 'on', create: ({ authorizer }) => certificateApproval(authorizer) },
+  { name: 'CertificateSigning', is: 'on', create: ({ authorizer }) => certificateSigning(authorizer) },
+  { name: 'ClusterTrustBundleAttest', is: 'on', create: ({ authorizer }) => clusterTrustBundleAttest(authorizer) },
+  { name: 'CertificateSubjectRestriction', is: 'on', create: () => certificateSubjectRestriction },
+  {
+    name: 'DefaultIngressClass',
+    is: 'on',
+    create: ({ resources }) =>
+      defaultIngressClass(resources.get({ group: 'networking.k8s.io', version: 'v1', resource: 'ingressclasses' })),
+  },
+  { name: 'DenyServiceExternalIPs', is: 'off', create: () => denyServiceExternalIps },
+  { name: 'PodTopologyLabels', is: 'on', create: (deps) => podTopologyLabels(core(deps, 'nodes')) },
   { name: 'PodGroupWorkloadExists', is: 'inert' },
   { name: 'NodeDeclaredFeatureValidator', is: 'inert' },
   { name: 'JobValidation', is: 'inert' },
+  { name: 'PodResizeValidator', is: 'on', create: (deps) => podResizeValidator(core(deps, 'nodes')) },
   { name: 'MutatingAdmissionPolicy', is: 'unbuilt' },
   { name: 'MutatingAdmissionWebhook', is: 'unbuilt' },
   { name: 'ValidatingAdmissionPolicy', is: 'unbuilt' },
   { name: 'ValidatingAdmissionWebhook', is: 'unbuilt' },
-  // Last: what is booked here should not be refused by anybody after it.
+  // Last of those that say yes: what is booked here should not be refused by anybody after it.
   { name: 'ResourceQuota', is: 'on', create: (deps) => resourceQuota(core(deps, 'resourcequotas')) },
+  { name: 'AlwaysDeny', is: 'off', create: () => alwaysDeny },
 ]
 
 /** What upstream does in the strategies of kinds and cannot be switched off. */

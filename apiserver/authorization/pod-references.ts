@@ -74,3 +74,28 @@ export const refersTo = (pod: Pod, kind: ReferencedKind, name: string): boolean 
     (spec.volumes ?? []).some((volume) => inVolume(pod, volume, kind, name))
   )
 }
+
+/** Whether the Pod refers to any Secret, and to any ConfigMap. */
+export const podReferences = ({ spec }: Pod): { readonly secrets: boolean; readonly configmaps: boolean } => {
+  const containers = [
+    ...(spec?.containers ?? []),
+    ...(spec?.initContainers ?? []),
+    ...(spec?.ephemeralContainers ?? []),
+  ]
+  const from = containers.flatMap(({ envFrom = [] }) => envFrom)
+  const values = containers.flatMap(({ env = [] }) => env.flatMap(({ valueFrom }) => valueFrom ?? []))
+  const volumes = spec?.volumes ?? []
+  const projected = volumes.flatMap((volume) => volume.projected?.sources ?? [])
+  return {
+    secrets:
+      (spec?.imagePullSecrets ?? []).length > 0 ||
+      from.some(({ secretRef }) => secretRef !== undefined) ||
+      values.some(({ secretKeyRef }) => secretKeyRef !== undefined) ||
+      volumes.flatMap(volumeSecrets).some((name) => name !== undefined),
+    configmaps:
+      from.some(({ configMapRef }) => configMapRef !== undefined) ||
+      values.some(({ configMapKeyRef }) => configMapKeyRef !== undefined) ||
+      volumes.some(({ configMap }) => configMap !== undefined) ||
+      projected.some(({ configMap }) => configMap !== undefined),
+  }
+}

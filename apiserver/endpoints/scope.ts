@@ -46,7 +46,7 @@ export const admissionAttributes = (
   subresource: scope.subresource,
   kind: change.kind ?? gvkOf(scope),
   namespace: ctx.info.namespace || namespaceOfNew(scope, change.object),
-  name: change.object?.metadata?.name ?? change.oldObject?.metadata?.name ?? ctx.info.name,
+  name: change.object?.metadata?.name || change.oldObject?.metadata?.name || ctx.info.name,
   object: change.object,
   oldObject: change.oldObject,
   user: ctx.user,

@@ -1,130 +1,110 @@
-/** LimitRanges: defaults for containers, and bounds for containers, Pods and claims. Upstream: plugin/pkg/admission/limitranger */
-import { podLimits, podRequests } from '../../../api/meta/pods.ts'
-import {
-  compareQuantities,
-  formatQuantity,
-  milliValue,
-  parseQuantity,
-  type Quantity,
-} from '../../../api/meta/quantity.ts'
+/**
+ * LimitRanger: a namespace's LimitRanges give containers requests and limits, and bound those of containers, Pods and
+ * claims. Upstream: plugin/pkg/admission/limitranger
+ */
 import type { Container, LimitRange, PersistentVolumeClaim, Pod } from '../../../api/types.ts'
+import { podLimits, podRequests, type ResourceAmounts } from '../../../api/meta/pods.ts'
+import { parseQuantity } from '../../../api/meta/quantity.ts'
 import type { Resource } from '../../registry/resource.ts'
 import { type AdmissionAttributes, type AdmissionPlugin, isResource } from '../admission.ts'
 import { admissionForbidden } from '../forbidden.ts'
+import { claimViolations, type LimitItem, violations } from './limit-constraints.ts'
 
-type Item = NonNullable<LimitRange['spec']>['limits'][number]
 type Amounts = Readonly<Record<string, string>>
-type Quantities = Readonly<Record<string, Quantity>>
 
-const itemsOf = (limits: Resource, namespace: string): Item[] =>
-  limits.store.cache.range(`${namespace}/`).flatMap(({ object }) => (object as LimitRange).spec?.limits ?? [])
+const annotation = 'kubernetes.io/limit-ranger'
 
-const quantities = (amounts: Amounts | undefined): Quantities =>
+const quantities = (amounts: Amounts | undefined): ResourceAmounts =>
   Object.fromEntries(Object.entries(amounts ?? {}).map(([name, text]) => [name, parseQuantity(text)]))
 
-const setContainerDefaults = (container: Container, item: Item): void => {
-  const limits = { ...item.default, ...container.resources?.limits }
-  // A request falls back to the container's own limit before the range's default request.
-  const ownLimits = container.resources?.limits ?? {}
-  const requests: Record<string, string> = { ...container.resources?.requests }
-  for (const [name, value] of Object.entries(item.defaultRequest ?? {})) requests[name] ??= ownLimits[name] ?? value
-  if (Object.keys(limits).length === 0 && Object.keys(requests).length === 0) return
-  container.resources = {
-    ...container.resources,
-    ...(Object.keys(limits).length === 0 ? {} : { limits }),
-    ...(Object.keys(requests).length === 0 ? {} : { requests }),
-  }
+const itemsOf = ({ spec }: LimitRange): readonly LimitItem[] => spec?.limits ?? []
+
+/** Adds what is missing; the names of what was added. */
+const addMissing = (given: Record<string, string>, defaults: Amounts): string[] => {
+  const missing = Object.keys(defaults).filter((name) => given[name] === undefined)
+  for (const name of missing) given[name] = defaults[name] ?? '0'
+  return missing.toSorted()
 }
 
-const show = (quantity: Quantity): string => formatQuantity(quantity)
-
-/** What a range objects to in one thing's requests and limits. */
-const violations = (type: string, item: Item, requests: Quantities, limits: Quantities): string[] => {
-  const errors: string[] = []
-  for (const [name, min] of Object.entries(quantities(item.min))) {
-    const request = requests[name]
-    const limit = limits[name]
-    if (request === undefined)
-      errors.push(`minimum ${name} usage per ${type} is ${show(min)}.  No request is specified`)
-    else if (compareQuantities(request, min) < 0) {
-      errors.push(`minimum ${name} usage per ${type} is ${show(min)}, but request is ${show(request)}`)
-    } else if (limit !== undefined && compareQuantities(limit, min) < 0) {
-      errors.push(`minimum ${name} usage per ${type} is ${show(min)}, but limit is ${show(limit)}`)
-    }
-  }
-  for (const [name, max] of Object.entries(quantities(item.max))) {
-    const request = requests[name]
-    const limit = limits[name]
-    if (limit === undefined && type !== 'PersistentVolumeClaim') {
-      errors.push(`maximum ${name} usage per ${type} is ${show(max)}.  No limit is specified`)
-    } else if (limit !== undefined && compareQuantities(limit, max) > 0) {
-      errors.push(`maximum ${name} usage per ${type} is ${show(max)}, but limit is ${show(limit)}`)
-    } else if (request !== undefined && compareQuantities(request, max) > 0) {
-      errors.push(`maximum ${name} usage per ${type} is ${show(max)}, but request is ${show(request)}`)
-    }
-  }
-  for (const [name, ratio] of Object.entries(quantities(item.maxLimitRequestRatio))) {
-    const request = requests[name]
-    const limit = limits[name]
-    if (request === undefined || limit === undefined || milliValue(request) === 0) {
-      errors.push(
-        `${name} max limit to request ratio per ${type} is ${show(ratio)}, but no ${request === undefined ? 'request' : 'limit'} is specified or request is 0`,
-      )
-      continue
-    }
-    const actual = milliValue(limit) / milliValue(request)
-    if (actual > milliValue(ratio) / 1000) {
-      errors.push(
-        `${name} max limit to request ratio per ${type} is ${show(ratio)}, but provided ratio is ${actual.toFixed(6)}`,
-      )
-    }
-  }
-  return errors
+/** Gives a container its defaults; sentences of what it got, for the Pod's annotation. */
+const setDefaults = (container: Container, what: string, requests: Amounts, limits: Amounts): string[] => {
+  const resources = { requests: { ...container.resources?.requests }, limits: { ...container.resources?.limits } }
+  const addedLimits = addMissing(resources.limits, limits)
+  const addedRequests = addMissing(resources.requests, requests)
+  if (addedLimits.length > 0 || addedRequests.length > 0) container.resources = { ...container.resources, ...resources }
+  return [
+    ...(addedRequests.length > 0 ? [`${addedRequests.join(', ')} request for ${what} ${container.name}`] : []),
+    ...(addedLimits.length > 0 ? [`${addedLimits.join(', ')} limit for ${what} ${container.name}`] : []),
+  ]
 }
 
-const podViolations = (pod: Pod, items: readonly Item[]): string[] =>
-  items.flatMap((item) => {
-    if (item.type === 'Pod') return violations('Pod', item, podRequests(pod), podLimits(pod))
+const applyDefaults = (pod: Pod, range: LimitRange): void => {
+  const items = itemsOf(range).filter(({ type }) => type === 'Container')
+  const requests: Amounts = Object.assign({}, ...items.map(({ defaultRequest }) => defaultRequest))
+  const limits: Amounts = Object.assign({}, ...items.map((item) => item.default))
+  const added = [
+    ...(pod.spec?.containers ?? []).flatMap((container) => setDefaults(container, 'container', requests, limits)),
+    ...(pod.spec?.initContainers ?? []).flatMap((one) => setDefaults(one, 'init container', requests, limits)),
+  ]
+  if (added.length === 0) return
+  const metadata = (pod.metadata ??= {})
+  metadata.annotations = { ...metadata.annotations, [annotation]: `LimitRanger plugin set: ${added.join('; ')}` }
+}
+
+/** Overhead is the runtime's, not the Pod's: it is not counted. */
+const withoutOverhead = (pod: Pod): Pod => {
+  const { overhead: _overhead, ...spec } = pod.spec ?? { containers: [] }
+  return { ...pod, spec }
+}
+
+const podViolations = (pod: Pod, range: LimitRange): string[] =>
+  itemsOf(range).flatMap((item) => {
+    if (item.type === 'Pod') {
+      const counted = withoutOverhead(pod)
+      return violations(item, podRequests(counted), podLimits(counted))
+    }
     if (item.type !== 'Container') return []
     const containers = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])]
     return containers.flatMap(({ resources }) =>
-      violations('Container', item, quantities(resources?.requests), quantities(resources?.limits)),
+      violations(item, quantities(resources?.requests), quantities(resources?.limits)),
     )
   })
 
-const throwIfAny = (attributes: AdmissionAttributes, errors: readonly string[]): void => {
-  const [only] = errors
-  if (only === undefined) return
-  throw admissionForbidden(attributes, errors.length === 1 ? only : `[${[...new Set(errors)].join(', ')}]`)
+/** New Pods and claims, changed claims, and Pods that are resized; nothing that is being deleted. */
+const isBounded = (attributes: AdmissionAttributes): boolean => {
+  const { operation, subresource, kind, oldObject } = attributes
+  if (kind.group !== '' || oldObject?.metadata?.deletionTimestamp !== undefined) return false
+  if (kind.kind === 'PersistentVolumeClaim') return subresource === ''
+  if (kind.kind !== 'Pod') return false
+  return operation === 'UPDATE' ? subresource === 'resize' : subresource === ''
 }
 
-export const limitRanger = (limits: Resource): AdmissionPlugin => ({
+const rangesOf = async (attributes: AdmissionAttributes, ranges: Resource): Promise<LimitRange[]> => {
+  await ranges.store.cache.ready()
+  return ranges.store.cache.range(`${attributes.namespace}/`).map(({ object }) => object as LimitRange)
+}
+
+export const limitRanger = (ranges: Resource): AdmissionPlugin => ({
   name: 'LimitRanger',
   operations: ['CREATE', 'UPDATE'],
   admit: async (attributes) => {
-    if (!isResource(attributes, 'pods') || attributes.operation !== 'CREATE') return
-    await limits.store.cache.ready()
-    const { spec } = attributes.object as Pod
-    for (const item of itemsOf(limits, attributes.namespace)) {
-      if (item.type !== 'Container') continue
-      for (const container of [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])])
-        setContainerDefaults(container, item)
-    }
+    if (!isBounded(attributes) || !isResource(attributes, 'pods', attributes.subresource)) return
+    for (const range of await rangesOf(attributes, ranges)) applyDefaults(attributes.object as Pod, range)
   },
   validate: async (attributes) => {
-    await limits.store.cache.ready()
-    if (limits.store.cache.size === 0) return
-    if (isResource(attributes, 'pods') && (attributes.operation === 'CREATE' || attributes.subresource === 'resize')) {
-      throwIfAny(attributes, podViolations(attributes.object as Pod, itemsOf(limits, attributes.namespace)))
-    }
-    if (isResource(attributes, 'persistentvolumeclaims')) {
-      const { spec } = attributes.object as PersistentVolumeClaim
-      const requests = quantities(spec?.resources?.requests)
-      const items = itemsOf(limits, attributes.namespace).filter(({ type }) => type === 'PersistentVolumeClaim')
-      throwIfAny(
-        attributes,
-        items.flatMap((item) => violations('PersistentVolumeClaim', item, requests, {})),
-      )
+    if (!isBounded(attributes)) return
+    for (const range of await rangesOf(attributes, ranges)) {
+      const errors =
+        attributes.kind.kind === 'Pod'
+          ? podViolations(attributes.object as Pod, range)
+          : claimViolations(
+              itemsOf(range),
+              quantities((attributes.object as PersistentVolumeClaim).spec?.resources?.requests),
+            )
+      // The first range that objects is heard, with all that it objects to.
+      const distinct = [...new Set(errors)]
+      if (distinct.length > 0)
+        throw admissionForbidden(attributes, errors.length === 1 ? String(errors[0]) : `[${distinct.join(', ')}]`)
     }
   },
 })

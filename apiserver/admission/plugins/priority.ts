@@ -24,8 +24,7 @@ const admitPod = async (attributes: AdmissionAttributes, classes: Resource): Pro
   if (attributes.operation === 'UPDATE') {
     const old = (attributes.oldObject as Pod | undefined)?.spec
     // Immutable; a client that does not know the fields leaves them out.
-    if (spec.priority === undefined && old?.priority !== undefined && spec.priorityClassName === old.priorityClassName)
-      spec.priority = old.priority
+    if (spec.priority === undefined && old?.priority !== undefined) spec.priority = old.priority
     if (spec.preemptionPolicy === undefined && old?.preemptionPolicy !== undefined)
       spec.preemptionPolicy = old.preemptionPolicy
     return
@@ -37,14 +36,14 @@ const admitPod = async (attributes: AdmissionAttributes, classes: Resource): Pro
     throw admissionForbidden(attributes, `no PriorityClass with name ${name} was found`)
   }
   const value = found?.value ?? 0
-  const policy = found?.preemptionPolicy ?? 'PreemptLowerPriority'
+  const policy = found === undefined ? 'PreemptLowerPriority' : found.preemptionPolicy
   if (spec.priority !== undefined && spec.priority !== value) {
     throw admissionForbidden(
       attributes,
       `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`,
     )
   }
-  if (spec.preemptionPolicy !== undefined && spec.preemptionPolicy !== policy) {
+  if (policy !== undefined && spec.preemptionPolicy !== undefined && spec.preemptionPolicy !== policy) {
     throw admissionForbidden(
       attributes,
       `the string value of PreemptionPolicy (${spec.preemptionPolicy}) must not be provided in pod spec; priority admission controller computed ${policy} from the given PriorityClass name`,
@@ -52,7 +51,7 @@ const admitPod = async (attributes: AdmissionAttributes, classes: Resource): Pro
   }
   if (found?.metadata?.name !== undefined) spec.priorityClassName = found.metadata.name
   spec.priority = value
-  spec.preemptionPolicy = policy
+  if (policy !== undefined) spec.preemptionPolicy = policy
 }
 
 const validateClass = async (attributes: AdmissionAttributes, classes: Resource): Promise<void> => {
@@ -60,7 +59,8 @@ const validateClass = async (attributes: AdmissionAttributes, classes: Resource)
   if (priorityClass?.globalDefault !== true) return
   await classes.store.cache.ready()
   const other = defaultClass(classes)
-  if (other === undefined || other.metadata?.name === priorityClass.metadata?.name) return
+  const isItself = attributes.operation === 'UPDATE' && other?.metadata?.name === priorityClass.metadata?.name
+  if (other === undefined || isItself) return
   throw admissionForbidden(
     attributes,
     `PriorityClass ${other.metadata?.name} is already marked as default. Only one default can exist`,

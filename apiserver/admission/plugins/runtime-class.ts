@@ -1,28 +1,61 @@
-/** Applies a RuntimeClass to a Pod: overhead, node selector and tolerations; the class must exist. */
-import type { Pod, RuntimeClass, Toleration } from '../../../api/types.ts'
+/** RuntimeClass: a Pod's class must exist, and gives it overhead, a node selector and tolerations. */
+import { semanticEqual } from '../../../api/meta/equal.ts'
+import { compareQuantities, parseQuantity } from '../../../api/meta/quantity.ts'
+import type { Pod, RuntimeClass } from '../../../api/types.ts'
 import type { Resource } from '../../registry/resource.ts'
-import { equalJson } from '../../storage/json.ts'
 import { type AdmissionAttributes, type AdmissionPlugin, isResource } from '../admission.ts'
 import { admissionForbidden } from '../forbidden.ts'
+import { mergeTolerations } from './merge-tolerations.ts'
 
-const applyScheduling = (attributes: AdmissionAttributes, pod: Pod, runtimeClass: RuntimeClass): void => {
-  const { spec } = pod
-  const { scheduling } = runtimeClass
+type Amounts = Readonly<Record<string, string>>
+
+const sameAmounts = (a: Amounts, b: Amounts): boolean =>
+  Object.keys(a).length === Object.keys(b).length &&
+  Object.entries(a).every(([name, amount]) => {
+    const other = b[name]
+    return other !== undefined && compareQuantities(parseQuantity(amount), parseQuantity(other)) === 0
+  })
+
+const overheadDiffers = (attributes: AdmissionAttributes) =>
+  admissionForbidden(attributes, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
+
+const setOverhead = (attributes: AdmissionAttributes, { spec }: Pod, { overhead }: RuntimeClass): void => {
+  if (spec === undefined || overhead === undefined) return
+  const wanted = overhead.podFixed ?? {}
+  const given = spec.overhead ?? {}
+  if (Object.keys(given).length > 0 && !sameAmounts(given, wanted)) throw overheadDiffers(attributes)
+  if (Object.keys(wanted).length > 0) spec.overhead = { ...wanted }
+}
+
+const setScheduling = (attributes: AdmissionAttributes, { spec }: Pod, { scheduling }: RuntimeClass): void => {
   if (spec === undefined || scheduling === undefined) return
+  const selector = { ...spec.nodeSelector }
   for (const [label, value] of Object.entries(scheduling.nodeSelector ?? {})) {
-    const wanted = spec.nodeSelector?.[label]
-    if (wanted !== undefined && wanted !== value) {
+    const given = selector[label]
+    if (given !== undefined && given !== value) {
       throw admissionForbidden(
         attributes,
-        'conflict: runtimeClass.scheduling.nodeSelector and pod.spec.nodeSelector do not match',
+        `conflict: runtimeClass.scheduling.nodeSelector[${label}] = ${value}; pod.spec.nodeSelector[${label}] = ${given}`,
       )
     }
-    spec.nodeSelector = { ...spec.nodeSelector, [label]: value }
+    selector[label] = value
   }
-  const present = spec.tolerations ?? []
-  const isNew = (toleration: Toleration): boolean => !present.some((other) => equalJson(other, toleration))
-  const added = (scheduling.tolerations ?? []).filter(isNew)
-  if (added.length > 0) spec.tolerations = [...present, ...added.map((toleration) => ({ ...toleration }))]
+  if (Object.keys(selector).length > 0) spec.nodeSelector = selector
+  const tolerations = mergeTolerations(spec.tolerations ?? [], structuredClone(scheduling.tolerations ?? []))
+  if (tolerations.length > 0) spec.tolerations = tolerations
+}
+
+const classOf = async (
+  attributes: AdmissionAttributes,
+  pod: Pod,
+  classes: Resource,
+): Promise<RuntimeClass | undefined> => {
+  const name = pod.spec?.runtimeClassName
+  if (name === undefined) return undefined
+  const found = (await classes.store.getCached(name))?.object as RuntimeClass | undefined
+  if (found === undefined)
+    throw admissionForbidden(attributes, `pod rejected: RuntimeClass ${JSON.stringify(name)} not found`)
+  return found
 }
 
 export const runtimeClass = (classes: Resource): AdmissionPlugin => ({
@@ -31,21 +64,23 @@ export const runtimeClass = (classes: Resource): AdmissionPlugin => ({
   admit: async (attributes) => {
     if (!isResource(attributes, 'pods')) return
     const pod = attributes.object as Pod
-    const name = pod.spec?.runtimeClassName
-    if (pod.spec === undefined || name === undefined) return
-    const found = (await classes.store.getCached(name))?.object as RuntimeClass | undefined
-    if (found === undefined)
-      throw admissionForbidden(attributes, `pod rejected: RuntimeClass ${JSON.stringify(name)} not found`)
-    const overhead = found.overhead?.podFixed
-    if (overhead !== undefined) {
-      if (pod.spec.overhead !== undefined && !equalJson(pod.spec.overhead, overhead)) {
-        throw admissionForbidden(
-          attributes,
-          `pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead`,
-        )
-      }
-      pod.spec.overhead = { ...overhead }
+    const found = await classOf(attributes, pod, classes)
+    if (found === undefined) return
+    setOverhead(attributes, pod, found)
+    setScheduling(attributes, pod, found)
+  },
+  validate: async (attributes) => {
+    if (!isResource(attributes, 'pods')) return
+    const pod = attributes.object as Pod
+    const found = await classOf(attributes, pod, classes)
+    const overhead = pod.spec?.overhead ?? {}
+    if (semanticEqual(overhead, {})) return
+    if (found?.overhead === undefined) {
+      throw admissionForbidden(
+        attributes,
+        'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead',
+      )
     }
-    applyScheduling(attributes, pod, found)
+    if (!sameAmounts(overhead, found.overhead.podFixed ?? {})) throw overheadDiffers(attributes)
   },
 })

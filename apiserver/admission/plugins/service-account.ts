@@ -2,6 +2,7 @@
 import type { Container, Pod, ServiceAccount, Volume } from '../../../api/types.ts'
 import { sleep } from '../../../component-base/clock.ts'
 import { randomSuffix } from '../../../component-base/random.ts'
+import { podReferences } from '../../authorization/pod-references.ts'
 import type { Resource } from '../../registry/resource.ts'
 import { type AdmissionAttributes, type AdmissionPlugin, isResource } from '../admission.ts'
 import { admissionForbidden } from '../forbidden.ts'
@@ -12,6 +13,7 @@ const defaultName = 'default'
 /** The token's asked lifetime: an hour, and seven seconds that mark it as nobody's choice. */
 const expirationSeconds = 3607
 const mirrorAnnotation = 'kubernetes.io/config.mirror'
+const enforceAnnotation = 'kubernetes.io/enforce-mountable-secrets'
 /** A new namespace gets its default account from a controller, in a moment. */
 const defaultAccountWaitMs = 10_000
 const pollMs = 50
@@ -63,34 +65,81 @@ const mountToken = (pod: Pod): void => {
   if (needed && existing === undefined) spec.volumes = [...(spec.volumes ?? []), tokenVolume(name)]
 }
 
+/** A mirror Pod shows what a node runs already: it gets nothing, and may name nothing of the namespace's. */
 const checkMirrorPod = (attributes: AdmissionAttributes, pod: Pod): void => {
-  if ((pod.spec?.serviceAccountName ?? '') !== '') {
+  if ((pod.spec?.serviceAccountName ?? '') !== '')
     throw admissionForbidden(attributes, 'a mirror pod may not reference service accounts')
+  if (podReferences(pod).secrets) throw admissionForbidden(attributes, 'a mirror pod may not reference secrets')
+  const sources = (pod.spec?.volumes ?? []).flatMap(({ projected }) => projected?.sources ?? [])
+  if (sources.some(({ serviceAccountToken }) => serviceAccountToken !== undefined))
+    throw admissionForbidden(attributes, 'a mirror pod may not use ServiceAccountToken volume projections')
+}
+
+/** Secrets that the Pod uses and its account does not list, as the sentence that says so. */
+const unlistedSecret = ({ spec }: Pod, account: ServiceAccount): string | undefined => {
+  const name = account.metadata?.name ?? ''
+  const listed = new Set((account.secrets ?? []).map((secret) => secret.name))
+  const not = `is not allowed because service account ${name} does not reference that`
+  for (const { secret } of spec?.volumes ?? []) {
+    if (secret !== undefined && !listed.has(secret.secretName))
+      return `volume with secret.secretName="${secret.secretName}" ${not} secret`
   }
+  for (const [what, containers] of [
+    ['init container', spec?.initContainers ?? []],
+    ['container', spec?.containers ?? []],
+  ] as const) {
+    for (const container of containers) {
+      for (const { name: variable, valueFrom } of container.env ?? []) {
+        const used = valueFrom?.secretKeyRef
+        if (used !== undefined && !listed.has(used.name))
+          return `${what} ${container.name} with envVar ${variable} referencing secret.secretName="${used.name}" ${not} secret`
+      }
+    }
+  }
+  const pullSecrets = new Set((account.imagePullSecrets ?? []).map((secret) => secret.name))
+  const index = (spec?.imagePullSecrets ?? []).findIndex((secret) => !pullSecrets.has(secret.name))
+  if (index < 0) return undefined
+  return `imagePullSecrets[${index}].name="${spec?.imagePullSecrets?.[index]?.name}" ${not} imagePullSecret`
+}
+
+const enforces = ({ metadata }: ServiceAccount): boolean =>
+  ['1', 't', 'T', 'true', 'TRUE', 'True'].includes(metadata?.annotations?.[enforceAnnotation] ?? '')
+
+const accountOf = async (attributes: AdmissionAttributes, pod: Pod, accounts: Resource): Promise<ServiceAccount> => {
+  const name = pod.spec?.serviceAccountName ?? ''
+  const account = await findAccount(accounts, attributes.namespace, name)
+  if (account !== undefined) return account
+  throw admissionForbidden(
+    attributes,
+    `error looking up service account ${attributes.namespace}/${name}: serviceaccount ${JSON.stringify(name)} not found`,
+  )
+}
+
+const check = async (attributes: AdmissionAttributes, pod: Pod, accounts: Resource): Promise<void> => {
+  if (pod.metadata?.annotations?.[mirrorAnnotation] !== undefined) return checkMirrorPod(attributes, pod)
+  const account = await accountOf(attributes, pod, accounts)
+  const problem = enforces(account) ? unlistedSecret(pod, account) : undefined
+  if (problem !== undefined) throw admissionForbidden(attributes, problem)
 }
 
 export const serviceAccount = (accounts: Resource): AdmissionPlugin => ({
   name: 'ServiceAccount',
   operations: ['CREATE'],
   admit: async (attributes) => {
-    if (!isResource(attributes, 'pods') || attributes.object === undefined) return
     const pod = attributes.object as Pod
-    const { spec } = pod
-    if (spec === undefined) return
-    if (pod.metadata?.annotations?.[mirrorAnnotation] !== undefined) return checkMirrorPod(attributes, pod)
-    const name = spec.serviceAccountName || defaultName
-    spec.serviceAccountName = name
-    spec.serviceAccount = name
-    const account = await findAccount(accounts, attributes.namespace, name)
-    if (account === undefined) {
-      throw admissionForbidden(
-        attributes,
-        `error looking up service account ${attributes.namespace}/${name}: serviceaccount ${JSON.stringify(name)} not found`,
-      )
+    if (!isResource(attributes, 'pods') || pod?.spec === undefined) return
+    const { spec, metadata } = pod
+    if (metadata?.annotations?.[mirrorAnnotation] === undefined) {
+      const name = spec.serviceAccountName || defaultName
+      spec.serviceAccountName = name
+      spec.serviceAccount = name
+      const account = await accountOf(attributes, pod, accounts)
+      if (spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true) mountToken(pod)
+      if ((spec.imagePullSecrets ?? []).length === 0 && (account.imagePullSecrets ?? []).length > 0)
+        spec.imagePullSecrets = (account.imagePullSecrets ?? []).map((secret) => ({ ...secret }))
     }
-    if (spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true) mountToken(pod)
-    if ((spec.imagePullSecrets ?? []).length === 0 && (account.imagePullSecrets ?? []).length > 0) {
-      spec.imagePullSecrets = (account.imagePullSecrets ?? []).map((secret) => ({ ...secret }))
-    }
+    await check(attributes, pod, accounts)
   },
+  validate: (attributes) =>
+    isResource(attributes, 'pods') ? check(attributes, attributes.object as Pod, accounts) : undefined,
 })

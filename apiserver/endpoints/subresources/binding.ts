@@ -49,7 +49,7 @@ export const assignPod = (resource: Resource, current: Pod, binding: Binding, no
   if (pod.spec !== undefined) pod.spec.nodeName = binding.target.name ?? ''
   if (binding.metadata?.annotations !== undefined)
     metadata.annotations = { ...metadata.annotations, ...binding.metadata.annotations }
-  if (binding.metadata?.labels !== undefined) metadata.labels = { ...binding.metadata.labels, ...metadata.labels }
+  if (binding.metadata?.labels !== undefined) metadata.labels = { ...metadata.labels, ...binding.metadata.labels }
   const status = (pod.status ??= {})
   const others = (status.conditions ?? []).filter(({ type }) => type !== 'PodScheduled')
   status.conditions = [...others, { type: 'PodScheduled', status: 'True', lastTransitionTime: nowRfc3339(nowMs) }]

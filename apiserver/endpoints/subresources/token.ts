@@ -111,13 +111,13 @@ const createToken = async (
   checkNamespace(request, scope.resource, namespace)
   checkName(request, name)
   const spec = (request.spec ??= { audiences: [] })
-  const audiences = (spec.audiences ?? []).length === 0 ? [...issuer.audiences] : (spec.audiences ?? [])
-  spec.audiences = audiences
   spec.expirationSeconds ??= defaultExpirationSeconds
-  const account = (await scope.resource.store.getCached(objectKey(namespace, name)))?.object
-  if (account === undefined) throw notFound(scope.resource.groupResource, name)
   const attributes = admissionAttributes(scope, ctx, 'CREATE', { object: request, dryRun, kind: tokenRequestGvk })
   await scope.admission.mutate(attributes)
+  const audiences = (spec.audiences ?? []).length === 0 ? [...issuer.audiences] : (spec.audiences ?? [])
+  spec.audiences = audiences
+  const account = (await scope.resource.store.getCached(objectKey(namespace, name)))?.object
+  if (account === undefined) throw notFound(scope.resource.groupResource, name)
   await scope.admission.validate(attributes)
   validate(spec)
   const bound = await boundObject(resources, spec, namespace, name)

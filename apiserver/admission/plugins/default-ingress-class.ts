@@ -1,0 +1,21 @@
+/** DefaultIngressClass: Ingresses that name no class get the default one. */
+import type { Ingress } from '../../../api/types.ts'
+import type { Resource } from '../../registry/resource.ts'
+import { type AdmissionPlugin, isResource } from '../admission.ts'
+import { newestDefault } from './newest-default.ts'
+
+const marks = ['ingressclass.kubernetes.io/is-default-class']
+const classAnnotation = 'kubernetes.io/ingress.class'
+
+export const defaultIngressClass = (classes: Resource): AdmissionPlugin => ({
+  name: 'DefaultIngressClass',
+  operations: ['CREATE'],
+  admit: async (attributes) => {
+    if (!isResource(attributes, 'ingresses', '', 'networking.k8s.io')) return
+    const { spec, metadata } = attributes.object as Ingress
+    if (spec === undefined || spec.ingressClassName !== undefined) return
+    if (metadata?.annotations?.[classAnnotation] !== undefined) return
+    const found = await newestDefault(classes, marks)
+    if (found?.metadata?.name !== undefined) spec.ingressClassName = found.metadata.name
+  },
+})

@@ -1,0 +1,17 @@
+/** Which of several objects that are marked as the default is it. */
+import type { KubeObject } from '../../../api/types.ts'
+import type { Resource } from '../../registry/resource.ts'
+
+/** The newest object with one of these annotations set to "true"; of equally old ones the first by name. */
+export const newestDefault = async (resource: Resource, marks: readonly string[]): Promise<KubeObject | undefined> => {
+  await resource.store.cache.ready()
+  const isMarked = ({ metadata }: KubeObject): boolean => marks.some((mark) => metadata?.annotations?.[mark] === 'true')
+  let newest: KubeObject | undefined
+  // The cache is in order of names.
+  for (const { object } of resource.store.cache.range()) {
+    if (!isMarked(object)) continue
+    const created = object.metadata?.creationTimestamp ?? ''
+    if (newest === undefined || created > (newest.metadata?.creationTimestamp ?? '')) newest = object
+  }
+  return newest
+}
