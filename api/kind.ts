@@ -51,6 +51,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
   readonly validateName?: (name: string) => readonly string[]
   /** Field selectors beside metadata.name and metadata.namespace: field label to its value ('' if absent). */
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>
+  /** What is said of a field that is not selectable, where upstream has words of its own for this kind. */
+  readonly notSelectable?: (field: string) => string
   /** Columns of `kubectl get`; NAME and AGE only if absent. */
   readonly columns?: readonly PrinterColumn<T>[]
   /**

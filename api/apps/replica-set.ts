@@ -25,7 +25,6 @@ export const replicaSetKind = defineKind<ReplicaSet>({
   categories: ['all'],
   subresources: ['status', 'scale'],
   hasGeneration: true,
-  selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
   setDefaults,
   ...serverStatus<ReplicaSet>(() => ({ replicas: 0 })),
   validate: validateReplicaSet,

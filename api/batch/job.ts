@@ -95,6 +95,7 @@ export const jobKind = defineKind<Job>({
   hasGeneration: true,
   defaultGarbageCollection: 'orphan',
   selectableFields: { 'status.successful': (job) => String(job.status?.succeeded ?? 0) },
+  notSelectable: (field) => `field label ${JSON.stringify(field)} not supported for Job`,
   setDefaults,
   prepareForCreate: (job) => {
     generateSelector(job)

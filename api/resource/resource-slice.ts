@@ -14,6 +14,7 @@ export const resourceSliceKind = defineKind<ResourceSlice>({
     'spec.nodeName': ({ spec }) => spec?.nodeName ?? '',
     'spec.driver': ({ spec }) => spec?.driver ?? '',
   },
+  notSelectable: (field) => `field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: ${field}`,
   validate: validateResourceSlice,
   validateUpdate: validateResourceSliceUpdate,
   columns: [

@@ -14,17 +14,21 @@ const metadataFields: Readonly<Record<string, Getter>> = {
   'metadata.namespace': (object) => object.metadata?.namespace ?? '',
 }
 
+const notKnown = (field: string): string =>
+  `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`
+const notSupported = (field: string): string => `field label not supported: ${field}`
+
+/** A cluster-scoped kind takes the namespace only where nothing else of its own is selectable: upstream's default. */
+const hasMetadataField = ({ scope, selectableFields }: KindDefinition, field: string): boolean =>
+  field === 'metadata.name' || scope === 'Namespaced' || selectableFields === undefined
+
 const getterOf = (definition: KindDefinition, field: string): Getter => {
-  const known = metadataFields[field]
-  if (known !== undefined) return known
-  const selectable = definition.selectableFields ?? {}
-  const own = Object.hasOwn(selectable, field) ? selectable[field] : undefined
+  const { selectableFields, notSelectable = selectableFields === undefined ? notKnown : notSupported } = definition
+  const known = Object.hasOwn(metadataFields, field) ? metadataFields[field] : undefined
+  if (known !== undefined && hasMetadataField(definition, field)) return known
+  const own = Object.hasOwn(selectableFields ?? {}, field) ? selectableFields?.[field] : undefined
   if (own !== undefined) return own
-  throw badRequest(
-    Object.keys(selectable).length > 0
-      ? `field label not supported: ${field}`
-      : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
-  )
+  throw badRequest(notSelectable(field))
 }
 
 /** undefined matches everything. Throws BadRequest for malformed selectors and fields that the kind does not offer. */

@@ -2,8 +2,10 @@
 import { describeDiscovery } from './matrix/discovery.ts'
 import { describeRows } from './matrix/every-resource.ts'
 import { useMatrix } from './matrix/running.ts'
+import { describeSelectableFields } from './matrix/selectable-fields.ts'
 
 const running = useMatrix()
 
 describeDiscovery(running)
 describeRows(running)
+describeSelectableFields(running)

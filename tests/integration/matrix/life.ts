@@ -35,15 +35,16 @@ export interface Step {
 /** A label value, and the row's namespace. */
 export const idOf = ({ key }: Row): string => `matrix-${key.replaceAll('.', '-')}`.slice(0, 63).replace(/-+$/, '')
 
-export const newLife = (row: Row, matrix: Matrix): Life => {
+/** In the row's own namespace unless told else. */
+export const newLife = (row: Row, matrix: Matrix, namespace = idOf(row)): Life => {
   const { facts } = row
   const id = idOf(row)
   const base = facts.group === '' ? `/api/${facts.version}` : `/apis/${apiVersionOf(facts)}`
-  const object = sampleOf(facts, id)
+  const object = sampleOf(facts, namespace)
   object.metadata = { ...object.metadata, labels: { matrix: id, step: 'created' } }
   const name = object.metadata.name ?? ''
   const everywhere = `${base}/${facts.name}`
-  const collection = facts.namespaced ? `${base}/namespaces/${id}/${facts.name}` : everywhere
+  const collection = facts.namespaced ? `${base}/namespaces/${namespace}/${facts.name}` : everywhere
   const path = `${collection}/${encodeURIComponent(name)}`
   return { row, matrix, collection, everywhere, path, name, id, object, versions: [], watch: undefined }
 }
