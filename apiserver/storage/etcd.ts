@@ -1,5 +1,6 @@
 /** KeyValueStore over etcd's v3 API. */
 import type { EtcdClient } from '../../component-base/etcd/client.ts'
+import type { CallOptions } from '../../component-base/grpc/client.ts'
 import {
   compareResult,
   compareTarget,
@@ -8,7 +9,7 @@ import {
   type RequestOpInit,
 } from '../../component-base/etcd/messages.ts'
 import type { WatchResponse } from '../../component-base/etcd/watch-messages.ts'
-import { GrpcError, grpcCode } from '../../component-base/grpc/status.ts'
+import { GrpcError, grpcCode, grpcCodeName } from '../../component-base/grpc/status.ts'
 import { StatusError } from '../../api/meta/status-error.ts'
 import {
   CompactedError,
@@ -19,6 +20,7 @@ import {
   type StoreEvents,
   type WriteResult,
 } from './key-value.ts'
+import { retryRead } from './retry-reads.ts'
 
 const asBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -29,7 +31,11 @@ const fromEtcd = ({ key, value, modRevision }: EtcdKeyValue): KeyValue => ({
   modRevision,
 })
 
-const callOptions = { timeoutMs: 30_000 }
+const timeoutMs = 30_000
+const changeMemberEveryMs = 1_000
+const callOptions = { timeoutMs }
+/** A member that loses its leader ends the watch, where it would be silent else. */
+const requireLeader = { metadata: { hasleader: 'true' } }
 /** All keys there are. */
 const everyKey = Buffer.from([0])
 
@@ -37,20 +43,43 @@ const everyKey = Buffer.from([0])
 export type ObserveCall = (operation: string, seconds: number) => void
 
 export const createEtcdKeyValue = (client: EtcdClient, root: string, observe: ObserveCall): KeyValueStore => {
+  let changedMemberAt = -changeMemberEveryMs
+  /** Once for all calls that were refused for the same reason. */
+  const changeMember = (): void => {
+    const now = performance.now()
+    if (now - changedMemberAt < changeMemberEveryMs) return
+    changedMemberAt = now
+    client.useNextEndpoint()
+  }
   const call = async <T>(operation: string, send: () => Promise<T>): Promise<T> => {
     const start = performance.now()
     try {
       return await send()
     } catch (error) {
-      throw translated(error)
+      if (lacksLeader(error)) changeMember()
+      throw error
     } finally {
       observe(operation, (performance.now() - start) / 1000)
+    }
+  }
+  const write = async <T>(operation: string, send: () => Promise<T>): Promise<T> => {
+    try {
+      return await call(operation, send)
+    } catch (error) {
+      throw translated(error)
+    }
+  }
+  const read = async <T>(operation: string, send: (options: CallOptions) => Promise<T>): Promise<T> => {
+    try {
+      return await retryRead((left) => call(operation, () => send({ timeoutMs: left })), timeoutMs)
+    } catch (error) {
+      throw translated(error)
     }
   }
   /** Does `op` if the key's modRevision is as expected, and tells what is there if not. */
   const guarded = async (operation: string, key: string, expected: number, op: RequestOpInit): Promise<WriteResult> => {
     const keyBytes = Buffer.from(key)
-    const answer = await call(operation, () =>
+    const answer = await write(operation, () =>
       client.txn(
         {
           compare: [{ result: compareResult.equal, target: compareTarget.mod, key: keyBytes, modRevision: expected }],
@@ -67,13 +96,13 @@ export const createEtcdKeyValue = (client: EtcdClient, root: string, observe: Ob
   const probe = Buffer.from(`${root}/`)
   return {
     get: async (key) => {
-      const answer = await call('get', () => client.range({ key: Buffer.from(key) }, callOptions))
+      const answer = await read('get', (options) => client.range({ key: Buffer.from(key) }, options))
       const [found] = answer.kvs
       return { current: found === undefined ? undefined : fromEtcd(found), revision: answer.header?.revision ?? 0 }
     },
     list: async ({ start, end, limit = 0, revision = 0 }) => {
-      const answer = await call('list', () =>
-        client.range({ key: Buffer.from(start), rangeEnd: Buffer.from(end), limit, revision }, callOptions),
+      const answer = await read('list', (options) =>
+        client.range({ key: Buffer.from(start), rangeEnd: Buffer.from(end), limit, revision }, options),
       )
       return {
         items: answer.kvs.map(fromEtcd),
@@ -88,16 +117,26 @@ export const createEtcdKeyValue = (client: EtcdClient, root: string, observe: Ob
       }),
     delete: (key, expected) => guarded('delete', key, expected, { requestDeleteRange: { key: Buffer.from(key) } }),
     currentRevision: async () => {
-      const answer = await call('getCurrentRevision', () => client.range({ key: probe, countOnly: true }, callOptions))
+      const answer = await read('getCurrentRevision', (options) =>
+        client.range({ key: probe, countOnly: true }, options),
+      )
       return answer.header?.revision ?? 0
     },
-    watch: (revision, signal) => watchAll(client, revision, signal),
+    watch: async function* (revision, signal) {
+      try {
+        yield* watchAll(client, revision, signal)
+      } catch (error) {
+        if (lacksLeader(error)) changeMember()
+        throw error
+      }
+    },
+    // A lease too many does no harm: it ends by itself.
     grantLease: async (ttlSeconds) => {
-      const answer = await call('grantLease', () => client.leaseGrant({ TTL: ttlSeconds }, callOptions))
+      const answer = await read('grantLease', (options) => client.leaseGrant({ TTL: ttlSeconds }, options))
       return answer.ID.toString()
     },
     compact: async (revision) => {
-      await call('compact', () => client.compact({ revision }, callOptions))
+      await write('compact', () => client.compact({ revision }, callOptions))
     },
     close: async () => client.close(),
   }
@@ -105,7 +144,7 @@ export const createEtcdKeyValue = (client: EtcdClient, root: string, observe: Ob
 
 async function* watchAll(client: EtcdClient, revision: number, signal: AbortSignal): AsyncGenerator<StoreEvents> {
   const create = { key: everyKey, rangeEnd: everyKey, startRevision: revision + 1, progressNotify: true }
-  for await (const response of client.watch(create, signal)) {
+  for await (const response of client.watch(create, signal, requireLeader)) {
     if (response.canceled) {
       if (response.compactRevision > 0) throw new CompactedError(response.compactRevision)
       throw new Error(`etcd cancelled the watch: ${response.cancelReason}`)
@@ -138,5 +177,15 @@ const translated = (error: unknown): unknown => {
   if (error.code === grpcCode.deadlineExceeded) {
     return new StatusError('Timeout', 'Timeout: request did not complete within the allotted timeout', { cause: error })
   }
-  return new StatusError('InternalError', `Internal error occurred: etcd: ${error.details}`, { cause: error })
+  // Upstream knows no reason for these: their text is what clientv3 makes of them.
+  const text = error.details.startsWith('etcdserver: ')
+    ? error.details
+    : `rpc error: code = ${grpcCodeName(error.code)} desc = ${error.details}`
+  return new StatusError('', text, { cause: error })
 }
+
+/** A member that is cut off from the others says so; they may well have a leader. */
+const lacksLeader = (error: unknown): boolean =>
+  error instanceof GrpcError &&
+  error.code === grpcCode.unavailable &&
+  /^etcdserver: (no leader|request timed out)/.test(error.details)

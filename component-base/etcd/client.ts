@@ -72,8 +72,12 @@ export class EtcdClient implements Disposable {
    * start lies before the compacted revision. Throws GrpcError when the connection is lost: resume from the revision
    * after the last one seen.
    */
-  async *watch(create: WatchCreateRequestInit, signal: AbortSignal): AsyncGenerator<WatchResponse, void, void> {
-    const call = this.openWatch(signal)
+  async *watch(
+    create: WatchCreateRequestInit,
+    signal: AbortSignal,
+    options: Pick<CallOptions, 'metadata'> = {},
+  ): AsyncGenerator<WatchResponse, void, void> {
+    const call = this.openWatch(signal, options)
     call.write({ createRequest: create })
     try {
       for await (const response of call.responses) {
@@ -88,8 +92,8 @@ export class EtcdClient implements Disposable {
   }
 
   /** A bare watch stream, for several watches on one stream and for progress requests. */
-  openWatch(signal: AbortSignal): WatchStream {
-    return this.#channel.stream(watch.watch, { signal })
+  openWatch(signal: AbortSignal, options: Pick<CallOptions, 'metadata'> = {}): WatchStream {
+    return this.#channel.stream(watch.watch, { ...options, signal })
   }
 
   leaseGrant(request: InputOf<typeof LeaseGrantRequest>, options?: CallOptions): Promise<LeaseGrantResponse> {
@@ -119,6 +123,11 @@ export class EtcdClient implements Disposable {
 
   status(options?: CallOptions): Promise<StatusResponse> {
     return this.#channel.unary(maintenance.status, {}, options)
+  }
+
+  /** Makes the next calls to another member, if there are several; calls in progress end where they are. */
+  useNextEndpoint(): void {
+    this.#channel.useNextEndpoint()
   }
 
   close(): void {

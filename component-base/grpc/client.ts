@@ -191,6 +191,11 @@ export class GrpcChannel {
     }
   }
 
+  /** The next calls go to another endpoint; calls in progress end where they are. */
+  useNextEndpoint(): void {
+    this.#connection.useNextEndpoint()
+  }
+
   close(): void {
     this.#connection.close()
   }

@@ -132,6 +132,15 @@ export class Connection {
     if (!session.destroyed) session.unref()
   }
 
+  /** Leaves an endpoint that answers but is of no use, for the next one; calls on it go on. */
+  useNextEndpoint(): void {
+    const session = this.ready
+    if (session === undefined || this.#options.endpoints.length < 2) return
+    this.#preferred = (this.#preferred + 1) % this.#options.endpoints.length
+    this.#state = { type: 'idle', retryAtMs: 0 }
+    session.close()
+  }
+
   close(): void {
     const state = this.#state
     this.#state = { type: 'closed' }

@@ -161,6 +161,24 @@ describe('gRPC', () => {
     await again.close(0)
   })
 
+  it('makes the next calls to another endpoint when told to, and ends those in progress where they are', async () => {
+    await using first = await start()
+    await using second = await start()
+    const url = ({ listener }: Setup): string => `http://127.0.0.1:${listener.port}`
+    const channel = new GrpcChannel({ endpoints: [url(first), url(second)] })
+    const inProgress = channel.stream(chat)
+    inProgress.write({ text: 'a' })
+    const responses = inProgress.responses[Symbol.asyncIterator]()
+    assert.equal((await responses.next()).value?.text, 'A')
+    channel.useNextEndpoint()
+    await channel.unary(echo, { text: 'elsewhere', times: 1 })
+    inProgress.write({ text: 'b' })
+    assert.equal((await responses.next()).value?.text, 'B')
+    await first.listener.close(0)
+    assert.equal((await channel.unary(echo, { text: 'still', times: 1 })).text, 'still')
+    channel.close()
+  })
+
   it('serves HTTP/1.1 on the same port', async () => {
     await using setup = await start()
     const response = await fetch(`http://127.0.0.1:${setup.listener.port}/`)
