@@ -145,7 +145,9 @@ const applied = (
   const time = nowRfc3339(nowMs)
   const result = applyConfiguration({ ...fields, live: current, applied: configuration, manager, force, time })
   reportDuplicates(ctx, patch, validation)
-  const object = decodePatched(ctx, patch, fields, result.object as Record<string, unknown>, 'Ignore')
+  // What the configuration does not touch is the live object's own, which belongs to the cache.
+  const own = cloneJson(result.object) as Record<string, unknown>
+  const object = decodePatched(ctx, patch, fields, own, 'Ignore')
   setManagers(object, result.managers)
   return object
 }

@@ -25,6 +25,8 @@ export interface Rules {
   readonly finalizers?: readonly string[]
   /** Dependents stay unless the client asks for more. */
   readonly orphansByDefault?: true
+  /** A new object may have a status. */
+  readonly createdWithStatus?: true
   /** The main endpoint takes a status, too. */
   readonly mainWritesStatus?: true
   /** Nobody owns what the row's status changes. */
@@ -70,7 +72,11 @@ const rules: Readonly<Record<string, Rules>> = {
     madeByPut: true,
   },
   'namespaces.v1': { status: conditions('Tested'), emptyStatus: { phase: 'Active' }, ignoresPropagation: true },
-  'nodes.v1': { edit: spec({ unschedulable: true }), status: conditions('Tested') },
+  'nodes.v1': {
+    createdWithStatus: true,
+    edit: spec({ unschedulable: true }),
+    status: { conditions: [{ ...condition('Tested'), lastHeartbeatTime: at.lastTransitionTime }] },
+  },
   'persistentvolumeclaims.v1': {
     status: { accessModes: ['ReadWriteMany'] },
     emptyStatus: { phase: 'Pending' },
@@ -173,7 +179,12 @@ const rules: Readonly<Record<string, Rules>> = {
     edit: spec({ podSelector: { matchLabels: { app: 'other' } } }),
     counted: true,
   },
-  'servicecidrs.v1.networking.k8s.io': { status: conditions('Ready'), emptyStatus: {}, mainWritesStatus: true },
+  'servicecidrs.v1.networking.k8s.io': {
+    status: conditions('Ready'),
+    emptyStatus: {},
+    createdWithStatus: true,
+    mainWritesStatus: true,
+  },
   'poddisruptionbudgets.v1.policy': {
     edit: spec({ minAvailable: 2 }),
     status: { disruptionsAllowed: 1, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1 },
@@ -196,7 +207,13 @@ const rules: Readonly<Record<string, Rules>> = {
     answersWithObject: true,
   },
   'csinodes.v1.storage.k8s.io': {
-    edit: spec({ drivers: ['sample', 'other'].map((name) => ({ name: `${name}.example.com`, nodeID: 'sample' })) }),
+    edit: spec({
+      drivers: ['sample', 'other'].map((name) => ({
+        name: `${name}.example.com`,
+        nodeID: 'sample',
+        topologyKeys: null,
+      })),
+    }),
     versionNeeded: true,
     answersWithObject: true,
   },

@@ -55,7 +55,7 @@ export const createSteps: readonly Step[] = [
     run: async (life) => {
       await watchFromNow(life)
       const { facts, rules } = life.row
-      const hasStatus = facts.subresources.some(({ name }) => name === 'status') && rules.mainWritesStatus !== true
+      const hasStatus = facts.subresources.some(({ name }) => name === 'status') && rules.createdWithStatus !== true
       const given = hasStatus ? { ...life.object, status: rules.status } : life.object
       const object = changed(life, await send(life, 'POST', life.collection, given), 201)
       expectNew(life, object)
