@@ -13,6 +13,8 @@ import { parseSigningKey } from './authentication/service-account/keys.ts'
 import { buildAuthorization } from './authorization/build.ts'
 import { startBootstrap } from './bootstrap/bootstrap.ts'
 import { type Config, readOptional } from './config.ts'
+import { openEncryption } from './encryption/encryption.ts'
+import { createEncryptionMetrics } from './encryption/metrics.ts'
 import { Discovery } from './discovery/handler.ts'
 import { servedGroups } from './discovery/legacy.ts'
 import { OpenApi } from './discovery/openapi.ts'
@@ -41,7 +43,15 @@ export const runApiServer = async (
   /** Ends the background work; the caches go on until the last request is answered. */
   const stopped = new AbortController()
   const storeClosed = new AbortController()
-  const deps = await openStore(config, metrics.etcdRequest, log, storeClosed.signal)
+  const encryption =
+    config.encryption === undefined
+      ? undefined
+      : await openEncryption(config.encryption, {
+          log,
+          metrics: createEncryptionMetrics(registry, `${config.advertiseAddress}:${config.securePort}`),
+          signal: storeClosed.signal,
+        })
+  const deps = await openStore(config, metrics.etcdRequest, log, storeClosed.signal, encryption)
   const served = serveKinds(config, deps, log)
   const { resources } = served
 
@@ -122,6 +132,7 @@ export const runApiServer = async (
   })
   reloadServerTls(config, server.server, stopped.signal)
 
+  if (encryption?.check !== undefined) health.add('kms-providers', encryption.check)
   health.add('etcd', async () => void (await deps.currentRevision()))
   health.add('shutdown', () => failIf(signal.aborted, 'shutting down'), ['readyz'])
   const bootstrap = startBootstrap(

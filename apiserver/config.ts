@@ -6,6 +6,7 @@ import { UsageError } from '../component-base/process/run.ts'
 import { readPluginConfigurations } from './admission/config/admission-configuration.ts'
 import type { PluginSelection } from './admission/plugins.ts'
 import { type AuditConfig, auditConfig } from './audit/config.ts'
+import type { EncryptionOptions } from './encryption/encryption.ts'
 import { flagSpecs } from './options.ts'
 import { type IpRange, parseServiceRanges } from './registry/services/ip-range.ts'
 import type { KubeletClientConfig } from './server/context.ts'
@@ -65,6 +66,8 @@ export interface Config {
   readonly maxInFlight: { readonly readOnly: number; readonly mutating: number }
   readonly minRequestTimeoutSeconds: number
   readonly shutdownDelayMs: number
+  /** undefined: everything is stored as it is. */
+  readonly encryption: EncryptionOptions | undefined
   /** undefined: nothing is audited. */
   readonly audit: AuditConfig | undefined
   readonly requestTimeoutMs: number
@@ -102,8 +105,8 @@ const defaultMaxStreams = 100
 export const parseConfig = (argv: readonly string[]): Config => {
   const { values: flags, isSet } = parseFlags(flagSpecs, argv, { name: 'kube-apiserver', version: 'v1.36.0' })
   if (flags['etcd-servers'].length === 0) throw new UsageError('--etcd-servers must be specified')
-  if (flags['encryption-provider-config'] !== '') {
-    throw new UsageError('--encryption-provider-config is not implemented by kubets')
+  if (flags['encryption-provider-config-automatic-reload'] && flags['encryption-provider-config'] === '') {
+    throw new UsageError('--encryption-provider-config-automatic-reload must be set with --encryption-provider-config')
   }
   const issuers = flags['service-account-issuer']
   if (issuers.length === 0) throw new UsageError('service-account-issuer is a required flag')
@@ -173,6 +176,13 @@ export const parseConfig = (argv: readonly string[]): Config => {
     maxInFlight: { readOnly: flags['max-requests-inflight'], mutating: flags['max-mutating-requests-inflight'] },
     minRequestTimeoutSeconds: flags['min-request-timeout'],
     shutdownDelayMs: flags['shutdown-delay-duration'],
+    encryption:
+      flags['encryption-provider-config'] === ''
+        ? undefined
+        : {
+            path: flags['encryption-provider-config'],
+            reload: flags['encryption-provider-config-automatic-reload'],
+          },
     audit: auditConfig(flags, isSet),
     requestTimeoutMs: flags['request-timeout'],
     http2: {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { dump } from 'js-yaml'
 import { addressAt } from './cidr.ts'
 import type { ClusterConfig, NodeConfig } from './cluster-config.ts'
+import { encryptionConfigPath } from './encryption.ts'
 import { type Layout, projectRoot } from './layout.ts'
 import { hostAddress, namespaceOf } from './network.ts'
 import type { ProcessSpec } from './process-table.ts'
@@ -113,6 +114,8 @@ const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<Contro
       'service-account-issuer': `https://kubernetes.default.svc.${config.networking.dnsDomain}`,
       'service-cluster-ip-range': serviceCIDR,
       'authorization-mode': 'Node,RBAC',
+      'encryption-provider-config': encryptionConfigPath(layout),
+      'encryption-provider-config-automatic-reload': true,
       'audit-policy-file': join(projectRoot, 'deploy/audit-policy.yaml'),
       'audit-log-path': join(layout.logs, 'audit.log'),
       'audit-log-maxage': 30,

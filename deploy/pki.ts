@@ -7,6 +7,7 @@ import { writeKubeconfig } from '../component-base/pki/kubeconfig.ts'
 import { type CertificateSpec, ensureCertificateFrom, ensurePki } from '../component-base/pki/store.ts'
 import { addressAt } from './cidr.ts'
 import type { ClusterConfig, NodeConfig } from './cluster-config.ts'
+import { ensureEncryptionConfig } from './encryption.ts'
 import type { Layout } from './layout.ts'
 import { hostAddress } from './network.ts'
 
@@ -77,6 +78,7 @@ export const ensureClusterPki = async (config: ClusterConfig, layout: Layout): P
     keyPairs: ['sa'],
     certificates: controlPlaneCertificates(config),
   })
+  ensureEncryptionConfig(layout)
   const server = `https://127.0.0.1:${config.controlPlane.apiServerPort}`
   const users = [
     { file: 'controller-manager', path: layout.controllerManagerConf, user: 'system:kube-controller-manager' },

@@ -16,10 +16,8 @@ export const readEntry = async (
   name: string,
   resourceVersion = '',
 ): Promise<Entry> => {
-  const { store } = resource
-  if (resourceVersion === '') await store.consistent()
-  else await store.waitFor(parseResourceVersion(resourceVersion))
-  const entry = store.cache.get(keyFor(resource, namespace, name))
+  const revision = resourceVersion === '' ? undefined : parseResourceVersion(resourceVersion)
+  const entry = await resource.store.read(keyFor(resource, namespace, name), revision)
   if (entry === undefined) throw notFound(resource.groupResource, name)
   return entry
 }

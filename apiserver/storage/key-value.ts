@@ -4,6 +4,8 @@ export interface KeyValue {
   readonly key: string
   readonly value: Buffer
   readonly modRevision: number
+  /** The value is stored otherwise than it would be now: it is to be written again, even unchanged. */
+  readonly stale?: boolean
 }
 
 export interface ListPage {

@@ -5,9 +5,13 @@ import { realClock, sleep } from '../../component-base/clock.ts'
 import { EtcdClient } from '../../component-base/etcd/client.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { Config } from '../config.ts'
+import { encryptedStore } from '../encryption/encrypted-store.ts'
+import type { Encryption } from '../encryption/encryption.ts'
+import { createResourceOfKey } from '../encryption/resource-of-key.ts'
 import { createRevisionReader } from './consistent-read.ts'
 import { createEtcdKeyValue, type ObserveCall } from './etcd.ts'
 import { createLeasePool } from './lease-pool.ts'
+import type { KeyValueStore } from './key-value.ts'
 import type { StoreDependencies } from './resource-store.ts'
 import { EventHub } from './watch-cache/event-hub.ts'
 
@@ -36,13 +40,15 @@ export const openStore = async (
   observe: ObserveCall,
   log: Logger,
   signal: AbortSignal,
+  encryption?: Encryption,
 ): Promise<StoreDependencies> => {
   const { servers, caFile, certFile, keyFile } = config.etcd
   const client = new EtcdClient({
     endpoints: servers.map((server) => (server.includes('://') ? server : `http://${server}`)),
     tls: () => ({ ca: pem(caFile), cert: pem(certFile), key: pem(keyFile) }),
   })
-  const store = createEtcdKeyValue(client, config.etcdPrefix, observe)
+  const plain = createEtcdKeyValue(client, config.etcdPrefix, observe)
+  const store = encryption === undefined ? plain : encrypted(plain, config.etcdPrefix, encryption)
   const hub = new EventHub(store, config.etcdPrefix, log)
   await whenAnswering(() => hub.start(signal), signal)
   return {
@@ -51,4 +57,9 @@ export const openStore = async (
     leases: createLeasePool((seconds) => store.grantLease(seconds), realClock),
     currentRevision: createRevisionReader(() => store.currentRevision()),
   }
+}
+
+const encrypted = (store: KeyValueStore, root: string, encryption: Encryption): KeyValueStore => {
+  const resourceOf = createResourceOfKey(root)
+  return encryptedStore(store, (key) => encryption.transformerOf(resourceOf(key)))
 }

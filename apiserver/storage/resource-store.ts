@@ -2,7 +2,7 @@
  * Reads and writes of one stored resource: the watch cache in front, the store behind.
  * Upstream: k8s.io/apiserver/pkg/storage (Interface), with the semantics of its resourceVersion parameters.
  */
-import { alreadyExists, type GroupResource, notFound, StatusError } from '../../api/meta/status-error.ts'
+import { alreadyExists, type GroupResource, isReason, notFound, StatusError } from '../../api/meta/status-error.ts'
 import type { KubeObject } from '../../api/types.ts'
 import { type Entry, encodeForStorage, entryFromStore, withRevision } from './encoding.ts'
 import { equalJson } from './json.ts'
@@ -69,16 +69,41 @@ export class ResourceStore {
     if (this.cache.revision < revision) await this.#deps.hub.waitFor(revision)
   }
 
+  /** One object: as of now, or at least as new as `revision`. */
+  async read(key: string, revision?: number): Promise<Entry | undefined> {
+    if (!(await this.#isLoaded())) return this.getLive(key)
+    if (revision === undefined) await this.consistent()
+    else await this.waitFor(revision)
+    return this.cache.get(key)
+  }
+
   /** Straight from the store. */
   async getLive(key: string): Promise<Entry | undefined> {
+    return (await this.#getLive(key)).entry
+  }
+
+  async #getLive(key: string): Promise<{ readonly entry: Entry | undefined; readonly stale: boolean }> {
     const { current } = await this.#deps.store.get(this.prefix + key)
-    return current === undefined ? undefined : this.#entry(current)
+    return current === undefined
+      ? { entry: undefined, stale: false }
+      : { entry: this.#entry(current), stale: current.stale === true }
+  }
+
+  /** False where one object cannot be read, and so the cache not be filled: the others are to be had from the store. */
+  async #isLoaded(): Promise<boolean> {
+    try {
+      await this.cache.ready()
+      return true
+    } catch (error) {
+      if (isReason(error, 'InternalError')) return false
+      throw error
+    }
   }
 
   /** From the cache, or from the store if the cache does not have it (yet): for admission and authentication. */
   async getCached(key: string): Promise<Entry | undefined> {
-    await this.cache.ready()
-    return this.cache.get(key) ?? (await this.getLive(key))
+    const cached = (await this.#isLoaded()) ? this.cache.get(key) : undefined
+    return cached ?? (await this.getLive(key))
   }
 
   /** Throws AlreadyExists. `ttlSeconds` makes the object vanish by itself. */
@@ -97,23 +122,21 @@ export class ResourceStore {
    * live one. A decision that changes nothing writes nothing. Upstream: GuaranteedUpdate.
    */
   async update(key: string, decide: Decide, ttlSeconds?: number): Promise<UpdateOutcome> {
-    await this.cache.ready()
-    let current = this.cache.get(key)
-    let live = false
-    if (current === undefined) {
-      current = await this.getLive(key)
-      live = true
-    }
+    let current = (await this.#isLoaded()) ? this.cache.get(key) : undefined
+    let live = current === undefined
+    /** Of a live object: stored otherwise than it would be now. */
+    let stale = false
+    if (live) ({ entry: current, stale } = await this.#getLive(key))
     for (;;) {
       let decision: Decision
       try {
         decision = this.#canonicalDecision(await decide(current?.object))
       } catch (error) {
         if (live) throw error
-        const fresh = await this.getLive(key)
+        const fresh = await this.#getLive(key)
         live = true
-        if (fresh?.revision === current?.revision) throw error
-        current = fresh
+        if (fresh.entry?.revision === current?.revision) throw error
+        ;({ entry: current, stale } = fresh)
         continue
       }
       const unchanged =
@@ -121,16 +144,17 @@ export class ResourceStore {
         (decision.type === 'write' && current !== undefined && equalJson(decision.object, current.object))
       if (unchanged) {
         if (current === undefined) throw notFound(this.groupResource, nameOf(key))
-        if (live) return { type: 'unchanged', entry: current }
-        const fresh = await this.getLive(key)
+        const seen = current.revision
+        if (!live) ({ entry: current, stale } = await this.#getLive(key))
         live = true
-        if (fresh?.revision === current.revision) return { type: 'unchanged', entry: current }
-        current = fresh
-        continue
+        if (current?.revision !== seen) continue
+        // Writing it again is how an administrator has it encrypted with a new key.
+        if (!stale || decision.type === 'keep') return { type: 'unchanged', entry: current }
       }
       const outcome = await this.#attempt(key, decision, current, ttlSeconds)
       if (outcome.type === 'conflict') {
         current = outcome.current === undefined ? undefined : this.#entry(outcome.current)
+        stale = outcome.current?.stale === true
         live = true
         continue
       }

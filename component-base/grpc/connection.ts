@@ -15,7 +15,7 @@ export interface ChannelTls {
 }
 
 export interface ConnectionOptions {
-  /** URLs, `http://` or `https://`; tried in turn, beginning with the one that worked last. */
+  /** URLs, `http://`, `https://` or `unix:///path`; tried in turn, beginning with the one that worked last. */
   readonly endpoints: readonly string[]
   readonly tls?: ChannelTls | (() => ChannelTls) | undefined
   /** Default 5 s. */
@@ -37,7 +37,14 @@ const defaultKeepaliveMs = 30_000
 const keepaliveTimeoutMs = 10_000
 const backoffOptions = { initialMs: 50, maxMs: 5000 }
 
+/** `unix:///@name` is a socket without a file, in Linux's abstract namespace. */
+const socketPath = ({ pathname }: URL): string => {
+  const path = decodeURIComponent(pathname)
+  return path.startsWith('/@') ? `\0${path.slice(2)}` : path
+}
+
 const openSocket = (url: URL, tlsOptions: ChannelTls | undefined): net.Socket => {
+  if (url.protocol === 'unix:') return net.connect(socketPath(url))
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const secure = url.protocol === 'https:'
   const socket = { host, port: Number(url.port || (secure ? 443 : 80)), noDelay: true, keepAlive: true }
@@ -50,7 +57,7 @@ const openSocket = (url: URL, tlsOptions: ChannelTls | undefined): net.Socket =>
 const connectTo = (endpoint: string, options: ConnectionOptions): Promise<http2.ClientHttp2Session> => {
   const url = new URL(endpoint)
   const tlsOptions = typeof options.tls === 'function' ? options.tls() : options.tls
-  const session = http2.connect(url.origin, {
+  const session = http2.connect(url.protocol === 'unix:' ? 'http://localhost' : url.origin, {
     settings: { initialWindowSize: streamWindowBytes, enablePush: false },
     maxSessionMemory: 1024,
     createConnection: () => openSocket(url, tlsOptions),

@@ -118,10 +118,13 @@ export class EventHub {
 
   #apply(batch: StoreEvents): void {
     for (const event of batch.events) {
+      const subscriber = this.#subscriberOf(event.key)
       try {
-        this.#subscriberOf(event.key)?.apply(event)
+        subscriber?.apply(event)
       } catch (error) {
         this.#log.error({ err: error, key: event.key }, 'cannot apply an event of the store')
+        // What cannot be read cannot be passed over: the cache would go on with what was there before.
+        subscriber?.restart()
       }
     }
     if (batch.revision <= this.#revision) return
