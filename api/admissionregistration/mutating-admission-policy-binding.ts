@@ -3,7 +3,7 @@ import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { MutatingAdmissionPolicyBinding } from '../types.ts'
 import { paramRefText } from './columns.ts'
 import { setMatchResourcesDefaults } from './match-defaults.ts'
-import { validateMutatingAdmissionPolicyBinding } from './validation.ts'
+import { validateMutatingAdmissionPolicyBinding } from './validate-bindings.ts'
 
 export const mutatingAdmissionPolicyBindingKind = defineKind<MutatingAdmissionPolicyBinding>({
   group: 'admissionregistration.k8s.io',

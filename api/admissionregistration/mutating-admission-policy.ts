@@ -3,7 +3,7 @@ import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { MutatingAdmissionPolicy } from '../types.ts'
 import { paramKindText } from './columns.ts'
 import { setMatchResourcesDefaults } from './match-defaults.ts'
-import { validateMutatingAdmissionPolicy } from './validation.ts'
+import { validateMutatingAdmissionPolicy } from './validate-policies.ts'
 
 export const mutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
   group: 'admissionregistration.k8s.io',

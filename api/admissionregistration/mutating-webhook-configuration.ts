@@ -2,7 +2,7 @@ import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { MutatingWebhookConfiguration } from '../types.ts'
 import { setWebhookDefaults } from './match-defaults.ts'
-import { validateMutatingWebhooks } from './validation.ts'
+import { validateMutatingWebhooks } from './validate-webhooks.ts'
 
 export const mutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfiguration>({
   group: 'admissionregistration.k8s.io',

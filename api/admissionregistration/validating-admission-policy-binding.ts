@@ -3,7 +3,7 @@ import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { ValidatingAdmissionPolicyBinding } from '../types.ts'
 import { paramRefText } from './columns.ts'
 import { setMatchResourcesDefaults } from './match-defaults.ts'
-import { validateValidatingAdmissionPolicyBinding } from './validation.ts'
+import { validateValidatingAdmissionPolicyBinding } from './validate-bindings.ts'
 
 export const validatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissionPolicyBinding>({
   group: 'admissionregistration.k8s.io',

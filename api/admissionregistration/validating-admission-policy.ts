@@ -4,7 +4,7 @@ import { serverStatus } from '../strategy.ts'
 import type { ValidatingAdmissionPolicy } from '../types.ts'
 import { paramKindText } from './columns.ts'
 import { setMatchResourcesDefaults } from './match-defaults.ts'
-import { validateValidatingAdmissionPolicy } from './validation.ts'
+import { validateValidatingAdmissionPolicy } from './validate-policies.ts'
 
 export const validatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolicy>({
   group: 'admissionregistration.k8s.io',

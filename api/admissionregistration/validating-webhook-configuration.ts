@@ -2,7 +2,7 @@ import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn } from '../printers/columns.ts'
 import type { ValidatingWebhookConfiguration } from '../types.ts'
 import { setWebhookDefaults } from './match-defaults.ts'
-import { validateValidatingWebhooks } from './validation.ts'
+import { validateValidatingWebhooks } from './validate-webhooks.ts'
 
 export const validatingWebhookConfigurationKind = defineKind<ValidatingWebhookConfiguration>({
   group: 'admissionregistration.k8s.io',

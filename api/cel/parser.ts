@@ -16,6 +16,10 @@ const reserved = new Set(
   'as break const continue else for function if import let loop package namespace return var void while'.split(' '),
 )
 
+/** Whether a name means something to CEL itself. */
+export const isReserved = (name: string): boolean =>
+  reserved.has(name) || name === 'in' || name === 'true' || name === 'false' || name === 'null'
+
 /** Binary operators by how they bind, the loosest first. */
 const levels: readonly (readonly string[])[] = [
   ['||'],

@@ -15,9 +15,7 @@ export const structType = (fields: Fields): StructType => {
 export const openType = (fieldType: (name: string) => Type): StructType => ({ field: fieldType })
 
 /** Looks a type up in these, by name. */
-export const structTypes = (
-  types: Readonly<Record<string, Fields>>,
-): ((name: string) => StructType | undefined) => {
+export const structTypes = (types: Readonly<Record<string, Fields>>): ((name: string) => StructType | undefined) => {
   const known = new Map(Object.entries(types).map(([name, fields]) => [name, structType(fields)]))
   return (name) => known.get(name)
 }

@@ -23,9 +23,9 @@ export const checkExpression = (
   try {
     const { type } = compile(expression, environment)
     if (results.length === 0 || results.some((result) => sameType(result, type))) return { errors: [], type }
-    const [only] = results
-    const wanted = results.length === 1 && only ? ofCelGo(only) : `one of [${results.map(ofCelGo).join(' ')}]`
-    return { errors: [invalid(path, expression, `must evaluate to ${wanted}`)], type: undefined }
+    const wanted = results.map(ofCelGo)
+    const text = wanted.length === 1 ? wanted.join() : `one of [${wanted.join(' ')}]`
+    return { errors: [invalid(path, expression, `must evaluate to ${text}`)], type: undefined }
   } catch (error) {
     if (!(error instanceof CelSourceError)) throw error
     return { errors: [invalid(path, expression, `compilation failed: ${error.message}`)], type: undefined }

@@ -1,8 +1,9 @@
-/** Device classes, claims, templates and slices. Upstream: pkg/apis/resource/validation. CEL selectors are not compiled here. */
+/** Device classes, claims, templates and slices. Upstream: pkg/apis/resource/validation. */
 import { absent, requiredOneOf, requiredSyntax, requiredText, syntax } from '../meta/checks.ts'
 import { semanticEqual } from '../meta/equal.ts'
 import { child, duplicate, type FieldError, invalid, required, tooMany } from '../meta/field-error.ts'
 import { isDns1123Label, isDns1123Subdomain } from '../meta/names.ts'
+import { validateSelectors } from './validate-selector.ts'
 import type { DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice } from '../types.ts'
 
 type ClaimSpec = ResourceClaim['spec']
@@ -27,10 +28,7 @@ const validateExact = (request: Exact, path: string): FieldError[] => {
   if (request.allocationMode === 'All' && (request.count ?? 0) !== 0) {
     errors.push(invalid(child(path, 'count'), request.count, "must not be specified when allocationMode is 'All'"))
   }
-  for (const [index, selector] of (request.selectors ?? []).entries()) {
-    if (selector.cel === undefined) errors.push(required(child(path, 'selectors', index, 'cel')))
-    else errors.push(...requiredText(child(path, 'selectors', index, 'cel', 'expression'), selector.cel.expression))
-  }
+  errors.push(...validateSelectors(request.selectors, child(path, 'selectors')))
   return errors
 }
 
@@ -95,11 +93,7 @@ export const validateResourceClaimTemplateUpdate = (
 ): FieldError[] => (semanticEqual(next.spec, old.spec) ? [] : [invalid('spec', next.spec, 'field is immutable')])
 
 export const validateDeviceClass = ({ spec }: DeviceClass): FieldError[] =>
-  (spec?.selectors ?? []).flatMap((selector, index) =>
-    selector.cel === undefined
-      ? [required(child('spec.selectors', index, 'cel'))]
-      : requiredText(child('spec.selectors', index, 'cel', 'expression'), selector.cel.expression),
-  )
+  validateSelectors(spec?.selectors, 'spec.selectors')
 
 export const validateResourceSlice = ({ spec }: ResourceSlice): FieldError[] => {
   const errors = requiredSyntax('spec.driver', spec?.driver, isDns1123Subdomain)
