@@ -4,6 +4,9 @@ import { CelCostError, CelError, type Value } from './values.ts'
 /** The value of a variable; undefined where it has none. */
 export type Variables = (name: string) => Value | undefined
 
+/** A planned expression. Throws CelError, CelCostError. */
+export type Evaluate = (frame: Frame) => Value
+
 export class Frame {
   readonly variables: Variables
   /** Local variables of comprehensions; an error stands for a value that could not be had. */
@@ -24,7 +27,7 @@ export class Frame {
   }
 
   /** The value, or the error that stands in its place. */
-  attempt(evaluate: ((frame: Frame) => Value) | undefined): Value | CelError {
+  attempt(evaluate: Evaluate | undefined): Value | CelError {
     try {
       return evaluate?.(this) ?? null
     } catch (error) {

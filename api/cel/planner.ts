@@ -11,25 +11,14 @@ import {
   qualifiedName,
   type Select,
 } from './ast.ts'
+import { fieldOf, hasKey, iterate, optionalField } from './access.ts'
 import { typeNames } from './checker.ts'
 import { candidates, type Environment } from './environment.ts'
-import { Frame } from './frame.ts'
+import type { Evaluate } from './frame.ts'
+import { lazyOperators } from './lazy-operators.ts'
 import type { Overload } from './functions.ts'
 import { accumulator } from './macros.ts'
-import {
-  CelError,
-  CelMap,
-  describe,
-  isList,
-  LiteralMap,
-  noSuchOverload,
-  numeric,
-  Optional,
-  TypeValue,
-  type Value,
-} from './values.ts'
-
-export type Evaluate = (frame: Frame) => Value
+import { CelError, LiteralMap, noSuchOverload, Optional, TypeValue, type Value } from './values.ts'
 
 const listCost = 10
 const mapCost = 30
@@ -137,7 +126,7 @@ export const plan = (
   }
 
   const call = (expr: Call, slots: Slots): Evaluate => {
-    const special = Object.hasOwn(operators, expr.name) ? operators[expr.name] : undefined
+    const special = Object.hasOwn(lazyOperators, expr.name) ? lazyOperators[expr.name] : undefined
     if (special !== undefined) {
       const args = expr.args.map((arg) => visit(arg, slots))
       return special(args)
@@ -249,121 +238,6 @@ export const plan = (
 }
 
 const literalOf = (pos: number, value: string): Expr => ({ kind: 'literal', pos, value })
-/** Keys and values of what is folded over; with one variable, the elements of a list and the keys of a map. */
-function* iterate(range: Value, pairs: boolean): Iterable<readonly [Value, Value]> {
-  if (isList(range)) {
-    let index = 0n
-    for (const value of range) yield pairs ? [index++, value] : [value, null]
-  } else if (range instanceof CelMap) {
-    for (const key of range.keys()) yield [key, pairs ? (range.get(key) ?? null) : null]
-  } else throw noSuchOverload()
-}
-
-const hasKey = (value: Value | undefined, field: string): boolean => {
-  if (value === undefined) return false
-  if (!(value instanceof CelMap)) throw noSuchOverload()
-  return value.get(field) !== undefined
-}
-
-const fieldOf = (value: Value, field: string): Value => {
-  if (!(value instanceof CelMap)) throw noSuchOverload()
-  const found = value.get(field)
-  if (found === undefined) throw new CelError(`no such key: ${field}`)
-  return found
-}
-
-/** Optional values stay optional through fields and indices; what is optional itself is not wrapped again. */
-const wrap = (value: Value | undefined): Optional =>
-  value === undefined ? Optional.none : value instanceof Optional ? value : Optional.of(value)
-
-const optionalField = (operand: Value, field: string): Value => {
-  const value = operand instanceof Optional ? operand.value : operand
-  if (value === undefined) return Optional.none
-  if (!(value instanceof CelMap)) throw noSuchOverload()
-  return wrap(value.get(field))
-}
-
-/** An element, or undefined where there is none. */
-const elementAt = (container: Value, key: Value): Value | undefined => {
-  if (container instanceof CelMap) {
-    if (typeof key === 'object' && numeric(key) === undefined) throw noSuchOverload()
-    return container.get(key)
-  }
-  if (!isList(container)) throw noSuchOverload()
-  const index = numeric(key)
-  if (index === undefined || (typeof index === 'number' && !Number.isInteger(index)))
-    throw index === undefined ? noSuchOverload() : new CelError(`unsupported index value: ${index}`)
-  return index < 0 || index >= container.length ? undefined : container[Number(index)]
-}
-
-const indexOf = (container: Value, key: Value): Value => {
-  if (container instanceof Optional) {
-    return container.value === undefined ? Optional.none : wrap(elementAt(container.value, key))
-  }
-  const found = elementAt(container, key)
-  if (found !== undefined) return found
-  throw new CelError(isList(container) ? `index out of bounds: ${describe(key)}` : `no such key: ${describe(key)}`)
-}
-
-const booleanOf = (value: Value | Error): boolean | Error =>
-  typeof value === 'boolean' || value instanceof Error ? value : noSuchOverload()
-
-/** `&&` (decided by false) and `||` (decided by true): an error on one side gives way to a decision on the other. */
-const shortCircuit =
-  (decided: boolean) =>
-  ([left, right]: readonly Evaluate[]): Evaluate =>
-  (frame) => {
-    const first = booleanOf(frame.attempt(left))
-    if (first === decided) return decided
-    const second = booleanOf(frame.attempt(right))
-    if (second === decided) return decided
-    if (first instanceof Error) throw first
-    if (second instanceof Error) throw second
-    return !decided
-  }
-
-/** What is no function, because it does not evaluate all its arguments, or not strictly. */
-const operators: Readonly<Record<string, (args: readonly Evaluate[]) => Evaluate>> = {
-  '_&&_': shortCircuit(false),
-  '_||_': shortCircuit(true),
-  '_?_:_':
-    ([condition, yes, no]) =>
-    (frame) => {
-      const value = condition?.(frame)
-      if (typeof value !== 'boolean') throw noSuchOverload()
-      return (value ? yes : no)?.(frame) ?? null
-    },
-  '@not_strictly_false':
-    ([value]) =>
-    (frame) =>
-      frame.attempt(value) !== false,
-  '_[_]':
-    ([container, key]) =>
-    (frame) => {
-      const value = container?.(frame) ?? null
-      const index = key?.(frame) ?? null
-      frame.charge(1)
-      return indexOf(value, index)
-    },
-  '_[?_]':
-    ([container, key]) =>
-    (frame) => {
-      const value = container?.(frame) ?? null
-      const index = key?.(frame) ?? null
-      frame.charge(1)
-      const inside = value instanceof Optional ? value.value : value
-      return inside === undefined ? Optional.none : wrap(elementAt(inside, index))
-    },
-  '_?._':
-    ([operand, field]) =>
-    (frame) => {
-      const value = operand?.(frame) ?? null
-      const name = field?.(frame)
-      frame.charge(1)
-      return optionalField(value, typeof name === 'string' ? name : '')
-    },
-}
-
 /** The first overload whose parameters take the arguments. */
 const dispatch = (overloads: readonly Overload[], args: readonly Evaluate[]): Evaluate => {
   const choose = (values: readonly Value[]): Overload => {
