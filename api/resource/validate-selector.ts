@@ -18,14 +18,14 @@ const types = structTypes({
 const environment = () => kubernetesEnvironment({ device: objectOf(deviceType) }, types)
 
 interface Selector {
-  readonly cel?: { readonly expression: string }
+  readonly cel?: { readonly expression?: string }
 }
 
 export const validateSelectors = (selectors: readonly Selector[] | undefined, path: string): FieldError[] =>
   (selectors ?? []).flatMap(({ cel }, index) => {
     const at = child(path, index, 'cel')
     if (cel === undefined) return [required(at)]
-    const { expression } = cel
+    const { expression = '' } = cel
     const where = child(at, 'expression')
     if (expression.length > maxExpressionLength) return [tooLong(where, maxExpressionLength)]
     const { errors } = checkExpression(where, expression, environment(), [boolType, dyn])
