@@ -197,18 +197,23 @@ const withoutUndefined = (value: JsonObject): JsonObject => {
   return kept
 }
 
+/** Itself where no element changes. */
+const eachElement = (value: readonly unknown[], change: Canonical): readonly unknown[] => {
+  let copy: unknown[] | undefined
+  for (let index = 0; index < value.length; index++) {
+    const next = change(value[index])
+    if (next !== value[index]) (copy ??= [...value])[index] = next
+  }
+  return copy ?? value
+}
+
 const compileArray = ({ items }: ArraySchema, form: CanonicalForm): Canonical => {
   if (items.type === 'scalar') return same
   let inner: Canonical | undefined
   return (value) => {
     if (!Array.isArray(value)) return value
     inner ??= canonicalOf(items, form)
-    let copy: unknown[] | undefined
-    for (let index = 0; index < value.length; index++) {
-      const next = inner(value[index])
-      if (next !== value[index]) (copy ??= [...(value as unknown[])])[index] = next
-    }
-    return copy ?? value
+    return eachElement(value, inner)
   }
 }
 
@@ -237,17 +242,23 @@ const sortedKeys = (value: JsonObject, change: Canonical): JsonObject => {
   return copy
 }
 
-/** Keys that look like indexes come first in any JavaScript object, by number: those few maps keep that order. */
+/**
+ * Itself where keys are in order and no value changes. Keys that look like indexes come first in any JavaScript object,
+ * by number: those few maps keep that order.
+ */
+const eachValue = (value: JsonObject, change: Canonical): JsonObject => {
+  if (!areSorted(value)) return sortedKeys(value, change)
+  if (change === same) return value
+  for (const key in value) if (change(value[key]) !== value[key]) return sortedKeys(value, change)
+  return value
+}
+
 const compileMap = ({ values }: MapSchema, form: CanonicalForm): Canonical => {
   let inner: Canonical | undefined
   return (value) => {
     if (!isObject(value)) return value
     inner ??= canonicalOf(values, form)
-    const change = inner
-    if (!areSorted(value)) return sortedKeys(value, change)
-    if (values.type === 'scalar') return value
-    for (const key in value) if (change(value[key]) !== value[key]) return sortedKeys(value, change)
-    return value
+    return eachValue(value, inner)
   }
 }
 
@@ -255,8 +266,8 @@ const extensions = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.'
 
 /** apiextensions' JSON becomes Go values on its way and is written from those. */
 const sortedJson: Canonical = (value) => {
-  if (Array.isArray(value)) return value.map(sortedJson)
-  return isObject(value) ? sortedKeys(value, sortedJson) : value
+  if (Array.isArray(value)) return eachElement(value, sortedJson)
+  return isObject(value) ? eachValue(value, sortedJson) : value
 }
 
 const compileAny = (name: string, form: CanonicalForm): Canonical => {
@@ -272,7 +283,7 @@ const compileAny = (name: string, form: CanonicalForm): Canonical => {
         inner ??= schema === undefined ? same : canonicalOf(schema, form)
         return inner(value)
       }
-      return (value) => (Array.isArray(value) ? value.map(props) : props(value))
+      return (value) => (Array.isArray(value) ? eachElement(value, props) : props(value))
     }
     default:
       return same

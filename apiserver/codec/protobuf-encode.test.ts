@@ -2,74 +2,13 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { canonicalObject, storedForm, writtenForm } from '../../api/codec/canonical.ts'
+import { arbitraryObject, builtInKinds } from '../../api/schema/arbitraries.ts'
 import { resourceRows } from '../../api/schema/resource-table.ts'
-import { definitionNames, type ObjectSchema, type Schema, schemaByRef } from '../../api/schema/schema.ts'
 import type { ProtobufTable } from '../../api/schema/table-format.ts'
 import { encodeMessage, encodeProtobuf, watchFrame } from './protobuf-encode.ts'
 import { hasMessage, itemsField, messageOfDefinition, messageOfKind } from './protobuf-messages.ts'
 import { decodeMessage, readEnvelope } from './protobuf.ts'
-
-const word = fc.stringMatching(/^[a-zé世🙂_-]{1,12}$/u)
-const time = fc.integer({ min: 0, max: 4_000_000_000 }).map((seconds) => new Date(seconds * 1000).toISOString())
-const int64 = fc.oneof(
-  fc.integer(),
-  fc.constantFrom<number | bigint>(Number.MAX_SAFE_INTEGER, -1, 2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n + 1n),
-)
-/** Without what JSON itself does not keep. */
-const anyJson = fc.dictionary(word, fc.oneof(word, fc.integer(), fc.boolean(), fc.array(word)), { maxKeys: 3 })
-
-const scalars: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
-  string: word,
-  int32: fc.integer(),
-  int64,
-  double: fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => (value === 0 ? 0.5 : value)),
-  boolean: fc.boolean(),
-  bytes: fc.uint8Array({ minLength: 1, maxLength: 9 }).map((bytes) => Buffer.from(bytes).toString('base64')),
-  quantity: fc.constantFrom('100m', '1Gi', '0', '1500Mi'),
-  time: time.map((text) => `${text.slice(0, 19)}Z`),
-  microTime: fc.tuple(time, fc.integer({ min: 0, max: 999_999 })).map(([text, micros]) => {
-    return `${text.slice(0, 19)}.${String(micros).padStart(6, '0')}Z`
-  }),
-  intOrString: fc.oneof(word, fc.integer()),
-}
-
-const anyValue = (name: string, depth: number): fc.Arbitrary<unknown> => {
-  if (/\.JSONSchemaPropsOr/.test(name)) {
-    const schema = valueOf(schemaByRef(name.replace(/Or\w+$/, '')), depth - 1)
-    if (name.endsWith('OrBool')) return fc.oneof(fc.boolean(), schema)
-    return fc.oneof(schema, fc.array(name.endsWith('OrArray') ? schema : word, { minLength: 1, maxLength: 2 }))
-  }
-  return name.endsWith('.JSON') ? fc.oneof(word, fc.integer(), fc.boolean(), anyJson) : anyJson
-}
-
-/** Values of a schema; objects become poorer with every level, and end at the required fields. */
-const valueOf = (schema: Schema | undefined, depth: number): fc.Arbitrary<unknown> => {
-  switch (schema?.type) {
-    case 'scalar':
-      return scalars[schema.scalar] ?? assert.fail(schema.scalar)
-    case 'any':
-      return anyValue(schema.name, depth)
-    case 'array':
-      return fc.array(valueOf(schema.items, depth), { minLength: 1, maxLength: 2 })
-    case 'map':
-      return fc.dictionary(word, valueOf(schema.values, depth), { minKeys: 1, maxKeys: 3 })
-    case 'object':
-      return objectOf(schema, depth)
-    case undefined:
-      return fc.constant({})
-  }
-}
-
-const objectOf = (schema: ObjectSchema, depth: number): fc.Arbitrary<Record<string, unknown>> => {
-  const typed = schema.gvks.length > 0
-  const names = [...schema.fields.keys()].filter((name) => !typed || (name !== 'kind' && name !== 'apiVersion'))
-  return fc.uniqueArray(fc.constantFrom('', ...names), { maxLength: depth > 0 ? 6 : 0 }).chain((chosen) => {
-    const kept = names.filter((name) => chosen.includes(name) || schema.required.includes(name))
-    return fc.record(
-      Object.fromEntries(kept.map((name) => [name, valueOf(schema.fields.get(name)?.schema, depth - 1)])),
-    )
-  })
-}
 
 /** Without what protobuf does not tell from absence: empty objects and lists, zeros. */
 const pruned = (value: unknown): unknown => {
@@ -146,14 +85,9 @@ const checkWire = (name: string, bytes: Buffer): void => {
   }
 }
 
-const kinds = definitionNames().flatMap((name) => {
-  const schema = schemaByRef(name)
-  return schema?.type === 'object' && schema.gvks.length > 0 && !name.endsWith('List') ? [schema] : []
-})
-
 describe('protobuf of every built-in kind', () => {
   it('covers the kinds that the server has', () => {
-    const names = kinds.map(({ name }) => name.slice(name.lastIndexOf('.') + 1))
+    const names = builtInKinds().map(({ name }) => name.slice(name.lastIndexOf('.') + 1))
     for (const kind of ['Pod', 'CustomResourceDefinition', 'APIService', 'Status', 'DeleteOptions', 'Scale']) {
       assert.ok(names.includes(kind), kind)
     }
@@ -171,17 +105,21 @@ describe('protobuf of every built-in kind', () => {
     }
   })
 
-  for (const schema of kinds) {
+  for (const schema of builtInKinds()) {
     it(`gives back ${schema.name}`, () => {
       const message = messageOfDefinition(schema.name)
       fc.assert(
-        fc.property(objectOf(schema, 9), (object) => {
+        fc.property(arbitraryObject(schema), (object) => {
           const bytes = encodeMessage(message, object)
           checkWire(message.name, bytes)
           const decoded = decodeMessage(bytes, message)
           assert.deepEqual(pruned(decoded), pruned(object))
           // Zeros of pointers too: they would not be written again.
           assert.ok(encodeMessage(message, decoded).equals(bytes))
+          // What JSON leaves out or adds, as Go's tags say, is nothing that protobuf would tell.
+          for (const form of [storedForm, writtenForm]) {
+            assert.ok(encodeMessage(message, canonicalObject(schema, object, form)).equals(bytes))
+          }
         }),
         { numRuns: 12 },
       )
