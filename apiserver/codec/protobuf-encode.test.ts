@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { canonicalObject, storedForm, writtenForm } from '../../api/codec/canonical.ts'
+import { canonicalObject, orderedForm, storedForm, writtenForm } from '../../api/codec/canonical.ts'
 import { arbitraryObject, builtInKinds } from '../../api/schema/arbitraries.ts'
 import { resourceRows } from '../../api/schema/resource-table.ts'
 import type { ProtobufTable } from '../../api/schema/table-format.ts'
@@ -116,9 +116,12 @@ describe('protobuf of every built-in kind', () => {
           assert.deepEqual(pruned(decoded), pruned(object))
           // Zeros of pointers too: they would not be written again.
           assert.ok(encodeMessage(message, decoded).equals(bytes))
-          // What JSON leaves out or adds, as Go's tags say, is nothing that protobuf would tell.
-          for (const form of [storedForm, writtenForm]) {
-            assert.ok(encodeMessage(message, canonicalObject(schema, object, form)).equals(bytes))
+          // What JSON leaves out or adds, as Go's tags say, is nothing that protobuf would tell; only embedded JSON is
+          // put in order.
+          const hasJson = schema.name.endsWith('.CustomResourceDefinition')
+          const same = hasJson ? encodeMessage(message, canonicalObject(schema, object, orderedForm)) : bytes
+          for (const form of [orderedForm, storedForm, writtenForm]) {
+            assert.ok(encodeMessage(message, canonicalObject(schema, object, form)).equals(same))
           }
         }),
         { numRuns: 12 },
