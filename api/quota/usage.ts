@@ -3,9 +3,9 @@
  * resourcequota controller sums it up, admission adds what a request would add.
  * Upstream: apiserver/pkg/quota, pkg/quota/v1/evaluator/core.
  */
-import { isPodTerminal, podLimits, podRequests, qosClass, type ResourceAmounts } from '../meta/pods.ts'
-import { addQuantities, parseQuantity, quantityFromNumber } from '../meta/quantity.ts'
-import type { KubeObject, PersistentVolumeClaim, Pod, ResourceQuota, Service } from '../types.ts'
+import { isPodTerminal, podLimits, podRequests, type ResourceAmounts } from '../meta/pods.ts'
+import { addQuantities, maxQuantity, parseQuantity, type Quantity, quantityFromNumber } from '../meta/quantity.ts'
+import type { KubeObject, PersistentVolumeClaim, Pod, ResourceClaim, Service } from '../types.ts'
 
 export interface QuotaResource {
   readonly group: string
@@ -24,17 +24,37 @@ const oldCounts = new Set([
   'services',
 ])
 
+const storageClassSuffix = '.storageclass.storage.k8s.io/'
+const deviceClassSuffix = '.deviceclass.resource.k8s.io/devices'
+/** What a request for all devices counts as: more than that no allocation has. */
+const maxDevices = 32
+
 /** `count/pods`, `count/deployments.apps`. */
 export const countName = ({ group, resource }: QuotaResource): string =>
   group === '' ? `count/${resource}` : `count/${resource}.${group}`
 
-const podUsage = (pod: Pod): ResourceAmounts => {
+const isCore = (type: QuotaResource, resource: string): boolean => type.group === '' && type.resource === resource
+
+const isClaims = ({ group, resource }: QuotaResource): boolean =>
+  group === 'resource.k8s.io' && resource === 'resourceclaims'
+
+const isNative = (name: string): boolean => !name.includes('/') || name.includes('kubernetes.io/')
+
+/** A Pod whose grace period is over and that is still there hangs on a node that is lost: its owner may go on. */
+const isStuck = ({ metadata }: Pod, nowMs: number): boolean => {
+  const { deletionTimestamp, deletionGracePeriodSeconds: grace } = metadata ?? {}
+  if (deletionTimestamp === undefined || grace === undefined) return false
+  return nowMs > Date.parse(deletionTimestamp) + grace * 1000
+}
+
+const podUsage = (pod: Pod, nowMs: number): ResourceAmounts => {
   const usage: ResourceAmounts = { 'count/pods': one }
-  if (isPodTerminal(pod)) return usage
+  if (isPodTerminal(pod) || isStuck(pod, nowMs)) return usage
   usage['pods'] = one
   for (const [name, amount] of Object.entries(podRequests(pod))) {
-    if (['cpu', 'memory', 'ephemeral-storage'].includes(name) || name.startsWith('hugepages-')) usage[name] = amount
-    usage[`requests.${name}`] = amount
+    const isCompute = ['cpu', 'memory', 'ephemeral-storage'].includes(name) || name.startsWith('hugepages-')
+    if (isCompute) usage[name] = amount
+    if (isCompute || (!isNative(name) && !name.startsWith('requests.'))) usage[`requests.${name}`] = amount
   }
   for (const [name, amount] of Object.entries(podLimits(pod))) {
     if (['cpu', 'memory', 'ephemeral-storage'].includes(name)) usage[`limits.${name}`] = amount
@@ -42,40 +62,103 @@ const podUsage = (pod: Pod): ResourceAmounts => {
   return usage
 }
 
-const serviceUsage = (service: Service): ResourceAmounts => {
-  const ports = service.spec?.ports ?? []
-  const usage: ResourceAmounts = { services: one, 'count/services': one }
-  const type = service.spec?.type
-  if (type === 'NodePort') usage['services.nodeports'] = quantityFromNumber(ports.length)
-  if (type === 'LoadBalancer') {
-    const allocated =
-      service.spec?.allocateLoadBalancerNodePorts === false ? ports.filter((port) => port.nodePort) : ports
-    usage['services.nodeports'] = quantityFromNumber(allocated.length)
-    usage['services.loadbalancers'] = one
+const serviceUsage = ({ spec }: Service): ResourceAmounts => {
+  const ports = spec?.ports ?? []
+  const isBalanced = spec?.type === 'LoadBalancer'
+  // Node ports are not allocated yet where they will be: what counts is what is meant.
+  const withNodePort =
+    isBalanced && spec.allocateLoadBalancerNodePorts === false ? ports.filter((port) => port.nodePort) : ports
+  return {
+    services: one,
+    'count/services': one,
+    'services.loadbalancers': quantityFromNumber(isBalanced ? 1 : 0),
+    'services.nodeports': quantityFromNumber(isBalanced || spec?.type === 'NodePort' ? withNodePort.length : 0),
   }
-  return usage
 }
 
-const claimUsage = (claim: PersistentVolumeClaim): ResourceAmounts => {
+const wholeBytes = (amount: Quantity): Quantity => {
+  const unit = 1_000_000_000n
+  const over = amount.nanos % unit
+  return over <= 0n ? amount : { ...amount, nanos: amount.nanos - over + unit }
+}
+
+const claimUsage = ({ metadata, spec, status }: PersistentVolumeClaim): ResourceAmounts => {
   const usage: ResourceAmounts = { persistentvolumeclaims: one, 'count/persistentvolumeclaims': one }
-  const className = claim.spec?.storageClassName ?? ''
-  if (className !== '') usage[`${className}.storageclass.storage.k8s.io/persistentvolumeclaims`] = one
-  const storage = claim.spec?.resources?.requests?.['storage']
-  if (storage !== undefined) {
-    usage['requests.storage'] = parseQuantity(storage)
-    if (className !== '') usage[`${className}.storageclass.storage.k8s.io/requests.storage`] = parseQuantity(storage)
-  }
+  const className = metadata?.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? spec?.storageClassName ?? ''
+  if (className !== '') usage[`${className}${storageClassSuffix}persistentvolumeclaims`] = one
+  const wanted = spec?.resources?.requests?.['storage']
+  if (wanted === undefined) return usage
+  const requested = wholeBytes(parseQuantity(wanted))
+  // An expansion that was taken back has its place until it is known not to have happened.
+  const allocated = wholeBytes(parseQuantity(status?.allocatedResources?.['storage'] ?? '0'))
+  const storage = maxQuantity(requested, allocated)
+  usage['requests.storage'] = storage
+  if (className !== '') usage[`${className}${storageClassSuffix}requests.storage`] = storage
   return usage
 }
 
-/** What one object uses. */
-export const usageOf = (type: QuotaResource, object: KubeObject): ResourceAmounts => {
-  if (type.group === '' && type.resource === 'pods') return podUsage(object as Pod)
-  if (type.group === '' && type.resource === 'services') return serviceUsage(object as Service)
-  if (type.group === '' && type.resource === 'persistentvolumeclaims')
-    return claimUsage(object as PersistentVolumeClaim)
+interface DeviceRequest {
+  readonly deviceClassName?: string
+  readonly allocationMode?: string
+  readonly count?: number
+}
+
+const deviceCount = ({ allocationMode, count = 1 }: DeviceRequest): number =>
+  allocationMode === 'All' ? maxDevices : count
+
+const resourceClaimUsage = ({ spec }: ResourceClaim): ResourceAmounts => {
+  const devices = new Map<string, number>()
+  for (const { exactly, firstAvailable = [] } of spec?.devices?.requests ?? []) {
+    // Of alternatives any may be taken: of each class the largest counts.
+    const largest = new Map<string, number>()
+    for (const request of exactly === undefined ? firstAvailable : [exactly]) {
+      const className = request.deviceClassName ?? ''
+      largest.set(className, Math.max(largest.get(className) ?? 0, deviceCount(request)))
+    }
+    for (const [className, count] of largest) devices.set(className, (devices.get(className) ?? 0) + count)
+  }
+  return {
+    [countName({ group: 'resource.k8s.io', resource: 'resourceclaims' })]: one,
+    ...Object.fromEntries(
+      [...devices].map(([className, count]) => [`${className}${deviceClassSuffix}`, quantityFromNumber(count)]),
+    ),
+  }
+}
+
+/** What one object uses; `nowMs` is for Pods that should be gone. */
+export const usageOf = (type: QuotaResource, object: KubeObject, nowMs: number): ResourceAmounts => {
+  if (isCore(type, 'pods')) return podUsage(object as Pod, nowMs)
+  if (isCore(type, 'services')) return serviceUsage(object as Service)
+  if (isCore(type, 'persistentvolumeclaims')) return claimUsage(object as PersistentVolumeClaim)
+  if (isClaims(type)) return resourceClaimUsage(object as ResourceClaim)
   const counted = type.group === '' && oldCounts.has(type.resource)
   return { [countName(type)]: one, ...(counted ? { [type.resource]: one } : {}) }
+}
+
+const podNames = new Set([
+  'pods',
+  ...['cpu', 'memory', 'ephemeral-storage'].flatMap((name) => [name, `requests.${name}`, `limits.${name}`]),
+])
+const serviceNames = new Set(['services', 'services.nodeports', 'services.loadbalancers'])
+const claimNames = new Set(['persistentvolumeclaims', 'requests.storage'])
+
+const isPodName = (name: string): boolean =>
+  podNames.has(name) ||
+  name.startsWith('hugepages-') ||
+  name.startsWith('requests.hugepages-') ||
+  (name.startsWith('requests.') && !isNative(name))
+
+const isClaimName = (name: string): boolean =>
+  claimNames.has(name) || [...claimNames].some((claimName) => name.endsWith(`${storageClassSuffix}${claimName}`))
+
+/** True if objects of this resource can use something of that quota name. */
+export const concerns = (type: QuotaResource, name: string): boolean => {
+  if (name === countName(type)) return true
+  if (isCore(type, 'pods')) return isPodName(name)
+  if (isCore(type, 'services')) return serviceNames.has(name)
+  if (isCore(type, 'persistentvolumeclaims')) return isClaimName(name)
+  if (isClaims(type)) return name.endsWith(deviceClassSuffix)
+  return type.group === '' && type.resource === name && oldCounts.has(name)
 }
 
 /** The resource whose objects a quota name counts; undefined for names that nothing is known of. */
@@ -84,65 +167,11 @@ export const resourceOfQuotaName = (name: string): QuotaResource | undefined => 
     const [resource = '', ...group] = name.slice('count/'.length).split('.')
     return { group: group.join('.'), resource }
   }
-  if (name.startsWith('services')) return { group: '', resource: 'services' }
-  if (
-    name === 'requests.storage' ||
-    name === 'persistentvolumeclaims' ||
-    name.includes('.storageclass.storage.k8s.io/')
-  ) {
-    return { group: '', resource: 'persistentvolumeclaims' }
-  }
+  if (serviceNames.has(name)) return { group: '', resource: 'services' }
+  if (isClaimName(name)) return { group: '', resource: 'persistentvolumeclaims' }
+  if (name.endsWith(deviceClassSuffix)) return { group: 'resource.k8s.io', resource: 'resourceclaims' }
   if (oldCounts.has(name)) return { group: '', resource: name }
-  const ofPods = name === 'pods' || /^(requests|limits)\.|^(cpu|memory|ephemeral-storage)$|^hugepages-/.test(name)
-  return ofPods ? { group: '', resource: 'pods' } : undefined
-}
-
-type ScopeRequirement = { scopeName: string; operator: string; values?: string[] }
-
-const inScope = ({ scopeName, operator, values }: ScopeRequirement, pod: Pod): boolean => {
-  const deadline = pod.spec?.activeDeadlineSeconds
-  const hasDeadline = deadline !== undefined && deadline !== null && deadline >= 0
-  const terms = (kind: 'podAffinity' | 'podAntiAffinity') => [
-    ...(pod.spec?.affinity?.[kind]?.requiredDuringSchedulingIgnoredDuringExecution ?? []),
-    ...(pod.spec?.affinity?.[kind]?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(
-      (term) => term.podAffinityTerm,
-    ),
-  ]
-  switch (scopeName) {
-    case 'Terminating':
-      return hasDeadline
-    case 'NotTerminating':
-      return !hasDeadline
-    case 'BestEffort':
-      return qosClass(pod) === 'BestEffort'
-    case 'NotBestEffort':
-      return qosClass(pod) !== 'BestEffort'
-    case 'CrossNamespacePodAffinity':
-      return [...terms('podAffinity'), ...terms('podAntiAffinity')].some(
-        (term) =>
-          (term.namespaces ?? []).length > 0 ||
-          (term.namespaceSelector !== undefined && term.namespaceSelector !== null),
-      )
-    case 'PriorityClass': {
-      const name = pod.spec?.priorityClassName ?? ''
-      if (operator === 'Exists') return name !== ''
-      if (operator === 'DoesNotExist') return name === ''
-      return (values ?? []).includes(name) === (operator === 'In')
-    }
-    default:
-      return false
-  }
-}
-
-/** True if the quota's scopes include the object; only Pods have scopes, a quota with scopes counts nothing else. */
-export const matchesScopes = (quota: ResourceQuota, type: QuotaResource, object: KubeObject): boolean => {
-  const requirements: ScopeRequirement[] = [
-    ...(quota.spec?.scopes ?? []).map((scopeName) => ({ scopeName, operator: 'Exists' })),
-    ...(quota.spec?.scopeSelector?.matchExpressions ?? []),
-  ]
-  if (requirements.length === 0) return true
-  if (type.group !== '' || type.resource !== 'pods') return false
-  return requirements.every((requirement) => inScope(requirement, object as Pod))
+  return isPodName(name) ? { group: '', resource: 'pods' } : undefined
 }
 
 /** Adds `more` to `sum`, for the names in `wanted` only. */

@@ -11,6 +11,7 @@ import { ConfigError } from './config/decode-config.ts'
 import type { PodSecurityMetrics } from './pod-security/metrics.ts'
 import { parsePodSecurityConfiguration } from './pod-security/configuration.ts'
 import { podSecurity } from './pod-security/pod-security.ts'
+import { resourceQuota } from './quota/resource-quota.ts'
 import { alwaysAdmit, alwaysDeny } from './plugins/always.ts'
 import { alwaysPullImages } from './plugins/always-pull-images.ts'
 import { certificateSubjectRestriction } from './plugins/certificate-subject-restriction.ts'
@@ -37,7 +38,6 @@ import { namespaceLifecycle } from './plugins/namespace-lifecycle.ts'
 import { nodeRestriction } from './plugins/node-restriction/node-restriction.ts'
 import { priority } from './plugins/priority.ts'
 import { rbacEscalation } from './plugins/rbac-escalation.ts'
-import { resourceQuota } from './plugins/resource-quota.ts'
 import { runtimeClass } from './plugins/runtime-class.ts'
 import { serviceAccount } from './plugins/service-account.ts'
 import { storageObjectInUseProtection } from './plugins/storage-object-in-use-protection.ts'
@@ -167,7 +167,11 @@ const rows: readonly Row[] = [
   { name: 'ValidatingAdmissionPolicy', is: 'unbuilt' },
   { name: 'ValidatingAdmissionWebhook', is: 'unbuilt' },
   // Last of those that say yes: what is booked here should not be refused by anybody after it.
-  { name: 'ResourceQuota', is: 'on', create: (deps) => resourceQuota(core(deps, 'resourcequotas')) },
+  {
+    name: 'ResourceQuota',
+    is: 'on',
+    create: (deps, configuration) => resourceQuota(core(deps, 'resourcequotas'), configuration, deps.clock),
+  },
   { name: 'AlwaysDeny', is: 'off', create: () => alwaysDeny },
 ]
 

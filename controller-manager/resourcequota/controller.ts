@@ -2,7 +2,8 @@
 import { formatQuantity, zeroQuantity } from '../../api/meta/quantity.ts'
 import type { ResourceAmounts } from '../../api/meta/pods.ts'
 import { isReason } from '../../api/meta/status-error.ts'
-import { addUsage, matchesScopes, type QuotaResource, resourceOfQuotaName, usageOf } from '../../api/quota/usage.ts'
+import { matchesScopes } from '../../api/quota/scopes.ts'
+import { addUsage, type QuotaResource, resourceOfQuotaName, usageOf } from '../../api/quota/usage.ts'
 import { type ResourceRef, resourceQuotas, resourceRef } from '../../api/resources.ts'
 import type { KubeObject, ResourceQuota } from '../../api/types.ts'
 import type { Informer } from '../../client/cache/informer.ts'
@@ -19,6 +20,7 @@ const burstMs = 100
 
 /** Usage of these depends on what is in them; the rest is only counted. */
 const needsContent = new Set([
+  'resource.k8s.io/resourceclaims',
   '/pods',
   '/services',
   '/persistentvolumeclaims',
@@ -32,14 +34,15 @@ export const resourceQuotaController: Controller = {
   name: 'resourcequota-controller',
   serviceAccount: 'resourcequota-controller',
   setup: (context) => {
-    const { client, informers, config, signal } = context
+    const { client, informers, config, signal, clock } = context
     const queue = queueOf(context)
     const quotas = informers.for(resourceQuotas)
     const caches = new Map<string, Informer<KubeObject>>()
     quotas.addHandler({
       onAdd: enqueueSelf(queue),
       onUpdate: (old, quota) => {
-        if (!semanticEqual(old.spec, quota.spec) || !semanticEqual(old.status, quota.status)) enqueueSelf(queue)(quota)
+        // Not for its status: what admission books there is for objects that are not stored yet, and a count would undo it.
+        if (!semanticEqual(old.spec, quota.spec)) enqueueSelf(queue)(quota)
       },
     })
     const enqueueNamespace = (object: KubeObject): void => {
@@ -49,11 +52,12 @@ export const resourceQuotaController: Controller = {
       const informer = needsContent.has(idOf(type))
         ? informers.for(ref)
         : informers.for(ref, { transform: metadataOnly })
+      // New objects have been booked by admission: only what is given back is counted again.
       informer.addHandler({
-        onAdd: enqueueNamespace,
         onDelete: enqueueNamespace,
         onUpdate: (old, object) => {
-          if (!semanticEqual(usageText(type, old), usageText(type, object))) enqueueNamespace(object)
+          const now = clock.now()
+          if (!semanticEqual(usageText(type, old, now), usageText(type, object, now))) enqueueNamespace(object)
         },
       })
       caches.set(idOf(type), informer)
@@ -85,7 +89,7 @@ export const resourceQuotaController: Controller = {
       for (const type of types.values()) {
         const cache = await cacheOf(type)
         for (const object of cache?.lister.byNamespace(namespaceOf(quota)) ?? []) {
-          if (matchesScopes(quota, type, object)) addUsage(used, usageOf(type, object), names)
+          if (matchesScopes(quota, type, object)) addUsage(used, usageOf(type, object, clock.now()), names)
         }
       }
       return used
@@ -116,5 +120,7 @@ export const resourceQuotaController: Controller = {
   },
 }
 
-const usageText = (type: QuotaResource, object: KubeObject): Record<string, string> =>
-  Object.fromEntries(Object.entries(usageOf(type, object)).map(([name, amount]) => [name, formatQuantity(amount)]))
+const usageText = (type: QuotaResource, object: KubeObject, nowMs: number): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(usageOf(type, object, nowMs)).map(([name, amount]) => [name, formatQuantity(amount)]),
+  )
