@@ -24,9 +24,10 @@ const putQuota = (
 ): Promise<void> =>
   fixture.put('resourcequotas', { metadata: { name, namespace }, spec: { hard }, status: { hard, used } } as KubeObject)
 
-const usedOf = async (namespace: string, name: string) =>
-  ((await fixture.resource('resourcequotas').store.getLive(`${namespace}/${name}`))?.object as ResourceQuota).status
-    ?.used
+const usedOf = async (namespace: string, name: string): Promise<Record<string, string> | undefined> => {
+  const entry = await fixture.resource('resourcequotas').store.getLive(`${namespace}/${name}`)
+  return (entry?.object as ResourceQuota | undefined)?.status?.used
+}
 
 const aConfigMap = (namespace: string): KubeObject => ({ metadata: { name: 'c', namespace } })
 const createMany = (namespace: string, count: number) =>
