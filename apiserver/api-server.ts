@@ -168,7 +168,6 @@ export const runApiServer = async (
   watches.endAll()
   await server.close()
   await auditor?.close()
-  watches[Symbol.dispose]()
   storeClosed.abort()
   await deps.store.close()
 }

@@ -1,11 +1,7 @@
-/** All open watches of the process: one timer sends their bookmarks, and a shutdown ends them. */
+/** All open watches of the process: a shutdown ends them. */
 export interface OpenWatch {
-  sendBookmark(): void
   end(): void
 }
-
-/** Idle watches learn this often how far they are. Upstream: about a minute. */
-const bookmarkIntervalMs = 60_000
 
 /** Gives a function that counts one event sent to a watcher of that kind. */
 export type CountEvents = (kind: {
@@ -14,17 +10,12 @@ export type CountEvents = (kind: {
   readonly kind: string
 }) => () => void
 
-export class WatchRegistry implements Disposable {
+export class WatchRegistry {
   readonly countEvents: CountEvents
   readonly #open = new Set<OpenWatch>()
-  readonly #timer: NodeJS.Timeout
 
   constructor(countEvents: CountEvents) {
     this.countEvents = countEvents
-    this.#timer = setInterval(() => {
-      for (const watch of this.#open) watch.sendBookmark()
-    }, bookmarkIntervalMs)
-    this.#timer.unref()
   }
 
   get size(): number {
@@ -38,9 +29,5 @@ export class WatchRegistry implements Disposable {
 
   endAll(): void {
     for (const watch of this.#open) watch.end()
-  }
-
-  [Symbol.dispose](): void {
-    clearInterval(this.#timer)
   }
 }

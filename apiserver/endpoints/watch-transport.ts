@@ -5,7 +5,6 @@ import { acceptWebSocket } from '../../component-base/streams/websocket/accept.t
 import { frameLengthBytes } from '../codec/protobuf-encode.ts'
 import type { HttpContext } from '../server/context.ts'
 import { drained } from '../server/drained.ts'
-import { chunked } from '../server/respond.ts'
 import { takeUpgrade } from '../server/upgrades.ts'
 
 export interface WatchTransport {
@@ -16,8 +15,10 @@ export interface WatchTransport {
   whenClosed(listener: () => void): void
   /** Sends one event; those of one turn of the event loop leave together where that is possible. */
   send(frame: Buffer): void
-  /** Sends many, waiting for a slow reader until `ended`. False if it came to its end before they did. */
-  sendAll(frames: Iterable<Buffer>, ended: Promise<void>): Promise<boolean>
+  /** Sends many at once. False if the client is to be given time: until `drained`. */
+  sendBatch(frames: readonly Buffer[]): boolean
+  /** Resolves when the client has read what was sent, or has gone. */
+  drained(): Promise<void>
   /** Ends in order, after what was sent. */
   end(): void
   /** Breaks off. */
@@ -44,14 +45,8 @@ export const openWatchTransport = async (
   }
 }
 
-/** A promise that can be asked whether it is over. */
-const endedState = (ended: Promise<void>): { readonly over: boolean } => {
-  const state = { over: false }
-  void ended.then(() => {
-    state.over = true
-  })
-  return state
-}
+/** A client that does not even read the end is broken off after this much time. */
+const endGraceMs = 30_000
 
 const httpTransport = (ctx: HttpContext, contentType: string): WatchTransport => {
   const { response } = ctx
@@ -80,18 +75,18 @@ const httpTransport = (ctx: HttpContext, contentType: string): WatchTransport =>
       }
       response.write(frame)
     },
-    sendAll: async (frames, ended) => {
-      const state = endedState(ended)
-      for (const chunk of chunked(frames)) {
-        if (response.destroyed || state.over) return false
-        if (!response.write(chunk)) await Promise.race([drained(response, response), ended])
-      }
-      return true
+    sendBatch: (frames) => {
+      uncork()
+      return response.write(frames.length === 1 && frames[0] !== undefined ? frames[0] : Buffer.concat(frames))
     },
+    drained: () => (response.destroyed ? Promise.resolve() : drained(response, response)),
     end: () => {
       // Node would write what is still corked behind the end of the body.
       uncork()
       response.end()
+      if (response.writableFinished) return
+      const timer = setTimeout(() => response.destroy(), endGraceMs).unref()
+      response.once('close', () => clearTimeout(timer))
     },
     destroy: () => void response.destroy(),
   }
@@ -109,6 +104,8 @@ const webSocketTransport = (webSocket: WebSocket, contentType: string): WatchTra
   const binary = !contentType.startsWith('application/json')
   const send = (frame: Buffer, sent?: () => void): void =>
     webSocket.send(binary ? frame.subarray(frameLengthBytes) : frame, { binary }, sent)
+  const gone = new Promise<void>((resolve) => void webSocket.once('close', () => resolve()))
+  let lastSent = Promise.resolve()
   webSocket.resume()
   return {
     get closed() {
@@ -119,15 +116,14 @@ const webSocketTransport = (webSocket: WebSocket, contentType: string): WatchTra
     },
     whenClosed: (listener) => void webSocket.once('close', listener),
     send,
-    sendAll: async (frames, ended) => {
-      const state = endedState(ended)
-      for (const frame of frames) {
-        if (webSocket.readyState !== webSocket.OPEN || state.over) return false
-        if (webSocket.bufferedAmount < highWaterBytes) send(frame)
-        else await Promise.race([new Promise<void>((resolve) => send(frame, resolve)), ended])
+    sendBatch: (frames) => {
+      for (const [index, frame] of frames.entries()) {
+        if (index < frames.length - 1) send(frame)
+        else lastSent = new Promise((resolve) => send(frame, () => resolve()))
       }
-      return true
+      return webSocket.bufferedAmount < highWaterBytes
     },
+    drained: () => Promise.race([lastSent, gone]),
     end: () => webSocket.close(normalClosure),
     destroy: () => webSocket.terminate(),
   }

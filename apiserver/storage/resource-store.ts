@@ -66,7 +66,11 @@ export class ResourceStore {
 
   async waitFor(revision: number): Promise<void> {
     await this.cache.ready()
-    if (this.cache.revision < revision) await this.#deps.hub.waitFor(revision)
+    // While one waits the cache may lose its history, and read everything anew.
+    while (!this.cache.isReady || this.cache.revision < revision) {
+      await this.#deps.hub.waitFor(revision)
+      await this.cache.ready()
+    }
   }
 
   /** One object: as of now, or at least as new as `revision`. */

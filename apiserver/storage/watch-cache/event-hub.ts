@@ -106,8 +106,9 @@ export class EventHub {
     this.#log.warn({ revision: this.#revision }, 'history of the store was compacted away, reading all caches anew')
     while (!signal.aborted) {
       try {
-        this.#revision = await this.#store.currentRevision()
+        const revision = await this.#store.currentRevision()
         for (const subscriber of this.#subscribers.values()) subscriber.restart()
+        this.#advance(revision)
         return
       } catch (error) {
         this.#log.warn({ err: error }, 'cannot reach the store')
@@ -127,8 +128,11 @@ export class EventHub {
         subscriber?.restart()
       }
     }
-    if (batch.revision <= this.#revision) return
-    this.#revision = batch.revision
+    if (batch.revision > this.#revision) this.#advance(batch.revision)
+  }
+
+  #advance(revision: number): void {
+    this.#revision = revision
     if (this.#waiters.length === 0) return
     const ready = this.#waiters.filter((waiter) => waiter.revision <= this.#revision)
     if (ready.length === 0) return

@@ -41,6 +41,16 @@ describe('the history of a resource', () => {
     assert.equal(ring.since(9), undefined)
   })
 
+  it('gives the first of many, and never parts those of one revision', () => {
+    const ring = new EventRing(0, new HistoryBudget())
+    for (const revision of [1, 2, 2, 2, 3]) ring.push(replaced(revision))
+    assert.deepEqual(revisions(ring.since(0, 1)), [1])
+    assert.deepEqual(revisions(ring.since(0, 2)), [1, 2, 2, 2])
+    assert.deepEqual(revisions(ring.since(1, 1)), [2, 2, 2])
+    assert.deepEqual(revisions(ring.since(2, 10)), [3])
+    assert.deepEqual(revisions(ring.since(3, 10)), [])
+  })
+
   it('is charged with the versions that are replaced, and not with those that are current', () => {
     const budget = new HistoryBudget()
     const ring = new EventRing(0, budget)

@@ -56,8 +56,11 @@ export class EventRing implements HistoryHolder {
     }
   }
 
-  /** Changes after `revision` in order, or undefined if some of them are gone. */
-  since(revision: number): Change[] | undefined {
+  /**
+   * The first changes after `revision` in order, or undefined if some of them are gone. Those of one revision (a lease
+   * that ended) are never parted.
+   */
+  since(revision: number, limit = Number.POSITIVE_INFINITY): Change[] | undefined {
     if (revision < this.#oldest) return undefined
     let low = this.#head
     let high = this.#changes.length
@@ -66,7 +69,9 @@ export class EventRing implements HistoryHolder {
       if ((this.#changes[middle]?.revision ?? 0) > revision) high = middle
       else low = middle + 1
     }
-    return this.#changes.slice(low).filter((change) => change !== undefined)
+    let end = Math.min(low + limit, this.#changes.length)
+    while (end > low && this.#changes[end]?.revision === this.#changes[end - 1]?.revision) end++
+    return this.#changes.slice(low, end).filter((change) => change !== undefined)
   }
 
   dropOldest(): boolean {

@@ -109,9 +109,9 @@ export class WatchCache implements HubSubscriber {
     return this.#entries.values()
   }
 
-  /** Changes after `revision`, or undefined if the history does not reach back that far. */
-  changesSince(revision: number): Change[] | undefined {
-    return this.#ring.since(revision)
+  /** The first changes after `revision`, or undefined if the history does not reach back that far. */
+  changesSince(revision: number, limit?: number): Change[] | undefined {
+    return this.#ring.since(revision, limit)
   }
 
   watch(watcher: CacheWatcher): () => void {
