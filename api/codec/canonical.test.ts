@@ -142,6 +142,34 @@ describe('what Go writes', () => {
     assert.match(text, /"status":\{"conditions":\[\],"acceptedNames":\{"plural":"","kind":""\},"storedVersions":null\}/)
   })
 
+  it('of a map: keys in order of their bytes, those that look like indexes too', () => {
+    const schema = schemaOf('', 'v1', 'ConfigMap')
+    const sent = '{"data":{"b":"1","9":"2","10":"3","toString":"4","__proto__":"5","\uff5e":"6","\ud83d\ude00":"7"}}'
+    const wanted = '{"metadata":{},"data":{"10":"3","9":"2","__proto__":"5","b":"1","toString":"4","～":"6","😀":"7"}}'
+    assert.equal(written(schema, sent), wanted)
+    const object = canonicalObject(schema, decodeInto(schema, parseJson(sent).value).value, storedForm)
+    const data = object['data'] as Record<string, string>
+    delete data['10']
+    data['a'] = '8'
+    assert.equal(
+      jsonText(canonicalObject(schema, object, storedForm)),
+      wanted.replace('"10":"3","9":"2",', '"9":"2",').replace('"b":', '"a":"8","b":'),
+    )
+    assert.equal(JSON.stringify(structuredClone(data)), JSON.stringify(data))
+    assert.match(prettyJsonText(object), /\n {4}"9": "2",\n {4}"__proto__": "5",\n {4}"a": "8",\n/)
+  })
+
+  it('of an embedded document: what was sent, without its spaces', () => {
+    const schema = schemaOf('apps', 'v1', 'ControllerRevision')
+    const data = '{"z":1.50,"b":123456789012345678901234567890,"a":{"2":null,"1":[1e2,-0.0]},"s":"\\u0041 \\" ","z":1}'
+    const parsed = parseJson(`{"revision":1,"data":${data.replaceAll(',', ' ,\n')}}`)
+    const { value } = decodeInto(schema, parsed.value, parsed.source)
+    const object = canonicalObject(schema, value, storedForm)
+    assert.equal(jsonText(object), `{"metadata":{},"data":${data},"revision":1}`)
+    // A copy has numbers as JavaScript knows them.
+    assert.match(jsonText(structuredClone(object)), /"data":\{"z":1,"b":1\.2345678901234568e\+29,/)
+  })
+
   it('is what kubernetes/api has in testdata/HEAD', { skip: process.env['KUBETS_API_TESTDATA'] === undefined }, () => {
     const directory = process.env['KUBETS_API_TESTDATA'] ?? ''
     let count = 0

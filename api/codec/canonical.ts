@@ -6,6 +6,7 @@
  * is; else only the changed path is copied. Two forms: *ordered* is what a request is read into (nothing is added, so
  * that defaults still see what is missing); *stored* is what is written, where also zeros without omitempty stand.
  */
+import { withExactText } from './exact-text.ts'
 import type { ArraySchema, FieldSchema, MapSchema, ObjectSchema, ScalarType, Schema } from '../schema/schema.ts'
 import { schemaByRef } from '../schema/schema.ts'
 
@@ -236,16 +237,23 @@ const setKey = (object: Record<string, unknown>, key: string, value: unknown): v
   else Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
 }
 
+/** Written from what the map has by then. */
+const sortedText = (value: JsonObject): string => {
+  const members = Object.keys(value)
+    .filter((key) => value[key] !== undefined)
+    .sort(byBytes)
+    .map((key) => `${JSON.stringify(key)}:${JSON.stringify(value[key])}`)
+  return `{${members.join(',')}}`
+}
+
+/** Keys that look like indexes come first in any JavaScript object, by number: such a map is written by its own text. */
 const sortedKeys = (value: JsonObject, change: Canonical): JsonObject => {
   const copy: Record<string, unknown> = {}
   for (const key of Object.keys(value).sort(byBytes)) setKey(copy, key, change(value[key]))
-  return copy
+  return areSorted(copy) ? copy : withExactText(copy, () => sortedText(copy))
 }
 
-/**
- * Itself where keys are in order and no value changes. Keys that look like indexes come first in any JavaScript object,
- * by number: those few maps keep that order.
- */
+/** Itself where keys are in order and no value changes. */
 const eachValue = (value: JsonObject, change: Canonical): JsonObject => {
   if (!areSorted(value)) return sortedKeys(value, change)
   if (change === same) return value

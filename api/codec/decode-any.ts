@@ -2,10 +2,21 @@
 import { schemaByRef, type Schema } from '../schema/schema.ts'
 import { type DecodeContext, DecodeError } from './decode-context.ts'
 import type { Decoder } from './decode-scalars.ts'
+import { compactJson, withExactText } from './exact-text.ts'
 
 const prefix = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.'
 
+const rawExtension = 'io.k8s.apimachinery.pkg.runtime.RawExtension'
+
 const asItIs: Decoder = (value) => value
+
+/** A RawExtension keeps the text that it was sent as. */
+const decodeRaw: Decoder = (value, { source }) => {
+  if (source === undefined || typeof value !== 'object' || value === null) return value
+  const text = source.textOf(value)
+  const compact = text === undefined ? undefined : compactJson(text)
+  return compact === undefined || compact === JSON.stringify(value) ? value : withExactText(value, () => compact)
+}
 
 /** Such unmarshalers decode without strictness: unknown fields below are dropped and not told. */
 const silently = (decode: Decoder, value: unknown, context: DecodeContext): unknown => {
@@ -40,6 +51,8 @@ export const decodeNamedAny = (name: string, decoderOf: (schema: Schema) => Deco
         if (Array.isArray(value)) return value
         return silently(props(), value, context)
       }
+    case rawExtension:
+      return decodeRaw
     default:
       return asItIs
   }

@@ -50,10 +50,14 @@ const timeDecoder =
     return time
   }
 
-const decodeIntOrString: Decoder = (value) => {
+const isInt32 = (value: unknown): boolean =>
+  typeof value === 'number' && Number.isInteger(value) && value >= minInt32 && value <= maxInt32
+
+const decodeIntOrString: Decoder = (value, context) => {
   if (typeof value === 'string') return value
-  if (typeof value === 'number' && Number.isInteger(value) && value >= minInt32 && value <= maxInt32) return value
-  throw new DecodeError(`json: cannot unmarshal ${jsonKind(value, 'int32')} into Go value of type int32`)
+  if (isInt32(value) && context.oddNumber() === undefined) return value
+  const shown = jsonKind(value, 'int32', context.oddNumber())
+  throw new DecodeError(`json: cannot unmarshal ${shown} into Go value of type int32`)
 }
 
 export const scalarDecoders: Readonly<Record<ScalarType, Decoder>> = {
@@ -65,12 +69,13 @@ export const scalarDecoders: Readonly<Record<ScalarType, Decoder>> = {
     if (typeof value === 'boolean') return value
     throw context.mismatch(value, 'bool')
   },
+  // For Go `1.0` and `1e0` are no integers.
   int32: (value, context) => {
-    if (typeof value === 'number' && Number.isInteger(value) && value >= minInt32 && value <= maxInt32) return value
+    if (isInt32(value) && context.oddNumber() === undefined) return value
     throw context.mismatch(value, 'int32')
   },
   int64: (value, context) => {
-    if (Number.isSafeInteger(value) || typeof value === 'bigint') return value
+    if ((Number.isSafeInteger(value) || typeof value === 'bigint') && context.oddNumber() === undefined) return value
     throw context.mismatch(value, 'int64')
   },
   double: (value, context) => {

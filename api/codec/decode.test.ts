@@ -141,6 +141,25 @@ describe('decodeInto', () => {
       assert.equal(failure(schemaOf(group, kind), object), message))
   }
 
+  it('shows numbers as they were written', () => {
+    const message = (member: string): string => {
+      const { value, source } = parseJson(`{"spec":{${member}}}`)
+      try {
+        decodeInto(schemaOf('', 'Pod'), value, source)
+      } catch (error) {
+        return error instanceof Error ? error.message.replace(/^.*?unmarshal /, '') : ''
+      }
+      return ''
+    }
+    const into = (name: string, type: string): string => `into Go struct field PodSpec.spec.${name} of type ${type}`
+    const seconds = into('activeDeadlineSeconds', 'int64')
+    for (const literal of ['1.50', '1.0', '1e2', '9223372036854775808', '99999999999999999999']) {
+      assert.equal(message(`"activeDeadlineSeconds":${literal}`), `number ${literal} ${seconds}`)
+    }
+    assert.equal(message('"priority":2147483648'), `number 2147483648 ${into('priority', 'int32')}`)
+    assert.equal(message('"activeDeadlineSeconds":9223372036854775807,"priority":-0'), '')
+  })
+
   it('checks the unions of JSONSchemaProps', () => {
     const crd = (schema: object): object => ({ spec: { versions: [{ schema: { openAPIV3Schema: schema } }] } })
     const schema = schemaOf('apiextensions.k8s.io', 'CustomResourceDefinition')

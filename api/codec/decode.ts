@@ -12,7 +12,7 @@ import { canonicalOf, orderedForm } from './canonical.ts'
 import { decodeNamedAny } from './decode-any.ts'
 import { DecodeContext, DecodeError } from './decode-context.ts'
 import { type Decoder, scalarDecoders, zeroScalars } from './decode-scalars.ts'
-import { duplicateField, type ParsedText } from './json.ts'
+import { duplicateField, type JsonSource, type ParsedText } from './json.ts'
 
 export interface Decoded {
   readonly value: Record<string, unknown>
@@ -182,9 +182,16 @@ const compileMap = ({ values, ...schema }: MapSchema): Decoder => {
   }
 }
 
-/** Decodes in place without a message around it: throws DecodeError. For parts of objects and for options. */
-export const decodeValue = (schema: Schema, value: unknown): { value: unknown; unknownFields: readonly string[] } => {
-  const context = new DecodeContext()
+/**
+ * Decodes in place without a message around it: throws DecodeError. For parts of objects and for options. `source` is
+ * that of the text, if the value comes straight from one.
+ */
+export const decodeValue = (
+  schema: Schema,
+  value: unknown,
+  source?: JsonSource,
+): { value: unknown; unknownFields: readonly string[] } => {
+  const context = new DecodeContext(source)
   const decoded = decoderOf(schema)(value, context)
   return { value: canonicalOf(schema, orderedForm)(decoded), unknownFields: context.unknownFields }
 }
@@ -193,9 +200,9 @@ export const decodeValue = (schema: Schema, value: unknown): { value: unknown; u
  * Decodes a parsed object into its kind; the object is changed in place and belongs to the caller.
  * Throws StatusError BadRequest with upstream's message where a value has the wrong type.
  */
-export const decodeInto = (schema: ObjectSchema, value: unknown): Decoded => {
+export const decodeInto = (schema: ObjectSchema, value: unknown, source?: JsonSource): Decoded => {
   try {
-    const decoded = decodeValue(schema, value)
+    const decoded = decodeValue(schema, value, source)
     if (!isRecord(decoded.value)) throw new DecodeError('json: cannot unmarshal into an object')
     return { value: decoded.value, unknownFields: decoded.unknownFields }
   } catch (error) {

@@ -3,6 +3,7 @@
  * beyond 2^53 are bigint and written exactly (see json.ts).
  */
 import './json.ts'
+import { exactJson, indentJson } from './exact-text.ts'
 
 const special = /[<>&\u2028\u2029]/
 const escapes: Readonly<Record<string, string>> = {
@@ -18,7 +19,7 @@ const escapeSpecial = (text: string): string =>
   special.test(text) ? text.replace(/[<>&\u2028\u2029]/g, (character) => escapes[character] ?? '') : text
 
 /** On one line, without a newline at its end. */
-export const jsonText = (value: unknown): string => escapeSpecial(JSON.stringify(value))
+export const jsonText = (value: unknown): string => escapeSpecial(exactJson(value))
 
 /** As an answer for people: indented by two spaces. */
-export const prettyJsonText = (value: unknown): string => escapeSpecial(JSON.stringify(value, undefined, 2))
+export const prettyJsonText = (value: unknown): string => indentJson(jsonText(value))

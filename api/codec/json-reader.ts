@@ -41,6 +41,10 @@ const numberOf = (literal: string): number | bigint => {
   return exact >= minInt64 && exact <= maxInt64 ? exact : value
 }
 
+/** A literal that JavaScript's number does not give back: with a fraction or an exponent, or beyond int64. */
+const isOdd = (literal: string, value: number | bigint): boolean =>
+  /[.eE]/.test(literal) || (literal !== '-0' && String(value) !== literal)
+
 /** Hears of every member of every object, in the order of the text; `again` if its object has had it before. */
 export type OnMember = (path: string, again: boolean) => void
 
@@ -52,6 +56,10 @@ export class JsonReader {
   #depth = 0
   /** Paths of fields that were given more than once: `spec.containers[0].name`. */
   readonly duplicates: string[] = []
+  /** Numbers as they were written, by path, where the value does not tell. */
+  readonly oddNumbers = new Map<string, string>()
+  /** Where objects and lists stand in the text. */
+  readonly #spans = new WeakMap<object, readonly [start: number, end: number]>()
 
   constructor(text: string, onMember?: OnMember) {
     this.#text = text
@@ -64,6 +72,12 @@ export class JsonReader {
     this.#space()
     if (this.#at < this.#text.length) throw this.#unexpected('after top-level value')
     return value
+  }
+
+  /** The text that an object or list of the value was read from. */
+  textOf(value: object): string | undefined {
+    const span = this.#spans.get(value)
+    return span === undefined ? undefined : this.#text.slice(...span)
   }
 
   #space(): void {
@@ -103,10 +117,11 @@ export class JsonReader {
     }
   }
 
-  #nested<T>(read: () => T): T {
+  #nested<T extends object>(read: () => T): T {
     if (++this.#depth > maxJsonDepth) throw new JsonSyntaxError('exceeded max depth')
-    this.#at++
+    const start = this.#at++
     const value = read()
+    this.#spans.set(value, [start, this.#at])
     this.#depth--
     return value
   }
@@ -168,7 +183,8 @@ export class JsonReader {
       if (character === undefined) throw this.#unexpected('in string literal')
       if (character === '"') {
         result += this.#text.slice(start, this.#at++)
-        return result
+        // As Go: half a pair is no character.
+        return result.toWellFormed()
       }
       if (character < ' ') throw this.#unexpected('in string literal')
       if (character !== '\\') {
@@ -215,7 +231,9 @@ export class JsonReader {
       throw this.#unexpected('in numeric literal')
     }
     this.#at += literal.length
-    return numberOf(literal)
+    const value = numberOf(literal)
+    if (isOdd(literal, value)) this.oddNumbers.set(formatPath(this.#path), literal)
+    return value
   }
 }
 

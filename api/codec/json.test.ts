@@ -17,6 +17,11 @@ describe('parseJson', () => {
     it(`keeps ${text}`, () => assert.equal(roundTrip(text), text))
   }
 
+  it('takes halves of surrogate pairs for no characters, and pairs for one', () => {
+    const { value } = parseJson('{"a":"\\ud800x\\uDE00","b":"\\ud83d\\ude00","c":"\\\\ud800"}')
+    assert.deepEqual(value, { a: '\ufffdx\ufffd', b: '😀', c: '\\ud800' })
+  })
+
   it('keeps an exact integer beside a name like __proto__', () => {
     const { value } = parseJson('{"__proto__":{"a":1},"n":9007199254740993}')
     assert.equal(Object.getPrototypeOf(value), Object.prototype)

@@ -1,8 +1,8 @@
 /**
  * JSON as the API needs it: exact int64 numbers, fields given twice reported, depth bounded.
  *
- * Flow: one scan of the bytes decides. A text without long numbers and with as many members as its parsed value goes
- * through JSON.parse alone; the others are read again by JsonReader. Integers beyond 2^53 become bigint; `toJSON`
+ * Flow: one scan of the bytes decides. A text whose numbers and strings JSON.parse keeps, and with as many members as
+ * its parsed value, goes through JSON.parse alone; the others are read again by JsonReader. Integers beyond 2^53 become bigint; `toJSON`
  * below lets JSON.stringify write them as numbers.
  */
 import { JsonReader, JsonSyntaxError, maxJsonDepth, type OnMember } from './json-reader.ts'
@@ -10,12 +10,22 @@ import { countMembers, scanJson } from './json-scan.ts'
 
 export { JsonSyntaxError } from './json-reader.ts'
 
+/** What the values of a text do not tell of it. */
+export interface JsonSource {
+  /** Numbers as they were written, by path, where the value does not tell: `1.50`. */
+  readonly oddNumbers: ReadonlyMap<string, string>
+  /** The text that an object or list of the value was read from. */
+  textOf(value: object): string | undefined
+}
+
 export interface ParsedText {
   readonly value: unknown
   /** What strict decoding objects to: `duplicate field "spec.replicas"`, or YAML's `line 9: key "foo" already set in map`. */
   readonly duplicates: readonly string[]
   /** Of JSON: walks its members once more, in the order of the text. */
   readonly eachMember?: (visit: OnMember) => void
+  /** Of JSON that JSON.parse alone would not have read exactly. */
+  readonly source?: JsonSource
 }
 
 declare global {
@@ -53,7 +63,7 @@ export const parseJson = (bytes: Uint8Array | string, options: { readonly strict
   const eachMember = (visit: OnMember): void => void new JsonReader(text, visit).read()
   const facts = scanJson(buffer)
   if (facts.depth > maxJsonDepth) throw new JsonSyntaxError('exceeded max depth')
-  if (!facts.longNumber) {
+  if (facts.exact) {
     const value = tryParse(text)
     if (value !== undefined && (options.strict === false || countMembers(value) === facts.members)) {
       return { value, duplicates: [], eachMember }
@@ -61,7 +71,7 @@ export const parseJson = (bytes: Uint8Array | string, options: { readonly strict
   }
   const reader = new JsonReader(text)
   const value = reader.read()
-  return { value, duplicates: reader.duplicates.map(duplicateField), eachMember }
+  return { value, duplicates: reader.duplicates.map(duplicateField), eachMember, source: reader }
 }
 
 export const duplicateField = (path: string): string => `duplicate field ${JSON.stringify(path)}`

@@ -104,7 +104,7 @@ export const decodeValueAs = (
 ): KubeObject => {
   const schema = schemaOf(wanted)
   checkType(parsed.value, wanted, schema)
-  const { value, unknownFields } = decodeInto(schema, parsed.value)
+  const { value, unknownFields } = decodeInto(schema, parsed.value, parsed.source)
   report(ctx, schema, value, strictProblems(unknownFields, parsed), validation)
   value['kind'] = wanted.kind
   value['apiVersion'] = apiVersionOf(wanted)
