@@ -1,10 +1,10 @@
 /** From flags to what the server is built of: files read, defaults resolved, choices checked. */
 import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
-import { parseFlags } from '../component-base/flags/flags.ts'
+import { type FlagValues, parseFlags } from '../component-base/flags/flags.ts'
 import { UsageError } from '../component-base/process/run.ts'
 import { readPluginConfigurations } from './admission/config/admission-configuration.ts'
-import type { PluginSelection } from './admission/plugins.ts'
+import { checkPluginNames, type PluginSelection } from './admission/plugins.ts'
 import { type AuditConfig, auditConfig } from './audit/config.ts'
 import type { EncryptionOptions } from './encryption/encryption.ts'
 import { flagSpecs } from './options.ts'
@@ -102,6 +102,16 @@ const ownAddress = (bindAddress: string): string => {
 /** What Go's HTTP/2 clients begin with. */
 const defaultMaxStreams = 100
 
+const pluginSelection = (flags: FlagValues<typeof flagSpecs>): PluginSelection => {
+  const selection = {
+    enabled: flags['enable-admission-plugins'],
+    disabled: flags['disable-admission-plugins'],
+    configurations: readPluginConfigurations(flags['admission-control-config-file']),
+  }
+  checkPluginNames(selection)
+  return selection
+}
+
 export const parseConfig = (argv: readonly string[]): Config => {
   const { values: flags, isSet } = parseFlags(flagSpecs, argv, { name: 'kube-apiserver', version: 'v1.36.0' })
   if (flags['etcd-servers'].length === 0) throw new UsageError('--etcd-servers must be specified')
@@ -156,11 +166,7 @@ export const parseConfig = (argv: readonly string[]): Config => {
       jwksUri: flags['service-account-jwks-uri'],
     },
     authorizationModes: authorizationModes(flags['authorization-mode']),
-    admission: {
-      enabled: flags['enable-admission-plugins'],
-      disabled: flags['disable-admission-plugins'],
-      configurations: readPluginConfigurations(flags['admission-control-config-file']),
-    },
+    admission: pluginSelection(flags),
     notReadyTolerationSeconds: flags['default-not-ready-toleration-seconds'],
     unreachableTolerationSeconds: flags['default-unreachable-toleration-seconds'],
     serviceRanges: parseServiceRanges(flags['service-cluster-ip-range']),

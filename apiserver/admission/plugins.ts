@@ -182,7 +182,8 @@ const always = (deps: PluginDependencies): readonly AdmissionPlugin[] => [
   rbacEscalation(deps.rbac, deps.authorizer, deps.resources),
 ]
 
-const checkNames = ({ enabled, disabled }: PluginSelection): void => {
+/** Throws UsageError for names that are unknown, contradict each other, or are of plugins that kubets does not have. */
+export const checkPluginNames = ({ enabled, disabled }: PluginSelection): void => {
   const check = (flag: string, names: readonly string[]): void => {
     const unknown = names.find((name) => !rows.some((row) => row.name === name))
     if (unknown !== undefined) throw new UsageError(`${flag} plugin ${JSON.stringify(unknown)} is unknown`)
@@ -210,7 +211,7 @@ const create = (row: Row, deps: PluginDependencies, configurations: PluginConfig
 
 /** The plugins that are on, in upstream's order. Throws UsageError. */
 export const admissionPlugins = (deps: PluginDependencies, selection: PluginSelection): readonly AdmissionPlugin[] => {
-  checkNames(selection)
+  checkPluginNames(selection)
   const { enabled, disabled, configurations } = selection
   const isOn = ({ name, is }: Row): boolean => enabled.includes(name) || (is === 'on' && !disabled.includes(name))
   return [...always(deps), ...rows.filter(isOn).flatMap((row) => create(row, deps, configurations))]
