@@ -96,7 +96,7 @@ export class Discovery {
       const list = groupDiscoveryList(this.#resources, core, version)
       const json = Buffer.from(JSON.stringify(list))
       const hash = createHash('sha512').update(json).digest('hex').toUpperCase()
-      document = { bytes: format === 'json' ? json : encodeProtobuf(list), etag: `"${hash}"` }
+      document = { bytes: format === 'json' ? Buffer.concat([json, newline]) : encodeProtobuf(list), etag: `"${hash}"` }
       this.#aggregated.set(key, document)
     }
     return document
@@ -119,6 +119,8 @@ export class Discovery {
     return sendValue(ctx, 200, negotiate(ctx.request.headers.accept, []), value)
   }
 }
+
+const newline = Buffer.from('\n')
 
 const notServed = (): StatusError =>
   new StatusError('NotFound', 'the server could not find the requested resource', { details: {} })

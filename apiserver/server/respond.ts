@@ -9,6 +9,7 @@ import { canonicalAnswer } from '../registry/canonical.ts'
 import type { HttpContext } from './context.ts'
 import { drained } from './drained.ts'
 import { sinkOf } from './message.ts'
+import { yamlText } from './yaml-text.ts'
 import { contentTypes, type Format, jsonMediaType, type MediaType, negotiate, wantsPretty } from './negotiation.ts'
 
 /** Smaller answers are not worth the time. Upstream: defaultGzipThresholdBytes. */
@@ -66,8 +67,7 @@ export const sendValue = async (ctx: HttpContext, code: number, media: MediaType
   }
   const answer = canonicalAnswer(value)
   if (media.format === 'yaml') {
-    const { dump } = await import('js-yaml')
-    sendBytes(ctx, code, contentTypes.yaml, dump(answer, { lineWidth: -1, noRefs: true }))
+    sendBytes(ctx, code, contentTypes.yaml, await yamlText(answer))
     return
   }
   // Upstream ends what it indents without a newline.
