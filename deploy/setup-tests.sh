@@ -1,5 +1,5 @@
 #!/bin/sh
-# What `npm test` needs beside deploy/setup.sh: Debian's etcd and etcdctl, to compare etcd-lite with, a client of
+# What `npm test` needs beside deploy/setup.sh: Debian's etcd and etcdctl, to compare etcd-lite with, clients of
 # another language, and strace, which makes disks fail. Safe to run at any time.
 #
 # etcd is taken out of its package, not installed: the package starts a service where there is a systemd.
@@ -39,8 +39,8 @@ if ! command -v strace >/dev/null 2>&1; then
   apt apt-get install -y --no-install-recommends strace
 fi
 
-if ! /usr/bin/python3 -c 'import etcd3' >/dev/null 2>&1; then
-  say "installing from Debian's packages: python3-etcd3"
+if ! /usr/bin/python3 -c 'import etcd3, kubernetes' >/dev/null 2>&1; then
+  say "installing from Debian's packages: python3-etcd3, python3-kubernetes"
   export DEBIAN_FRONTEND=noninteractive
-  apt apt-get install -y --no-install-recommends python3-etcd3
+  apt apt-get install -y --no-install-recommends python3-etcd3 python3-kubernetes
 fi
