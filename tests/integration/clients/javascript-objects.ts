@@ -191,8 +191,8 @@ export const describeJavaScriptObjects = (running: Running): void => {
           setHeaderOptions('Content-Type', PatchStrategy.ServerSideApply),
         )
       const applied = (image: string) => {
-        const object = deployment(image, { replicas: 0 })
-        return { ...object, metadata: { name: 'applied', namespace } }
+        const { apiVersion, kind, spec } = deployment(image, { replicas: 0 })
+        return { apiVersion, kind, metadata: { name: 'applied', namespace }, spec }
       }
       const first = await apply('none:1', 'one')
       assert.equal(first.metadata?.managedFields?.[0]?.manager, 'one')
@@ -227,7 +227,11 @@ export const describeJavaScriptObjects = (running: Running): void => {
       const twice = await refusal(core.createNamespacedConfigMap({ namespace, body: { metadata: { name: 'twice' } } }))
       assert.deepEqual([twice.code, twice.reason], [409, 'AlreadyExists'])
       const stale = await core.readNamespacedConfigMap({ namespace, name: 'twice' })
-      await core.replaceNamespacedConfigMap({ namespace, name: 'twice', body: { ...stale, data: { a: '1' } } })
+      await core.replaceNamespacedConfigMap({
+        namespace,
+        name: 'twice',
+        body: { metadata: stale.metadata, data: { a: '1' } },
+      })
       const conflict = await refusal(core.replaceNamespacedConfigMap({ namespace, name: 'twice', body: stale }))
       assert.equal(conflict.reason, 'Conflict')
       assert.match(
