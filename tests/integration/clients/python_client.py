@@ -70,7 +70,8 @@ def typed():
     created.spec.template.spec.containers[0].image = "none:2"
     replaced = apps.replace_namespaced_deployment("web", namespace, created)
     equal((replaced.metadata.generation, replaced.spec.template.spec.containers[0].image), (2, "none:2"))
-    equal(apps.read_namespaced_deployment_scale("web", namespace).spec.replicas, 0)
+    # Zero is left out.
+    equal(apps.read_namespaced_deployment_scale("web", namespace).spec.replicas, None)
     everywhere = apps.list_deployment_for_all_namespaces(label_selector="!none", field_selector="metadata.name=web").items
     equal([item.metadata.namespace for item in everywhere].count(namespace), 1)
     equal(apps.delete_namespaced_deployment("web", namespace, propagation_policy="Background").status, "Success")
