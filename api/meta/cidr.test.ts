@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { cidrFamily, isStrictCidr, isStrictSubset } from './cidr.ts'
+import { cidrFamily, isStrictCidr, isStrictIp, isStrictSubset } from './cidr.ts'
 
 describe('ranges of addresses', () => {
   const strict: readonly (readonly [string, string])[] = [
@@ -18,6 +18,20 @@ describe('ranges of addresses', () => {
   ]
   for (const [text, message] of strict) {
     it(`says of ${text}: ${message || 'fine'}`, () => assert.equal(isStrictCidr(text).join(), message))
+  }
+
+  const addresses: readonly (readonly [string, string])[] = [
+    ['10.0.0.1', ''],
+    ['2001:db8::1', ''],
+    ['10.01.2.3', 'must not have leading 0s'],
+    ['2001:db8:0:0:0::1', 'must be in canonical form ("2001:db8::1")'],
+    ['2001:DB8::1', 'must be in canonical form ("2001:db8::1")'],
+    ['::ffff:10.0.0.1', 'must not be an IPv4-mapped IPv6 address'],
+    ['fe80::1%eth0', 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'],
+    ['10.0.0.256', 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'],
+  ]
+  for (const [text, message] of addresses) {
+    it(`says of the address ${text}: ${message || 'fine'}`, () => assert.equal(isStrictIp(text).join(), message))
   }
 
   const subsets: readonly (readonly [string, string, boolean])[] = [

@@ -1,6 +1,6 @@
 /** Ranges of IP addresses as numbers: containment, and the strict form that new fields want. */
 import { isIP } from 'node:net'
-import { isValidCidr } from './names.ts'
+import { isValidCidr, isValidIp } from './names.ts'
 
 export interface Ip {
   readonly family: 4 | 6
@@ -103,6 +103,18 @@ export const overlaps = (a: Cidr, b: Cidr): boolean => containsCidr(a, b) || con
 export const isStrictSubset = (inner: string, outer: string): boolean => {
   const [a, b] = [parseCidr(inner), parseCidr(outer)]
   return a !== undefined && b !== undefined && a.prefix > b.prefix && containsCidr(b, a)
+}
+
+/** What newer fields ask of an address: canonical form. Upstream: validation.IsValidIP. */
+export const isStrictIp = (text: string): string[] => {
+  if (/^\d+(\.\d+){3}$/.test(text) && isIP(text) === 0 && isIP(text.replaceAll(/\b0+(?=\d)/g, '')) === 4) {
+    return ['must not have leading 0s']
+  }
+  const ip = parseIp(text)
+  if (ip === undefined) return isValidIp(text)
+  if (ip.family === 4 && text.includes(':')) return ['must not be an IPv4-mapped IPv6 address']
+  const canonical = ipText(ip.family, ip.address)
+  return canonical === text ? [] : [`must be in canonical form (${JSON.stringify(canonical)})`]
 }
 
 /** What newer fields ask of a range: no host bits, canonical form. Upstream: validation.IsValidCIDR. */

@@ -143,17 +143,21 @@ export const createDefaultServiceCidr = (options: DefaultServiceCidrOptions): De
     }
   }
 
+  const known = (): ServiceCIDR | undefined =>
+    resource.store.cache.get(defaultServiceCidrName)?.object as ServiceCIDR | undefined
+
   const sync = async (): Promise<void> => {
     await resource.store.cache.ready()
-    const wanted: ServiceCIDR = {
-      kind: 'ServiceCIDR',
-      apiVersion: 'networking.k8s.io/v1',
-      metadata: { name: defaultServiceCidrName },
-      spec: { cidrs: [...cidrs] },
+    if (known() === undefined) {
+      await ensureExists(resource, {
+        kind: 'ServiceCIDR',
+        apiVersion: 'networking.k8s.io/v1',
+        metadata: { name: defaultServiceCidrName },
+        spec: { cidrs: [...cidrs] },
+      } as ServiceCIDR)
+      await resource.store.consistent()
     }
-    await ensureExists(resource, wanted)
-    await resource.store.consistent()
-    const current = resource.store.cache.get(defaultServiceCidrName)?.object as ServiceCIDR | undefined
+    const current = known()
     if (current !== undefined) await execute(current)
   }
 

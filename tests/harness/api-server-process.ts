@@ -76,8 +76,9 @@ export const startApiServer = async (
     log: () => log,
     kill: () => end('SIGKILL'),
     [Symbol.asyncDispose]: async () => {
-      await client.close()
+      // First the server: a client waits for its requests, and those to a dead one never end.
       await end('SIGTERM')
+      await client.close()
     },
   }
 }
