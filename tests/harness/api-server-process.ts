@@ -31,41 +31,39 @@ export const startApiServer = async (
   { flags = {}, repair = realRepair }: ApiServerOptions = {},
 ): Promise<ApiServerProcess> => {
   const port = await restartablePort()
-  const argv = controlPlaneProcesses(cluster.config(), cluster.layout).find(
-    ({ name }) => name === 'kube-apiserver',
-  )?.argv
+  const processes = controlPlaneProcesses(cluster.config(), cluster.layout)
+  const [command = process.execPath, ...line] = processes.find(({ name }) => name === 'kube-apiserver')?.argv ?? []
+  const main = line.findIndex((arg) => arg.endsWith('.ts'))
   const own = { 'secure-port': String(port), 'endpoint-reconciler-type': 'none', ...flags }
-  const inherited = (argv ?? []).filter((arg) => arg.startsWith('--') && !isRuntimeFlag(arg) && !(nameOf(arg) in own))
   const args = [
-    '--disable-warning=ExperimentalWarning',
+    ...line.slice(0, main),
     join(projectRoot, 'tests/harness/api-server-main.ts'),
     JSON.stringify(repair),
-    ...inherited,
+    ...line.slice(main + 1).filter((arg) => !(nameOf(arg) in own)),
     ...Object.entries(own).map(([flag, value]) => `--${flag}=${value}`),
   ]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   let log = ''
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     log += chunk
   })
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
+  const end = (signal: NodeJS.Signals): Promise<void> => {
     child.kill(signal)
-    await ended
+    return ended
   }
   const server = `https://127.0.0.1:${port}`
   const client = createRestClient(
     { ...loadKubeconfig(cluster.layout.adminConf), server },
     { userAgent: 'kubets-tests' },
   )
+  const becomesReady = async (): Promise<'ready' | 'ended' | undefined> => {
+    if (child.exitCode !== null) return 'ended'
+    return (await client.raw('GET', '/readyz')) === 'ok' ? 'ready' : undefined
+  }
   try {
-    await waitFor(
-      async () => {
-        if (child.exitCode !== null) throw new Error(`the API server ended: ${log}`)
-        return (await client.raw('GET', '/readyz')) === 'ok'
-      },
-      { what: 'the second API server', timeoutMs: 60_000 },
-    )
+    const state = await waitFor(becomesReady, { what: 'the second API server', timeoutMs: 60_000 })
+    if (state === 'ended') throw new Error(`the API server ended: ${log}`)
   } catch (error) {
     await end('SIGKILL')
     throw error
@@ -84,4 +82,3 @@ export const startApiServer = async (
 }
 
 const nameOf = (arg: string): string => arg.slice(2, arg.indexOf('='))
-const isRuntimeFlag = (arg: string): boolean => ['max-semi-space-size', 'disable-warning'].includes(nameOf(arg))
