@@ -104,6 +104,7 @@ const defaultMaxStreams = 100
 
 const pluginSelection = (flags: FlagValues<typeof flagSpecs>): PluginSelection => {
   const selection = {
+    only: flags['admission-control'],
     enabled: flags['enable-admission-plugins'],
     disabled: flags['disable-admission-plugins'],
     configurations: readPluginConfigurations(flags['admission-control-config-file']),

@@ -327,6 +327,11 @@ export const flagSpecs = defineFlags({
     unsupported: notYet,
   },
   // Admission
+  'admission-control': {
+    type: 'strings',
+    default: [],
+    help: 'Admission plugins that should be enabled, and no others. Deprecated: use --enable-admission-plugins or --disable-admission-plugins.',
+  },
   'enable-admission-plugins': {
     type: 'strings',
     default: [],

@@ -42,7 +42,7 @@ const select = (selection: Partial<PluginSelection> & { configFile?: string }) =
       podSecurityMetrics: createPodSecurityMetrics(createMetrics('test')),
       clock: realClock,
     },
-    { enabled: [], disabled: [], configurations: readPluginConfigurations(configFile), ...rest },
+    { only: [], enabled: [], disabled: [], configurations: readPluginConfigurations(configFile), ...rest },
   )
   return all.map(({ name }) => name)
 }
@@ -92,6 +92,16 @@ describe('the admission plugins', () => {
     assert.deepEqual(select({ disabled: ['ValidatingAdmissionWebhook'] }), select({}))
   })
 
+  it('are those of the older flag and no others', () => {
+    assert.deepEqual(select({ only: ['ResourceQuota', 'NamespaceLifecycle'] }), [
+      ...always,
+      'NamespaceLifecycle',
+      'ResourceQuota',
+    ])
+    assert.throws(() => select({ only: ['Nope'] }), /^UsageError: admission-control plugin "Nope" is unknown$/)
+    assert.throws(() => select({ only: ['AlwaysAdmit'], disabled: ['PodSecurity'] }), /are mutually exclusive$/)
+  })
+
   it('are refused by name', () => {
     const refused = (selection: Parameters<typeof select>[0], message: string) =>
       assert.throws(
@@ -105,7 +115,14 @@ describe('the admission plugins', () => {
       { enabled: ['PodSecurity', 'LimitRanger'], disabled: ['LimitRanger', 'PodSecurity'] },
       '[LimitRanger PodSecurity] in enable-admission-plugins and disable-admission-plugins overlapped',
     )
-    refused({ enabled: ['ImagePolicyWebhook'] }, 'admission plugin "ImagePolicyWebhook" is not implemented by kubets')
+    refused(
+      { enabled: ['ValidatingAdmissionWebhook'] },
+      'admission plugin "ValidatingAdmissionWebhook" is not implemented by kubets',
+    )
+    refused(
+      { enabled: ['ImagePolicyWebhook'] },
+      'couldn\'t init admission plugin "ImagePolicyWebhook": no config specified',
+    )
     refused(
       { enabled: ['EventRateLimit'] },
       'couldn\'t init admission plugin "EventRateLimit": limits: Invalid value: []: must not be empty',

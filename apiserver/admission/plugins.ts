@@ -19,6 +19,7 @@ import { defaultIngressClass } from './plugins/default-ingress-class.ts'
 import { denyServiceExternalIps } from './plugins/deny-service-external-ips.ts'
 import { eventRateLimit } from './plugins/event-rate-limit.ts'
 import { extendedResourceToleration } from './plugins/extended-resource-toleration.ts'
+import { imagePolicyWebhook } from './plugins/image-policy-webhook.ts'
 import { limitPodHardAntiAffinityTopology } from './plugins/limit-pod-hard-anti-affinity-topology.ts'
 import { namespaceAutoProvision } from './plugins/namespace-auto-provision.ts'
 import { namespaceExists } from './plugins/namespace-exists.ts'
@@ -55,6 +56,8 @@ export interface PluginDependencies {
 
 /** `--enable-admission-plugins`, `--disable-admission-plugins`, `--admission-control-config-file`. */
 export interface PluginSelection {
+  /** `--admission-control`, the older flag: these and no others; empty for the defaults. */
+  readonly only: readonly string[]
   readonly enabled: readonly string[]
   readonly disabled: readonly string[]
   readonly configurations: PluginConfigurations
@@ -96,7 +99,11 @@ const rows: readonly Row[] = [
   },
   { name: 'TaintNodesByCondition', is: 'on', create: () => taintNodesByCondition },
   { name: 'AlwaysPullImages', is: 'off', create: () => alwaysPullImages },
-  { name: 'ImagePolicyWebhook', is: 'unbuilt' },
+  {
+    name: 'ImagePolicyWebhook',
+    is: 'off',
+    create: ({ clock }, configuration) => imagePolicyWebhook(configuration, clock),
+  },
   {
     name: 'PodSecurity',
     is: 'on',
@@ -183,18 +190,24 @@ const always = (deps: PluginDependencies): readonly AdmissionPlugin[] => [
 ]
 
 /** Throws UsageError for names that are unknown, contradict each other, or are of plugins that kubets does not have. */
-export const checkPluginNames = ({ enabled, disabled }: PluginSelection): void => {
+export const checkPluginNames = ({ only, enabled, disabled }: PluginSelection): void => {
   const check = (flag: string, names: readonly string[]): void => {
     const unknown = names.find((name) => !rows.some((row) => row.name === name))
     if (unknown !== undefined) throw new UsageError(`${flag} plugin ${JSON.stringify(unknown)} is unknown`)
   }
+  if (only.length > 0 && enabled.length + disabled.length > 0) {
+    throw new UsageError(
+      'admission-control and enable-admission-plugins/disable-admission-plugins flags are mutually exclusive',
+    )
+  }
+  check('admission-control', only)
   check('enable-admission-plugins', enabled)
   check('disable-admission-plugins', disabled)
   const both = [...new Set(enabled)].filter((name) => disabled.includes(name)).toSorted()
   if (both.length > 0) {
     throw new UsageError(`[${both.join(' ')}] in enable-admission-plugins and disable-admission-plugins overlapped`)
   }
-  const unbuilt = rows.find(({ name, is }) => is === 'unbuilt' && enabled.includes(name))
+  const unbuilt = rows.find(({ name, is }) => is === 'unbuilt' && [...enabled, ...only].includes(name))
   if (unbuilt !== undefined) {
     throw new UsageError(`admission plugin ${JSON.stringify(unbuilt.name)} is not implemented by kubets`)
   }
@@ -212,7 +225,8 @@ const create = (row: Row, deps: PluginDependencies, configurations: PluginConfig
 /** The plugins that are on, in upstream's order. Throws UsageError. */
 export const admissionPlugins = (deps: PluginDependencies, selection: PluginSelection): readonly AdmissionPlugin[] => {
   checkPluginNames(selection)
-  const { enabled, disabled, configurations } = selection
-  const isOn = ({ name, is }: Row): boolean => enabled.includes(name) || (is === 'on' && !disabled.includes(name))
+  const { only, enabled, disabled, configurations } = selection
+  const isOn = ({ name, is }: Row): boolean =>
+    only.length > 0 ? only.includes(name) : enabled.includes(name) || (is === 'on' && !disabled.includes(name))
   return [...always(deps), ...rows.filter(isOn).flatMap((row) => create(row, deps, configurations))]
 }

@@ -165,8 +165,8 @@ describe('the flags of admission', () => {
       /failed to read plugin config: no kind \\?"Pod\\?" is registered/,
     )
     assert.match(
-      await start('--enable-admission-plugins=ImagePolicyWebhook'),
-      /admission plugin \\?"ImagePolicyWebhook\\?" is not implemented by kubets/,
+      await start('--enable-admission-plugins=ValidatingAdmissionWebhook'),
+      /admission plugin \\?"ValidatingAdmissionWebhook\\?" is not implemented by kubets/,
     )
   })
 })

@@ -2,6 +2,7 @@
 import type { FieldSchema, ObjectSchema, ScalarSchema, Schema } from '../../../api/schema/schema.ts'
 
 export const text: ScalarSchema = { type: 'scalar', scalar: 'string' }
+export const bool: ScalarSchema = { type: 'scalar', scalar: 'boolean' }
 export const integer: ScalarSchema = { type: 'scalar', scalar: 'int32' }
 export const integer64: ScalarSchema = { type: 'scalar', scalar: 'int64' }
 /** A value that somebody else decodes. */
