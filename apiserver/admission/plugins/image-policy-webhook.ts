@@ -97,7 +97,9 @@ const specOf = ({ object, subresource, namespace }: AdmissionAttributes): string
   )
   return JSON.stringify({
     containers: containers.map(({ image = '' }) => ({ image })),
-    ...(annotations.length === 0 ? {} : { annotations: Object.fromEntries(annotations.toSorted()) }),
+    ...(annotations.length === 0
+      ? {}
+      : { annotations: Object.fromEntries(annotations.toSorted(([a], [b]) => (a < b ? -1 : 1))) }),
     namespace,
   })
 }
