@@ -1,9 +1,10 @@
 /** Puts the parts of an API server together and runs it. The order of this file is the order of the start. */
 import { readFileSync } from 'node:fs'
-import type { Registry } from 'prom-client'
 import { realClock, sleep } from '../component-base/clock.ts'
 import { HealthChecks } from '../component-base/healthz/healthz.ts'
+import { healthMetrics } from '../component-base/healthz/metrics.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
+import { Registry } from '../component-base/metrics/prometheus.ts'
 import { createAuditor } from './audit/auditor.ts'
 import { createAdmissionChain } from './admission/chain.ts'
 import { admissionPlugins } from './admission/plugins.ts'
@@ -16,21 +17,25 @@ import { type Config, readOptional } from './config.ts'
 import { openEncryption } from './encryption/encryption.ts'
 import { createEncryptionMetrics } from './encryption/metrics.ts'
 import { Discovery } from './discovery/handler.ts'
-import { servedGroups } from './discovery/legacy.ts'
 import { OpenApi } from './discovery/openapi.ts'
 import { subresourceHandlers, virtualHandlers } from './endpoints/install.ts'
 import { createRouter } from './endpoints/router.ts'
 import { offerUpgrade } from './server/upgrades.ts'
 import { WatchRegistry } from './endpoints/watch-registry.ts'
 import { createApiServerMetrics } from './metrics.ts'
-import type { Resources } from './registry/resources.ts'
 import { serveKinds } from './registry/serve-kinds.ts'
 import { buildChain, compose, type Handler } from './server/chain.ts'
 import { issuerDocuments } from './server/issuer-documents.ts'
+import { listedPaths } from './server/listed-paths.ts'
 import { createPathHandler } from './server/paths.ts'
+import { processFacts } from './server/process-facts.ts'
 import { createServer } from './server/server.ts'
 import { readServerTls, reloadServerTls } from './server/tls.ts'
+import { flagz, statusz } from './server/zpages.ts'
 import { openStore } from './storage/open.ts'
+
+/** The process is ended half a minute after the signal: what is under way then is lost anyway. */
+const maxDrainMs = 25_000
 
 export const runApiServer = async (
   config: Config,
@@ -100,15 +105,20 @@ export const runApiServer = async (
     virtual: virtualHandlers(install),
   })
 
-  const health = new HealthChecks()
+  const healthRegistry = new Registry()
+  const health = new HealthChecks(log, healthMetrics(healthRegistry))
+  const documents = issuerDocuments(config, keys)
+  const paths = (): string[] => listedPaths(resources, [...health.paths(), ...documents.keys()])
   const openApi = new OpenApi(resources)
-  const paths = createPathHandler({
+  const answerPath = createPathHandler({
     discovery: new Discovery(resources, `${config.advertiseAddress}:${config.securePort}`),
     health,
-    metrics: () => registry.metrics(),
+    metrics: { '/metrics': registry, '/metrics/slis': healthRegistry },
+    zPages: { '/flagz': flagz(config.flagTexts), '/statusz': statusz(processFacts(paths)) },
+    profiling: config.profiling,
     openapi: (ctx) => openApi.handle(ctx),
-    issuerDocuments: issuerDocuments(config, keys),
-    groupPaths: () => groupPaths(resources),
+    issuerDocuments: documents,
+    listedPaths: paths,
   })
   const filters = buildChain({
     metrics,
@@ -117,13 +127,15 @@ export const runApiServer = async (
     authorizer,
     anonymousAuth: config.anonymousAuth,
     inFlight: config.maxInFlight,
+    requestTimeoutMs: config.requestTimeoutMs,
+    strictTransportSecurity: config.strictTransportSecurity,
   })
-  const handle: Handler = compose(filters, (ctx) => (ctx.info.isResourceRequest ? route(ctx) : paths(ctx)))
+  const handle: Handler = compose(filters, (ctx) => (ctx.info.isResourceRequest ? route(ctx) : answerPath(ctx)))
   const server = createServer({
     tls: await readServerTls(config),
     log,
     http2: config.http2,
-    drainTimeoutMs: config.requestTimeoutMs,
+    drainTimeoutMs: Math.min(config.requestTimeoutMs, maxDrainMs),
     handle,
     handleUpgrade: (ctx, upgrade) => {
       offerUpgrade(ctx, upgrade)
@@ -175,10 +187,3 @@ export const runApiServer = async (
 const failIf = (failed: boolean, why: string): void => {
   if (failed) throw new Error(why)
 }
-
-const groupPaths = (resources: Resources): string[] =>
-  servedGroups(resources).flatMap(({ name, versions }) =>
-    name === ''
-      ? versions.map((version) => `/api/${version}`)
-      : [`/apis/${name}`, ...versions.map((version) => `/apis/${name}/${version}`)],
-  )

@@ -2,12 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { type FlagValues, parseFlags } from '../component-base/flags/flags.ts'
+import { formatValue } from '../component-base/flags/values.ts'
 import { UsageError } from '../component-base/process/run.ts'
 import { readPluginConfigurations } from './admission/config/admission-configuration.ts'
 import { checkPluginNames, type PluginSelection } from './admission/plugins.ts'
 import { type AuditConfig, auditConfig } from './audit/config.ts'
 import type { EncryptionOptions } from './encryption/encryption.ts'
 import { flagSpecs } from './options.ts'
+import { checkServingFlags } from './serving-flags.ts'
 import { type IpRange, parseServiceRanges } from './registry/services/ip-range.ts'
 import type { KubeletClientConfig } from './server/context.ts'
 
@@ -68,9 +70,13 @@ export interface Config {
   readonly shutdownDelayMs: number
   /** undefined: everything is stored as it is. */
   readonly encryption: EncryptionOptions | undefined
+  readonly profiling: boolean
+  /** Every flag with its value, for people. */
+  readonly flagTexts: Readonly<Record<string, string>>
   /** undefined: nothing is audited. */
   readonly audit: AuditConfig | undefined
   readonly requestTimeoutMs: number
+  readonly strictTransportSecurity: readonly string[]
   readonly http2: { readonly maxStreams: number; readonly goawayChance: number }
 }
 
@@ -99,6 +105,14 @@ const ownAddress = (bindAddress: string): string => {
   return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1'
 }
 
+const flagTexts = (flags: FlagValues<typeof flagSpecs>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(flagSpecs).map(([name, { type }]) => [
+      name,
+      formatValue(type, flags[name as keyof typeof flagSpecs]),
+    ]),
+  )
+
 /** What Go's HTTP/2 clients begin with. */
 const defaultMaxStreams = 100
 
@@ -119,6 +133,7 @@ export const parseConfig = (argv: readonly string[]): Config => {
   if (flags['encryption-provider-config-automatic-reload'] && flags['encryption-provider-config'] === '') {
     throw new UsageError('--encryption-provider-config-automatic-reload must be set with --encryption-provider-config')
   }
+  checkServingFlags(flags)
   const issuers = flags['service-account-issuer']
   if (issuers.length === 0) throw new UsageError('service-account-issuer is a required flag')
   if (flags['service-account-signing-key-file'] === '')
@@ -192,6 +207,9 @@ export const parseConfig = (argv: readonly string[]): Config => {
           },
     audit: auditConfig(flags, isSet),
     requestTimeoutMs: flags['request-timeout'],
+    profiling: flags.profiling,
+    flagTexts: flagTexts(flags),
+    strictTransportSecurity: flags['strict-transport-security-directives'],
     http2: {
       maxStreams: flags['http2-max-streams-per-connection'] || defaultMaxStreams,
       goawayChance: flags['goaway-chance'],

@@ -181,8 +181,7 @@ export const flagSpecs = defineFlags({
   'strict-transport-security-directives': {
     type: 'strings',
     default: [],
-    help: 'Directives for HSTS.',
-    unsupported: notYet,
+    help: 'List of directives for HSTS, comma separated: max-age=expireTime, includeSubDomains, preload.',
   },
   'cors-allowed-origins': {
     type: 'strings',
@@ -190,7 +189,13 @@ export const flagSpecs = defineFlags({
     help: 'List of allowed origins for CORS.',
     unsupported: notYet,
   },
-  profiling: { type: 'bool', default: true, help: 'Enable profiling.', unsupported: notYet },
+  profiling: { type: 'bool', default: true, help: 'Enable profiling; /debug/pprof says that it is not implemented.' },
+  'enable-logs-handler': {
+    type: 'bool',
+    default: false,
+    help: 'If true, install a /logs handler for the apiserver logs.',
+    unsupported: notYet,
+  },
   'contention-profiling': { type: 'bool', default: false, help: 'Enable block profiling.', unsupported: notYet },
   'debug-socket-path': {
     type: 'string',

@@ -19,3 +19,6 @@ export const jitter = (value: number, factor: number): number => value * (1 + Ma
 
 /** True with a probability between 0 and 1. */
 export const happens = (probability: number): boolean => probability > 0 && Math.random() < probability
+
+/** Any one of some. */
+export const randomItem = <T>(items: readonly [T, ...T[]]): T => items[randomInt(items.length)] ?? items[0]

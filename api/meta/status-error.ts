@@ -159,6 +159,11 @@ export const methodNotAllowed = (gr: GroupResource, action: string): StatusError
   new StatusError('MethodNotAllowed', `${action} is not supported on resources of kind "${groupResourceString(gr)}"`, {
     details: detailsOf(gr, ''),
   })
+/** A method that a path does not have. */
+export const methodNotServed = (): StatusError =>
+  new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {
+    details: {},
+  })
 export const notAcceptable = (accepted: readonly string[]): StatusError =>
   new StatusError('NotAcceptable', `only the following media types are accepted: ${accepted.join(', ')}`)
 export const unsupportedMediaType = (accepted: readonly string[]): StatusError =>

@@ -1,6 +1,6 @@
 /** Serves discovery, legacy or aggregated as the client accepts, with ETag. */
 import { createHash } from 'node:crypto'
-import { StatusError } from '../../api/meta/status-error.ts'
+import { methodNotServed, StatusError } from '../../api/meta/status-error.ts'
 import type { Resources } from '../registry/resources.ts'
 import { encodeProtobuf } from '../codec/protobuf-encode.ts'
 import type { HttpContext } from '../server/context.ts'
@@ -55,22 +55,20 @@ export class Discovery {
   /** True if the path was a discovery path and has been answered. */
   async handle(ctx: HttpContext): Promise<boolean> {
     const parts = ctx.info.path.replace(/\/$/, '').split('/').slice(1)
-    const [root, group, version] = parts
+    const [root, first = '', version] = parts
     if (root === 'api') {
-      if (parts.length === 1) return this.#sendRoot(ctx, true)
-      if (parts.length === 2 && group !== undefined) return this.#sendResources(ctx, '', group)
+      if (parts.length > 2) return false
+      checkMethod(ctx)
+      return parts.length === 1 ? this.#sendRoot(ctx, true) : this.#sendResources(ctx, '', first)
     }
-    if (root === 'apis') {
-      if (parts.length === 1) return this.#sendRoot(ctx, false)
-      if (parts.length === 2 && group !== undefined) return this.#sendGroup(ctx, group)
-      if (parts.length === 3 && group !== undefined && version !== undefined)
-        return this.#sendResources(ctx, group, version)
-    }
-    return false
+    if (root !== 'apis' || parts.length > 3) return false
+    if (parts.length > 1 && !servedGroups(this.#resources).some(({ name }) => name === first)) return false
+    checkMethod(ctx)
+    if (parts.length === 1) return this.#sendRoot(ctx, false)
+    return version === undefined ? this.#sendGroup(ctx, first) : this.#sendResources(ctx, first, version)
   }
 
   async #sendRoot(ctx: HttpContext, core: boolean): Promise<boolean> {
-    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return false
     const wanted = wantedAggregated(ctx.request.headers.accept)
     ctx.response.setHeader('Vary', 'Accept')
     if (wanted === undefined) {
@@ -121,6 +119,10 @@ export class Discovery {
 }
 
 const newline = Buffer.from('\n')
+/** HEAD is refused too. */
+const checkMethod = ({ method }: HttpContext): void => {
+  if (method !== 'GET') throw methodNotServed()
+}
 
 const notServed = (): StatusError =>
   new StatusError('NotFound', 'the server could not find the requested resource', { details: {} })

@@ -85,7 +85,8 @@ export class OpenApi {
       ctx.response.writeHead(304).end()
       return
     }
-    sendBytes(ctx, 200, contentType, bytes, immutable ? 'public, immutable' : undefined)
+    if (immutable) ctx.response.setHeader('Cache-Control', 'public, immutable')
+    sendBytes(ctx, 200, contentType, bytes)
   }
 
   /** The documents are functions of the schema table, so its hash stands for theirs. */

@@ -1,11 +1,12 @@
 /** From request info to the handler of a resource. Upstream: what the API installer registers. */
-import { StatusError } from '../../api/meta/status-error.ts'
+import { methodNotServed, StatusError } from '../../api/meta/status-error.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { AdmissionChain } from '../admission/chain.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
 import type { Resource } from '../registry/resource.ts'
 import type { Resources } from '../registry/resources.ts'
 import type { HttpContext } from '../server/context.ts'
+import { sendPageNotFound } from '../server/http-error.ts'
 import type { RequestInfo } from '../server/request-info.ts'
 import { create } from './create.ts'
 import { deleteCollection, deleteOne } from './delete.ts'
@@ -36,10 +37,6 @@ export interface RouterOptions {
 
 const notServed = (): StatusError =>
   new StatusError('NotFound', 'the server could not find the requested resource', { details: {} })
-const notAllowed = (): StatusError =>
-  new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {
-    details: {},
-  })
 
 const statusHandlers: SubresourceHandlers = { get, update, patch: patchObject }
 
@@ -66,19 +63,24 @@ export const createRouter = (options: RouterOptions): ((ctx: HttpContext) => Pro
         options.subresources(resource, subresource) ?? (subresource === 'status' ? statusHandlers : undefined)
       if (declared === undefined || handlers === undefined) throw notServed()
       const handler = handlers[verb]
-      if (handler === undefined) throw notAllowed()
+      if (handler === undefined) throw methodNotServed()
       return handler
     }
     const handler = resource.definition.virtual === true ? options.virtual(resource) : main[verb]
-    if (handler === undefined || !resource.definition.verbs.some((allowed) => allowed === verb)) throw notAllowed()
-    if (objectVerbs.has(verb) !== hasName && verb !== 'watch') throw notAllowed()
+    if (handler === undefined || !resource.definition.verbs.some((allowed) => allowed === verb)) throw methodNotServed()
+    if (objectVerbs.has(verb) !== hasName && verb !== 'watch') throw methodNotServed()
     return handler
   }
   return async (ctx) => {
     const { info } = ctx
     const resource = resources.find(info.apiGroup, info.apiVersion, info.resource)
-    if (resource === undefined) throw notServed()
-    if (resource.namespaced && info.namespace === '' && info.verb === 'create') throw notAllowed()
+    if (resource === undefined) {
+      // Nobody's group is nobody's error either.
+      if (info.apiPrefix === 'apis' && !resources.hasGroup(info.apiGroup)) return sendPageNotFound(ctx)
+      throw notServed()
+    }
+    if (ctx.method === 'HEAD' && info.subresource !== 'proxy') throw methodNotServed()
+    if (resource.namespaced && info.namespace === '' && info.verb === 'create') throw methodNotServed()
     if (resource.namespaced === (info.namespace === '') && !acrossNamespaces(resource, info)) throw notServed()
     const hasName = info.name !== '' && info.verb !== 'list' && info.verb !== 'deletecollection'
     const handler = handlerOf(resource, info, hasName)

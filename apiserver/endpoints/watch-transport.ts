@@ -56,8 +56,7 @@ const httpTransport = (ctx: HttpContext, contentType: string): WatchTransport =>
     corked = false
     response.uncork()
   }
-  response.setHeader('Audit-Id', ctx.auditId)
-  response.writeHead(200, { 'Content-Type': contentType, 'Cache-Control': 'no-cache, private' })
+  response.writeHead(200, { 'Content-Type': contentType })
   response.flushHeaders()
   return {
     get closed() {

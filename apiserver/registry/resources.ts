@@ -73,6 +73,12 @@ export class Resources implements ObjectReader {
     return undefined
   }
 
+  /** Whether any version of the group has a resource. */
+  hasGroup(group: string): boolean {
+    for (const { definition } of this.#byId.values()) if (definition.group === group) return true
+    return false
+  }
+
   all(): IterableIterator<Resource> {
     return this.#byId.values()
   }

@@ -14,6 +14,8 @@ import { withErrors } from './filters/errors.ts'
 import { withImpersonation } from './filters/impersonation.ts'
 import { type InFlightLimits, withInFlightLimit } from './filters/in-flight-limit.ts'
 import { withRequestMetrics } from './filters/request-metrics.ts'
+import { withRequestTimeout } from './filters/request-timeout.ts'
+import { withResponseHeaders } from './filters/response-headers.ts'
 
 export type Next = () => Promise<void>
 export type Filter = (ctx: HttpContext, next: Next) => Promise<void>
@@ -27,11 +29,16 @@ export interface ChainOptions {
   readonly authorizer: Authorizer
   readonly anonymousAuth: boolean
   readonly inFlight: InFlightLimits
+  readonly requestTimeoutMs: number
+  /** Directives of the header of that name. */
+  readonly strictTransportSecurity: readonly string[]
 }
 
 export const buildChain = (options: ChainOptions): readonly Filter[] => [
   withRequestMetrics(options.metrics),
+  withResponseHeaders(options.strictTransportSecurity),
   withErrors(),
+  withRequestTimeout(options.requestTimeoutMs),
   withAuthentication(
     options.authenticator,
     options.anonymousAuth,

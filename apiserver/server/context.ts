@@ -1,5 +1,6 @@
 /** The one object that a request carries through the chain. */
 import type { IncomingMessage } from 'node:http'
+import type { StatusError } from '../../api/meta/status-error.ts'
 import type { KubeObject } from '../../api/types.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { RequestAudit } from '../audit/request-audit.ts'
@@ -57,6 +58,8 @@ export interface RequestContext {
 
 /** A request that has a response to write; upgrades have a socket instead. */
 export interface HttpContext extends RequestContext {
+  /** Aborts `signal`: what is done for this request is not wanted any more. */
+  abort(reason: StatusError): void
   readonly response: ApiResponse
 }
 

@@ -25,6 +25,7 @@ export class HttpRequestContext implements HttpContext {
   readonly warnings: string[] = []
   user: UserInfo = anonymousUser
   #abort: AbortController | undefined
+  #aborted: StatusError | undefined
 
   constructor(request: ApiRequest, response: ApiResponse, url: string, log: Logger) {
     this.request = request
@@ -48,9 +49,15 @@ export class HttpRequestContext implements HttpContext {
       const gone = (): void => {
         if (!this.response.writableFinished) abort.abort(new StatusError('Timeout', 'the client went away'))
       }
-      if (this.response.destroyed || this.request.destroyed) gone()
+      if (this.#aborted !== undefined) abort.abort(this.#aborted)
+      else if (this.response.destroyed || this.request.destroyed) gone()
       else this.response.once('close', gone)
     }
     return this.#abort.signal
+  }
+
+  abort(reason: StatusError): void {
+    this.#aborted = reason
+    this.#abort?.abort(reason)
   }
 }

@@ -36,6 +36,7 @@ export interface ApiResponse {
   readonly writableFinished: boolean
   /** Bytes that wait for the client. */
   readonly writableLength: number
+  getHeader(name: string): number | string | string[] | undefined
   setHeader(name: string, value: string | readonly string[]): unknown
   writeHead(code: number, headers?: OutgoingHttpHeaders): this
   /** Sends the head though no byte of the body is there. */

@@ -30,13 +30,14 @@ export const textFormats: readonly Format[] = ['json', 'yaml']
 const matches = (clause: string, format: Format): boolean =>
   clause === contentTypes[format] || clause === 'application/*' || clause === '*/*'
 
-interface Clause {
+export interface AcceptClause {
   readonly type: string
   readonly params: ReadonlyMap<string, string>
   readonly quality: number
 }
 
-const parseAccept = (header: string): Clause[] =>
+/** The clauses of an Accept header, what is liked best first. */
+export const parseAccept = (header: string): AcceptClause[] =>
   header
     .split(',')
     .map((text) => {

@@ -10,21 +10,21 @@ import type { HttpContext } from './context.ts'
 import { drained } from './drained.ts'
 import { sinkOf } from './message.ts'
 import { yamlText } from './yaml-text.ts'
+import { warningHeaders } from './warning-header.ts'
 import { contentTypes, type Format, jsonMediaType, type MediaType, negotiate, wantsPretty } from './negotiation.ts'
 
 /** Smaller answers are not worth the time. Upstream: defaultGzipThresholdBytes. */
 const gzipThresholdBytes = 128 * 1024
 const chunkBytes = 64 * 1024
 
-/** `Warning: 299 - "text"`. */
-const warningHeader = (text: string): string =>
-  `299 - "${text.replace(/[^\x20-\x7e]/g, ' ').replace(/["\\]/g, '\\$&')}"`
+const setWarnings = ({ response, warnings }: HttpContext): void => {
+  if (warnings.length > 0) response.setHeader('Warning', warningHeaders(warnings))
+}
 
-const setCommonHeaders = (ctx: HttpContext, cacheControl = 'no-cache, private'): void => {
-  const { response } = ctx
-  response.setHeader('Audit-Id', ctx.auditId)
-  response.setHeader('Cache-Control', cacheControl)
-  if (ctx.warnings.length > 0) response.setHeader('Warning', [...new Set(ctx.warnings)].map(warningHeader))
+/** What the answer depends on beside the URL. */
+const varyBy = ({ response }: HttpContext, header: string): void => {
+  const others = response.getHeader('Vary')
+  response.setHeader('Vary', others === undefined ? header : [...[others].flat().map(String), header])
 }
 
 const acceptsGzip = (ctx: HttpContext): boolean => {
@@ -35,17 +35,12 @@ const acceptsGzip = (ctx: HttpContext): boolean => {
 export const isPretty = (ctx: HttpContext): boolean => wantsPretty(ctx.query, ctx.request.headers['user-agent'])
 
 /** Sends bytes as they are. */
-export const sendBytes = (
-  ctx: HttpContext,
-  code: number,
-  contentType: string,
-  bytes: Buffer | string,
-  cacheControl?: string,
-): void => {
+export const sendBytes = (ctx: HttpContext, code: number, contentType: string, bytes: Buffer | string): void => {
   if (ctx.response.headersSent) return
-  setCommonHeaders(ctx, cacheControl)
+  setWarnings(ctx)
   if (bytes.length > gzipThresholdBytes && acceptsGzip(ctx)) {
-    ctx.response.writeHead(code, { 'Content-Type': contentType, 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' })
+    varyBy(ctx, 'Accept-Encoding')
+    ctx.response.writeHead(code, { 'Content-Type': contentType, 'Content-Encoding': 'gzip' })
     const gzip = createGzip({ level: zlib.Z_BEST_SPEED })
     gzip.pipe(sinkOf(ctx.response))
     gzip.end(bytes)
@@ -100,12 +95,13 @@ export const sendStream = async (
   parts: Iterable<Buffer>,
   { sizeBytes, compress, format }: StreamOptions,
 ): Promise<void> => {
-  setCommonHeaders(ctx)
+  setWarnings(ctx)
   const gzip = compress && acceptsGzip(ctx) ? createGzip({ level: zlib.Z_BEST_SPEED }) : undefined
+  if (gzip !== undefined) varyBy(ctx, 'Accept-Encoding')
   ctx.response.writeHead(200, {
     'Content-Type': contentTypes[format],
     ...(gzip !== undefined
-      ? { 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' }
+      ? { 'Content-Encoding': 'gzip' }
       : sizeBytes === undefined
         ? {}
         : { 'Content-Length': sizeBytes }),
@@ -148,6 +144,7 @@ const negotiateError = (ctx: HttpContext): MediaType => {
 
 /** The one place where an error becomes an answer. */
 export const sendStatusError = async (ctx: HttpContext, error: StatusError): Promise<void> => {
+  if (ctx.response.writableEnded) return
   if (ctx.response.headersSent) {
     // Too late for a Status: break the connection, so that the client does not take half an answer for a whole one.
     ctx.response.destroy()

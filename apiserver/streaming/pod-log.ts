@@ -82,7 +82,7 @@ export const podLog = async (ctx: ConnectContext): Promise<void> => {
     response.writeHead(204).end()
     return
   }
-  response.writeHead(200, { 'Content-Type': 'text/plain', 'Cache-Control': 'no-cache, private' })
+  response.writeHead(200, { 'Content-Type': 'text/plain' })
   // A follower of a silent container must see that it is connected.
   response.flushHeaders()
   await pipeline(log, sinkOf(response)).catch((error: unknown) => {

@@ -13,6 +13,14 @@ export const parseDuration = (text: string): number | undefined => {
   return sign * total
 }
 
+/** Milliseconds of a duration, or Go's words for why it is none. */
+export const parseGoDuration = (text: string): number | string => {
+  const ms = parseDuration(text)
+  if (ms !== undefined) return ms
+  const isNumber = /^[-+]?\d+(\.\d*)?$/.test(text)
+  return `time: ${isNumber ? 'missing unit in' : 'invalid'} duration ${JSON.stringify(text)}`
+}
+
 /** Go's text of a duration: `1m30s`, `1h0m0s`, `250ms`, `0s`. */
 export const formatDuration = (ms: number): string => {
   if (ms === 0) return '0s'

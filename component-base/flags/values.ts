@@ -1,6 +1,6 @@
 /** Texts of flags and their values, and pflag's words for what is no value. */
 import { UsageError } from '../process/run.ts'
-import { parseDuration } from './duration.ts'
+import { formatDuration, parseGoDuration } from './duration.ts'
 
 export interface FlagTypes {
   string: string
@@ -31,13 +31,6 @@ const parseInteger = (text: string): number | string => {
   return Number.isSafeInteger(value) ? value : `strconv.ParseInt: parsing ${quoted}: value out of range`
 }
 
-const goDuration = (text: string): number | string => {
-  const ms = parseDuration(text)
-  if (ms !== undefined) return ms
-  const isNumber = /^[-+]?\d+(\.\d*)?$/.test(text)
-  return `time: ${isNumber ? 'missing unit in' : 'invalid'} duration ${JSON.stringify(text)}`
-}
-
 type Pairs = Readonly<Record<string, string>>
 
 const parsePairs = (text: string): Pairs | string => {
@@ -56,6 +49,17 @@ export interface ValueSource {
   readonly text: string
   /** What an earlier occurrence of the same flag gave: lists and maps go on from there. */
   readonly previous: unknown
+}
+
+/** A value in pflag's writing: `[a,b]`, `a=b,c=d`, `1m0s`. */
+export const formatValue = (type: FlagType, value: FlagTypes[FlagType]): string => {
+  if (type === 'duration' && typeof value === 'number') return formatDuration(value)
+  if (typeof value !== 'object') return String(value)
+  if (Array.isArray(value)) return `[${value.join(',')}]`
+  return Object.entries(value)
+    .map(([key, text]) => `${key}=${String(text)}`)
+    .toSorted()
+    .join(',')
 }
 
 /** The value that a text means for a flag of that type; throws UsageError in pflag's words. */
@@ -82,7 +86,7 @@ export const parseValue = (type: FlagType, { label, text, previous }: ValueSourc
       return value
     }
     case 'duration': {
-      const ms = goDuration(text)
+      const ms = parseGoDuration(text)
       if (typeof ms === 'string') throw bad(ms)
       return ms
     }

@@ -24,9 +24,9 @@ const allEndpoints: readonly HealthEndpoint[] = ['healthz', 'livez', 'readyz']
 
 /** What `/readyz/etcd` asks for: the endpoint, and the one check or undefined. */
 const parsePath = (path: string): { endpoint: HealthEndpoint; only: string | undefined } | undefined => {
-  const [, name, only] = /^\/([a-z]+)(?:\/(.*?))?\/?$/.exec(path) ?? []
+  const [, name, only] = /^\/([a-z]+)(?:\/(.+))?$/.exec(path) ?? []
   const endpoint = allEndpoints.find((known) => known === name)
-  return endpoint === undefined ? undefined : { endpoint, only: only === '' ? undefined : only }
+  return endpoint === undefined ? undefined : { endpoint, only }
 }
 
 const runCheck = async ({ name, check }: Entry): Promise<Result> => {
@@ -48,12 +48,25 @@ const quotedList = (names: Iterable<string>): string =>
     .sort()
     .join(',')
 
+/** Hears of each check that ran for an endpoint. */
+export type HealthObserver = (name: string, endpoint: HealthEndpoint, healthy: boolean) => void
+
 export class HealthChecks {
   readonly #entries: Entry[] = [{ name: 'ping', check: () => undefined, endpoints: new Set(allEndpoints) }]
   readonly #log: Logger | undefined
+  readonly #observe: HealthObserver | undefined
 
-  constructor(log?: Logger) {
+  constructor(log?: Logger, observe?: HealthObserver) {
     this.#log = log
+    this.#observe = observe
+  }
+
+  /** `/healthz`, `/healthz/ping` …: what `answer` knows. */
+  paths(): string[] {
+    return allEndpoints.flatMap((endpoint) => [
+      `/${endpoint}`,
+      ...this.#entries.filter((entry) => entry.endpoints.has(endpoint)).map(({ name }) => `/${endpoint}/${name}`),
+    ])
   }
 
   add(name: string, check: HealthCheck, endpoints: readonly HealthEndpoint[] = allEndpoints): void {
@@ -85,6 +98,7 @@ export class HealthChecks {
     for (const entry of entries) if (!excluded.has(entry.name)) results.set(entry.name, runCheck(entry))
     for (const { name } of entries) {
       const result = await results.get(name)
+      if (result !== undefined) this.#observe?.(name, endpoint, result.error === undefined)
       if (result?.error !== undefined) failed.push(result)
       lines.push(result === undefined ? `[+]${name} excluded: ok` : lineOf(result))
     }

@@ -98,7 +98,11 @@ export const userRoles: readonly RoleSpec[] = [
   },
   {
     name: 'system:monitoring',
-    rules: [pathRule('get', '/healthz,/healthz/*,/livez,/livez/*,/metrics,/metrics/slis,/readyz,/readyz/*')],
+    rules: [
+      pathRule('get', '/healthz,/healthz/*,/livez,/livez/*,/metrics,/metrics/slis,/readyz,/readyz/*'),
+      pathRule('get', '/flagz'),
+      pathRule('get', '/statusz'),
+    ],
   },
   {
     name: 'system:auth-delegator',

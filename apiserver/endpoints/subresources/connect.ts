@@ -35,6 +35,7 @@ const withReaders = (ctx: HttpContext, { kubelet, reader }: ConnectOptions): Con
   get signal() {
     return ctx.signal
   },
+  abort: (reason) => ctx.abort(reason),
   kubelet,
   getObject: reader.getObject.bind(reader),
   listObjects: reader.listObjects.bind(reader),

@@ -2,10 +2,10 @@
  * Bounds how many requests run at once, reading and changing ones apart. Long-running requests (watch, exec, log …)
  * and system:masters are not counted. Upstream: WithMaxInFlightLimit.
  */
-import { tooManyRequests } from '../../../api/meta/status-error.ts'
 import { systemMasters } from '../../authentication/user.ts'
 import type { ApiServerMetrics } from '../../metrics.ts'
 import type { Filter } from '../chain.ts'
+import { sendHttpError } from '../http-error.ts'
 import type { RequestInfo } from '../request-info.ts'
 
 export interface InFlightLimits {
@@ -26,7 +26,8 @@ export const withInFlightLimit = (limits: InFlightLimits, metrics: ApiServerMetr
     if (isLongRunning(ctx.info)) return next()
     const kind = readVerbs.has(ctx.info.verb) ? 'readOnly' : 'mutating'
     if (limits[kind] > 0 && running[kind] >= limits[kind] && !ctx.user.groups.includes(systemMasters)) {
-      throw tooManyRequests('Too many requests, please try again later.', 1)
+      ctx.response.setHeader('Retry-After', '1')
+      return sendHttpError(ctx, 429, 'Too many requests, please try again later.')
     }
     running[kind]++
     metrics.inFlight(kind, running[kind])

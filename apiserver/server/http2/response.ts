@@ -40,6 +40,10 @@ export class Http2Response implements ApiResponse {
     return this.stream.writableLength
   }
 
+  getHeader(name: string): number | string | string[] | undefined {
+    return this.#headers[name.toLowerCase()]
+  }
+
   setHeader(name: string, value: string | readonly string[]): void {
     this.#headers[name.toLowerCase()] = typeof value === 'string' ? value : [...value]
   }
@@ -47,7 +51,7 @@ export class Http2Response implements ApiResponse {
   writeHead(code: number, headers: OutgoingHttpHeaders = {}): this {
     if (this.#state !== 'open') throw new Error('the head is written already')
     this.statusCode = code
-    for (const [name, value] of Object.entries(headers)) this.#headers[name.toLowerCase()] = value
+    for (const name of Object.keys(headers)) this.#headers[name.toLowerCase()] = headers[name]
     this.#state = 'headWritten'
     return this
   }
