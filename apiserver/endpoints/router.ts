@@ -74,6 +74,8 @@ export const createRouter = (options: RouterOptions): ((ctx: HttpContext) => Pro
   return async (ctx) => {
     const { info } = ctx
     const resource = resources.find(info.apiGroup, info.apiVersion, info.resource)
+    // The old paths /api/v1/proxy/… are gone.
+    if (info.verb === 'proxy') throw notServed()
     if (resource === undefined) {
       // Nobody's group is nobody's error either.
       if (info.apiPrefix === 'apis' && !resources.hasGroup(info.apiGroup)) return sendPageNotFound(ctx)

@@ -5,12 +5,13 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import http2 from 'node:http2'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { gunzipSync } from 'node:zlib'
-import { startCluster, type TestCluster } from '../harness/cluster.ts'
+import { startCluster } from '../harness/cluster.ts'
 import { createHttp, type Http, pkiCredentials } from '../harness/http.ts'
 import { createHttp2, frame, frameTypes, type Http2Client, openRawHttp2 } from '../harness/http2.ts'
+import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
 
 const execFileAsync = promisify(execFile)
@@ -18,25 +19,12 @@ const configMaps = '/api/v1/namespaces/default/configmaps'
 const protobuf = 'application/vnd.kubernetes.protobuf'
 const { NGHTTP2_NO_ERROR } = http2.constants
 
-let cluster: TestCluster
 let client: Http2Client
 let http1: Http
-
-before(
-  async () => {
-    cluster = await startCluster({ extraArgs: { 'kube-apiserver': { 'goaway-chance': '0' } } })
-    client = await createHttp2(cluster)
-    http1 = createHttp(cluster, pkiCredentials(cluster, 'admin'))
-  },
-  { timeout: 120_000 },
-)
-after(
-  async () => {
-    await client?.[Symbol.asyncDispose]()
-    await cluster?.[Symbol.asyncDispose]()
-  },
-  { timeout: 60_000 },
-)
+const theCluster = useCluster({}, async (cluster) => {
+  client = await createHttp2(cluster)
+  http1 = createHttp(cluster, pkiCredentials(cluster, 'admin'))
+})
 
 const configMap = (name: string, data: Record<string, string> = {}): string =>
   JSON.stringify({ metadata: { name }, data })
@@ -85,9 +73,14 @@ describe('requests over HTTP/2', () => {
   })
 
   it('sends no body for HEAD and for what has not changed', async () => {
-    const head = await client.call('/version', { method: 'HEAD' })
-    assert.equal(head.code, 200)
-    assert.equal(head.bytes.length, 0)
+    for (const [path, code] of [
+      ['/healthz', 200],
+      ['/version', 405],
+    ] as const) {
+      const head = await client.call(path, { method: 'HEAD' })
+      assert.equal(head.code, code)
+      assert.equal(head.bytes.length, 0)
+    }
     const first = await client.call('/openapi/v3')
     const again = await client.call('/openapi/v3', { headers: { 'if-none-match': String(first.headers['etag']) } })
     assert.equal(again.code, 304)
@@ -126,7 +119,7 @@ describe('requests over HTTP/2', () => {
 
   it('sends a big list through a small window, compressed where that is asked for', async () => {
     for (let index = 0; index < 4; index++) await create(`filler-${index}`, { text: `${index}`.repeat(900_000) })
-    await using narrow = await createHttp2(cluster, { settings: { initialWindowSize: 1024 } })
+    await using narrow = await createHttp2(theCluster(), { settings: { initialWindowSize: 1024 } })
     const plain = await narrow.call(configMaps)
     assert.ok(plain.bytes.length > 3_600_000)
     const zipped = await narrow.call(configMaps, { headers: { 'accept-encoding': 'gzip' } })
@@ -144,8 +137,8 @@ describe('requests over HTTP/2', () => {
   })
 
   it('knows its clients by certificate, by token and by nothing', async () => {
-    const ca = readFileSync(join(cluster.layout.pki, 'ca.crt'), 'utf8')
-    const anonymous = http2.connect(cluster.server, { ca })
+    const ca = readFileSync(join(theCluster().layout.pki, 'ca.crt'), 'utf8')
+    const anonymous = http2.connect(theCluster().server, { ca })
     try {
       const stream = anonymous.request({ ':path': configMaps })
       const [headers] = (await once(stream, 'response')) as [Record<string, unknown>]
@@ -173,7 +166,7 @@ describe('requests over HTTP/2', () => {
     // Sent once and then referred to with a byte each: little on the wire, more than 1 MiB as a list.
     const once = Buffer.concat([Buffer.from([0x40]), hpackText('x-filler'), hpackText('z'.repeat(3_800))])
     const block = Buffer.concat([literalHeaders('/version'), once, Buffer.alloc(300, 0xbe)])
-    const raw = await openRawHttp2(cluster)
+    const raw = await openRawHttp2(theCluster())
     const answer = nextFrame(raw, ({ type }) => type === frameTypes.headers)
     raw.write(frame(frameTypes.headers, 5, 1, block))
     // The status comes first, in digits: Huffman's code would not be shorter.
@@ -220,7 +213,7 @@ describe('limits of HTTP/2', () => {
   })
 
   it('lets a client have a hundred streams at once: the next ones wait with it', async () => {
-    await using own = await createHttp2(cluster)
+    await using own = await createHttp2(theCluster())
     const streams = Array.from({ length: 99 }, () => own.open(`${configMaps}?watch=true`).resume())
     const ending = own.call(`${configMaps}?watch=true&timeoutSeconds=2`)
     await Promise.all(streams.map((stream) => once(stream, 'response')))
@@ -235,7 +228,7 @@ describe('limits of HTTP/2', () => {
   })
 
   it('ends a connection with more streams than that', async () => {
-    const raw = await openRawHttp2(cluster)
+    const raw = await openRawHttp2(theCluster())
     const goaway = nextFrame(raw, ({ type }) => type === frameTypes.goaway)
     const watch = literalHeaders(`${configMaps}?watch=true`)
     for (let index = 0; index < 101; index++) raw.write(frame(frameTypes.headers, 5, 2 * index + 1, watch))
@@ -243,7 +236,7 @@ describe('limits of HTTP/2', () => {
   })
 
   it('ends a connection whose client opens and resets streams without end, and goes on with the others', async () => {
-    const raw = await openRawHttp2(cluster)
+    const raw = await openRawHttp2(theCluster())
     const ended = once(raw, 'close')
     raw.resume()
     const head = literalHeaders(configMaps)
@@ -262,7 +255,7 @@ describe('limits of HTTP/2', () => {
     ['CONTINUATION', Buffer.alloc(0)],
   ] as const) {
     it(`ends a connection that floods it with ${what}, and goes on with the others`, async () => {
-      const raw = await openRawHttp2(cluster)
+      const raw = await openRawHttp2(theCluster())
       const ended = once(raw, 'close')
       const flood =
         what === 'CONTINUATION'
@@ -300,22 +293,23 @@ describe('limits of HTTP/2', () => {
 
 describe('clients of HTTP/2', () => {
   it('serves kubectl, which chooses it', async () => {
-    assert.match(await cluster.kubectl('get', 'namespaces'), /default/)
+    assert.match(await theCluster().kubectl('get', 'namespaces'), /default/)
   })
 
   it('serves curl in both versions', async () => {
-    const { pki } = cluster.layout
+    const { layout, server } = theCluster()
+    const { pki } = layout
     const args = ['-sS', '--cacert', `${pki}/ca.crt`, '--cert', `${pki}/admin.crt`, '--key', `${pki}/admin.key`]
     const versionOf = async (...more: string[]): Promise<string> =>
       (await execFileAsync('curl', [...args, '-o', '/dev/null', '-w', '%{http_version}', ...more])).stdout
-    assert.equal(await versionOf(`${cluster.server}/version`), '2')
-    assert.equal(await versionOf('--http1.1', `${cluster.server}/version`), '1.1')
+    assert.equal(await versionOf(`${server}/version`), '2')
+    assert.equal(await versionOf('--http1.1', `${server}/version`), '1.1')
   })
 })
 
 describe('a server that is told to stop', () => {
   it('says GOAWAY, ends watches in order and answers what is under way', { timeout: 60_000 }, async () => {
-    await using own = await createHttp2(cluster)
+    await using own = await createHttp2(theCluster())
     const watch = own.open(`${configMaps}?watch=true`)
     watch.resume()
     await once(watch, 'response')
@@ -324,7 +318,9 @@ describe('a server that is told to stop', () => {
     slow.write(body.slice(0, 10))
     const goaway = once(own.session, 'goaway')
     const watchEnded = once(watch, 'end')
-    const { pid } = JSON.parse(readFileSync(join(cluster.layout.run, 'kube-apiserver.pid'), 'utf8')) as { pid: number }
+    const { pid } = JSON.parse(readFileSync(join(theCluster().layout.run, 'kube-apiserver.pid'), 'utf8')) as {
+      pid: number
+    }
     process.kill(pid, 'SIGTERM')
     const [code] = (await goaway) as [number]
     assert.equal(code, NGHTTP2_NO_ERROR)

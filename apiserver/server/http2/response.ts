@@ -29,7 +29,8 @@ export class Http2Response implements ApiResponse {
   }
 
   get writableEnded(): boolean {
-    return this.#ended || this.stream.writableEnded
+    // Node ends the stream of a HEAD request itself before it is answered.
+    return this.#ended || (this.stream.writableEnded && !this.#isHead)
   }
 
   get writableFinished(): boolean {
