@@ -4,6 +4,7 @@ import { randomItem } from '../../component-base/random.ts'
 import type { HttpContext } from './context.ts'
 import { parseAccept } from './negotiation.ts'
 import { sendBytes, sendText } from './respond.ts'
+import { yamlText } from './yaml-text.ts'
 
 const component = 'apiserver'
 const group = 'config.k8s.io'
@@ -68,8 +69,7 @@ export const sendZPage = async (ctx: HttpContext, page: ZPage): Promise<void> =>
   }
   const contentType = `application/${format};g=${group};v=${version};as=${page.kind}`
   if (format === 'json') return sendBytes(ctx, 200, contentType, `${JSON.stringify(value)}\n`)
-  const { dump } = await import('js-yaml')
-  return sendBytes(ctx, 200, contentType, dump(value, { lineWidth: -1, noRefs: true, sortKeys: true }))
+  return sendBytes(ctx, 200, contentType, await yamlText(value))
 }
 
 /** `Wed Nov 25 14:22:41 UTC 2026`: Go's time.UnixDate. */
