@@ -20,6 +20,8 @@ export interface AdmissionAttributes {
   readonly oldObject: KubeObject | undefined
   readonly user: UserInfo
   readonly dryRun: boolean
+  /** CreateOptions, UpdateOptions, PatchOptions or DeleteOptions of the request; undefined for what has none (CONNECT). */
+  readonly options?: Readonly<Record<string, unknown>> | undefined
   readonly warn: (text: string) => void
   /** Notes why, in the audit event of the request; a key that is noted already keeps its value. */
   readonly annotate: (key: string, value: string) => void

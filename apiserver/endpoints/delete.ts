@@ -33,7 +33,8 @@ const remove = (scope: Scope, ctx: HttpContext, request: DeleteRequest, namespac
       ...request,
       clock: scope.clock,
       validating: async (oldObject) => {
-        const attributes = admissionAttributes(scope, ctx, 'DELETE', { oldObject, dryRun: request.dryRun })
+        const { dryRun, options } = request
+        const attributes = admissionAttributes(scope, ctx, 'DELETE', { oldObject, dryRun, options })
         await scope.admission.mutate(attributes)
         await scope.admission.validate(attributes)
       },

@@ -32,12 +32,41 @@ export const gvkOf = ({ resource: { definition } }: Scope): Gvk => ({
 const namespaceOfNew = ({ resource: { definition } }: Scope, object: KubeObject | undefined): string =>
   definition.group === '' && definition.plural === 'namespaces' ? (object?.metadata?.name ?? '') : ''
 
+/** The options of a write as an object, from the query; those of a deletion may come in its body. */
+const optionsOf = (ctx: HttpContext, operation: Operation): Readonly<Record<string, unknown>> => {
+  const verb =
+    operation === 'DELETE'
+      ? 'Delete'
+      : ctx.info.verb === 'patch'
+        ? 'Patch'
+        : operation === 'CREATE'
+          ? 'Create'
+          : 'Update'
+  const { query } = ctx
+  const text = (name: string): Record<string, unknown> => (query.get(name) ? { [name]: query.get(name) } : {})
+  return {
+    kind: `${verb}Options`,
+    apiVersion: 'meta.k8s.io/v1',
+    ...(query.get('dryRun') ? { dryRun: query.getAll('dryRun') } : {}),
+    ...(query.get('force') ? { force: query.get('force') === 'true' } : {}),
+    ...text('fieldManager'),
+    ...text('fieldValidation'),
+  }
+}
+
 /** Attributes of a write for admission. */
 export const admissionAttributes = (
   scope: Scope,
   ctx: HttpContext,
   operation: Operation,
-  change: { object?: KubeObject; oldObject?: KubeObject | undefined; dryRun: boolean; kind?: Gvk },
+  change: {
+    object?: KubeObject
+    oldObject?: KubeObject | undefined
+    dryRun: boolean
+    kind?: Gvk
+    /** What the options hold beyond the query. */
+    options?: object
+  },
 ): AdmissionAttributes => ({
   operation,
   group: scope.resource.definition.group,
@@ -51,6 +80,7 @@ export const admissionAttributes = (
   oldObject: change.oldObject,
   user: ctx.user,
   dryRun: change.dryRun,
+  options: operation === 'CONNECT' ? undefined : { ...optionsOf(ctx, operation), ...change.options },
   warn: (text) => ctx.warnings.push(text),
   annotate: (key, value) => ctx.audit?.annotate(key, value),
 })
