@@ -9,6 +9,8 @@ import type { AdmissionPlugin } from './admission.ts'
 import type { PluginConfigurations } from './config/admission-configuration.ts'
 import { ConfigError } from './config/decode-config.ts'
 import type { PodSecurityMetrics } from './pod-security/metrics.ts'
+import { mutatingAdmissionPolicy } from './policy/mutating-admission-policy.ts'
+import { validatingAdmissionPolicy } from './policy/validating-admission-policy.ts'
 import { parsePodSecurityConfiguration } from './pod-security/configuration.ts'
 import { podSecurity } from './pod-security/pod-security.ts'
 import { resourceQuota } from './quota/resource-quota.ts'
@@ -169,9 +171,9 @@ const rows: readonly Row[] = [
   { name: 'NodeDeclaredFeatureValidator', is: 'inert' },
   { name: 'JobValidation', is: 'inert' },
   { name: 'PodResizeValidator', is: 'on', create: (deps) => podResizeValidator(core(deps, 'nodes')) },
-  { name: 'MutatingAdmissionPolicy', is: 'unbuilt' },
+  { name: 'MutatingAdmissionPolicy', is: 'on', create: mutatingAdmissionPolicy },
   { name: 'MutatingAdmissionWebhook', is: 'unbuilt' },
-  { name: 'ValidatingAdmissionPolicy', is: 'unbuilt' },
+  { name: 'ValidatingAdmissionPolicy', is: 'on', create: validatingAdmissionPolicy },
   { name: 'ValidatingAdmissionWebhook', is: 'unbuilt' },
   // Last of those that say yes: what is booked here should not be refused by anybody after it.
   {
