@@ -4,7 +4,8 @@ import { CelError, CelMap, Duration, isList, Optional, Timestamp, typeNameOf, Ui
 
 /** Throws CelError for what JSON has no form for. */
 export const toJson = (value: Value): unknown => {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean' || typeof value === 'number') return value
+  if (value === null || typeof value === 'string' || typeof value === 'boolean' || typeof value === 'number')
+    return value
   if (typeof value === 'bigint' || value instanceof Uint) {
     const whole = typeof value === 'bigint' ? value : value.value
     return Number.isSafeInteger(Number(whole)) ? Number(whole) : whole
