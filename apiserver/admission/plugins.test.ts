@@ -70,6 +70,8 @@ describe('the admission plugins', () => {
       'DefaultIngressClass',
       'PodTopologyLabels',
       'PodResizeValidator',
+      'MutatingAdmissionPolicy',
+      'ValidatingAdmissionPolicy',
       'ResourceQuota',
     ])
   })
