@@ -125,7 +125,7 @@ export const runApiServer = async (
     auditor,
     authenticator,
     authorizer,
-    anonymousAuth: config.anonymousAuth,
+    allowAnonymous: () => config.anonymousAuth,
     inFlight: config.maxInFlight,
     requestTimeoutMs: config.requestTimeoutMs,
     strictTransportSecurity: config.strictTransportSecurity,

@@ -19,6 +19,7 @@ export interface RequestHeaderConfig {
   readonly caFile: string
   readonly allowedNames: readonly string[]
   readonly usernameHeaders: readonly string[]
+  readonly uidHeaders: readonly string[]
   readonly groupHeaders: readonly string[]
   readonly extraPrefixes: readonly string[]
 }
@@ -166,6 +167,7 @@ export const parseConfig = (argv: readonly string[]): Config => {
             caFile: flags['requestheader-client-ca-file'],
             allowedNames: flags['requestheader-allowed-names'],
             usernameHeaders: flags['requestheader-username-headers'],
+            uidHeaders: flags['requestheader-uid-headers'],
             groupHeaders: flags['requestheader-group-headers'],
             extraPrefixes: flags['requestheader-extra-headers-prefix'],
           },

@@ -39,6 +39,8 @@ export interface AuditEvent {
   /** undefined: nobody could be made out. */
   readonly user: UserInfo | undefined
   readonly impersonatedUser?: UserInfo | undefined
+  /** The verb of a constrained impersonation, or ''. */
+  readonly impersonationConstraint?: string | undefined
   readonly sourceIPs: readonly string[]
   readonly userAgent: string
   readonly objectRef?: ObjectReference | undefined
@@ -93,6 +95,10 @@ export const encodeEvent = (event: AuditEvent): string => {
     verb: event.verb,
     user: userFields(event.user),
     impersonatedUser: event.impersonatedUser === undefined ? undefined : userFields(event.impersonatedUser),
+    authenticationMetadata:
+      (event.impersonationConstraint ?? '') === ''
+        ? undefined
+        : { impersonationConstraint: event.impersonationConstraint },
     sourceIPs: event.sourceIPs.length === 0 ? undefined : event.sourceIPs,
     userAgent: orAbsent(event.userAgent),
     objectRef:

@@ -80,8 +80,9 @@ export class RequestAudit {
     this.#event = { ...this.#event, annotations: { ...annotations, [key]: value } }
   }
 
-  impersonate(impersonatedUser: UserInfo): void {
-    this.#event = { ...this.#event, impersonatedUser }
+  /** `constraint` is the verb of a constrained impersonation, or ''. */
+  impersonate(impersonatedUser: UserInfo, constraint: string): void {
+    this.#event = { ...this.#event, impersonatedUser, impersonationConstraint: constraint }
   }
 
   /** The object as it was sent, with defaults: what it is called, and from the level Request on what it says. */

@@ -1,9 +1,11 @@
 /** The configured authenticators, in upstream's order. */
 import { readFileSync } from 'node:fs'
 import type { Clock } from '../../component-base/clock.ts'
+import { UsageError } from '../../component-base/process/run.ts'
 import type { Config } from '../config.ts'
 import type { Resources } from '../registry/resources.ts'
 import {
+  audienceAgnostic,
   type Authenticator,
   bearerToken,
   type RequestAuthenticator,
@@ -16,6 +18,7 @@ import { serviceAccountTokens } from './service-account/authenticator.ts'
 import { legacyServiceAccountTokens } from './service-account/legacy.ts'
 import { parseVerificationKeys, type VerificationKey } from './service-account/keys.ts'
 import { tokenFile } from './token-file.ts'
+import { webSocketToken } from './websocket-token.ts'
 import { createCertificateCheck, parseBundle, x509 } from './x509.ts'
 
 export interface Authentication {
@@ -26,6 +29,14 @@ export interface Authentication {
 
 export const readVerificationKeys = ({ serviceAccount }: Config): VerificationKey[] =>
   serviceAccount.keyFiles.flatMap((file) => parseVerificationKeys(readFileSync(file, 'utf8')))
+
+const readTokenFile = (path: string): TokenAuthenticator => {
+  try {
+    return tokenFile(readFileSync(path, 'utf8'), path)
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
 
 const authoritiesOf = (file: string) => {
   const authorities = file === '' ? [] : parseBundle(readFileSync(file, 'utf8'))
@@ -39,8 +50,9 @@ export const buildAuthentication = (
   clock: Clock,
 ): Authentication => {
   const { serviceAccount, requestHeader: proxy } = config
+  const forApi = (authenticate: TokenAuthenticator) => audienceAgnostic(serviceAccount.audiences, authenticate)
   const tokens: TokenAuthenticator[] = [
-    ...(config.tokenAuthFile === '' ? [] : [tokenFile(readFileSync(config.tokenAuthFile, 'utf8'))]),
+    ...(config.tokenAuthFile === '' ? [] : [forApi(readTokenFile(config.tokenAuthFile))]),
     serviceAccountTokens({
       issuers: serviceAccount.issuers,
       keys,
@@ -48,15 +60,16 @@ export const buildAuthentication = (
       resources,
       clock,
     }),
-    legacyServiceAccountTokens(keys, serviceAccount.audiences, resources),
-    ...(config.bootstrapTokens ? [bootstrapTokens(resources, clock)] : []),
+    legacyServiceAccountTokens({ keys, audiences: serviceAccount.audiences, resources, clock }),
+    ...(config.bootstrapTokens ? [forApi(bootstrapTokens(resources, clock))] : []),
   ]
   const authenticators: RequestAuthenticator[] = [
     ...(proxy === undefined
       ? []
-      : [requestHeader({ ...proxy, check: createCertificateCheck(authoritiesOf(proxy.caFile)) })]),
-    ...(config.clientCaFile === '' ? [] : [x509(createCertificateCheck(authoritiesOf(config.clientCaFile)))]),
+      : [requestHeader({ ...proxy, check: createCertificateCheck(authoritiesOf(proxy.caFile), clock) })]),
+    ...(config.clientCaFile === '' ? [] : [x509(createCertificateCheck(authoritiesOf(config.clientCaFile), clock))]),
     bearerToken(tokens),
+    webSocketToken(tokens),
   ]
   return { authenticator: unionAuthenticator(authenticators), tokens }
 }

@@ -1,35 +1,57 @@
 /** Users that an authenticating front proxy vouches for, by its own client certificate. Upstream: headerrequest. */
 import type { RequestAuthenticator } from './authenticator.ts'
-import { type CertificateCheck, tlsSocketOf } from './x509.ts'
+import { percentDecoded } from './percent-decoded.ts'
+import { type CertificateCheck, commonNameOf, tlsSocketOf } from './x509.ts'
 
 export interface RequestHeaderOptions {
   readonly check: CertificateCheck
   /** Common names the proxy may have; empty allows all that the CA signed. */
   readonly allowedNames: readonly string[]
   readonly usernameHeaders: readonly string[]
+  readonly uidHeaders: readonly string[]
   readonly groupHeaders: readonly string[]
   readonly extraPrefixes: readonly string[]
 }
 
+type Headers = NodeJS.Dict<string[]>
+
+const lower = (names: readonly string[]): string[] => names.map((name) => name.toLowerCase())
+
+/** The first value of the first header that has one. */
+const firstOf = (headers: Headers, names: readonly string[]): string =>
+  names.map((name) => headers[name]?.[0] ?? '').find((value) => value !== '') ?? ''
+
+const extraOf = (headers: Headers, prefixes: readonly string[]): Record<string, readonly string[]> => {
+  const extra: Record<string, readonly string[]> = Object.create(null)
+  for (const prefix of prefixes) {
+    for (const name in headers) {
+      if (!name.startsWith(prefix)) continue
+      const key = percentDecoded(name.slice(prefix.length))
+      extra[key] = [...(extra[key] ?? []), ...(headers[name] ?? [])]
+    }
+  }
+  return extra
+}
+
 export const requestHeader = (options: RequestHeaderOptions): RequestAuthenticator => {
-  const userHeaders = options.usernameHeaders.map((name) => name.toLowerCase())
-  const groupHeaders = options.groupHeaders.map((name) => name.toLowerCase())
-  const prefixes = options.extraPrefixes.map((name) => name.toLowerCase())
+  const userHeaders = lower(options.usernameHeaders)
+  const uidHeaders = lower(options.uidHeaders)
+  const groupHeaders = lower(options.groupHeaders)
+  const prefixes = lower(options.extraPrefixes)
   return (request) => {
-    const name = userHeaders
-      .map((header) => request.headers[header])
-      .find((value) => typeof value === 'string' && value !== '')
-    if (typeof name !== 'string') return undefined
     const socket = tlsSocketOf(request)
     const certificate = socket === undefined ? undefined : options.check(socket)
-    if (certificate === undefined || certificate === 'invalid') return undefined
-    const commonName = String(certificate.subject.CN ?? '')
-    if (options.allowedNames.length > 0 && !options.allowedNames.includes(commonName)) return undefined
-    const extra: Record<string, readonly string[]> = Object.create(null)
-    for (const [header, values] of Object.entries(request.headersDistinct)) {
-      const prefix = prefixes.find((candidate) => header.startsWith(candidate))
-      if (prefix !== undefined) extra[decodeURIComponent(header.slice(prefix.length))] = values ?? []
+    // A certificate of somebody else is bad for a proxy; another authenticator may still take it.
+    if (certificate === undefined || certificate === 'invalid') return certificate
+    if (options.allowedNames.length > 0 && !options.allowedNames.includes(commonNameOf(certificate))) return 'invalid'
+    const headers = request.headersDistinct
+    const name = firstOf(headers, userHeaders)
+    if (name === '') return undefined
+    return {
+      name,
+      uid: firstOf(headers, uidHeaders),
+      groups: groupHeaders.flatMap((header) => (headers[header] ?? []).filter((group) => group !== '')),
+      extra: extraOf(headers, prefixes),
     }
-    return { name, uid: '', groups: groupHeaders.flatMap((header) => request.headersDistinct[header] ?? []), extra }
   }
 }

@@ -1,4 +1,6 @@
 /** Who sends a request. Upstream: k8s.io/apiserver/pkg/authentication/user */
+import { isDns1123Label, isDns1123Subdomain } from '../../api/meta/names.ts'
+
 export interface UserInfo {
   readonly name: string
   readonly uid: string
@@ -12,6 +14,9 @@ export const anonymousUser: UserInfo = {
   groups: ['system:unauthenticated'],
   extra: {},
 }
+
+/** Extra of a user: which credential it was. */
+export const credentialIdKey = 'authentication.kubernetes.io/credential-id'
 
 export const allAuthenticated = 'system:authenticated'
 export const systemMasters = 'system:masters'
@@ -31,5 +36,6 @@ export const parseServiceAccountUser = (name: string): { namespace: string; name
   if (!name.startsWith(serviceAccountPrefix)) return undefined
   const [namespace, serviceAccount, ...rest] = name.slice(serviceAccountPrefix.length).split(':')
   if (namespace === undefined || serviceAccount === undefined || rest.length > 0) return undefined
+  if (isDns1123Label(namespace).length > 0 || isDns1123Subdomain(serviceAccount).length > 0) return undefined
   return { namespace, name: serviceAccount }
 }

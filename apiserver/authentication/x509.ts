@@ -1,11 +1,13 @@
 /** Client certificates: CN is the user, O the groups. Upstream: authentication/request/x509 */
-import { X509Certificate } from 'node:crypto'
-import { type PeerCertificate, TLSSocket } from 'node:tls'
-import type { RequestAuthenticator } from './authenticator.ts'
+import { createHash, X509Certificate } from 'node:crypto'
+import { type DetailedPeerCertificate, type PeerCertificate, TLSSocket } from 'node:tls'
+import type { Clock } from '../../component-base/clock.ts'
 import type { ApiRequest } from '../server/message.ts'
-import type { UserInfo } from './user.ts'
+import type { RequestAuthenticator } from './authenticator.ts'
+import { uidOfCertificate } from './certificate-uid.ts'
+import { credentialIdKey, type UserInfo } from './user.ts'
 
-/** What a connection's certificate says: once per connection, not per request. */
+/** The peer's certificate; `invalid` if it has one that does not count, undefined if it has none. */
 export type CertificateCheck = (socket: TLSSocket) => PeerCertificate | 'invalid' | undefined
 
 /** The certificates of a PEM bundle. */
@@ -14,56 +16,96 @@ export const parseBundle = (pem: string): X509Certificate[] =>
     (text) => new X509Certificate(text),
   )
 
+const issued = (authority: X509Certificate, certificate: X509Certificate): boolean =>
+  authority.raw.equals(certificate.raw) ||
+  (certificate.checkIssued(authority) && certificate.verify(authority.publicKey))
+
+/** A chain longer than this is none that anybody makes. */
+const maxChainLength = 10
+
+/** Whether the chain, which the handshake has verified, leads to one of `authorities`. */
+const leadsTo = (peer: DetailedPeerCertificate, authorities: readonly X509Certificate[]): boolean => {
+  let link = peer
+  for (let length = 0; length < maxChainLength; length++) {
+    const certificate = new X509Certificate(link.raw)
+    if (authorities.some((authority) => issued(authority, certificate))) return true
+    const { issuerCertificate } = link
+    if (issuerCertificate === undefined || issuerCertificate === link) return false
+    link = issuerCertificate
+  }
+  return false
+}
+
+interface Checked {
+  readonly result: PeerCertificate | 'invalid' | undefined
+  readonly notAfterMs: number
+}
+
 /**
- * The peer's certificate if it was verified in the handshake and issued by one of `authorities`. The handshake knows
- * the client CA and the front-proxy CA together, so who issued it is checked again.
+ * Checks each connection's certificate once, and its end at every request. The handshake knows the client CA and the
+ * front-proxy CA together, so who issued it is checked again.
  */
-export const createCertificateCheck = (authorities: () => readonly X509Certificate[]): CertificateCheck => {
-  const known = new WeakMap<TLSSocket, PeerCertificate | 'invalid' | 'none'>()
-  const check = (socket: TLSSocket): PeerCertificate | 'invalid' | 'none' => {
-    const peer = socket.getPeerCertificate()
-    if (peer.raw === undefined) return 'none'
-    if (!socket.authorized) return 'invalid'
-    const certificate = new X509Certificate(peer.raw)
-    const issued = authorities().some(
-      (authority) => certificate.checkIssued(authority) && certificate.verify(authority.publicKey),
-    )
-    return issued ? peer : 'none'
+export const createCertificateCheck = (
+  authorities: () => readonly X509Certificate[],
+  clock: Clock,
+): CertificateCheck => {
+  const known = new WeakMap<TLSSocket, Checked>()
+  const check = (socket: TLSSocket): Checked => {
+    const peer = socket.getPeerCertificate(true)
+    if (peer.raw === undefined) return { result: undefined, notAfterMs: Number.POSITIVE_INFINITY }
+    const counts = socket.authorized && leadsTo(peer, authorities())
+    return { result: counts ? peer : 'invalid', notAfterMs: Date.parse(peer.valid_to) }
   }
   return (socket) => {
-    let result = known.get(socket)
-    if (result === undefined) {
-      result = check(socket)
-      known.set(socket, result)
+    let checked = known.get(socket)
+    if (checked === undefined) {
+      checked = check(socket)
+      known.set(socket, checked)
     }
-    return result === 'none' ? undefined : result
+    return checked.notAfterMs < clock.now() ? 'invalid' : checked.result
   }
 }
 
 const asList = (value: string | string[] | undefined): readonly string[] =>
   value === undefined ? [] : typeof value === 'string' ? [value] : value
 
-export const userOfCertificate = ({ subject }: PeerCertificate): UserInfo => ({
-  name: asList(subject.CN)[0] ?? '',
-  uid: '',
-  groups: asList(subject.O),
-  extra: {},
-})
+/** The last of several, as Go takes it; '' for none. */
+export const commonNameOf = ({ subject }: PeerCertificate): string => asList(subject.CN).at(-1) ?? ''
+
+/** undefined for a certificate that names nobody. Throws if its uid is not one. */
+export const userOfCertificate = (certificate: PeerCertificate): UserInfo | undefined => {
+  const name = commonNameOf(certificate)
+  if (name === '') return undefined
+  const fingerprint = createHash('sha256').update(certificate.raw).digest('hex')
+  return {
+    name,
+    uid: uidOfCertificate(certificate.raw),
+    groups: asList(certificate.subject.O),
+    extra: { [credentialIdKey]: [`X509SHA256=${fingerprint}`] },
+  }
+}
 
 export const tlsSocketOf = (request: ApiRequest): TLSSocket | undefined =>
   request.socket instanceof TLSSocket ? request.socket : undefined
 
 export const x509 = (check: CertificateCheck): RequestAuthenticator => {
-  const users = new WeakMap<PeerCertificate, UserInfo>()
+  const users = new WeakMap<PeerCertificate, UserInfo | 'invalid' | 'nobody'>()
+  const userOf = (certificate: PeerCertificate): UserInfo | 'invalid' | 'nobody' => {
+    try {
+      return userOfCertificate(certificate) ?? 'nobody'
+    } catch {
+      return 'invalid'
+    }
+  }
   return (request) => {
     const socket = tlsSocketOf(request)
     const certificate = socket === undefined ? undefined : check(socket)
     if (certificate === undefined || certificate === 'invalid') return certificate
     let user = users.get(certificate)
     if (user === undefined) {
-      user = userOfCertificate(certificate)
+      user = userOf(certificate)
       users.set(certificate, user)
     }
-    return user
+    return user === 'nobody' ? undefined : user
   }
 }

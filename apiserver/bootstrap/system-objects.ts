@@ -50,7 +50,7 @@ const authenticationConfigMap = ({ clientCa, requestHeader }: AuthenticationFact
           'requestheader-extra-headers-prefix': JSON.stringify(requestHeader.extraPrefixes),
           'requestheader-group-headers': JSON.stringify(requestHeader.groupHeaders),
           'requestheader-username-headers': JSON.stringify(requestHeader.usernameHeaders),
-          'requestheader-uid-headers': '[]',
+          'requestheader-uid-headers': JSON.stringify(requestHeader.uidHeaders),
         }),
   },
 })

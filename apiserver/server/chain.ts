@@ -8,7 +8,7 @@ import type { Authorizer } from '../authorization/authorizer.ts'
 import type { ApiServerMetrics } from '../metrics.ts'
 import type { HttpContext } from './context.ts'
 import { auditUnauthenticated, withAudit } from './filters/audit.ts'
-import { withAuthentication } from './filters/authentication.ts'
+import { type AllowAnonymous, withAuthentication } from './filters/authentication.ts'
 import { withAuthorization } from './filters/authorization.ts'
 import { withErrors } from './filters/errors.ts'
 import { withImpersonation } from './filters/impersonation.ts'
@@ -27,7 +27,7 @@ export interface ChainOptions {
   readonly auditor: Auditor | undefined
   readonly authenticator: Authenticator
   readonly authorizer: Authorizer
-  readonly anonymousAuth: boolean
+  readonly allowAnonymous: AllowAnonymous
   readonly inFlight: InFlightLimits
   readonly requestTimeoutMs: number
   /** Directives of the header of that name. */
@@ -41,7 +41,7 @@ export const buildChain = (options: ChainOptions): readonly Filter[] => [
   withRequestTimeout(options.requestTimeoutMs),
   withAuthentication(
     options.authenticator,
-    options.anonymousAuth,
+    options.allowAnonymous,
     options.auditor === undefined ? undefined : auditUnauthenticated(options.auditor),
   ),
   ...(options.auditor === undefined ? [] : [withAudit(options.auditor)]),

@@ -45,6 +45,8 @@ export interface RequestContext {
   readonly auditId: string
   /** When the request arrived: milliseconds since the epoch, microseconds as their fraction. */
   readonly receivedMs: number
+  /** Annotations of the audit event from before it began. */
+  earlyAnnotations: readonly (readonly [key: string, value: string])[]
   /** What is recorded of this request; undefined where the audit policy wants nothing. */
   audit: RequestAudit | undefined
   readonly log: Logger

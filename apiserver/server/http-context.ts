@@ -9,6 +9,7 @@ import type { HttpContext } from './context.ts'
 import type { ApiRequest, ApiResponse } from './message.ts'
 import { parseRequestInfo, type RequestInfo } from './request-info.ts'
 
+const none: HttpContext['earlyAnnotations'] = []
 const emptyQuery = new URLSearchParams()
 
 export class HttpRequestContext implements HttpContext {
@@ -20,6 +21,7 @@ export class HttpRequestContext implements HttpContext {
   readonly uri: string
   readonly auditId: string
   readonly receivedMs = preciseNow()
+  earlyAnnotations: HttpContext['earlyAnnotations'] = none
   audit: RequestAudit | undefined
   readonly log: Logger
   readonly warnings: string[] = []

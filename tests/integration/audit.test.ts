@@ -109,7 +109,13 @@ describe('the audit log', () => {
     assert.equal(received.responseStatus, undefined)
     assert.equal(events.length > 0, true)
     assert.ok(event)
-    const { requestReceivedTimestamp, stageTimestamp, responseObject: _response, ...rest } = event
+    const { requestReceivedTimestamp, stageTimestamp, responseObject: _response, user, ...rest } = event
+    const { extra = {}, ...named } = user
+    assert.match(extra['authentication.kubernetes.io/credential-id']?.[0] ?? '', /^X509SHA256=[\da-f]{64}$/)
+    assert.deepEqual(named, {
+      username: 'kubernetes-admin',
+      groups: ['kubeadm:cluster-admins', 'system:authenticated'],
+    })
     assert.deepEqual(rest, {
       kind: 'Event',
       apiVersion: 'audit.k8s.io/v1',
@@ -118,7 +124,6 @@ describe('the audit log', () => {
       stage: 'ResponseComplete',
       requestURI: '/api/v1/namespaces/full?pretty=false',
       verb: 'get',
-      user: { username: 'kubernetes-admin', groups: ['kubeadm:cluster-admins', 'system:authenticated'] },
       sourceIPs: ['192.0.2.7', '127.0.0.1'],
       userAgent: 'tester/1',
       objectRef: { resource: 'namespaces', namespace: 'full', name: 'full', apiVersion: 'v1' },
@@ -273,6 +278,7 @@ describe('the audit log', () => {
     assert.equal(events[0]?.user.username, 'kubernetes-admin')
     assert.deepEqual(events[0]?.impersonatedUser, { username: 'jane', groups: ['devs', 'system:authenticated'] })
     assert.match(events[0]?.responseStatus?.message ?? '', /User "jane" cannot list/)
+    assert.deepEqual(events[0]?.authenticationMetadata, { impersonationConstraint: 'impersonate:user-info' })
   })
 
   it('has an event when a watch begins and one when it ends', async () => {

@@ -1,10 +1,10 @@
 /** Bearer tokens of service accounts: valid as long as the account and what they are bound to exist. */
 import type { Clock } from '../../../component-base/clock.ts'
-import type { KubeObject, Pod } from '../../../api/types.ts'
+import type { KubeObject } from '../../../api/types.ts'
 import type { Resources } from '../../registry/resources.ts'
 import { objectKey } from '../../storage/keys.ts'
 import type { TokenAuthenticator } from '../authenticator.ts'
-import { serviceAccountPrefix, type UserInfo } from '../user.ts'
+import { credentialIdKey, serviceAccountPrefix, type UserInfo } from '../user.ts'
 import { createTokenVerifier, isBoundClaims, type ServiceAccountClaims } from './tokens.ts'
 import type { VerificationKey } from './keys.ts'
 
@@ -30,7 +30,7 @@ export const userOf = (claims: ServiceAccountClaims): UserInfo => {
     uid: serviceaccount.uid,
     groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
     extra: {
-      ...(claims.jti === undefined ? {} : { [`${prefix}credential-id`]: [`JTI=${claims.jti}`] }),
+      ...(claims.jti === undefined ? {} : { [credentialIdKey]: [`JTI=${claims.jti}`] }),
       ...(pod === undefined ? {} : { [`${prefix}pod-name`]: [pod.name], [`${prefix}pod-uid`]: [pod.uid] }),
       ...(node === undefined
         ? {}
@@ -46,30 +46,55 @@ export const serviceAccountTokens = (options: ServiceAccountAuthenticatorOptions
     const { store } = resources.get({ group: '', version: 'v1', resource })
     return (await store.getCached(objectKey(namespace, name)))?.object
   }
-  const alive = (object: KubeObject | undefined, uid: string): boolean => {
-    if (object === undefined || object.metadata?.uid !== uid) return false
-    const deleted = object.metadata.deletionTimestamp
-    return deleted === undefined || Date.parse(deleted) + deletionLeewayMs > clock.now()
+  const isGone = ({ metadata }: KubeObject): boolean =>
+    metadata?.deletionTimestamp !== undefined &&
+    Date.parse(metadata.deletionTimestamp) + deletionLeewayMs <= clock.now()
+  /** Throws where the object is no more, or another one of its name. */
+  const mustLive = (object: KubeObject | undefined, uid: string, kind: string): void => {
+    if (object === undefined || isGone(object)) throw new Error('service account token has been invalidated')
+    const found = object.metadata?.uid ?? ''
+    if (found !== uid)
+      throw new Error(`${kind} UID (${found}) does not match service account ${kind} ref claim (${uid})`)
   }
-  const boundObjectsAlive = async ({ 'kubernetes.io': own }: ServiceAccountClaims): Promise<boolean> => {
-    const { namespace, serviceaccount, pod, secret, node } = own
-    if (!alive(await find('serviceaccounts', namespace, serviceaccount.name), serviceaccount.uid)) return false
-    if (pod !== undefined) {
-      const found = (await find('pods', namespace, pod.name)) as Pod | undefined
-      return alive(found, pod.uid)
-    }
-    if (secret !== undefined) return alive(await find('secrets', namespace, secret.name), secret.uid)
-    // Node references beside a Pod only tell where it runs; alone they bind the token.
-    if (node !== undefined) return alive(await find('nodes', '', node.name), node.uid)
-    return true
+  const checkAccount = async ({ namespace, serviceaccount: { name, uid } }: OwnClaims): Promise<void> => {
+    const account = await find('serviceaccounts', namespace, name)
+    if (account === undefined) throw new Error(`serviceaccounts ${JSON.stringify(name)} not found`)
+    if (isGone(account)) throw new Error(`service account ${namespace}/${name} has been deleted`)
+    const found = account.metadata?.uid ?? ''
+    if (found !== uid) throw new Error(`service account UID (${found}) does not match claim (${uid})`)
   }
-  return async (token, audiences = options.audiences) => {
+  const checkBound = async ({ namespace, pod, secret, node }: OwnClaims): Promise<void> => {
+    if (secret !== undefined) mustLive(await find('secrets', namespace, secret.name), secret.uid, 'secret')
+    if (pod !== undefined) mustLive(await find('pods', namespace, pod.name), pod.uid, 'pod')
+    // Beside a Pod a node only tells where it runs; alone it binds the token.
+    else if (node !== undefined) mustLive(await find('nodes', '', node.name), node.uid, 'node')
+  }
+  return async (token, { audiences = options.audiences, notes } = {}) => {
     const claims = verify(token)
     if (claims === undefined || !isBoundClaims(claims)) return undefined
+    const own = claims['kubernetes.io']
+    if (!claims.aud.some((audience) => audiences.includes(audience))) {
+      throw new Error(
+        `token audiences ${quotedList(claims.aud)} is invalid for the target audiences ${quotedList(audiences)}`,
+      )
+    }
     const now = clock.now() / 1000
-    if (claims.exp <= now || (claims.nbf ?? 0) > now + notBeforeLeewaySeconds) return undefined
-    if (!claims.aud.some((audience) => audiences.includes(audience))) return undefined
-    if (!(await boundObjectsAlive(claims))) return undefined
+    if (claims.exp <= now) throw new Error('service account token has expired')
+    if ((claims.nbf ?? 0) > now + notBeforeLeewaySeconds) throw new Error('service account token is not valid yet')
+    await checkAccount(own)
+    await checkBound(own)
+    if (own.warnafter !== undefined && own.warnafter < now) {
+      const seconds = Math.floor(now - own.warnafter)
+      notes?.annotate(
+        'authentication.k8s.io/stale-token',
+        `subject: ${claims.sub}, seconds after warning threshold: ${seconds}`,
+      )
+    }
     return userOf(claims)
   }
 }
+
+type OwnClaims = ServiceAccountClaims['kubernetes.io']
+
+/** As Go's %q prints a list. */
+const quotedList = (texts: readonly string[]): string => `[${texts.map((text) => JSON.stringify(text)).join(' ')}]`

@@ -3,7 +3,7 @@ import { badRequest } from '../../../api/meta/status-error.ts'
 import { nowRfc3339 } from '../../../api/meta/time.ts'
 import type { SelfSubjectRulesReview, TokenReview } from '../../../api/types.ts'
 import { allAuthenticated, type UserInfo } from '../../authentication/user.ts'
-import type { TokenAuthenticator } from '../../authentication/authenticator.ts'
+import { noNotes, type TokenAuthenticator, TokenError, userOfToken } from '../../authentication/authenticator.ts'
 import type { PolicyRule } from '../../authorization/rbac-rules.ts'
 import { sendValue } from '../../server/respond.ts'
 import { decodeBody } from '../decode.ts'
@@ -20,6 +20,26 @@ const userStatus = ({ name, uid, groups, extra }: UserInfo) => ({
   ...(Object.keys(extra).length === 0 ? {} : { extra }),
 })
 
+/** Whose the token is for each audience, and why it is nobody's. */
+const holdersFor = async (
+  authenticators: readonly TokenAuthenticator[],
+  token: string,
+  audiences: readonly string[],
+): Promise<{ readonly holders: readonly (UserInfo | undefined)[]; readonly reason: string }> => {
+  let reason = ''
+  const holderFor = async (audience: string): Promise<UserInfo | undefined> => {
+    try {
+      const holder = await userOfToken(authenticators, token, noNotes, [audience])
+      return holder === 'invalid' ? undefined : holder
+    } catch (error) {
+      if (!(error instanceof TokenError)) throw error
+      reason = error.message
+      return undefined
+    }
+  }
+  return { holders: await Promise.all(audiences.map(holderFor)), reason }
+}
+
 export const tokenReview =
   (authenticators: readonly TokenAuthenticator[], apiAudiences: readonly string[]): ResourceHandler =>
   async (scope, ctx) => {
@@ -30,21 +50,14 @@ export const tokenReview =
     const audiences = review.spec?.audiences ?? []
     if (token === '') throw badRequest('token is required for TokenReview in authentication')
     const wanted = audiences.length > 0 ? audiences : apiAudiences
-    const holderFor = async (audience: string): Promise<UserInfo | undefined> => {
-      for (const authenticate of authenticators) {
-        const holder = await authenticate(token, [audience])
-        if (holder !== undefined) return holder
-      }
-      return undefined
-    }
-    const holders = await Promise.all(wanted.map(holderFor))
+    const { holders, reason } = await holdersFor(authenticators, token, wanted)
     const user = holders.find((holder) => holder !== undefined)
     const meant = wanted.filter((_, index) => holders[index] !== undefined)
     const groups =
       user === undefined || user.groups.includes(allAuthenticated) ? user?.groups : [...user.groups, allAuthenticated]
     const status =
       user === undefined
-        ? { user: {}, error: '[invalid bearer token, unknown]' }
+        ? { user: {}, error: reason === '' ? 'invalid bearer token' : `[invalid bearer token, ${reason}]` }
         : { authenticated: true, user: userStatus({ ...user, groups: groups ?? [] }), audiences: meant }
     const { kind, apiVersion, metadata = {}, spec } = review
     await sendValue(ctx, 201, media, { kind, apiVersion, metadata, spec, status })

@@ -28,6 +28,7 @@ const withReaders = (ctx: HttpContext, { kubelet, reader }: ConnectOptions): Con
   uri: ctx.uri,
   auditId: ctx.auditId,
   receivedMs: ctx.receivedMs,
+  earlyAnnotations: ctx.earlyAnnotations,
   audit: ctx.audit,
   log: ctx.log,
   user: ctx.user,

@@ -13,6 +13,7 @@ export const withAudit =
     const audit = auditor.begin(ctx, ctx.user)
     if (audit === undefined) return next()
     ctx.audit = audit
+    for (const [key, value] of ctx.earlyAnnotations) audit.annotate(key, value)
     const stored = audit.stage('RequestReceived')
     if (stored !== true && !(await stored)) {
       auditor.rejected()

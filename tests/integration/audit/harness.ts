@@ -13,7 +13,12 @@ export interface WireEvent {
   readonly stage: string
   readonly requestURI: string
   readonly verb: string
-  readonly user: { readonly username?: string; readonly groups?: readonly string[] }
+  readonly user: {
+    readonly username?: string
+    readonly groups?: readonly string[]
+    readonly extra?: Readonly<Record<string, readonly string[]>>
+  }
+  readonly authenticationMetadata?: { readonly impersonationConstraint?: string }
   readonly impersonatedUser?: { readonly username?: string; readonly groups?: readonly string[] }
   readonly sourceIPs?: readonly string[]
   readonly userAgent?: string
