@@ -148,7 +148,7 @@ export const describeAuthentication = (running: () => TestCluster): void => {
       assert.equal(refused.code, 403)
       assert.match(
         refused.status.message ?? '',
-        /^users "jane" is forbidden: User "system:serviceaccount:default:teller" cannot impersonate resource "users" in API group "" at the cluster scope$/,
+        /^namespaces is forbidden: User "system:serviceaccount:default:teller" cannot impersonate-on:user-info:list resource "namespaces" in API group "" at the cluster scope$/,
       )
       const anonymous = await http('/api/v1/namespaces', { headers })
       assert.equal(anonymous.code, 403)
