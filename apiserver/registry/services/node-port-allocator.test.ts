@@ -22,6 +22,40 @@ describe('node ports', () => {
     assert.deepEqual(await first.allocateNext(), { type: 'allocated', port: 30002 })
   })
 
+  it('are written together when many are asked for at once', async () => {
+    const store = createMemoryKeyValue()
+    const ports = new NodePortAllocator({ first: 30000, last: 30999 }, store, '/registry')
+    const before = await store.currentRevision()
+    const all = await Promise.all([
+      ...Array.from({ length: 200 }, () => ports.allocateNext()),
+      ...Array.from({ length: 2 }, () => ports.allocate(30500)),
+    ])
+    const given = all.flatMap((result) => (result.type === 'allocated' ? [result.port] : []))
+    assert.equal(new Set(given).size, given.length)
+    assert.ok(given.length >= 200)
+    assert.equal((await store.currentRevision()) - before, 2)
+  })
+
+  it('fail together when the store does, and go on after it', async () => {
+    const store = createMemoryKeyValue()
+    let broken = true
+    const failing = {
+      ...store,
+      put: async (...args: Parameters<typeof store.put>) => {
+        if (broken) throw new Error('no store')
+        return store.put(...args)
+      },
+    }
+    const ports = new NodePortAllocator({ first: 30000, last: 30999 }, failing, '/registry')
+    const results = await Promise.allSettled([ports.allocate(30001), ports.allocate(30002)])
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['rejected', 'rejected'],
+    )
+    broken = false
+    assert.deepEqual(await ports.allocate(30001), { type: 'allocated', port: 30001 })
+  })
+
   it('are rebuilt from what is there when the rebuilding is written', async () => {
     const store = createMemoryKeyValue()
     const ports = new NodePortAllocator({ first: 30000, last: 30099 }, store, '/registry')

@@ -2,6 +2,7 @@
  * Node ports, as one bitmap in the store that is changed with compare-and-swap: the same object, under the same key,
  * that upstream keeps (RangeAllocation). Upstream: pkg/registry/core/service/portallocator
  */
+import { randomBelow } from '../../../component-base/random.ts'
 import type { KeyValue, KeyValueStore } from '../../storage/key-value.ts'
 import { decodePorts, encodePorts, type PortRange } from './port-bitmap.ts'
 
@@ -14,7 +15,13 @@ export type PortResult =
 /** What a change makes of the ports in use; undefined leaves them as they are. */
 type Change<T> = (used: ReadonlySet<number>) => { readonly result: T; readonly used?: ReadonlySet<number> }
 
-const randomTries = 16
+/** A change that waits for its turn. */
+interface Waiting {
+  /** The ports after it; remembers its result. */
+  readonly apply: (used: ReadonlySet<number>) => ReadonlySet<number>
+  readonly done: () => void
+  readonly fail: (error: unknown) => void
+}
 
 /** Ports below are for people who choose, those from here on for the server. Upstream: calculateRangeOffset. */
 export const dynamicStart = ({ first, last }: PortRange): number => {
@@ -22,12 +29,18 @@ export const dynamicStart = ({ first, last }: PortRange): number => {
   return size <= 16 ? first : first + Math.min(128, Math.max(16, Math.floor(size / 32)))
 }
 
-function* candidates(range: PortRange): Generator<number> {
-  const { first, last } = range
-  const start = dynamicStart(range)
-  for (let i = 0; i < randomTries; i++) yield start + Math.floor(Math.random() * (last - start + 1))
+/** Every number from `first` to `last` once, from a random one on. */
+function* circle(first: number, last: number): Generator<number> {
+  if (first > last) return
+  const start = first + Number(randomBelow(BigInt(last - first + 1)))
   for (let port = start; port <= last; port++) yield port
   for (let port = first; port < start; port++) yield port
+}
+
+function* candidates(range: PortRange): Generator<number> {
+  const start = dynamicStart(range)
+  yield* circle(start, range.last)
+  yield* circle(range.first, start - 1)
 }
 
 export class NodePortAllocator {
@@ -36,6 +49,8 @@ export class NodePortAllocator {
   readonly rangeText: string
   readonly #store: KeyValueStore
   readonly #key: string
+  #waiting: Waiting[] = []
+  #isWriting = false
 
   constructor(range: PortRange, store: KeyValueStore, root: string) {
     this.range = range
@@ -96,13 +111,46 @@ export class NodePortAllocator {
     }
   }
 
-  async #change<T>(change: Change<T>): Promise<T> {
+  /** All changes that come while one is written are written by the next one, together. */
+  #change<T>(change: Change<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      let last: T
+      this.#waiting.push({
+        apply: (used) => {
+          const { result, used: next = used } = change(used)
+          last = result
+          return next
+        },
+        done: () => resolve(last),
+        fail: reject,
+      })
+      if (!this.#isWriting) void this.#drain()
+    })
+  }
+
+  async #drain(): Promise<void> {
+    this.#isWriting = true
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting
+      this.#waiting = []
+      try {
+        await this.#write(batch)
+        for (const { done } of batch) done()
+      } catch (error) {
+        for (const { fail } of batch) fail(error)
+      }
+    }
+    this.#isWriting = false
+  }
+
+  async #write(batch: readonly Waiting[]): Promise<void> {
     let { current } = await this.#store.get(this.#key)
     for (;;) {
-      const { result, used } = change(this.#decode(current))
-      if (used === undefined) return result
-      const written = await this.#put(used, current)
-      if (written.type === 'written') return result
+      const before = this.#decode(current)
+      const after = batch.reduce((used, { apply }) => apply(used), before)
+      if (after === before) return
+      const written = await this.#put(after, current)
+      if (written.type === 'written') return
       current = written.current
     }
   }
