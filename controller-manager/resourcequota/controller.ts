@@ -41,8 +41,9 @@ export const resourceQuotaController: Controller = {
     quotas.addHandler({
       onAdd: enqueueSelf(queue),
       onUpdate: (old, quota) => {
-        // Not for its status: what admission books there is for objects that are not stored yet, and a count would undo it.
-        if (!semanticEqual(old.spec, quota.spec)) enqueueSelf(queue)(quota)
+        // Not for what is used: what admission books is for objects that are not stored yet, and a count would undo it.
+        const isChanged = !semanticEqual(old.spec, quota.spec) || !semanticEqual(quota.spec?.hard, quota.status?.hard)
+        if (isChanged) enqueueSelf(queue)(quota)
       },
     })
     const enqueueNamespace = (object: KubeObject): void => {

@@ -1,21 +1,28 @@
-/** Refuses privileged containers where --allow-privileged is false. Upstream does this in Pod validation. */
+/**
+ * Refuses privileged containers where --allow-privileged is false, in Pods and in what makes them. Upstream does this in
+ * validation.
+ */
 import { type FieldError, forbiddenField, invalidObject } from '../../../api/meta/field-error.ts'
-import type { Pod } from '../../../api/types.ts'
-import { type AdmissionPlugin, isResource } from '../admission.ts'
+import type { AdmissionPlugin } from '../admission.ts'
+import { podFactsOf, podSpecPath } from '../pod-template.ts'
+
+/** Of other subresources the object is no Pod, or its spec cannot be changed. */
+const looksAt = new Set(['', 'ephemeralcontainers', 'resize'])
 
 export const allowPrivileged = (allowed: boolean): AdmissionPlugin => ({
   name: 'AllowPrivileged',
   operations: allowed ? [] : ['CREATE', 'UPDATE'],
   validate: (attributes) => {
-    if (!isResource(attributes, 'pods', attributes.subresource) || attributes.kind.kind !== 'Pod') return
-    const { spec, metadata } = attributes.object as Pod
+    const facts = looksAt.has(attributes.subresource) ? podFactsOf(attributes) : undefined
+    if (facts === undefined) return
+    const path = podSpecPath(attributes)
     const errors = (['containers', 'initContainers', 'ephemeralContainers'] as const).flatMap((list): FieldError[] =>
-      (spec?.[list] ?? []).flatMap(({ securityContext }, index) =>
+      (facts.spec[list] ?? []).flatMap(({ securityContext }, index) =>
         securityContext?.privileged === true
-          ? [forbiddenField(`spec.${list}[${index}].securityContext.privileged`, 'disallowed by cluster policy')]
+          ? [forbiddenField(`${path}.${list}[${index}].securityContext.privileged`, 'disallowed by cluster policy')]
           : [],
       ),
     )
-    if (errors.length > 0) throw invalidObject(attributes.kind, metadata?.name ?? '', errors)
+    if (errors.length > 0) throw invalidObject(attributes.kind, attributes.name, errors)
   },
 })

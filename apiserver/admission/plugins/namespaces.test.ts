@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { StatusError } from '../../../api/meta/status-error.ts'
 import { realClock } from '../../../component-base/clock.ts'
+import type { Resource } from '../../registry/resource.ts'
 import { type AdmissionFixture, createAdmissionFixture } from '../admission-fixture.ts'
 import { namespaceAutoProvision } from './namespace-auto-provision.ts'
 import { namespaceExists } from './namespace-exists.ts'
@@ -47,6 +48,28 @@ describe('NamespaceLifecycle', () => {
     assert.equal(await refusal({ operation: 'DELETE', resource: 'configmaps', oldObject: object }), '')
     const review = { resource: 'localsubjectaccessreviews.authorization.k8s.io', object: inNamespace('nowhere') }
     assert.equal(await refusal(review), '')
+  })
+
+  it('does not believe its cache that a namespace lives whose deletion was asked for here', async () => {
+    let now = 0
+    const phases = { cached: 'Active', live: 'Terminating' }
+    const entry = (phase: string) => Promise.resolve({ object: { metadata: { name: 'n' }, status: { phase } } })
+    const store = { getCached: () => entry(phases.cached), getLive: () => entry(phases.live) }
+    const stale = { store, groupResource: { group: '', resource: 'namespaces' } } as unknown as Resource
+    const lagging = namespaceLifecycle(stale, { ...realClock, now: () => now })
+    const create = () => fixture.refusal(lagging, { resource: 'configmaps', object: inNamespace('n') })
+    assert.equal(await create(), '')
+    await fixture.admit(lagging, {
+      operation: 'DELETE',
+      resource: 'namespaces',
+      oldObject: { metadata: { name: 'n' } },
+    })
+    assert.match(await create(), /because it is being terminated$/)
+    phases.live = 'Active'
+    assert.equal(await create(), '')
+    phases.live = 'Terminating'
+    now += 30_000
+    assert.equal(await create(), '')
   })
 
   it('keeps the namespaces of the system', async () => {

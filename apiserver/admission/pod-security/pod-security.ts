@@ -17,7 +17,7 @@ import type { PodSecurityConfiguration } from './configuration.ts'
 import { detailsText, evaluatePod } from './evaluator.ts'
 import type { PodSecurityMetrics } from './metrics.ts'
 import { namespaceWarnings } from './namespace-pods.ts'
-import { hasPodSpec, podFactsOf } from './pod-template.ts'
+import { hasPodSpec, podFactsOf } from '../pod-template.ts'
 import {
   compareLevels,
   equivalent,

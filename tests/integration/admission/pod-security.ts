@@ -243,6 +243,18 @@ export const describePodSecurity = (running: () => TestCluster): void => {
       assert.match(relabel.stderr, /cannot patch resource "namespaces"/)
     })
 
+    it('counts its decisions', async () => {
+      const metrics = await kubectl('get', '--raw', '/metrics')
+      const labels = 'policy_level="restricted",policy_version="latest",mode="enforce",request_operation="create"'
+      assert.match(
+        metrics,
+        new RegExp(
+          `^pod_security_evaluations_total\\{decision="deny",${labels},resource="pod",subresource=""\\} [1-9]`,
+          'm',
+        ),
+      )
+    })
+
     it('leaves the namespaces of the system to the system', async () => {
       const { code, stderr } = await send('kube-system', 'create', aPod('agent', { ...privileged, hostNetwork: true }))
       assert.deepEqual([code, stderr], [0, ''])
