@@ -6,7 +6,7 @@
  * is; else only the changed path is copied. Two forms: *ordered* is what a request is read into (nothing is added, so
  * that defaults still see what is missing); *stored* is what is written, where also zeros without omitempty stand.
  */
-import { withExactText } from './exact-text.ts'
+import { eachElement, eachValue } from './sorted-keys.ts'
 import type { ArraySchema, FieldSchema, MapSchema, ObjectSchema, ScalarType, Schema } from '../schema/schema.ts'
 import { schemaByRef } from '../schema/schema.ts'
 
@@ -79,7 +79,10 @@ const compile = (schema: Schema, form: CanonicalForm): Canonical => {
 }
 
 interface Field {
+  readonly name: string
   readonly index: number
+  /** What stands for it where it is missing; undefined if nothing does. */
+  readonly missing: unknown
   readonly canonical: Canonical
 }
 
@@ -138,56 +141,59 @@ const compileField = (field: FieldSchema, form: CanonicalForm): Canonical => {
   }
 }
 
+const fieldsOf = (schema: ObjectSchema, form: CanonicalForm): readonly Field[] =>
+  [...schema.fields.values()].map((field, index) => ({
+    name: field.name,
+    index,
+    missing: form.complete ? zeroOfField(field) : undefined,
+    canonical: compileField(field, form),
+  }))
+
+/** Made anew, field by field; parts that are canonical already cost a look. */
+const rebuilt = (value: JsonObject, fields: readonly Field[]): JsonObject => {
+  const object: Record<string, unknown> = {}
+  for (const { name, missing, canonical } of fields) {
+    const member = value[name] ?? missing
+    if (member === undefined) continue
+    const next = canonical(member)
+    if (next !== undefined) object[name] = next
+  }
+  return object
+}
+
 const compileObject = (schema: ObjectSchema, form: CanonicalForm): Canonical => {
-  let names: readonly string[] = []
-  let missing: readonly unknown[] = []
+  let fields: readonly Field[] | undefined
+  let byName: ReadonlyMap<string, Field> | undefined
   let required = 0
-  let fields: ReadonlyMap<string, Field> | undefined
-  const compileFields = (): ReadonlyMap<string, Field> => {
-    const all = [...schema.fields.values()]
-    names = all.map(({ name }) => name)
-    missing = all.map((field) => (form.complete ? zeroOfField(field) : undefined))
-    required = missing.filter((value) => value !== undefined).length
-    return new Map(all.map((field, index) => [field.name, { index, canonical: compileField(field, form) }]))
-  }
-
-  /** True if fields are in order and none is missing or unknown. */
-  const isOrdered = (value: JsonObject, known: ReadonlyMap<string, Field>): boolean => {
-    let last = -1
-    let found = 0
-    for (const name in value) {
-      const field = known.get(name)
-      if (field === undefined || field.index < last) return false
-      last = field.index
-      if (missing[last] !== undefined) found++
-    }
-    return found === required
-  }
-
-  const ordered = (value: JsonObject): JsonObject => {
-    const copy: Record<string, unknown> = {}
-    for (const [index, name] of names.entries()) {
-      const member = value[name] ?? missing[index]
-      if (member !== undefined) copy[name] = member
-      else if (Object.hasOwn(value, name)) copy[name] = undefined
-    }
-    return copy
+  const compileFields = (): readonly Field[] => {
+    const all = fieldsOf(schema, form)
+    byName = new Map(all.map((field) => [field.name, field]))
+    required = all.filter(({ missing }) => missing !== undefined).length
+    return all
   }
 
   return (value) => {
     if (!isObject(value)) return value
     fields ??= compileFields()
-    const source = isOrdered(value, fields) ? value : ordered(value)
+    let last = -1
+    let present = 0
+    let dropped = false
     let copy: Record<string, unknown> | undefined
-    for (const name in source) {
-      const member = source[name]
+    for (const name in value) {
+      const member = value[name]
+      const field = byName?.get(name)
+      if (field === undefined || field.index < last) return rebuilt(copy ?? value, fields)
+      last = field.index
       if (member === undefined) continue
-      const next = fields.get(name)?.canonical(member)
+      if (field.missing !== undefined) present++
+      const next = field.canonical(member)
       if (next === member) continue
-      copy ??= { ...source }
+      copy ??= { ...value }
       copy[name] = next
+      if (next === undefined) dropped = true
     }
-    return copy === undefined ? source : withoutUndefined(copy)
+    if (present !== required) return rebuilt(copy ?? value, fields)
+    return copy === undefined ? value : dropped ? withoutUndefined(copy) : copy
   }
 }
 
@@ -196,16 +202,6 @@ const withoutUndefined = (value: JsonObject): JsonObject => {
   const kept: Record<string, unknown> = {}
   for (const name in value) if (value[name] !== undefined) kept[name] = value[name]
   return kept
-}
-
-/** Itself where no element changes. */
-const eachElement = (value: readonly unknown[], change: Canonical): readonly unknown[] => {
-  let copy: unknown[] | undefined
-  for (let index = 0; index < value.length; index++) {
-    const next = change(value[index])
-    if (next !== value[index]) (copy ??= [...value])[index] = next
-  }
-  return copy ?? value
 }
 
 const compileArray = ({ items }: ArraySchema, form: CanonicalForm): Canonical => {
@@ -218,50 +214,8 @@ const compileArray = ({ items }: ArraySchema, form: CanonicalForm): Canonical =>
   }
 }
 
-/** Go sorts keys by their UTF-8 bytes; UTF-16 differs from that only where surrogates meet U+E000 and above. */
-const byBytes = (a: string, b: string): number =>
-  /[\ud800-\uffff]/.test(a + b) ? Buffer.compare(Buffer.from(a), Buffer.from(b)) : a < b ? -1 : 1
-
-const areSorted = (value: JsonObject): boolean => {
-  let last = ''
-  for (const key in value) {
-    if (key < last) return false
-    last = key
-  }
-  return true
-}
-
-/** `__proto__` is a key like any other. */
-const setKey = (object: Record<string, unknown>, key: string, value: unknown): void => {
-  if (key !== '__proto__') object[key] = value
-  else Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
-}
-
-/** Written from what the map has by then. */
-const sortedText = (value: JsonObject): string => {
-  const members = Object.keys(value)
-    .filter((key) => value[key] !== undefined)
-    .sort(byBytes)
-    .map((key) => `${JSON.stringify(key)}:${JSON.stringify(value[key])}`)
-  return `{${members.join(',')}}`
-}
-
-/** Keys that look like indexes come first in any JavaScript object, by number: such a map is written by its own text. */
-const sortedKeys = (value: JsonObject, change: Canonical): JsonObject => {
-  const copy: Record<string, unknown> = {}
-  for (const key of Object.keys(value).sort(byBytes)) setKey(copy, key, change(value[key]))
-  return areSorted(copy) ? copy : withExactText(copy, () => sortedText(copy))
-}
-
-/** Itself where keys are in order and no value changes. */
-const eachValue = (value: JsonObject, change: Canonical): JsonObject => {
-  if (!areSorted(value)) return sortedKeys(value, change)
-  if (change === same) return value
-  for (const key in value) if (change(value[key]) !== value[key]) return sortedKeys(value, change)
-  return value
-}
-
 const compileMap = ({ values }: MapSchema, form: CanonicalForm): Canonical => {
+  if (values.type === 'scalar') return (value) => (isObject(value) ? eachValue(value) : value)
   let inner: Canonical | undefined
   return (value) => {
     if (!isObject(value)) return value

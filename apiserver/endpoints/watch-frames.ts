@@ -5,7 +5,7 @@
 import { jsonText } from '../../api/codec/encode.ts'
 import type { StatusError } from '../../api/meta/status-error.ts'
 import type { KubeObject } from '../../api/types.ts'
-import { canonicalStored } from '../registry/canonical.ts'
+import { canonicalAnswer, canonicalStored } from '../registry/canonical.ts'
 import { apiVersionOf, presentedBytes, type Resource } from '../registry/resource.ts'
 import { encodeProtobuf, watchFrame } from '../codec/protobuf-encode.ts'
 import { contentTypes, type MediaType } from '../server/negotiation.ts'
@@ -78,7 +78,7 @@ export const frameEncoder = (resource: Resource, media: MediaType, includeObject
   if (media.format === 'protobuf') return protobufEncoder(resource, media.as?.version)
   return {
     contentType: contentTypes.json,
-    error: (error) => textFrame('ERROR', error.toStatus()),
+    error: (error) => textFrame('ERROR', canonicalAnswer(error.toStatus())),
     ...jsonEncoder(resource, media, includeObject),
   }
 }
