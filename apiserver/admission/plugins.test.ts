@@ -69,6 +69,7 @@ describe('the admission plugins', () => {
       'CertificateSubjectRestriction',
       'DefaultIngressClass',
       'PodTopologyLabels',
+      'NodeDeclaredFeatureValidator',
       'PodResizeValidator',
       'MutatingAdmissionPolicy',
       'ValidatingAdmissionPolicy',

@@ -38,6 +38,7 @@ import { defaultStorageClass } from './plugins/default-storage-class.ts'
 import { defaultTolerationSeconds, type TolerationDefaults } from './plugins/default-toleration-seconds.ts'
 import { limitRanger } from './plugins/limit-ranger.ts'
 import { namespaceLifecycle } from './plugins/namespace-lifecycle.ts'
+import { nodeDeclaredFeatureValidator } from './plugins/node-declared-feature-validator.ts'
 import { nodeRestriction } from './plugins/node-restriction/node-restriction.ts'
 import { priority } from './plugins/priority.ts'
 import { rbacEscalation } from './plugins/rbac-escalation.ts'
@@ -168,7 +169,11 @@ const rows: readonly Row[] = [
   { name: 'DenyServiceExternalIPs', is: 'off', create: () => denyServiceExternalIps },
   { name: 'PodTopologyLabels', is: 'on', create: (deps) => podTopologyLabels(core(deps, 'nodes')) },
   { name: 'PodGroupWorkloadExists', is: 'inert' },
-  { name: 'NodeDeclaredFeatureValidator', is: 'inert' },
+  {
+    name: 'NodeDeclaredFeatureValidator',
+    is: 'on',
+    create: (deps) => nodeDeclaredFeatureValidator(core(deps, 'nodes')),
+  },
   { name: 'JobValidation', is: 'inert' },
   { name: 'PodResizeValidator', is: 'on', create: (deps) => podResizeValidator(core(deps, 'nodes')) },
   { name: 'MutatingAdmissionPolicy', is: 'on', create: mutatingAdmissionPolicy },

@@ -8,6 +8,7 @@ import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
 import { extendedResourceToleration } from './extended-resource-toleration.ts'
 import { limitPodHardAntiAffinityTopology } from './limit-pod-hard-anti-affinity-topology.ts'
 import { mergeTolerations } from './merge-tolerations.ts'
+import { nodeDeclaredFeatureValidator } from './node-declared-feature-validator.ts'
 import { podResizeValidator } from './pod-resize-validator.ts'
 import { podTopologyLabels } from './pod-topology-labels.ts'
 import { priority } from './priority.ts'
@@ -265,6 +266,43 @@ describe('PodTopologyLabels', () => {
     assert.deepEqual(await labelsOf('pods/binding', binding('Node', 'n1')), zone)
     assert.equal(await labelsOf('pods/binding', binding('', 'n1')), undefined)
     assert.equal(await labelsOf('pods/binding', binding('Node', 'nowhere')), undefined)
+  })
+})
+
+describe('NodeDeclaredFeatureValidator', () => {
+  it('lets Pods be changed only as their node declares that it can', async () => {
+    const declaredFeatures = ['GuaranteedQoSPodCPUResize']
+    await fixture.put('nodes', { metadata: { name: 'able' }, status: { declaredFeatures } })
+    const bound = (nodeName: string, cpu: string, generation: number, more: object = {}): KubeObject => ({
+      metadata: { name: 'p', namespace: 'ns', generation },
+      spec: { nodeName, containers: [{ name: 'c', resources: { requests: { cpu } } }], ...more },
+      status: { qosClass: 'Guaranteed' },
+    })
+    const refusal = (object: KubeObject, oldObject: KubeObject, resource = 'pods/resize') =>
+      fixture.refusal(nodeDeclaredFeatureValidator(fixture.resource('nodes')), {
+        operation: 'UPDATE',
+        resource,
+        object,
+        oldObject,
+      })
+    const says = (features: string, node: string): string =>
+      `pods "p" is forbidden: pod update requires features ${features} which are not available on node "${node}"`
+    assert.equal(await refusal(bound('able', '2', 2), bound('able', '1', 1)), '')
+    assert.equal(await refusal(bound('n1', '2', 2), bound('n1', '1', 1)), says('GuaranteedQoSPodCPUResize', 'n1'))
+    assert.equal(await refusal(bound('n1', '1000m', 2), bound('n1', '1', 1)), '')
+    assert.equal(await refusal(bound('n1', '2', 1), bound('n1', '1', 1)), '')
+    assert.equal(await refusal(bound('', '2', 2), bound('', '1', 1)), '')
+    assert.equal(await refusal(bound('n1', '2', 2), bound('n1', '1', 1), 'pods/status'), '')
+    assert.equal(await refusal(bound('n1', '2', 2), { ...bound('n1', '1', 1), status: { qosClass: 'Burstable' } }), '')
+    const whole = { resources: { requests: { cpu: '4' } } }
+    assert.equal(
+      await refusal(bound('able', '1', 2, whole), bound('able', '1', 1)),
+      says('InPlacePodLevelResourcesVerticalScaling', 'able'),
+    )
+    assert.equal(
+      await refusal(bound('gone', '2', 2), bound('gone', '1', 1)),
+      'pods "p" is forbidden: node "gone" not found',
+    )
   })
 })
 
