@@ -1,6 +1,15 @@
 /** Update strategies of Deployments and DaemonSets. */
-import { absent, intOrPercent, intOrPercentValue, notMoreThan100Percent, requiredOneOf } from '../meta/checks.ts'
-import { child, type FieldError, forbiddenField, invalid, notSupported, required } from '../meta/field-error.ts'
+import { absent, intOrPercent, intOrPercentValue, notMoreThan100Percent } from '../meta/checks.ts'
+import {
+  asGoStruct,
+  child,
+  type FieldError,
+  forbiddenField,
+  type GoField,
+  invalid,
+  notSupported,
+  required,
+} from '../meta/field-error.ts'
 import type { DaemonSet, Deployment, StatefulSet } from '../types.ts'
 
 type DeploymentStrategy = NonNullable<NonNullable<Deployment['spec']>['strategy']>
@@ -40,10 +49,15 @@ export const validateDeploymentStrategy = (strategy: DeploymentStrategy | undefi
   }
 }
 
+const strategyFields: readonly GoField[] = [
+  ['Type', 'type', ''],
+  ['RollingUpdate', 'rollingUpdate', null],
+]
+
 export const validateDaemonSetStrategy = (strategy: DaemonSetStrategy | undefined, path: string): FieldError[] => {
   if (strategy?.type === 'OnDelete') return []
   if (strategy?.type !== 'RollingUpdate') {
-    return [notSupported(child(path, 'type'), strategy?.type ?? '', ['RollingUpdate', 'OnDelete'])]
+    return [notSupported(path, asGoStruct(strategy ?? {}, strategyFields), ['RollingUpdate', 'OnDelete'])]
   }
   const at = child(path, 'rollingUpdate')
   if (strategy.rollingUpdate === undefined) return [required(at)]
@@ -64,11 +78,15 @@ export const validateDaemonSetStrategy = (strategy: DaemonSetStrategy | undefine
 }
 
 export const validateStatefulSetStrategy = (strategy: StatefulSetStrategy | undefined, path: string): FieldError[] => {
-  const errors = requiredOneOf(child(path, 'type'), strategy?.type, ['RollingUpdate', 'OnDelete'])
+  if (absent(strategy?.type)) return [required(path)]
+  if (strategy?.type !== 'RollingUpdate' && strategy?.type !== 'OnDelete') {
+    return [invalid(path, asGoStruct(strategy ?? {}, strategyFields), "must be 'RollingUpdate' or 'OnDelete'")]
+  }
+  const errors: FieldError[] = []
   const at = child(path, 'rollingUpdate')
   const rollingUpdate = strategy?.rollingUpdate
-  if (rollingUpdate === undefined || absent(strategy?.type)) return errors
-  if (strategy?.type === 'OnDelete') {
+  if (rollingUpdate === undefined) return errors
+  if (strategy.type === 'OnDelete') {
     errors.push(invalid(at, rollingUpdate, "only allowed for updateStrategy 'RollingUpdate'"))
     return errors
   }

@@ -9,7 +9,7 @@ interface WorkloadSpec {
   readonly replicas?: number
   readonly minReadySeconds?: number
   readonly revisionHistoryLimit?: number
-  readonly selector: LabelSelector
+  readonly selector?: LabelSelector
   readonly template?: PodTemplateSpec
 }
 
@@ -22,14 +22,21 @@ export const validateWorkloadSelector = (selector: LabelSelector | undefined, wh
   return errors
 }
 
-const selectorMatches = (selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean => {
+/** A selector that was not given finds nothing; undefined where it is malformed. */
+const selectorMatches = (
+  selector: LabelSelector | undefined,
+  labels: Readonly<Record<string, string>>,
+): boolean | undefined => {
+  if (selector === undefined || selector === null) return false
   try {
-    return matcherFromLabelSelector(selector)(labels)
+    return isEmptySelector(selector) || matcherFromLabelSelector(selector)(labels)
   } catch {
-    // Malformed: said already, with its own path.
-    return true
+    return undefined
   }
 }
+
+/** What is said beside the selector's own errors, by who makes the Pods. */
+const malformedSelector: Readonly<Record<string, string>> = { ReplicaSet: 'invalid label selector' }
 
 /** The template makes Pods that the selector finds, and that restart always. */
 export const validateWorkloadTemplate = (spec: WorkloadSpec, what: string): FieldError[] => {
@@ -37,9 +44,13 @@ export const validateWorkloadTemplate = (spec: WorkloadSpec, what: string): Fiel
   const { selector, template } = spec
   if (template === undefined) return [required(path)]
   const errors: FieldError[] = []
-  const labels = template.metadata?.labels ?? {}
-  if (selector !== undefined && !isEmptySelector(selector) && !selectorMatches(selector, labels)) {
-    errors.push(invalid(child(path, 'metadata', 'labels'), labels, '`selector` does not match template `labels`'))
+  const labels = template.metadata?.labels
+  const matches = selectorMatches(selector, labels ?? {})
+  if (matches === undefined) return [invalid('spec.selector', selector, malformedSelector[what] ?? '')]
+  if (!matches) {
+    errors.push(
+      invalid(child(path, 'metadata', 'labels'), labels ?? null, '`selector` does not match template `labels`'),
+    )
   }
   errors.push(...validatePodTemplateSpec(template, path))
   const restartPolicy = template.spec?.restartPolicy

@@ -1,7 +1,7 @@
 /** Validation of the workloads of apps/v1. Upstream: pkg/apis/apps/validation/validation.go. */
 import { immutable, nonNegative, requiredOneOf, requiredSyntax } from '../meta/checks.ts'
 import { semanticEqual } from '../meta/equal.ts'
-import { type FieldError, forbiddenField, invalid } from '../meta/field-error.ts'
+import { type FieldError, forbiddenField, invalid, required } from '../meta/field-error.ts'
 import { isDns1123Subdomain } from '../meta/names.ts'
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../types.ts'
 import {
@@ -57,12 +57,20 @@ export const validateDaemonSet = ({ spec }: DaemonSet): FieldError[] =>
 export const validateDaemonSetUpdate = (next: DaemonSet, old: DaemonSet): FieldError[] =>
   immutable('spec.selector', next.spec?.selector, old.spec?.selector)
 
+const validatePodManagementPolicy = (policy: string | undefined): FieldError[] => {
+  const path = 'spec.podManagementPolicy'
+  if (policy === undefined || policy === '') return [required(path)]
+  return policy === 'OrderedReady' || policy === 'Parallel'
+    ? []
+    : [invalid(path, policy, "must be 'OrderedReady' or 'Parallel'")]
+}
+
 export const validateStatefulSet = ({ spec }: StatefulSet): FieldError[] => {
   if (spec === undefined) return []
   const retention = spec.persistentVolumeClaimRetentionPolicy
   const policies = ['Retain', 'Delete']
   return [
-    ...requiredOneOf('spec.podManagementPolicy', spec.podManagementPolicy, ['OrderedReady', 'Parallel']),
+    ...validatePodManagementPolicy(spec.podManagementPolicy),
     ...validateStatefulSetStrategy(spec.updateStrategy, 'spec.updateStrategy'),
     ...requiredOneOf('spec.persistentVolumeClaimRetentionPolicy.whenDeleted', retention?.whenDeleted, policies),
     ...requiredOneOf('spec.persistentVolumeClaimRetentionPolicy.whenScaled', retention?.whenScaled, policies),

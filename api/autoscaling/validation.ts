@@ -1,10 +1,9 @@
 /** HorizontalPodAutoscalers and Scale. Upstream: pkg/apis/autoscaling/validation. */
-import { absent, inRange, nonNegative, oneOf, requiredOneOf, requiredSyntax, requiredText } from '../meta/checks.ts'
+import { absent, nonNegative, oneOf, requiredOneOf, requiredSyntax, requiredText } from '../meta/checks.ts'
 import { child, type FieldError, forbiddenField, invalid, required } from '../meta/field-error.ts'
 import { isValidPathSegmentName } from '../meta/names.ts'
 import { compareQuantities, zeroQuantity } from '../meta/quantity.ts'
-import { quantityOf } from '../core/pod-spec/validate-resources.ts'
-import { negativeMessage } from '../meta/validate-metadata.ts'
+import { nonNegativeQuantity, quantityOf } from '../core/pod-spec/validate-resources.ts'
 import type { HorizontalPodAutoscaler, Scale } from '../types.ts'
 
 type Spec = NonNullable<HorizontalPodAutoscaler['spec']>
@@ -25,13 +24,6 @@ const positiveQuantity = (text: string | undefined, path: string): FieldError[] 
   const quantity = quantityOf(text)
   return quantity !== undefined && compareQuantities(quantity, zeroQuantity) <= 0
     ? [invalid(path, text, 'must be positive')]
-    : []
-}
-
-const nonNegativeQuantity = (path: string, text: string | undefined): FieldError[] => {
-  const quantity = quantityOf(text)
-  return quantity !== undefined && compareQuantities(quantity, zeroQuantity) < 0
-    ? [invalid(path, text, negativeMessage)]
     : []
 }
 
@@ -119,12 +111,13 @@ const validateMetric = (metric: Metric, path: string): FieldError[] => {
 
 const validateRules = (rules: ScalingRules | undefined, path: string): FieldError[] => {
   if (rules === undefined) return []
-  const errors = inRange(
-    child(path, 'stabilizationWindowSeconds'),
-    rules.stabilizationWindowSeconds,
-    0,
-    maxStabilizationSeconds,
-  )
+  const errors: FieldError[] = []
+  const window = rules.stabilizationWindowSeconds ?? 0
+  const at = child(path, 'stabilizationWindowSeconds')
+  if (window < 0) errors.push(invalid(at, window, 'must be greater than or equal to zero'))
+  if (window > maxStabilizationSeconds) {
+    errors.push(invalid(at, window, `must be less than or equal to ${maxStabilizationSeconds}`))
+  }
   errors.push(...nonNegativeQuantity(child(path, 'tolerance'), rules.tolerance))
   errors.push(...oneOf(child(path, 'selectPolicy'), rules.selectPolicy, ['Disabled', 'Max', 'Min']))
   const policies = rules.policies ?? []

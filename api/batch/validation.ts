@@ -109,7 +109,7 @@ const validateJobSpec = (spec: JobSpec, path: string): FieldError[] => {
     errors.push(...nonNegative(child(path, field), spec[field]))
   }
   if (spec.completionMode !== undefined) {
-    errors.push(...oneOf(child(path, 'completionMode'), spec.completionMode, ['Indexed', 'NonIndexed']))
+    errors.push(...oneOf(child(path, 'completionMode'), spec.completionMode, ['NonIndexed', 'Indexed']))
   }
   if (spec.managedBy !== undefined) {
     const at = child(path, 'managedBy')
@@ -170,12 +170,12 @@ export const validateJob = (job: Job): FieldError[] => {
   const errors = validateGeneratedSelector(job)
   errors.push(...validateJobSpec(spec, 'spec'))
   if (spec.selector === undefined) errors.push(required('spec.selector'))
-  else {
-    errors.push(...validateLabelSelector(spec.selector, 'spec.selector'))
-    const labels = spec.template.metadata?.labels ?? {}
-    if (!matches(spec.selector, labels)) {
-      errors.push(invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'))
-    }
+  else errors.push(...validateLabelSelector(spec.selector, 'spec.selector'))
+  const labels = spec.template.metadata?.labels
+  // A selector that was not given finds nothing.
+  if (spec.selector === undefined || !matches(spec.selector, labels ?? {})) {
+    const reason = '`selector` does not match template `labels`'
+    errors.push(invalid('spec.template.metadata.labels', labels ?? null, reason))
   }
   return errors
 }

@@ -63,6 +63,10 @@ export const validateCertificateSigningRequest = ({ spec }: CertificateSigningRe
     seen.add(usage)
   }
   errors.push(...validateSignerName(spec?.signerName, 'spec.signerName'))
+  if (spec?.signerName === 'kubernetes.io/legacy-unknown') {
+    const reason = 'the legacy signerName is not allowed via this API version'
+    errors.push(invalid('spec.signerName', spec.signerName, reason))
+  }
   const seconds = spec?.expirationSeconds
   if (seconds !== undefined && seconds < minExpirationSeconds) {
     errors.push(

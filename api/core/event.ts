@@ -29,6 +29,6 @@ export const eventKind = defineKind<Event>({
     event.reportingComponent ??= ''
     event.reportingInstance ??= ''
   },
-  validate: validateEvent,
+  validate: (event) => validateEvent(event, 'reportingComponent'),
   columns: eventColumns,
 })

@@ -1,11 +1,27 @@
 /** Nodes. Upstream: ValidateNode, ValidateNodeUpdate. */
 import { absent, oneOf, requiredSyntax, syntax } from '../meta/checks.ts'
 import { semanticEqual } from '../meta/equal.ts'
-import { child, duplicate, type FieldError, forbiddenField, invalid, required } from '../meta/field-error.ts'
+import {
+  asGoStruct,
+  child,
+  duplicate,
+  type FieldError,
+  forbiddenField,
+  invalid,
+  required,
+  type GoField,
+} from '../meta/field-error.ts'
 import { isQualifiedName, isValidCidr, isValidLabelValue } from '../meta/names.ts'
 import type { Node, Taint } from '../types.ts'
 
 const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
+
+const taintFields: readonly GoField[] = [
+  ['Key', 'key', ''],
+  ['Value', 'value', ''],
+  ['Effect', 'effect', ''],
+  ['TimeAdded', 'timeAdded', null],
+]
 
 const validateTaints = (taints: readonly Taint[] | undefined, path: string): FieldError[] => {
   const seen = new Set<string>()
@@ -20,8 +36,8 @@ const validateTaints = (taints: readonly Taint[] | undefined, path: string): Fie
     const pair = `${taint.key}:${taint.effect}`
     if (seen.has(pair))
       errors.push({
-        ...duplicate(at, taint),
-        detail: `${duplicate(at, taint).detail}: taints must be unique by key and effect pair`,
+        ...duplicate(at, asGoStruct(taint, taintFields)),
+        detail: `${duplicate(at, asGoStruct(taint, taintFields)).detail}: taints must be unique by key and effect pair`,
       })
     seen.add(pair)
     return errors

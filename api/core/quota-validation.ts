@@ -52,8 +52,11 @@ const validateAmounts = (amounts: Readonly<Record<string, string>> | undefined, 
   for (const [name, text] of Object.entries(amounts ?? {})) {
     const at = key(path, name)
     errors.push(...syntax(at, name, isQualifiedName))
-    if (!name.includes('/') && !isQuotaName(name))
+    if (!name.includes('/') && !isQuotaName(name)) {
+      if (isQualifiedName(name).length === 0)
+        errors.push(invalid(at, name, 'must be a standard resource type or fully qualified'))
       errors.push(invalid(at, name, 'must be a standard resource for quota'))
+    }
     errors.push(...validateQuantity(at, name, text))
     const amount = quantityOf(text)
     if (amount !== undefined && wholeNumbers.test(name) && amount.nanos % 1_000_000_000n !== 0n) {
@@ -71,7 +74,7 @@ export const validateResourceQuotaStatusUpdate = ({ status }: ResourceQuota): Fi
 export const validateResourceQuota = ({ spec }: ResourceQuota): FieldError[] => {
   const errors = validateAmounts(spec?.hard, 'spec.hard')
   for (const scope of spec?.scopes ?? []) {
-    if (!scopes.includes(scope)) errors.push(invalid('spec.scopes', scope, 'unsupported scope'))
+    if (!scopes.includes(scope)) errors.push(invalid('spec.scopes', spec?.scopes, 'unsupported scope'))
   }
   const given = new Set(spec?.scopes)
   for (const [one, other] of [
@@ -108,8 +111,15 @@ const words: Readonly<Record<Bound, string>> = {
   defaultRequest: 'default request',
 }
 
+const limitTypes = ['Container', 'PersistentVolumeClaim', 'Pod']
+
+const neitherStorage = 'either minimum or maximum storage value is required, but neither was provided'
+
 const validateItem = (item: Item, path: string): FieldError[] => {
   const errors: FieldError[] = []
+  if (!absent(item.type) && !(item.type ?? '').includes('/') && !limitTypes.includes(item.type)) {
+    errors.push(invalid(child(path, 'type'), item.type, 'must be a standard limit type or fully qualified'))
+  }
   if (item.type === 'Pod') {
     for (const field of ['default', 'defaultRequest'] as const) {
       if (Object.keys(amounts(item, field)).length > 0) {
@@ -122,7 +132,7 @@ const validateItem = (item: Item, path: string): FieldError[] => {
     amounts(item, 'min')['storage'] === undefined &&
     amounts(item, 'max')['storage'] === undefined
   ) {
-    errors.push(required(path, 'either minimum or maximum storage value is required, but neither was provided'))
+    errors.push(required(child(path, 'limits'), neitherStorage))
   }
   for (const [low, high, field] of orders) {
     for (const [name, text] of Object.entries(amounts(item, low))) {
@@ -135,6 +145,12 @@ const validateItem = (item: Item, path: string): FieldError[] => {
           `${words[low]} value ${text} is greater than ${words[high]} value ${amounts(item, high)[name]}`,
         ),
       )
+    }
+  }
+  for (const [name, text] of Object.entries(item.maxLimitRequestRatio ?? {})) {
+    const ratio = quantityOf(text)
+    if (ratio !== undefined && ratio.nanos < 1_000_000_000n) {
+      errors.push(invalid(key(child(path, 'maxLimitRequestRatio'), name), text, `ratio ${text} is less than 1`))
     }
   }
   return errors

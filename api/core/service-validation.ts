@@ -1,6 +1,15 @@
 /** Services. Upstream: ValidateService, ValidateServiceUpdate. */
 import { absent, inRange, oneOf, requiredOneOf, requiredSyntax, syntax } from '../meta/checks.ts'
-import { child, duplicate, type FieldError, forbiddenField, invalid, required } from '../meta/field-error.ts'
+import {
+  asGoStruct,
+  child,
+  duplicate,
+  type FieldError,
+  forbiddenField,
+  type GoField,
+  invalid,
+  required,
+} from '../meta/field-error.ts'
 import {
   isDns1123Label,
   isDns1123Subdomain,
@@ -56,6 +65,15 @@ const validatePort = (
   return errors
 }
 
+const portFields: readonly GoField[] = [
+  ['Name', 'name', ''],
+  ['Protocol', 'protocol', ''],
+  ['AppProtocol', 'appProtocol', null],
+  ['Port', 'port', 0],
+  ['TargetPort', 'targetPort', 0],
+  ['NodePort', 'nodePort', 0],
+]
+
 const validatePorts = (spec: ServiceSpec): FieldError[] => {
   const ports = spec.ports ?? []
   const path = 'spec.ports'
@@ -71,12 +89,14 @@ const validatePorts = (spec: ServiceSpec): FieldError[] => {
     names.add(name)
     const number = `${port.protocol}/${port.port}`
     if (numbers.has(number)) {
-      errors.push(duplicate(at, { protocol: port.protocol, port: port.port }))
+      errors.push(duplicate(at, asGoStruct({ protocol: port.protocol, port: port.port }, portFields)))
     }
     numbers.add(number)
     if ((port.nodePort ?? 0) !== 0) {
       const nodePort = `${port.protocol}/${port.nodePort}`
-      if (nodePorts.has(nodePort)) errors.push(duplicate(at, { protocol: port.protocol, nodePort: port.nodePort }))
+      if (nodePorts.has(nodePort)) {
+        errors.push(duplicate(at, asGoStruct({ protocol: port.protocol, nodePort: port.nodePort }, portFields)))
+      }
       nodePorts.add(nodePort)
     }
     return errors
@@ -160,7 +180,8 @@ const validateTrafficPolicies = (spec: ServiceSpec): FieldError[] => {
 const validateLoadBalancer = (spec: ServiceSpec): FieldError[] => {
   const errors: FieldError[] = []
   const ranges = spec.loadBalancerSourceRanges ?? []
-  const path = 'spec.loadBalancerSourceRanges'
+  // Upstream's word for it.
+  const path = 'spec.LoadBalancerSourceRanges'
   if (ranges.length > 0 && spec.type !== 'LoadBalancer') {
     errors.push(forbiddenField(path, "may only be used when `type` is 'LoadBalancer'"))
   }

@@ -23,8 +23,8 @@ const namespaceMatches = (event: Event): boolean => {
   return about !== '' || namespace === 'default' || namespace === 'kube-system'
 }
 
-/** Holds for an event of either API, at any time. One with eventTime comes from a new client: more is asked of it. */
-export const validateEvent = (event: Event): FieldError[] => {
+/** `controller` is what the API of the request calls that field. Holds for an event of either API, at any time. One with eventTime comes from a new client: more is asked of it. */
+export const validateEvent = (event: Event, controller = 'reportingController'): FieldError[] => {
   const errors: FieldError[] = []
   if (!namespaceMatches(event)) {
     errors.push(
@@ -32,9 +32,9 @@ export const validateEvent = (event: Event): FieldError[] => {
     )
   }
   if (!absent(event.eventTime)) {
-    if (absent(event.reportingComponent)) errors.push(required('reportingController'))
+    if (absent(event.reportingComponent)) errors.push(required(controller))
     errors.push(
-      ...syntax('reportingController', event.reportingComponent, isQualifiedName),
+      ...syntax(controller, event.reportingComponent, isQualifiedName),
       ...requiredWithin('reportingInstance', event.reportingInstance),
       ...requiredWithin('action', event.action),
       ...requiredWithin('reason', event.reason),

@@ -1,9 +1,9 @@
 /** The small kinds of the core group. Upstream: pkg/apis/core/validation. */
 import { validateCounts } from '../apps/validate-workload.ts'
 import { absent, requiredOneOf, requiredSyntax, syntax } from '../meta/checks.ts'
-import { child, type FieldError, invalid, notSupported, required } from '../meta/field-error.ts'
+import { child, type FieldError, forbiddenField, invalid, notSupported, required } from '../meta/field-error.ts'
 import { matchesSet } from '../meta/labels.ts'
-import { isDns1123Label, isValidIp, isValidPortNum } from '../meta/names.ts'
+import { isDns1123Label, isNonSpecialIp, isValidIp, isValidPortNum } from '../meta/names.ts'
 import { validateFinalizerName } from '../meta/validate-metadata.ts'
 import type { Endpoints, Namespace, PodTemplate, ReplicationController } from '../types.ts'
 import { validatePodTemplateSpec } from './pod-spec/validate.ts'
@@ -35,6 +35,14 @@ export const validateReplicationController = ({ spec }: ReplicationController): 
   if (!absent(restartPolicy) && restartPolicy !== 'Always') {
     errors.push(notSupported('spec.template.spec.restartPolicy', restartPolicy, ['Always']))
   }
+  if (spec.template.spec?.activeDeadlineSeconds !== undefined) {
+    errors.push(
+      forbiddenField(
+        'spec.template.spec.activeDeadlineSeconds',
+        'activeDeadlineSeconds in ReplicationController is not Supported',
+      ),
+    )
+  }
   return errors
 }
 
@@ -50,9 +58,12 @@ const validateSubset = (subset: Subset, path: string): FieldError[] => {
     ['notReadyAddresses', notReady],
   ] as const) {
     for (const [index, { ip, hostname }] of addresses.entries()) {
-      errors.push(...syntax(child(path, field, index, 'ip'), ip, isValidIp))
+      const at = child(path, field, index, 'ip')
+      const malformed = syntax(at, ip, isValidIp)
+      errors.push(...malformed)
       if (!absent(hostname))
         errors.push(...syntax(child(path, field, index, 'hostname'), hostname ?? '', isDns1123Label))
+      if (malformed.length === 0) errors.push(...syntax(at, ip, isNonSpecialIp))
     }
   }
   const ports = subset.ports ?? []

@@ -1,7 +1,7 @@
 /** PersistentVolumes and claims. Upstream: ValidatePersistentVolume, ValidatePersistentVolumeClaimSpec. */
 import { absent, oneOf, requiredOneOf, requiredText, syntax, validateLabelSelector } from '../meta/checks.ts'
 import { semanticEqual } from '../meta/equal.ts'
-import { child, type FieldError, forbiddenField, invalid, required } from '../meta/field-error.ts'
+import { child, type FieldError, forbiddenField, invalid, notSupported, required } from '../meta/field-error.ts'
 import { isDns1123Subdomain } from '../meta/names.ts'
 import { compareQuantities, zeroQuantity } from '../meta/quantity.ts'
 import type { PersistentVolume, PersistentVolumeClaim } from '../types.ts'
@@ -17,7 +17,7 @@ const volumeModes = ['Block', 'Filesystem']
 const validateAccessModes = (modes: readonly string[] | undefined, path: string): FieldError[] => {
   const list = modes ?? []
   if (list.length === 0) return [required(path, 'at least 1 access mode is required')]
-  const errors = list.flatMap((mode, index) => oneOf(child(path, index), mode, accessModes))
+  const errors = list.flatMap((mode) => oneOf(path, mode, accessModes))
   if (list.includes('ReadWriteOncePod') && list.length > 1) {
     errors.push(forbiddenField(path, 'may not use ReadWriteOncePod with other access modes'))
   }
@@ -155,16 +155,10 @@ export const validatePersistentVolume = ({ spec }: PersistentVolume): FieldError
   )
   const capacity = spec.capacity ?? {}
   if (Object.keys(capacity).length === 0) errors.push(required('spec.capacity'))
-  else {
-    if (capacity['storage'] === undefined || Object.keys(capacity).length > 1) {
-      errors.push({
-        type: 'FieldValueNotSupported',
-        field: 'spec.capacity',
-        detail: `Unsupported value: ${JSON.stringify(capacity)}: supported values: "storage"`,
-      })
-    }
-    for (const [name, text] of Object.entries(capacity)) errors.push(...positiveStorage(text, `spec.capacity[${name}]`))
+  if (capacity['storage'] === undefined || Object.keys(capacity).length > 1) {
+    errors.push(notSupported('spec.capacity', spec.capacity ?? null, ['storage']))
   }
+  for (const [name, text] of Object.entries(capacity)) errors.push(...positiveStorage(text, `spec.capacity[${name}]`))
   errors.push(
     ...requiredOneOf('spec.persistentVolumeReclaimPolicy', spec.persistentVolumeReclaimPolicy, [
       'Delete',

@@ -2,7 +2,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { absent, immutable, requiredOneOf, syntax } from '../meta/checks.ts'
 import { child, duplicate, type FieldError, invalid, required, tooMany } from '../meta/field-error.ts'
-import { isDns1123Label, isDns1123Subdomain, isValidPortNum } from '../meta/names.ts'
+import { isDns1123Label, isDns1123Subdomain, isNonSpecialIp, isValidPortNum } from '../meta/names.ts'
 import type { EndpointSlice } from '../types.ts'
 
 const maxAddresses = 100
@@ -13,9 +13,13 @@ const addressTypes = ['FQDN', 'IPv4', 'IPv6']
 const validateAddress = (address: string, type: string, path: string): FieldError[] => {
   switch (type) {
     case 'IPv4':
-      return isIPv4(address) ? [] : [invalid(path, address, 'must be an IPv4 address')]
+      return isIPv4(address)
+        ? syntax(path, address, isNonSpecialIp)
+        : [invalid(path, address, 'must be an IPv4 address')]
     case 'IPv6':
-      return isIPv6(address) ? [] : [invalid(path, address, 'must be an IPv6 address')]
+      return isIPv6(address)
+        ? syntax(path, address, isNonSpecialIp)
+        : [invalid(path, address, 'must be an IPv6 address')]
     case 'FQDN':
       return syntax(path, address, isDns1123Subdomain)
     default:

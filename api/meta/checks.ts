@@ -72,7 +72,7 @@ const percentOf = (value: IntOrString | undefined): number | undefined =>
   typeof value === 'string' && isValidPercent(value).length === 0 ? Number.parseInt(value, 10) : undefined
 
 export const notMoreThan100Percent = (path: string, value: IntOrString | undefined): FieldError[] =>
-  (percentOf(value) ?? 0) > 100 ? [invalid(path, value, 'must not be more than 100%')] : []
+  (percentOf(value) ?? 0) > 100 ? [invalid(path, value, 'must not be greater than 100%')] : []
 
 /** The number, percentages as their number: what comparisons with 0 look at. */
 export const intOrPercentValue = (value: IntOrString | undefined): number =>

@@ -34,6 +34,18 @@ const suffix = (detail: string | undefined): string => (detail === undefined || 
 /** A bad value as upstream prints it: strings quoted, numbers and booleans bare, the rest as JSON. */
 const shown = (value: unknown): string => (value === undefined ? 'null' : JSON.stringify(value))
 
+/** A field of a Go struct: its name in Go, its name on the wire, and what Go has where nothing was given. */
+export type GoField = readonly [goName: string, name: string, zero: unknown]
+
+/**
+ * A struct as upstream prints it in messages: its internal types have no names for JSON, so every field stands there
+ * under its name in Go.
+ */
+export const asGoStruct = (value: object, fields: readonly GoField[]): Record<string, unknown> =>
+  Object.fromEntries(
+    fields.map(([goName, name, zero]) => [goName, (value as Readonly<Record<string, unknown>>)[name] ?? zero]),
+  )
+
 export const required = (field: string, detail = ''): FieldError => ({
   type: 'FieldValueRequired',
   field,

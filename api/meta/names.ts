@@ -244,6 +244,22 @@ export const isHttpHeaderName = (value: string): string[] =>
   })
 
 /** IPv4 or IPv6 without a zone. */
+/** Addresses that reach nothing beyond their own host or link. Upstream: ValidateNonSpecialIP. */
+export const isNonSpecialIp = (value: string): string[] => {
+  const ip = value.toLowerCase()
+  if (ip === '0.0.0.0' || /^[0:]+$/.test(ip)) return [`may not be unspecified (${value})`]
+  if (ip.startsWith('127.') || /^[0:]*:0*1$/.test(ip)) {
+    return ['may not be in the loopback range (127.0.0.0/8, ::1/128)']
+  }
+  if (ip.startsWith('169.254.') || /^fe[89ab][0-9a-f]:/.test(ip)) {
+    return ['may not be in the link-local range (169.254.0.0/16, fe80::/10)']
+  }
+  if (ip.startsWith('224.0.0.') || /^ff[0-9a-f]2:/.test(ip)) {
+    return ['may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)']
+  }
+  return []
+}
+
 export const isValidIp = (value: string): string[] =>
   isIPv4(value) || (isIPv6(value) && !value.includes('%'))
     ? []

@@ -1,6 +1,6 @@
 /** Checks of metadata that hold for every kind. Upstream: apimachinery/pkg/api/validation/objectmeta.go. */
 import type { ObjectMeta, OwnerReference } from '../types.ts'
-import { child, type FieldError, forbiddenField, invalid, key, required, tooLong } from './field-error.ts'
+import { child, type FieldError, forbiddenField, invalid, required, tooLong } from './field-error.ts'
 import { asNamePrefix, isDns1123Label, isDns1123Subdomain, isQualifiedName, isValidLabelValue } from './names.ts'
 
 export const immutableMessage = 'field is immutable'
@@ -18,7 +18,7 @@ export const validateLabels = (labels: Readonly<Record<string, string>> | undefi
   const errors: FieldError[] = []
   for (const [name, value] of Object.entries(labels ?? {})) {
     errors.push(...isQualifiedName(name).map((message) => invalid(path, name, message)))
-    errors.push(...isValidLabelValue(value).map((message) => invalid(key(path, name), value, message)))
+    errors.push(...isValidLabelValue(value).map((message) => invalid(path, value, message)))
   }
   return errors
 }

@@ -11,7 +11,17 @@ import {
   validateLabelSelector,
 } from '../meta/checks.ts'
 import { cidrFamily, isStrictCidr, isStrictSubset } from '../meta/cidr.ts'
-import { child, type FieldError, forbiddenField, invalid, notSupported, required } from '../meta/field-error.ts'
+import { semanticEqual } from '../meta/equal.ts'
+import {
+  asGoStruct,
+  child,
+  type FieldError,
+  forbiddenField,
+  type GoField,
+  invalid,
+  notSupported,
+  required,
+} from '../meta/field-error.ts'
 import {
   isDns1035Label,
   isDns1123Label,
@@ -92,7 +102,7 @@ export const validateIngress = ({ spec }: Ingress): FieldError[] => {
   if (spec === undefined) return []
   const errors: FieldError[] = []
   if ((spec.rules ?? []).length === 0 && spec.defaultBackend === undefined) {
-    errors.push(invalid('spec', spec.rules ?? [], 'either `defaultBackend` or `rules` must be specified'))
+    errors.push(invalid('spec', spec.rules ?? null, 'either `defaultBackend` or `rules` must be specified'))
   }
   if (spec.defaultBackend !== undefined) errors.push(...validateBackend(spec.defaultBackend, 'spec.defaultBackend'))
   for (const [index, rule] of (spec.rules ?? []).entries()) {
@@ -121,7 +131,7 @@ const maxControllerBytes = 250
 export const validateIngressClass = ({ spec }: IngressClass): FieldError[] => {
   const controller = spec?.controller ?? ''
   const path = 'spec.controller'
-  const errors = controller === '' ? [] : domainPrefixedPath(path, controller)
+  const errors = controller === '' ? [required(path)] : domainPrefixedPath(path, controller)
   if (controller.length > maxControllerBytes)
     errors.push({
       type: 'FieldValueTooLong',
@@ -264,5 +274,14 @@ export const validateIPAddress = ({ spec }: IPAddress): FieldError[] => {
   return errors
 }
 
+const parentFields: readonly GoField[] = [
+  ['Group', 'group', ''],
+  ['Resource', 'resource', ''],
+  ['Namespace', 'namespace', ''],
+  ['Name', 'name', ''],
+]
+
 export const validateIPAddressUpdate = (next: IPAddress, old: IPAddress): FieldError[] =>
-  immutable('spec.parentRef', next.spec?.parentRef, old.spec?.parentRef)
+  semanticEqual(next.spec?.parentRef, old.spec?.parentRef)
+    ? []
+    : [invalid('spec.parentRef', asGoStruct(next.spec?.parentRef ?? {}, parentFields), immutableMessage)]

@@ -1,7 +1,15 @@
 /** Roles and bindings. Upstream: pkg/apis/rbac/validation. */
 import { absent, syntax, validateLabelSelector } from '../meta/checks.ts'
 import { semanticEqual } from '../meta/equal.ts'
-import { child, type FieldError, invalid, notSupported, required } from '../meta/field-error.ts'
+import {
+  asGoStruct,
+  child,
+  type FieldError,
+  type GoField,
+  invalid,
+  notSupported,
+  required,
+} from '../meta/field-error.ts'
 import { isDns1123Label, isDns1123Subdomain, isValidPathSegmentName } from '../meta/names.ts'
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../types.ts'
 
@@ -68,7 +76,7 @@ const validateSubject = (subject: Subject, path: string, namespaced: boolean): F
       if (group !== rbacGroup) errors.push(notSupported(child(path, 'apiGroup'), group, [rbacGroup]))
       break
     default:
-      errors.push(notSupported(child(path, 'kind'), subject.kind, ['Group', 'ServiceAccount', 'User']))
+      errors.push(notSupported(child(path, 'kind'), subject.kind, ['ServiceAccount', 'User', 'Group']))
   }
   return errors
 }
@@ -79,7 +87,7 @@ const validateBinding = (binding: RoleBinding | ClusterRoleBinding, namespaced: 
   const kind = binding.roleRef?.kind ?? ''
   const name = binding.roleRef?.name ?? ''
   if (apiGroup !== rbacGroup) errors.push(notSupported('roleRef.apiGroup', apiGroup, [rbacGroup]))
-  const kinds = namespaced ? ['ClusterRole', 'Role'] : ['ClusterRole']
+  const kinds = namespaced ? ['Role', 'ClusterRole'] : ['ClusterRole']
   if (!kinds.includes(kind)) errors.push(notSupported('roleRef.kind', kind, kinds))
   if (name === '') errors.push(required('roleRef.name'))
   else errors.push(...syntax('roleRef.name', name, isValidPathSegmentName))
@@ -92,9 +100,17 @@ const validateBinding = (binding: RoleBinding | ClusterRoleBinding, namespaced: 
 export const validateRoleBinding = (binding: RoleBinding): FieldError[] => validateBinding(binding, true)
 export const validateClusterRoleBinding = (binding: ClusterRoleBinding): FieldError[] => validateBinding(binding, false)
 
+const roleRefFields: readonly GoField[] = [
+  ['APIGroup', 'apiGroup', ''],
+  ['Kind', 'kind', ''],
+  ['Name', 'name', ''],
+]
+
 /** A binding is to one role for good: who may bind was decided on creation. */
 export const validateBindingUpdate = (
   next: RoleBinding | ClusterRoleBinding,
   old: RoleBinding | ClusterRoleBinding,
 ): FieldError[] =>
-  semanticEqual(next.roleRef, old.roleRef) ? [] : [invalid('roleRef', next.roleRef, 'cannot change roleRef')]
+  semanticEqual(next.roleRef, old.roleRef)
+    ? []
+    : [invalid('roleRef', asGoStruct(next.roleRef, roleRefFields), 'cannot change roleRef')]

@@ -3,6 +3,8 @@ import { absent, requiredOneOf, requiredSyntax, requiredText, syntax } from '../
 import { semanticEqual } from '../meta/equal.ts'
 import { child, duplicate, type FieldError, invalid, required, tooMany } from '../meta/field-error.ts'
 import { isDns1123Label, isDns1123Subdomain } from '../meta/names.ts'
+import { validateAnnotations, validateLabels } from '../meta/validate-metadata.ts'
+import { validateDriverName } from '../storage/validation.ts'
 import { validateSelectors } from './validate-selector.ts'
 import type { DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice } from '../types.ts'
 
@@ -53,6 +55,21 @@ const validateRequest = (request: DeviceRequest, path: string): FieldError[] => 
   return errors
 }
 
+type Opaque = NonNullable<NonNullable<NonNullable<DeviceClass['spec']>['config']>[number]['opaque']>
+
+/** Parameters are the driver's affair, as long as they are an object. */
+const validateConfiguration = (opaque: Opaque | undefined, path: string): FieldError[] => {
+  const at = child(path, 'opaque')
+  if (opaque === undefined) return [required(at)]
+  const errors = validateDriverName(opaque.driver, child(at, 'driver'))
+  const parameters: unknown = opaque.parameters ?? undefined
+  if (parameters === undefined) errors.push(required(child(at, 'parameters')))
+  else if (typeof parameters !== 'object' || Array.isArray(parameters)) {
+    errors.push(invalid(child(at, 'parameters'), '<value omitted>', 'must be a valid JSON object'))
+  }
+  return errors
+}
+
 export const validateClaimSpec = (spec: ClaimSpec | undefined, path: string): FieldError[] => {
   const requests = spec?.devices?.requests ?? []
   const at = child(path, 'devices', 'requests')
@@ -62,6 +79,9 @@ export const validateClaimSpec = (spec: ClaimSpec | undefined, path: string): Fi
     errors.push(...validateRequest(request, child(at, index)))
     if (names.has(request.name)) errors.push(duplicate(child(at, index, 'name'), request.name))
     names.add(request.name)
+  }
+  for (const [index, { opaque }] of (spec?.devices?.config ?? []).entries()) {
+    errors.push(...validateConfiguration(opaque, child(path, 'devices', 'config', index)))
   }
   for (const [index, constraint] of (spec?.devices?.constraints ?? []).entries()) {
     for (const [nameIndex, name] of (constraint.requests ?? []).entries()) {
@@ -84,16 +104,21 @@ export const validateResourceClaim = ({ spec }: ResourceClaim): FieldError[] => 
 export const validateResourceClaimUpdate = (next: ResourceClaim, old: ResourceClaim): FieldError[] =>
   semanticEqual(next.spec, old.spec) ? [] : [invalid('spec', next.spec, 'field is immutable')]
 
-export const validateResourceClaimTemplate = ({ spec }: ResourceClaimTemplate): FieldError[] =>
-  validateClaimSpec(spec?.spec, 'spec.spec')
+export const validateResourceClaimTemplate = ({ spec }: ResourceClaimTemplate): FieldError[] => [
+  ...validateAnnotations(spec?.metadata?.annotations, 'spec.metadata.annotations'),
+  ...validateLabels(spec?.metadata?.labels, 'spec.metadata.labels'),
+  ...validateClaimSpec(spec?.spec, 'spec.spec'),
+]
 
 export const validateResourceClaimTemplateUpdate = (
   next: ResourceClaimTemplate,
   old: ResourceClaimTemplate,
 ): FieldError[] => (semanticEqual(next.spec, old.spec) ? [] : [invalid('spec', next.spec, 'field is immutable')])
 
-export const validateDeviceClass = ({ spec }: DeviceClass): FieldError[] =>
-  validateSelectors(spec?.selectors, 'spec.selectors')
+export const validateDeviceClass = ({ spec }: DeviceClass): FieldError[] => [
+  ...validateSelectors(spec?.selectors, 'spec.selectors'),
+  ...(spec?.config ?? []).flatMap(({ opaque }, index) => validateConfiguration(opaque, child('spec.config', index))),
+]
 
 export const validateResourceSlice = ({ spec }: ResourceSlice): FieldError[] => {
   const errors = requiredSyntax('spec.driver', spec?.driver, isDns1123Subdomain)

@@ -21,6 +21,7 @@ import {
   tooLong,
 } from '../meta/field-error.ts'
 import { isDns1123Subdomain, isQualifiedName } from '../meta/names.ts'
+import { nonNegativeQuantity } from '../core/pod-spec/validate-resources.ts'
 import type {
   CSIDriver,
   CSINode,
@@ -105,7 +106,9 @@ export const validateVolumeAttachment = ({ spec }: VolumeAttachment): FieldError
   if (inline !== undefined && name !== undefined) {
     errors.push(forbiddenField('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName'))
   }
-  if (name !== undefined) errors.push(...syntax('spec.source.persistentVolumeName', name, isDns1123Subdomain))
+  if (name === '') {
+    errors.push(required('spec.source.persistentVolumeName', 'must specify non empty persistentVolumeName'))
+  } else if (name !== undefined) errors.push(...syntax('spec.source.persistentVolumeName', name, isDns1123Subdomain))
   return [...errors, ...requiredSyntax('spec.nodeName', spec?.nodeName, isDns1123Subdomain)]
 }
 
@@ -133,26 +136,38 @@ export const validateVolumeAttachmentStatusUpdate = (
 export const validateVolumeAttachmentUpdate = (next: VolumeAttachment, old: VolumeAttachment): FieldError[] =>
   semanticEqual(next.spec, old.spec) ? [] : [invalid('spec', next.spec, 'field is immutable')]
 
+const validateTokenLife = (seconds: number, path: string): FieldError[] => {
+  const at = child(path, 'expirationSeconds')
+  if (seconds < 600) return [invalid(at, seconds, 'may not specify a duration less than 10 minutes')]
+  return seconds > 2 ** 32 ? [invalid(at, seconds, 'may not specify a duration larger than 2^32 seconds')] : []
+}
+
 export const validateCSIDriver = ({ metadata, spec }: CSIDriver): FieldError[] => {
   const errors = validateDriverName(metadata?.name, 'metadata.name')
   for (const field of ['attachRequired', 'podInfoOnMount', 'storageCapacity'] as const) {
     if (spec?.[field] === undefined) errors.push(required(child('spec', field)))
   }
-  errors.push(...oneOf('spec.fsGroupPolicy', spec?.fsGroupPolicy, ['ReadWriteOnceWithFSType', 'File', 'None']))
+  errors.push(...oneOf('spec.fsGroupPolicy', spec?.fsGroupPolicy, ['File', 'None', 'ReadWriteOnceWithFSType']))
   for (const mode of spec?.volumeLifecycleModes ?? []) {
     if (mode !== 'Persistent' && mode !== 'Ephemeral')
       errors.push(notSupported('spec.volumeLifecycleModes', mode, ['Ephemeral', 'Persistent']))
   }
   const audiences = new Set<string>()
-  for (const [index, { audience }] of (spec?.tokenRequests ?? []).entries()) {
-    if (audiences.has(audience)) errors.push(duplicate(child('spec.tokenRequests', index, 'audience'), audience))
+  for (const [index, { audience, expirationSeconds }] of (spec?.tokenRequests ?? []).entries()) {
+    const at = child('spec.tokenRequests', index)
+    if (audiences.has(audience)) {
+      errors.push(duplicate(child(at, 'audience'), audience))
+      continue
+    }
     audiences.add(audience)
+    if (expirationSeconds !== undefined) errors.push(...validateTokenLife(expirationSeconds, at))
   }
   return errors
 }
 
 export const validateCSIDriverUpdate = (next: CSIDriver, old: CSIDriver): FieldError[] => [
-  ...immutable('spec.attachRequired', next.spec?.attachRequired, old.spec?.attachRequired),
+  // Upstream's word for it.
+  ...immutable('spec.attachedRequired', next.spec?.attachRequired, old.spec?.attachRequired),
   ...immutable('spec.volumeLifecycleModes', next.spec?.volumeLifecycleModes, old.spec?.volumeLifecycleModes),
 ]
 
@@ -193,6 +208,8 @@ export const validateCSINodeUpdate = (next: CSINode, old: CSINode): FieldError[]
 export const validateCSIStorageCapacity = (capacity: CSIStorageCapacity): FieldError[] => [
   ...requiredSyntax('storageClassName', capacity.storageClassName, isDns1123Subdomain),
   ...validateLabelSelector(capacity.nodeTopology, 'nodeTopology'),
+  ...nonNegativeQuantity('capacity', capacity.capacity),
+  ...nonNegativeQuantity('maximumVolumeSize', capacity.maximumVolumeSize),
 ]
 
 export const validateCSIStorageCapacityUpdate = (next: CSIStorageCapacity, old: CSIStorageCapacity): FieldError[] => [

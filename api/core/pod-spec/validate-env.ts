@@ -37,6 +37,25 @@ const resourcePaths = [
   'requests.memory',
 ]
 
+/** Fields of a Pod that the downward API knows, wherever each may be used. Upstream: ConvertDownwardAPIFieldLabel. */
+const downwardPaths = new Set([
+  'metadata.annotations',
+  'metadata.labels',
+  'metadata.name',
+  'metadata.namespace',
+  'metadata.uid',
+  'spec.nodeName',
+  'spec.restartPolicy',
+  'spec.serviceAccountName',
+  'spec.schedulerName',
+  'status.phase',
+  'status.hostIP',
+  'status.hostIPs',
+  'status.podIP',
+  'status.podIPs',
+  'spec.host',
+])
+
 const subscripted = /^(.*)\['(.*)'\]$/
 
 /** `metadata.labels['app']`, or one of the plain paths. */
@@ -45,7 +64,13 @@ export const validateFieldRef = (ref: FieldRef, path: string, supported: readonl
   if (absent(ref.fieldPath)) return [required(child(path, 'fieldPath'))]
   const at = child(path, 'fieldPath')
   const match = subscripted.exec(ref.fieldPath)
-  if (match === null) return supported.includes(ref.fieldPath) ? [] : [notSupported(at, ref.fieldPath, supported)]
+  if (match === null) {
+    if (!downwardPaths.has(ref.fieldPath)) {
+      const reason = `error converting fieldPath: field label not supported: ${ref.fieldPath}`
+      return [invalid(at, ref.fieldPath, reason)]
+    }
+    return supported.includes(ref.fieldPath) ? [] : [notSupported(at, ref.fieldPath, supported)]
+  }
   const [, base = '', subscript = ''] = match
   if (base === 'metadata.annotations') return syntax(at, subscript.toLowerCase(), isQualifiedName)
   if (base === 'metadata.labels') return syntax(at, subscript, isQualifiedName)

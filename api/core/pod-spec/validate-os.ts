@@ -1,6 +1,6 @@
 /** What the operating system of a Pod rules out. Upstream: validateOS, validateLinux, validateWindows. */
-import { requiredOneOf } from '../../meta/checks.ts'
-import { child, type FieldError, forbiddenField } from '../../meta/field-error.ts'
+import { absent, oneOf } from '../../meta/checks.ts'
+import { child, type FieldError, forbiddenField, required } from '../../meta/field-error.ts'
 import type { Container, PodSpec } from '../../types.ts'
 
 /** Of the Pod's spec itself, not of its security context. */
@@ -80,7 +80,9 @@ const validateLinux = (spec: PodSpec, path: string): FieldError[] => {
 
 export const validateOs = (spec: PodSpec, path: string): FieldError[] => {
   if (spec.os === undefined || spec.os === null) return []
-  const errors = requiredOneOf(child(path, 'os', 'name'), spec.os.name, ['linux', 'windows'])
+  const at = child(path, 'os')
+  if (absent(spec.os.name)) return [required(child(at, 'name'), 'cannot be empty')]
+  const errors = oneOf(at, spec.os.name, ['linux', 'windows'])
   if (spec.os.name === 'linux') errors.push(...validateLinux(spec, path))
   if (spec.os.name === 'windows') errors.push(...validateWindows(spec, path))
   return errors

@@ -26,6 +26,14 @@ export const quantityOf = (text: string | undefined): Quantity | undefined => {
   }
 }
 
+/** Not below zero; nothing is said of an absent one. */
+export const nonNegativeQuantity = (path: string, text: string | undefined): FieldError[] => {
+  const quantity = quantityOf(text)
+  return quantity !== undefined && compareQuantities(quantity, zeroQuantity) < 0
+    ? [invalid(path, text, negativeMessage)]
+    : []
+}
+
 export const validateQuantity = (path: string, name: string, text: string): FieldError[] => {
   const quantity = quantityOf(text)
   if (quantity === undefined) return []

@@ -1,6 +1,15 @@
 /** Affinity, tolerations and spreading. Upstream: validateAffinity, ValidateTolerations, validateTopologySpreadConstraints. */
 import { absent, oneOf, requiredOneOf, syntax, validateLabelSelector } from '../../meta/checks.ts'
-import { child, duplicate, type FieldError, forbiddenField, invalid, required } from '../../meta/field-error.ts'
+import {
+  asGoStruct,
+  child,
+  duplicate,
+  type FieldError,
+  forbiddenField,
+  type GoField,
+  invalid,
+  required,
+} from '../../meta/field-error.ts'
 import { isDns1123Label, isQualifiedName, isValidLabelValue } from '../../meta/names.ts'
 import type { PodSpec, Toleration } from '../../types.ts'
 import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from '../node-affinity.ts'
@@ -12,6 +21,14 @@ type SpreadConstraint = NonNullable<PodSpec['topologySpreadConstraints']>[number
 
 const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 
+const tolerationFields: readonly GoField[] = [
+  ['Key', 'key', ''],
+  ['Operator', 'operator', ''],
+  ['Value', 'value', ''],
+  ['Effect', 'effect', ''],
+  ['TolerationSeconds', 'tolerationSeconds', null],
+]
+
 const validateOperatorOfValue = (toleration: Toleration, path: string): FieldError[] => {
   const at = child(path, 'operator')
   switch (toleration.operator ?? '') {
@@ -21,7 +38,7 @@ const validateOperatorOfValue = (toleration: Toleration, path: string): FieldErr
     case 'Exists':
       return absent(toleration.value)
         ? []
-        : [invalid(at, toleration, "value must be empty when `operator` is 'Exists'")]
+        : [invalid(at, asGoStruct(toleration, tolerationFields), "value must be empty when `operator` is 'Exists'")]
     default:
       return oneOf(at, toleration.operator, ['Equal', 'Exists'])
   }
@@ -126,9 +143,8 @@ const validatePodAffinityTerm = (term: PodAffinityTerm, path: string): FieldErro
   ...validateLabelSelector(term.labelSelector, child(path, 'labelSelector')),
   ...validateLabelSelector(term.namespaceSelector, child(path, 'namespaceSelector')),
   ...(term.namespaces ?? []).flatMap((name) => syntax(child(path, 'namespace'), name, isDns1123Label)),
-  ...(absent(term.topologyKey)
-    ? [required(child(path, 'topologyKey'), 'can not be empty')]
-    : syntax(child(path, 'topologyKey'), term.topologyKey, isQualifiedName)),
+  ...(absent(term.topologyKey) ? [required(child(path, 'topologyKey'), 'can not be empty')] : []),
+  ...syntax(child(path, 'topologyKey'), term.topologyKey ?? '', isQualifiedName),
 ]
 
 const validatePodAffinity = (affinity: PodAffinity | undefined, path: string): FieldError[] => [
