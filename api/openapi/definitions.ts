@@ -83,6 +83,14 @@ const usage = (schema: Schema, version: OpenApiVersion): JsonObject => {
   }
 }
 
+/** A list of bytes to Go, text to everybody else: the schema table has no list tags for those. */
+const fieldTags: ReadonlyMap<string, JsonObject> = new Map([
+  [
+    'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIServiceSpec.caBundle',
+    { 'x-kubernetes-list-type': 'atomic' },
+  ],
+])
+
 const property = (definition: string, field: FieldSchema, version: OpenApiVersion, texts: Descriptions): JsonObject => {
   // Fields that refer to a definition have lost their own text in the package; the definition's says what it is.
   const referred = referenceOf(field.schema)
@@ -92,6 +100,7 @@ const property = (definition: string, field: FieldSchema, version: OpenApiVersio
     ...(description === undefined ? {} : { description }),
     ...usage(field.schema, version),
     ...(field.mapType === undefined ? {} : { 'x-kubernetes-map-type': field.mapType }),
+    ...fieldTags.get(`${definition}.${field.name}`),
     ...(field.patchStrategy.length === 0 ? {} : { 'x-kubernetes-patch-strategy': field.patchStrategy.join(',') }),
   }
 }

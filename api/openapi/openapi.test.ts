@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { resourceRows } from '../schema/resource-table.ts'
 import { readDeclaration } from './descriptions.ts'
+import { type Document, fingerprintsOf } from './fingerprints.ts'
+import upstream from './upstream-fingerprints.json' with { type: 'json' }
 import { openApiV2Document } from './v2.ts'
-import { openApiV3Document, openApiV3Index } from './v3.ts'
+import { openApiV3Document, openApiV3Index, openApiV3Keys } from './v3.ts'
 
 type Node = Record<string, unknown>
 const at = (node: unknown, ...path: readonly (string | number)[]): unknown =>
@@ -18,8 +21,8 @@ const references = (node: unknown): string[] => {
 const resolves = (document: unknown, ref: string): boolean => at(document, ...ref.slice(2).split('/')) !== undefined
 
 describe('openapi', () => {
-  const apps = openApiV3Document('apps', 'v1')
-  const core = openApiV3Document('', 'v1')
+  const apps = openApiV3Document('apis/apps/v1')
+  const core = openApiV3Document('api/v1')
   const all = openApiV2Document()
 
   it('refers to nothing that is not there', () => {
@@ -52,10 +55,27 @@ describe('openapi', () => {
   })
 
   it('lists documents by group and version', () => {
-    assert.deepEqual(openApiV3Index([{ group: '', version: 'v1', hash: 'A' }]), {
-      paths: { 'api/v1': { serverRelativeURL: '/openapi/v3/api/v1?hash=A' } },
-    })
-    assert.equal(openApiV3Document('nope', 'v1'), undefined)
+    assert.deepEqual(
+      openApiV3Index(['api/v1'], () => 'A'),
+      {
+        paths: { 'api/v1': { serverRelativeURL: '/openapi/v3/api/v1?hash=A' } },
+      },
+    )
+    assert.equal(openApiV3Document('apis/nope/v1'), undefined)
+  })
+
+  it('is upstream’s in all but texts', () => {
+    assert.deepEqual(fingerprintsOf(JSON.parse(JSON.stringify(all)) as Document), upstream)
+  })
+
+  it('has a document for each group and version, and for each path beside them', () => {
+    const keys = openApiV3Keys(resourceRows())
+    for (const key of ['api', 'apis', 'apis/apps', 'apis/apps/v1', 'openid/v1/jwks', 'version']) {
+      assert.ok(keys.includes(key), key)
+    }
+    for (const key of keys) assert.ok(openApiV3Document(key) !== undefined, key)
+    const paths = keys.flatMap((key) => Object.keys(at(openApiV3Document(key), 'paths') as Node))
+    assert.deepEqual(paths.toSorted(), Object.keys(at(all, 'paths') as Node).toSorted())
   })
 
   it('reads texts from declarations', () => {

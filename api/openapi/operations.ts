@@ -27,6 +27,8 @@ export interface Operation {
   readonly parameters: readonly Parameter[]
   /** Definition of the body; media types where they are not `*\/*`. */
   readonly body?: { readonly definition: string; readonly required: boolean; readonly consumes: readonly string[] }
+  /** What a request without a body may have as its Content-Type; left out where nothing is said of it. */
+  readonly consumes?: readonly string[]
   readonly produces: readonly string[]
   /** HTTP code to definition; 'string' is plain text. */
   readonly responses: Readonly<Record<string, string>>
@@ -57,7 +59,7 @@ const patchTypes = [
   'application/apply-patch+yaml',
   'application/apply-patch+cbor',
 ]
-const anyType = ['*/*']
+export const anyType = ['*/*']
 export const discoveryTypes = objectTypes.slice(0, 3)
 
 export const capitalized = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1)
@@ -109,6 +111,7 @@ export const readOperation = (
   description: `read the specified ${kind.kind}`,
   action: 'get',
   parameters: [],
+  consumes: anyType,
   produces: objectTypes,
   responses: { 200: definitionOf(kind) },
 })
@@ -172,6 +175,7 @@ export const listOperation = (naming: Naming, operationId: string, parameters: r
   description: `list or watch objects of kind ${naming.row.kind}`,
   action: 'list',
   parameters,
+  consumes: anyType,
   produces: listTypes,
   responses: { 200: definitionOf({ ...naming.row, kind: `${naming.row.kind}List` }) },
 })
@@ -195,6 +199,7 @@ export const watchOperation = (naming: Naming, operationId: string, one: boolean
   description: `watch ${one ? `changes to an object of kind ${naming.row.kind}` : `individual changes to a list of ${naming.row.kind}`}. Deprecated: use the 'watch' parameter with a list operation instead.`,
   action: one ? 'watch' : 'watchlist',
   parameters: [],
+  consumes: anyType,
   produces: listTypes,
   responses: { 200: `${meta}.WatchEvent` },
 })
@@ -206,6 +211,7 @@ export const connectOperation = (naming: Naming, sub: SubresourceRow, method: st
   description: `connect ${method.toUpperCase()} requests to ${sub.name} of ${naming.row.kind}`,
   action: 'connect',
   parameters: [],
+  consumes: anyType,
   produces: anyType,
   responses: { 200: 'string' },
 })

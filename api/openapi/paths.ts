@@ -21,6 +21,7 @@ import {
   writeOperation,
 } from './operations.ts'
 import {
+  byName,
   listParameters,
   nameParameter,
   namespaceParameter,
@@ -55,7 +56,8 @@ const objectOperations = (naming: Naming): Operation[] => {
 
 const subresourcePaths = (naming: Naming, sub: SubresourceRow, objectPath: PathItem): PathItem[] => {
   const path = `${objectPath.path}/${sub.name}`
-  const query = Object.entries(sub.query ?? {}).map(([name, type]) => subresourceParameter(name, type))
+  const owner = `${naming.row.plural}/${sub.name}`
+  const query = Object.entries(sub.query ?? {}).map(([name, type]) => subresourceParameter(owner, name, type))
   if (sub.connect === true) {
     const parameters = [...objectPath.parameters.filter((parameter) => parameter !== pretty), ...query]
     const plain = sub.verbs.map((method) => connectOperation(naming, sub, method, ''))
@@ -125,7 +127,23 @@ export const resourcePaths = (row: ResourceRow): readonly PathItem[] => {
     })
   }
   if (row.verbs.includes('watch')) paths.push(...watchPaths(naming, collection, object))
-  return paths.filter(({ operations }) => operations.length > 0)
+  return paths.filter(({ operations }) => operations.length > 0).map(withCommonParameters)
+}
+
+/** What all operations of a path have is said once, at the path. */
+const withCommonParameters = ({ path, parameters, operations }: PathItem): PathItem => {
+  const [first, ...others] = operations
+  const common = (first?.parameters ?? []).filter((parameter) =>
+    others.every((operation) => operation.parameters.includes(parameter)),
+  )
+  return {
+    path,
+    parameters: [...parameters, ...common].toSorted(byName),
+    operations: operations.map((operation) => ({
+      ...operation,
+      parameters: operation.parameters.filter((parameter) => !common.includes(parameter)),
+    })),
+  }
 }
 
 const discoveryPath = (
@@ -144,6 +162,7 @@ const discoveryPath = (
       description: 'what is served below this path',
       tag,
       parameters: [],
+      consumes: types,
       produces: types,
       responses: { 200: kind.includes('.') ? kind : `${meta}.${kind}` },
     },
@@ -163,12 +182,50 @@ export const groupVersionPathItem = (group: string, version: string): PathItem =
   )
 }
 
-/** `/api/`, `/apis/`, `/apis/<group>/` and `/version/`. */
-export const rootPathItems = (groups: readonly string[]): readonly PathItem[] => [
-  discoveryPath('/api/', 'getCoreAPIVersions', 'core', 'APIVersions'),
-  discoveryPath('/apis/', 'getAPIVersions', 'apis', 'APIGroupList'),
-  ...groups
-    .filter((group) => group !== '')
-    .map((group) => discoveryPath(`/apis/${group}/`, `get${groupTitle(group)}APIGroup`, groupTag(group), 'APIGroup')),
-  discoveryPath('/version/', 'getCodeVersion', 'version', 'io.k8s.apimachinery.pkg.version.Info', ['application/json']),
-]
+/** `/apis/<group>/`: the versions of a group. */
+const groupPathItem = (group: string): PathItem =>
+  discoveryPath(`/apis/${group}/`, `get${groupTitle(group)}APIGroup`, groupTag(group), 'APIGroup')
+
+/** A document about service account tokens: text to OpenAPI. */
+const issuerPath = (path: string, operationId: string, tag: string, type: string): PathItem => ({
+  path,
+  parameters: [],
+  operations: [
+    {
+      method: 'get',
+      operationId,
+      description: 'by which others verify the tokens of service accounts',
+      tag,
+      parameters: [],
+      produces: [type],
+      responses: { 200: 'string' },
+    },
+  ],
+})
+
+/** Paths that belong to no group and version, by the name that OpenAPI v3 gives their document. */
+export const rootPathItems = (groups: readonly string[]): ReadonlyMap<string, PathItem> =>
+  new Map([
+    ['api', discoveryPath('/api/', 'getCoreAPIVersions', 'core', 'APIVersions')],
+    ['apis', discoveryPath('/apis/', 'getAPIVersions', 'apis', 'APIGroupList')],
+    ...groups.filter((group) => group !== '').map((group) => [`apis/${group}`, groupPathItem(group)] as const),
+    [
+      '.well-known/openid-configuration',
+      issuerPath(
+        '/.well-known/openid-configuration/',
+        'getServiceAccountIssuerOpenIDConfiguration',
+        'WellKnown',
+        'application/json',
+      ),
+    ],
+    [
+      'openid/v1/jwks',
+      issuerPath('/openid/v1/jwks/', 'getServiceAccountIssuerOpenIDKeyset', 'openid', 'application/jwk-set+json'),
+    ],
+    [
+      'version',
+      discoveryPath('/version/', 'getCodeVersion', 'version', 'io.k8s.apimachinery.pkg.version.Info', [
+        'application/json',
+      ]),
+    ],
+  ])

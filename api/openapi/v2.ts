@@ -4,7 +4,7 @@ import { definition, type JsonObject } from './definitions.ts'
 import { noDescriptions } from './descriptions.ts'
 import type { Operation, PathItem } from './operations.ts'
 import { groupVersionPathItem, resourcePaths, rootPathItems } from './paths.ts'
-import { type Parameter, sharedParameters } from './parameters.ts'
+import { type Parameter, sharedBodies } from './parameters.ts'
 import { type OpenApiOptions, usedDefinitions } from './v3.ts'
 
 const inlineParameter = ({ name, in: place, type, description }: Parameter): JsonObject => ({
@@ -18,34 +18,53 @@ const inlineParameter = ({ name, in: place, type, description }: Parameter): Jso
 
 /** Shared parameters are referred to, but for those that kubectl looks for in place. */
 const parameter = (parameter: Parameter): JsonObject =>
-  sharedParameters.get(parameter.name) === parameter
-    ? { $ref: `#/parameters/${parameter.name}` }
-    : inlineParameter(parameter)
+  parameter.shared === undefined ? inlineParameter(parameter) : { $ref: `#/parameters/${parameter.shared}` }
 
 const schemaOf = (answer: string): JsonObject =>
   answer === 'string' ? { type: 'string' } : { $ref: `#/definitions/${answer}` }
 
 const responseTexts: Readonly<Record<string, string>> = { 200: 'OK', 201: 'Created', 202: 'Accepted' }
 
+type Body = NonNullable<Operation['body']>
+
+const inlineBody = ({ definition, required }: Body): JsonObject => ({
+  name: 'body',
+  in: 'body',
+  ...(required ? { required: true } : {}),
+  schema: schemaOf(definition),
+})
+
+const bodyParameter = (body: Body): JsonObject => {
+  const name = sharedBodies.get(body.definition)
+  return name === undefined ? inlineBody(body) : { $ref: `#/parameters/${name}` }
+}
+
 const parametersOf = (op: Operation): JsonObject[] => [
-  ...(op.body === undefined
-    ? []
-    : [
-        {
-          name: 'body',
-          in: 'body',
-          ...(op.body.required ? { required: true } : {}),
-          schema: schemaOf(op.body.definition),
-        },
-      ]),
+  ...(op.body === undefined ? [] : [bodyParameter(op.body)]),
   ...op.parameters.map(parameter),
 ]
 
+/** All parameters and bodies that operations refer to, by their shared names. */
+const sharedParameters = (items: readonly PathItem[]): JsonObject => {
+  const found = new Map<string, JsonObject>()
+  for (const { parameters, operations } of items) {
+    for (const used of [...parameters, ...operations.flatMap((op) => op.parameters)]) {
+      if (used.shared !== undefined) found.set(used.shared, inlineParameter(used))
+    }
+    for (const { body } of operations) {
+      const name = body === undefined ? undefined : sharedBodies.get(body.definition)
+      if (body !== undefined && name !== undefined) found.set(name, inlineBody(body))
+    }
+  }
+  return Object.fromEntries([...found].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
+
 const operation = (op: Operation): JsonObject => {
   const parameters = parametersOf(op)
+  const consumes = op.body?.consumes ?? op.consumes
   return {
     description: op.description,
-    consumes: op.body?.consumes ?? ['*/*'],
+    ...(consumes === undefined ? {} : { consumes }),
     produces: op.produces,
     schemes: ['https'],
     tags: [op.tag],
@@ -75,7 +94,7 @@ export const openApiV2Document = (options: OpenApiOptions = {}): JsonObject => {
   const { descriptions = noDescriptions, resources = resourceRows() } = options
   const groupVersions = new Map(resources.map((row) => [`${row.group}/${row.version}`, row]))
   const items = [
-    ...rootPathItems([...new Set(resources.map(({ group }) => group))]),
+    ...rootPathItems([...new Set(resources.map(({ group }) => group))]).values(),
     ...[...groupVersions.values()].map(({ group, version }) => groupVersionPathItem(group, version)),
     ...resources.flatMap(resourcePaths),
   ]
@@ -84,9 +103,7 @@ export const openApiV2Document = (options: OpenApiOptions = {}): JsonObject => {
     info: { title: 'Kubernetes', version: 'v1.36.0' },
     paths: Object.fromEntries(items.map((item) => [item.path, pathItem(item)])),
     definitions: Object.fromEntries(usedDefinitions(items).map((name) => [name, definition(name, 'v2', descriptions)])),
-    parameters: Object.fromEntries(
-      [...sharedParameters.values()].map((shared) => [shared.name, inlineParameter(shared)]),
-    ),
+    parameters: sharedParameters(items),
     securityDefinitions: {
       BearerToken: { type: 'apiKey', description: 'Bearer Token authentication', name: 'authorization', in: 'header' },
     },

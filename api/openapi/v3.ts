@@ -4,7 +4,7 @@ import { type ResourceRow, resourceRows } from '../schema/resource-table.ts'
 import { collectReferences, definition, type JsonObject } from './definitions.ts'
 import { type Descriptions, noDescriptions } from './descriptions.ts'
 import type { Operation, PathItem } from './operations.ts'
-import { groupVersionPathItem, resourcePaths } from './paths.ts'
+import { groupVersionPathItem, resourcePaths, rootPathItems } from './paths.ts'
 import type { Parameter } from './parameters.ts'
 
 export interface OpenApiOptions {
@@ -14,24 +14,22 @@ export interface OpenApiOptions {
   readonly resources?: readonly ResourceRow[]
 }
 
-export interface GroupVersionHash {
-  readonly group: string
-  readonly version: string
-  /** Any text that changes when the document does. */
-  readonly hash: string
-}
-
-const groupVersionKey = (group: string, version: string): string =>
+/** `api/v1`, `apis/apps/v1`: what the document of a group and version is called. */
+const groupVersionKey = ({ group, version }: { group: string; version: string }): string =>
   group === '' ? `api/${version}` : `apis/${group}/${version}`
 
-/** `/openapi/v3`: where each group and version's document is. Clients cache for ever by the hash in its URL. */
-export const openApiV3Index = (groups: readonly GroupVersionHash[]): JsonObject => ({
-  paths: Object.fromEntries(
-    groups.map(({ group, version, hash }) => {
-      const key = groupVersionKey(group, version)
-      return [key, { serverRelativeURL: `/openapi/v3/${key}?hash=${encodeURIComponent(hash)}` }]
-    }),
-  ),
+/** Names of all documents, in order: each group and version has one, and so has each path that belongs to none. */
+export const openApiV3Keys = (resources: readonly ResourceRow[]): readonly string[] =>
+  [...new Set([...rootPathItems(groupsOf(resources)).keys(), ...resources.map(groupVersionKey)])].toSorted()
+
+const groupsOf = (resources: readonly ResourceRow[]): string[] => [...new Set(resources.map(({ group }) => group))]
+
+/** Where a document is; clients cache it for ever by the hash in its URL. */
+export const openApiV3Url = (key: string, hash: string): string => `/openapi/v3/${key}?hash=${encodeURIComponent(hash)}`
+
+/** `/openapi/v3`: where each document is. `hashOf` gives any text that changes when the document does. */
+export const openApiV3Index = (keys: readonly string[], hashOf: (key: string) => string): JsonObject => ({
+  paths: Object.fromEntries(keys.map((key) => [key, { serverRelativeURL: openApiV3Url(key, hashOf(key)) }])),
 })
 
 /** Hash of a document's bytes in upstream's form, for the index and the ETag. */
@@ -97,16 +95,19 @@ export const usedDefinitions = (items: readonly PathItem[]): readonly string[] =
   return [...names].sort()
 }
 
-/** `/openapi/v3/apis/<group>/<version>`, or undefined where nothing of that group and version is served. */
-export const openApiV3Document = (
-  group: string,
-  version: string,
-  options: OpenApiOptions = {},
-): JsonObject | undefined => {
+const itemsOf = (key: string, resources: readonly ResourceRow[]): readonly PathItem[] => {
+  const root = rootPathItems(groupsOf(resources)).get(key)
+  if (root !== undefined) return [root]
+  const rows = resources.filter((row) => groupVersionKey(row) === key)
+  const [first] = rows
+  return first === undefined ? [] : [groupVersionPathItem(first.group, first.version), ...rows.flatMap(resourcePaths)]
+}
+
+/** `/openapi/v3/<key>`, or undefined where nothing of that name is served. */
+export const openApiV3Document = (key: string, options: OpenApiOptions = {}): JsonObject | undefined => {
   const { descriptions = noDescriptions, resources = resourceRows() } = options
-  const rows = resources.filter((row) => row.group === group && row.version === version)
-  if (rows.length === 0) return undefined
-  const items = [groupVersionPathItem(group, version), ...rows.flatMap(resourcePaths)]
+  const items = itemsOf(key, resources)
+  if (items.length === 0) return undefined
   const kinds = usedDefinitions(items)
   return {
     openapi: '3.0.0',

@@ -4,7 +4,8 @@ import { methodNotServed, StatusError } from '../../api/meta/status-error.ts'
 import type { Resources } from '../registry/resources.ts'
 import { encodeProtobuf } from '../codec/protobuf-encode.ts'
 import type { HttpContext } from '../server/context.ts'
-import { contentTypes, negotiate } from '../server/negotiation.ts'
+import { contentTypes, matchesType, negotiate, parseAccept } from '../server/negotiation.ts'
+import { hasEtag } from '../server/etag.ts'
 import { sendBytes, sendValue } from '../server/respond.ts'
 import { groupDiscoveryList } from './aggregated.ts'
 import { apiGroup, apiGroupList, apiResourceList, apiVersions, resourcesOf, servedGroups } from './legacy.ts'
@@ -24,15 +25,16 @@ interface Aggregated {
   readonly version: AggregatedVersion
 }
 
-/** `application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList`: the first that is known, before plain JSON. */
+/** `application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList`, if that is liked better than plain JSON. */
 const wantedAggregated = (accept: string | undefined): Aggregated | undefined => {
-  for (const clause of (accept ?? '').split(',')) {
-    const parts = clause.split(';').map((part) => part.trim())
-    const format = aggregatedFormats.find((candidate) => contentTypes[candidate] === parts[0])
+  for (const { type, params } of parseAccept(accept ?? '')) {
+    const format = aggregatedFormats.find((candidate) => matchesType(type, candidate))
     if (format === undefined) continue
-    if (!parts.includes('as=APIGroupDiscoveryList')) return undefined
-    const version = aggregatedVersions.find((candidate) => parts.includes(`v=${candidate}`))
-    if (version !== undefined && parts.includes('g=apidiscovery.k8s.io')) return { format, version }
+    const as = params.get('as')
+    if (as === undefined) return undefined
+    const version = aggregatedVersions.find((candidate) => candidate === params.get('v'))
+    if (version === undefined || as !== 'APIGroupDiscoveryList' || params.get('g') !== 'apidiscovery.k8s.io') continue
+    return { format, version }
   }
   return undefined
 }
@@ -77,7 +79,7 @@ export class Discovery {
     }
     const document = this.#document(core, wanted)
     ctx.response.setHeader('ETag', document.etag)
-    if (ctx.request.headers['if-none-match'] === document.etag) {
+    if (hasEtag(ctx.request.headers['if-none-match'], document.etag)) {
       ctx.response.writeHead(304).end()
       return true
     }

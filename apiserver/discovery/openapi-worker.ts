@@ -4,10 +4,13 @@ import { loadDescriptions } from '../../api/openapi/descriptions.ts'
 import { encodeOpenApiV2 } from '../../api/openapi/v2-protobuf.ts'
 import { openApiV2Document } from '../../api/openapi/v2.ts'
 import { openApiV3Document } from '../../api/openapi/v3.ts'
+import { servedRows } from './openapi-resources.ts'
 
-export type DocumentRequest =
-  | { readonly id: number; readonly type: 'v2'; readonly protobuf: boolean }
-  | { readonly id: number; readonly type: 'v3'; readonly group: string; readonly version: string }
+export type DocumentRequest = {
+  readonly id: number
+  /** Names of the resources that it is about. */
+  readonly served: readonly string[]
+} & ({ readonly type: 'v2'; readonly protobuf: boolean } | { readonly type: 'v3'; readonly key: string })
 
 export interface DocumentAnswer {
   readonly id: number
@@ -20,12 +23,12 @@ export interface DocumentAnswer {
 const texts = loadDescriptions()
 
 const build = async (request: DocumentRequest): Promise<Uint8Array | undefined> => {
-  const descriptions = await texts
+  const options = { descriptions: await texts, resources: servedRows(request.served) }
   if (request.type === 'v2') {
-    const document = openApiV2Document({ descriptions })
+    const document = openApiV2Document(options)
     return request.protobuf ? encodeOpenApiV2(document) : Buffer.from(JSON.stringify(document))
   }
-  const document = openApiV3Document(request.group, request.version, { descriptions })
+  const document = openApiV3Document(request.key, options)
   return document === undefined ? undefined : Buffer.from(JSON.stringify(document))
 }
 

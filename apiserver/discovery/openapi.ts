@@ -1,38 +1,65 @@
 /** /openapi/v2 and /openapi/v3: documents built once, when first asked for, in a worker that goes away when idle. */
-import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { protobufAcceptType, protobufContentType } from '../../api/openapi/v2-protobuf.ts'
-import { openApiHash, openApiV3Index } from '../../api/openapi/v3.ts'
-import { notAcceptable, StatusError } from '../../api/meta/status-error.ts'
+import { openApiHash, openApiV3Index, openApiV3Keys, openApiV3Url } from '../../api/openapi/v3.ts'
+import { StatusError } from '../../api/meta/status-error.ts'
+import { realClock } from '../../component-base/clock.ts'
 import type { Resources } from '../registry/resources.ts'
 import type { HttpContext } from '../server/context.ts'
+import { parseAccept } from '../server/negotiation.ts'
+import { hasEtag } from '../server/etag.ts'
 import { sendBytes } from '../server/respond.ts'
-import { servedGroups } from './legacy.ts'
+import { resourceName, servedRows } from './openapi-resources.ts'
 import type { DocumentAnswer, DocumentRequest } from './openapi-worker.ts'
-
-interface Document {
-  readonly bytes: Buffer
-  readonly etag: string
-}
 
 type Wanted = DocumentRequest extends infer Request
   ? Request extends { id: number }
-    ? Omit<Request, 'id'>
+    ? Omit<Request, 'id' | 'served'>
     : never
   : never
+
+const v3Prefix = '/openapi/v3/'
+/** Bump it when documents change though the tables do not: clients keep them for a year. */
+const documentFormat = 'kubets 2'
+
+const readTable = (name: 'schema' | 'resources'): string =>
+  readFileSync(new URL(`../../api/schema/generated/${name}.json`, import.meta.url), 'utf8')
 
 /** The worker holds the schema table and all texts: some tens of megabytes that nobody needs after the first minute. */
 const idleMs = 20_000
 
+/** What is asked for, among what there is: `application/json` for a wildcard. Undefined: nothing of it. */
+const acceptedType = (accept: string | undefined, types: readonly string[]): string | undefined => {
+  for (const { type } of parseAccept(accept === undefined || accept === '' ? '*/*' : accept)) {
+    const found = type === '*/*' || type === 'application/*' ? types[0] : types.find((known) => known === type)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+const jsonType = 'application/json'
+const v2Types = [jsonType, protobufAcceptType, protobufContentType]
+
+/** How long a document is good whose URL has its hash. */
+const forever = (): string => {
+  const date = new Date(realClock.now())
+  date.setUTCFullYear(date.getUTCFullYear() + 1)
+  return date.toUTCString()
+}
+
+const sendEmpty = ({ response }: HttpContext, code: number): void => {
+  response.writeHead(code, { 'Content-Length': 0 }).end()
+}
+
 export class OpenApi {
   readonly #resources: Resources
-  readonly #documents = new Map<string, Promise<Document | undefined>>()
+  readonly #documents = new Map<string, Promise<Buffer | undefined>>()
   readonly #waiting = new Map<number, (answer: DocumentAnswer) => void>()
   #worker: Worker | undefined
   #idle: NodeJS.Timeout | undefined
   #nextId = 1
-  #schemaHash: string | undefined
+  #contentHash: string | undefined
 
   constructor(resources: Resources) {
     this.#resources = resources
@@ -40,62 +67,87 @@ export class OpenApi {
 
   /** True if the path was one of OpenAPI's and has been answered. */
   async handle(ctx: HttpContext): Promise<boolean> {
-    const path = ctx.info.path.replace(/\/$/, '')
+    const { path } = ctx.info
     if (path === '/openapi/v2') return this.#sendV2(ctx)
     if (path === '/openapi/v3') return this.#sendIndex(ctx)
-    const [, group = '', version = ''] = /^\/openapi\/v3\/(?:api|apis\/([^/]+))\/([^/]+)$/.exec(path) ?? []
-    if (version === '') return false
-    return this.#sendV3(ctx, group, version)
+    if (!path.startsWith(v3Prefix)) return false
+    return this.#sendV3(ctx, path.slice(v3Prefix.length))
   }
 
-  #sendIndex(ctx: HttpContext): boolean {
-    const groups = servedGroups(this.#resources).flatMap(({ name, versions }) =>
-      versions.map((version) => ({ group: name, version, hash: this.#hashOf(name, version) })),
-    )
-    const bytes = Buffer.from(JSON.stringify(openApiV3Index(groups)))
-    this.#send(ctx, 'application/json', { bytes, etag: etagOf(bytes) })
+  #sendIndex(ctx: HttpContext): true {
+    const keys = openApiV3Keys(servedRows(this.#served()))
+    const bytes = Buffer.from(JSON.stringify(openApiV3Index(keys, (key) => this.#hashOf(key))))
+    this.#send(ctx, jsonType, bytes, openApiHash(bytes))
     return true
   }
 
   async #sendV2(ctx: HttpContext): Promise<boolean> {
-    const accept = ctx.request.headers.accept ?? ''
-    const protobuf = accept.includes(protobufAcceptType)
-    if (!protobuf && accept !== '' && !/application\/json|\*\/\*|application\/\*/.test(accept)) {
-      throw notAcceptable(['application/json', protobufAcceptType])
-    }
-    const document = await this.#document(`v2 ${protobuf}`, { type: 'v2', protobuf })
-    if (document === undefined) return false
-    this.#send(ctx, protobuf ? protobufContentType : 'application/json', document)
-    return true
-  }
-
-  async #sendV3(ctx: HttpContext, group: string, version: string): Promise<boolean> {
-    const document = await this.#document(`v3 ${group}/${version}`, { type: 'v3', group, version })
-    if (document === undefined) return false
-    // A URL with the right hash names this content for ever.
-    const immutable = ctx.query.get('hash') === this.#hashOf(group, version)
-    this.#send(ctx, 'application/json', document, immutable)
-    return true
-  }
-
-  #send(ctx: HttpContext, contentType: string, { bytes, etag }: Document, immutable = false): void {
-    ctx.response.setHeader('ETag', etag)
     ctx.response.setHeader('Vary', 'Accept')
-    if (ctx.request.headers['if-none-match'] === etag) {
+    const type = acceptedType(ctx.request.headers.accept, v2Types)
+    if (type === undefined) {
+      sendEmpty(ctx, 406)
+      return true
+    }
+    const protobuf = type !== jsonType
+    const bytes = await this.#document(`v2 ${protobuf}`, { type: 'v2', protobuf })
+    if (bytes === undefined) return false
+    // The ETag is of what is told, not of how.
+    this.#send(ctx, protobuf ? protobufContentType : jsonType, bytes, this.#hashOf('v2'))
+    return true
+  }
+
+  async #sendV3(ctx: HttpContext, key: string): Promise<true> {
+    if (!openApiV3Keys(servedRows(this.#served())).includes(key)) {
+      sendEmpty(ctx, 404)
+      return true
+    }
+    ctx.response.setHeader('Vary', 'Accept')
+    if (acceptedType(ctx.request.headers.accept, [jsonType]) === undefined) {
+      sendEmpty(ctx, 406)
+      return true
+    }
+    const hash = this.#hashOf(key)
+    const asked = ctx.query.get('hash') ?? ''
+    if (asked !== '' && asked !== hash) {
+      ctx.response.writeHead(301, { Location: openApiV3Url(key, hash), 'Content-Length': 0 }).end()
+      return true
+    }
+    if (asked !== '') {
+      ctx.response.setHeader('Cache-Control', 'public, immutable')
+      ctx.response.setHeader('Expires', forever())
+    }
+    const bytes = await this.#document(`v3 ${key}`, { type: 'v3', key })
+    if (bytes === undefined) sendEmpty(ctx, 404)
+    else this.#send(ctx, jsonType, bytes, hash)
+    return true
+  }
+
+  #send(ctx: HttpContext, contentType: string, bytes: Buffer, hash: string): void {
+    const etag = `"${hash}"`
+    ctx.response.setHeader('ETag', etag)
+    if (hasEtag(ctx.request.headers['if-none-match'], etag)) {
       ctx.response.writeHead(304).end()
       return
     }
-    if (immutable) ctx.response.setHeader('Cache-Control', 'public, immutable')
     sendBytes(ctx, 200, contentType, bytes)
   }
 
-  /** The documents are functions of the schema table, so its hash stands for theirs. */
-  #hashOf(group: string, version: string): string {
-    this.#schemaHash ??= openApiHash(readFileSync(new URL('../../api/schema/generated/schema.json', import.meta.url)))
-    return createHash('sha512').update(`${this.#schemaHash} ${group}/${version}`).digest('hex').toUpperCase()
+  /** Names of the resources that documents are about. */
+  #served(): string[] {
+    return [...this.#resources.all()].map(({ definition: { group, version, plural } }) =>
+      resourceName({ group, version, plural }),
+    )
   }
 
-  #document(key: string, wanted: Wanted): Promise<Document | undefined> {
+  /** A document is a function of the schema table, of what is served and of our own code: their hash stands for it. */
+  #hashOf(key: string): string {
+    this.#contentHash ??= openApiHash(
+      [documentFormat, readTable('schema'), readTable('resources'), ...this.#served()].join('\n'),
+    )
+    return openApiHash(`${this.#contentHash} ${key}`)
+  }
+
+  #document(key: string, wanted: Wanted): Promise<Buffer | undefined> {
     let document = this.#documents.get(key)
     if (document === undefined) {
       document = this.#build(wanted)
@@ -105,13 +157,13 @@ export class OpenApi {
     return document
   }
 
-  async #build(wanted: Wanted): Promise<Document | undefined> {
+  async #build(wanted: Wanted): Promise<Buffer | undefined> {
     const id = this.#nextId++
     const worker = (this.#worker ??= this.#startWorker())
     clearTimeout(this.#idle)
     const answer = await new Promise<DocumentAnswer>((resolve) => {
       this.#waiting.set(id, resolve)
-      worker.postMessage({ ...wanted, id } satisfies DocumentRequest)
+      worker.postMessage({ ...wanted, id, served: this.#served() } satisfies DocumentRequest)
     })
     if (this.#waiting.size === 0) this.#idle = setTimeout(() => this.#stopWorker(), idleMs).unref()
     if (answer.error !== undefined) {
@@ -119,9 +171,7 @@ export class OpenApi {
         cause: answer.error,
       })
     }
-    if (answer.bytes === undefined) return undefined
-    const bytes = Buffer.from(answer.bytes)
-    return { bytes, etag: etagOf(bytes) }
+    return answer.bytes === undefined ? undefined : Buffer.from(answer.bytes)
   }
 
   #startWorker(): Worker {
@@ -145,5 +195,3 @@ export class OpenApi {
     this.#worker = undefined
   }
 }
-
-const etagOf = (bytes: Buffer): string => `"${createHash('sha512').update(bytes).digest('hex').toUpperCase()}"`

@@ -27,8 +27,9 @@ const allFormats: readonly Format[] = ['json', 'yaml', 'protobuf']
 /** Answers that have no protobuf: /version, the root paths. */
 export const textFormats: readonly Format[] = ['json', 'yaml']
 
-const matches = (clause: string, format: Format): boolean =>
-  clause === contentTypes[format] || clause === 'application/*' || clause === '*/*'
+/** Whether the type of a clause takes a format. */
+export const matchesType = (type: string, format: Format): boolean =>
+  type === contentTypes[format] || type === 'application/*' || type === '*/*'
 
 export interface AcceptClause {
   readonly type: string
@@ -85,7 +86,7 @@ export const negotiate = (
   if (known !== undefined) return known
   for (const { type, params } of parseAccept(accept)) {
     for (const format of allFormats) {
-      if (!matches(type, format)) continue
+      if (!matchesType(type, format)) continue
       const as = transformOf(params, format, allowed)
       if (as === 'refused' || (as === undefined && !formats.includes(format))) continue
       const stream = params.get('stream') ?? ''

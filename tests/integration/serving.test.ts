@@ -15,7 +15,7 @@ const theCluster = useCluster(
       'kube-apiserver': {
         'request-timeout': `${requestTimeoutMs / 1000}s`,
         'strict-transport-security-directives': 'max-age=31536000,includeSubDomains',
-        'max-mutating-requests-inflight': '2',
+        'max-mutating-requests-inflight': '20',
       },
     },
   },
@@ -48,7 +48,8 @@ describe('root paths', () => {
     ]) {
       assert.ok(paths.includes(path), path)
     }
-    for (const path of paths) assert.equal((await http(path)).code, 200, path)
+    // Upstream lists the place of the documents too, at which there is none.
+    for (const path of paths) assert.equal((await http(path)).code, path === '/openapi/v3/' ? 404 : 200, path)
     assert.equal((await http('/index.html')).text, (await http('/')).text)
   })
 
@@ -86,6 +87,55 @@ describe('root paths', () => {
     const { code, status } = await http('/debug/pprof/heap')
     assert.equal(code, 501)
     assert.equal(status.reason, 'Unimplemented')
+  })
+})
+
+const v2Protobuf = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+
+describe('OpenAPI', () => {
+  it('has one document for all in the form that is asked for, or in JSON', async () => {
+    const json = await http('/openapi/v2', { headers: { accept: `text/plain, */*` } })
+    assert.equal(json.headers['content-type'], 'application/json')
+    const protobuf = await http('/openapi/v2', { headers: { accept: v2Protobuf } })
+    assert.equal(protobuf.headers['content-type'], 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf')
+    assert.equal(protobuf.headers['etag'], json.headers['etag'])
+    assert.equal((await http('/openapi/v2', { headers: { accept: 'text/plain' } })).code, 406)
+    const known = { headers: { 'if-none-match': `"other", ${String(json.headers['etag'])}` } }
+    assert.equal((await http('/openapi/v2', known)).code, 304)
+  })
+
+  it('has a document for each group and version, which clients keep by its hash', async () => {
+    const { paths } = (await http('/openapi/v3')).json as { paths: Record<string, { serverRelativeURL: string }> }
+    for (const key of ['.well-known/openid-configuration', 'api', 'apis/batch', 'apis/batch/v1', 'version']) {
+      const url = paths[key]?.serverRelativeURL ?? ''
+      const { code, headers, json } = await http(url)
+      assert.equal(code, 200, key)
+      assert.equal(json['openapi'], '3.0.0')
+      assert.equal(headers['cache-control'], 'public, immutable')
+      assert.match(String(headers['expires']), /GMT$/)
+      assert.equal(headers['etag'], `"${new URL(url, 'https://x').searchParams.get('hash')}"`)
+    }
+    const moved = await http('/openapi/v3/apis/batch/v1?hash=OLD')
+    assert.equal(moved.code, 301)
+    assert.equal(moved.headers['location'], paths['apis/batch/v1']?.serverRelativeURL)
+    const plain = await http('/openapi/v3/apis/batch/v1')
+    assert.equal(plain.headers['cache-control'], 'no-cache, private')
+    assert.equal((await http('/openapi/v3/apis/batch/v9')).code, 404)
+    assert.equal((await http('/openapi/v3/api/v1', { headers: { accept: 'text/html' } })).code, 406)
+  })
+})
+
+describe('aggregated discovery', () => {
+  const asked = (version: string, more = ''): string =>
+    `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList${more}`
+  const kindOf = async (accept: string): Promise<unknown> => (await http('/apis', { headers: { accept } })).json['kind']
+
+  it('is what a client likes best', async () => {
+    assert.equal(await kindOf(`${asked('v2')},application/json`), 'APIGroupDiscoveryList')
+    assert.equal(await kindOf(`${asked('v2', ';q=0.5')},application/json;q=0.9`), 'APIGroupList')
+    assert.equal(await kindOf(`application/json;q=0.5,${asked('v2beta1', ';profile=nopeer')}`), 'APIGroupDiscoveryList')
+    assert.equal(await kindOf(`${asked('v9')},application/json`), 'APIGroupList')
+    assert.equal(await kindOf('*/*'), 'APIGroupList')
   })
 })
 
@@ -241,7 +291,7 @@ describe('limits', () => {
   })
 
   it('refuses more writes at once than it may have, as text with Retry-After', async () => {
-    const open = [1, 2, 3].map(() => openPost('/api/v1/namespaces/default/events?dryRun=All'))
+    const open = Array.from({ length: 21 }, () => openPost('/api/v1/namespaces/default/events?dryRun=All'))
     const { code, headers, text } = await Promise.race(open.map(({ answer }) => answer))
     for (const { request } of open) request.destroy()
     assert.equal(code, 429)
