@@ -23,6 +23,7 @@ import { createRouter } from './endpoints/router.ts'
 import { offerUpgrade } from './server/upgrades.ts'
 import { WatchRegistry } from './endpoints/watch-registry.ts'
 import { createApiServerMetrics } from './metrics.ts'
+import { createServiceMetrics } from './registry/services/metrics.ts'
 import { serveKinds } from './registry/serve-kinds.ts'
 import { buildChain, compose, type Handler } from './server/chain.ts'
 import { issuerDocuments } from './server/issuer-documents.ts'
@@ -57,7 +58,8 @@ export const runApiServer = async (
           signal: storeClosed.signal,
         })
   const deps = await openStore(config, metrics.etcdRequest, log, storeClosed.signal, encryption)
-  const served = serveKinds(config, deps, log)
+  const serviceMetrics = createServiceMetrics(registry)
+  const served = serveKinds(config, deps, serviceMetrics, log)
   const { resources } = served
 
   const keys = readVerificationKeys(config)
@@ -152,6 +154,7 @@ export const runApiServer = async (
       config,
       deps,
       served,
+      serviceMetrics,
       log,
       rbacReady: () => rbac.ready(),
       facts: {

@@ -5,6 +5,7 @@ import type { Config } from '../config.ts'
 import type { Resources } from '../registry/resources.ts'
 import type { ClusterIpAllocator } from '../registry/services/cluster-ip-allocator.ts'
 import { addressText } from '../registry/services/ip-range.ts'
+import type { ServiceMetrics } from '../registry/services/metrics.ts'
 import type { NodePortAllocator } from '../registry/services/node-port-allocator.ts'
 import type { StoreDependencies } from '../storage/resource-store.ts'
 import { runCompactor } from './compactor.ts'
@@ -22,6 +23,7 @@ export interface BootstrapOptions {
     readonly ips: ClusterIpAllocator
     readonly ports: NodePortAllocator
   }
+  readonly serviceMetrics: ServiceMetrics
   readonly facts: AuthenticationFacts
   readonly rbacReady: () => Promise<void>
   readonly log: Logger
@@ -64,7 +66,7 @@ const startHook = (
 }
 
 export const startBootstrap = (
-  { config, deps, served, facts, rbacReady, log }: BootstrapOptions,
+  { config, deps, served, serviceMetrics, facts, rbacReady, log }: BootstrapOptions,
   signal: AbortSignal,
 ): Bootstrap => {
   const { resources, ips, ports } = served
@@ -81,7 +83,7 @@ export const startBootstrap = (
   }
   const common = { resources, clock: realClock, log }
   const defaultCidr = createDefaultServiceCidr({ ...common, cidrs: ips.flagRanges.map(({ text }) => text) })
-  const repairs = createRepairs({ ...common, ips, ports, ...config.serviceRepair })
+  const repairs = createRepairs({ ...common, ips, ports, metrics: serviceMetrics, ...config.serviceRepair })
   const hook = (name: string, work: () => Promise<void>) => startHook(name, work, log, signal)
   const namespaces = hook('start-system-namespaces-controller', () => ensureSystemObjects(resources, facts))
   const serviceCidr = hook('start-kubernetes-service-cidr-controller', () => defaultCidr.sync())

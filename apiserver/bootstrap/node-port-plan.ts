@@ -3,6 +3,7 @@
  * Upstream: pkg/registry/core/service/portallocator/controller/repair.go.
  */
 import type { Service } from '../../api/types.ts'
+import type { RepairError } from '../registry/services/metrics.ts'
 import type { NodePortAllocator } from '../registry/services/node-port-allocator.ts'
 import type { Warning } from './system-events.ts'
 
@@ -16,6 +17,8 @@ export interface PortPlan {
   readonly used: ReadonlySet<number>
   readonly leaks: Leaks
   readonly warnings: readonly Warning[]
+  /** For the metrics: what was found wrong. */
+  readonly errors: readonly RepairError[]
 }
 
 /** A number that two ports of one protocol have is there twice; TCP and UDP may share it. */
@@ -31,6 +34,12 @@ const portsOf = ({ spec }: Service): number[] => {
   const health = spec?.healthCheckNodePort ?? 0
   if (health !== 0 && (!ports.includes(health) || seen.has(`TCP/${health}`))) ports.push(health)
   return ports
+}
+
+const errorOf: Readonly<Record<string, RepairError>> = {
+  PortOutOfRange: 'outOfRange',
+  PortAlreadyAllocated: 'duplicate',
+  PortNotAllocated: 'repair',
 }
 
 const keepLeaked = (leaked: Iterable<number>, before: Leaks): Leaks => {
@@ -51,7 +60,8 @@ export const planNodePorts = (
   const used = new Set<number>()
   const warnings: Warning[] = []
   for (const service of services) {
-    const warn = (reason: string, message: string): void => void warnings.push({ object: service, reason, message })
+    const warn = (reason: string, message: string): void =>
+      void warnings.push({ object: service, action: 'PortAllocation', reason, message })
     for (const port of portsOf(service)) {
       if (!range.contains(port)) {
         warn('PortOutOfRange', `Port ${port} is not within the port range ${range.rangeText}; please recreate service`)
@@ -63,6 +73,9 @@ export const planNodePorts = (
       }
     }
   }
-  const leaks = keepLeaked(stored.difference(used), before)
-  return { used: used.union(new Set(leaks.keys())), leaks, warnings }
+  const leaked = stored.difference(used)
+  const leaks = keepLeaked(leaked, before)
+  const released = Array.from({ length: leaked.size - leaks.size }, (): RepairError => 'leak')
+  const errors = [...warnings.flatMap(({ reason }) => errorOf[reason] ?? []), ...released]
+  return { used: used.union(new Set(leaks.keys())), leaks, warnings, errors }
 }

@@ -9,6 +9,7 @@ import { type Clock, sleep } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { Resources } from '../registry/resources.ts'
 import { canonicalIp, type ClusterIpAllocator } from '../registry/services/cluster-ip-allocator.ts'
+import type { RepairError, ServiceMetrics } from '../registry/services/metrics.ts'
 import type { NodePortAllocator } from '../registry/services/node-port-allocator.ts'
 import { clusterIpsOf } from '../registry/services/service-spec.ts'
 import type { ResourceStore } from '../storage/resource-store.ts'
@@ -20,6 +21,7 @@ export interface RepairOptions {
   readonly resources: Resources
   readonly ips: ClusterIpAllocator
   readonly ports: NodePortAllocator
+  readonly metrics: ServiceMetrics
   readonly clock: Clock
   readonly log: Logger
   readonly intervalMs: number
@@ -86,6 +88,19 @@ const repairIp = async (repair: IpRepair, stores: Stores, { ips, log }: RepairOp
 
 const objectsIn = <T>({ cache }: ResourceStore): T[] => [...cache.values()].map(({ object }) => object as T)
 
+const errorOf = (repair: IpRepair): RepairError => {
+  if (repair.type === 'release') return 'leak'
+  if (repair.type !== 'tell') return 'repair'
+  switch (repair.warning.reason) {
+    case 'ClusterIPOutOfRange':
+      return 'outOfRange'
+    case 'ClusterIPAlreadyAllocated':
+      return 'duplicate'
+    default:
+      return 'invalid'
+  }
+}
+
 const repairIps = async (stores: Stores, options: RepairOptions, warn: Warn): Promise<void> => {
   const { services, addresses, serviceCidrs } = stores
   await addresses.consistent()
@@ -101,7 +116,10 @@ const repairIps = async (stores: Stores, options: RepairOptions, warn: Warn): Pr
     nowMs: options.clock.now(),
     graceMs: options.graceMs,
   })
-  for (const repair of repairs) await repairIp(repair, stores, options, warn)
+  for (const repair of repairs) {
+    options.metrics.ipError(errorOf(repair))
+    await repairIp(repair, stores, options, warn)
+  }
 }
 
 /** One round; returns what looks leaked, for the next. */
@@ -113,6 +131,7 @@ const repairPorts = async (stores: Stores, options: RepairOptions, leaks: Leaks,
     plan = planNodePorts(used, objectsIn<Service>(stores.services), leaks, ports)
     return plan.used
   })
+  for (const error of plan.errors) options.metrics.portError(error)
   for (const warning of plan.warnings) await warn(warning)
   return plan.leaks
 }
@@ -125,15 +144,23 @@ export interface Repairs {
 }
 
 export const createRepairs = (options: RepairOptions): Repairs => {
-  const { resources, clock, log, intervalMs } = options
+  const { resources, metrics, clock, log, intervalMs } = options
   const stores = storesOf(resources)
   const events = { events: resources.get({ group: '', version: 'v1', resource: 'events' }), clock, log }
   const warnOfIps = createWarn('ipallocator-repair-controller', events)
   const warnOfPorts = createWarn('portallocator-repair-controller', events)
   let leaks: Leaks = new Map()
+  const counted = async <T>(what: 'ips' | 'ports', work: Promise<T>): Promise<T> => {
+    try {
+      return await work
+    } catch (error) {
+      metrics.repairFailed(what)
+      throw error
+    }
+  }
   const round = async (): Promise<void> => {
-    await repairIps(stores, options, warnOfIps)
-    leaks = await repairPorts(stores, options, leaks, warnOfPorts)
+    await counted('ips', repairIps(stores, options, warnOfIps))
+    leaks = await counted('ports', repairPorts(stores, options, leaks, warnOfPorts))
   }
   return {
     first: round,

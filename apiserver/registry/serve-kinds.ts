@@ -8,6 +8,7 @@ import { fixedHooks } from './hooks.ts'
 import { Resources } from './resources.ts'
 import { ClusterIpAllocator } from './services/cluster-ip-allocator.ts'
 import { serviceHooks } from './services/hooks.ts'
+import type { ServiceMetrics } from './services/metrics.ts'
 import { NodePortAllocator } from './services/node-port-allocator.ts'
 
 export type ServedConfig = Pick<Config, 'etcdPrefix' | 'eventTtlSeconds' | 'serviceRanges' | 'nodePorts'>
@@ -18,7 +19,12 @@ export interface Served {
   readonly ports: NodePortAllocator
 }
 
-export const serveKinds = (config: ServedConfig, deps: StoreDependencies, log: Logger): Served => {
+export const serveKinds = (
+  config: ServedConfig,
+  deps: StoreDependencies,
+  serviceMetrics: ServiceMetrics,
+  log: Logger,
+): Served => {
   const resources = new Resources({ root: config.etcdPrefix, eventTtlSeconds: config.eventTtlSeconds, deps })
   const special = new Set(['services'])
   for (const kind of kinds) {
@@ -31,8 +37,9 @@ export const serveKinds = (config: ServedConfig, deps: StoreDependencies, log: L
     addresses: networking('ipaddresses'),
     serviceCidrs: networking('servicecidrs'),
     clock: realClock,
+    metrics: serviceMetrics,
   })
-  const ports = new NodePortAllocator(config.nodePorts, deps.store, config.etcdPrefix)
+  const ports = new NodePortAllocator(config.nodePorts, deps.store, config.etcdPrefix, serviceMetrics)
   const endpoints = resources.get({ group: '', version: 'v1', resource: 'endpoints' })
   for (const kind of kinds) {
     if (kind.group === '' && kind.plural === 'services')

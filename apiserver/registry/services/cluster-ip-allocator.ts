@@ -13,6 +13,7 @@ import {
   familyOf,
   type IpFamily,
   isAllocatable,
+  isAllocated,
   managedByLabel,
   rangesOf,
 } from '../../../api/networking/service-ranges.ts'
@@ -22,6 +23,7 @@ import { randomBelow } from '../../../component-base/random.ts'
 import { createObject } from '../create.ts'
 import { trackSystemWrite } from '../field-manager.ts'
 import type { Resource } from '../resource.ts'
+import type { RangeUse, Scope, ServiceMetrics } from './metrics.ts'
 import { addressText, candidates, type IpRange, ipRangeOf, networkText } from './ip-range.ts'
 
 export type AllocateResult =
@@ -37,6 +39,7 @@ export interface ClusterIpAllocatorOptions {
   readonly addresses: Resource
   readonly serviceCidrs: Resource
   readonly clock: Clock
+  readonly metrics: ServiceMetrics
 }
 
 /** Addresses looked at between two turns of the event loop. */
@@ -44,7 +47,6 @@ const stride = 2048
 
 /** The Service that an address is for. */
 export const parentRefOf = ({ metadata }: KubeObject): NonNullable<NonNullable<IPAddress['spec']>['parentRef']> => ({
-  group: '',
   resource: 'services',
   namespace: metadata?.namespace ?? '',
   name: metadata?.name ?? '',
@@ -67,6 +69,8 @@ export const canonicalIp = (ip: string): string => {
   return parsed === undefined ? ip : ipText(parsed.family, parsed.address)
 }
 
+const holds = ({ first, last }: IpRange, address: bigint): boolean => address >= first && address <= last
+
 export class ClusterIpAllocator {
   /** Families of this cluster, the default one first. */
   readonly families: readonly IpFamily[]
@@ -74,14 +78,17 @@ export class ClusterIpAllocator {
   readonly #addresses: Resource
   readonly #serviceCidrs: Resource
   readonly #clock: Clock
+  readonly #metrics: ServiceMetrics
   readonly #rangesOf = new WeakMap<KubeObject, readonly IpRange[]>()
 
-  constructor({ flagRanges, addresses, serviceCidrs, clock }: ClusterIpAllocatorOptions) {
+  constructor({ flagRanges, addresses, serviceCidrs, clock, metrics }: ClusterIpAllocatorOptions) {
     this.flagRanges = flagRanges
     this.families = flagRanges.map(({ family }) => family)
     this.#addresses = addresses
     this.#serviceCidrs = serviceCidrs
     this.#clock = clock
+    this.#metrics = metrics
+    metrics.watchRanges(() => this.#use())
   }
 
   /** Claims this address for the Service; a dry run only looks whether a range holds it. */
@@ -90,11 +97,14 @@ export class ClusterIpAllocator {
     if (parsed === undefined) return { type: 'mismatch' }
     const family = familyOf(parsed)
     return this.#twice('mismatch', async () => {
-      const held = this.#ranges(family).some(({ first, last }) => parsed.address >= first && parsed.address <= last)
-      if (!held) return { type: 'mismatch' }
+      const range = this.#ranges(family).find((candidate) => holds(candidate, parsed.address))
+      if (range === undefined) return { type: 'mismatch' }
       if (dryRun) return { type: 'allocated', ip }
+      const startedAt = performance.now()
       const name = ipText(parsed.family, parsed.address)
-      return (await this.claim(name, service)) ? { type: 'allocated', ip } : { type: 'taken' }
+      if (await this.claim(name, service)) return this.#allocated(ip, range, 'static', startedAt)
+      this.#metrics.ipRefused(range.text, 'static')
+      return { type: 'taken' }
     })
   }
 
@@ -105,12 +115,14 @@ export class ClusterIpAllocator {
       for (const range of this.#ranges(family)) {
         if (dryRun) return { type: 'allocated', ip: networkText(range) }
         let looked = 0
+        const startedAt = performance.now()
         for (const address of candidates(range, randomBelow)) {
           if (++looked % stride === 0) await immediate()
           const ip = addressText(range, address)
           if (cache.get(ip) !== undefined) continue
-          if (await this.claim(ip, service)) return { type: 'allocated', ip }
+          if (await this.claim(ip, service)) return this.#allocated(ip, range, 'dynamic', startedAt)
         }
+        this.#metrics.ipRefused(range.text, 'dynamic')
       }
       return { type: 'full' }
     })
@@ -145,6 +157,23 @@ export class ClusterIpAllocator {
       if (isReason(error, 'AlreadyExists')) return false
       throw error
     }
+  }
+
+  #allocated(ip: string, { text }: IpRange, scope: Scope, startedAt: number): AllocateResult {
+    this.#metrics.ipAllocated(text, scope, (performance.now() - startedAt) / 1000)
+    return { type: 'allocated', ip }
+  }
+
+  #use(): RangeUse[] {
+    const taken = [...this.#addresses.store.cache.values()].flatMap(({ object }) =>
+      isAllocated(object as IPAddress) ? (parseIp(object.metadata?.name ?? '') ?? []) : [],
+    )
+    return this.families.flatMap((family) =>
+      this.#ranges(family).map((range) => {
+        const allocated = taken.filter((ip) => familyOf(ip) === family && holds(range, ip.address)).length
+        return { cidr: range.text, allocated, available: Number(range.last - range.first + 1n) - allocated }
+      }),
+    )
   }
 
   /** Tries with the caches as they are; a refusal is only believed when they are as new as the store. */

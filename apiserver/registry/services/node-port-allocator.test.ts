@@ -1,14 +1,21 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createMemoryKeyValue } from '../../storage/memory-key-value.ts'
+import { Registry } from '../../../component-base/metrics/prometheus.ts'
+import type { KeyValueStore } from '../../storage/key-value.ts'
+import { createServiceMetrics } from './metrics.ts'
 import { dynamicStart, NodePortAllocator } from './node-port-allocator.ts'
+import type { PortRange } from './port-bitmap.ts'
+
+const allocatorOf = (range: PortRange, store: KeyValueStore, registry = new Registry()): NodePortAllocator =>
+  new NodePortAllocator(range, store, '/registry', createServiceMetrics(registry))
 
 describe('node ports', () => {
   it('are given once, given back, and remembered by the next server', async () => {
     const store = createMemoryKeyValue()
-    const first = new NodePortAllocator({ first: 30000, last: 30003 }, store, '/registry')
+    const first = allocatorOf({ first: 30000, last: 30003 }, store)
     assert.deepEqual(await first.allocate(30001), { type: 'allocated', port: 30001 })
-    const second = new NodePortAllocator({ first: 30000, last: 30003 }, store, '/registry')
+    const second = allocatorOf({ first: 30000, last: 30003 }, store)
     assert.deepEqual(await second.allocate(30001), { type: 'taken' })
     assert.equal(await second.has(30001), true)
     assert.deepEqual(await second.allocate(29999), { type: 'out-of-range' })
@@ -24,7 +31,7 @@ describe('node ports', () => {
 
   it('are written together when many are asked for at once', async () => {
     const store = createMemoryKeyValue()
-    const ports = new NodePortAllocator({ first: 30000, last: 30999 }, store, '/registry')
+    const ports = allocatorOf({ first: 30000, last: 30999 }, store)
     const before = await store.currentRevision()
     const all = await Promise.all([
       ...Array.from({ length: 200 }, () => ports.allocateNext()),
@@ -46,7 +53,7 @@ describe('node ports', () => {
         return store.put(...args)
       },
     }
-    const ports = new NodePortAllocator({ first: 30000, last: 30999 }, failing, '/registry')
+    const ports = allocatorOf({ first: 30000, last: 30999 }, failing)
     const results = await Promise.allSettled([ports.allocate(30001), ports.allocate(30002)])
     assert.deepEqual(
       results.map(({ status }) => status),
@@ -58,7 +65,7 @@ describe('node ports', () => {
 
   it('are rebuilt from what is there when the rebuilding is written', async () => {
     const store = createMemoryKeyValue()
-    const ports = new NodePortAllocator({ first: 30000, last: 30099 }, store, '/registry')
+    const ports = allocatorOf({ first: 30000, last: 30099 }, store)
     await ports.allocate(30001)
     const seen: number[][] = []
     await ports.rebuild(async (used) => {
@@ -73,11 +80,28 @@ describe('node ports', () => {
 
   it('stay taken when the range grows', async () => {
     const store = createMemoryKeyValue()
-    await new NodePortAllocator({ first: 30000, last: 30010 }, store, '/registry').allocate(30005)
-    const wider = new NodePortAllocator({ first: 29000, last: 31000 }, store, '/registry')
+    await allocatorOf({ first: 30000, last: 30010 }, store).allocate(30005)
+    const wider = allocatorOf({ first: 29000, last: 31000 }, store)
     assert.deepEqual(await wider.allocate(30005), { type: 'taken' })
     assert.deepEqual(await wider.allocate(29000), { type: 'allocated', port: 29000 })
     assert.equal(await wider.has(30005), true)
+  })
+
+  it('are counted', async () => {
+    const registry = new Registry()
+    const ports = allocatorOf({ first: 30000, last: 30001 }, createMemoryKeyValue(), registry)
+    await Promise.all([ports.allocate(30000), ports.allocateNext(), ports.allocate(1)])
+    await ports.allocateNext()
+    await ports.release([30000])
+    const lines = (await registry.metrics()).split('\n').filter((line) => line.startsWith('kube_apiserver_nodeport'))
+    assert.deepEqual(lines, [
+      'kube_apiserver_nodeport_allocator_allocated_ports 1',
+      'kube_apiserver_nodeport_allocator_available_ports 1',
+      'kube_apiserver_nodeport_allocator_allocation_total{scope="static"} 1',
+      'kube_apiserver_nodeport_allocator_allocation_total{scope="dynamic"} 1',
+      'kube_apiserver_nodeport_allocator_allocation_errors_total{scope="static"} 1',
+      'kube_apiserver_nodeport_allocator_allocation_errors_total{scope="dynamic"} 1',
+    ])
   })
 
   const bands: readonly (readonly [number, number])[] = [

@@ -3,7 +3,8 @@
  * that upstream keeps (RangeAllocation). Upstream: pkg/registry/core/service/portallocator
  */
 import { randomBelow } from '../../../component-base/random.ts'
-import type { KeyValue, KeyValueStore } from '../../storage/key-value.ts'
+import type { KeyValue, KeyValueStore, WriteResult } from '../../storage/key-value.ts'
+import type { Scope, ServiceMetrics } from './metrics.ts'
 import { decodePorts, encodePorts, type PortRange } from './port-bitmap.ts'
 
 export type PortResult =
@@ -49,10 +50,12 @@ export class NodePortAllocator {
   readonly rangeText: string
   readonly #store: KeyValueStore
   readonly #key: string
+  readonly #metrics: ServiceMetrics
   #waiting: Waiting[] = []
   #isWriting = false
 
-  constructor(range: PortRange, store: KeyValueStore, root: string) {
+  constructor(range: PortRange, store: KeyValueStore, root: string, metrics: ServiceMetrics) {
+    this.#metrics = metrics
     this.range = range
     this.rangeText = `${range.first}-${range.last}`
     this.#store = store
@@ -69,22 +72,30 @@ export class NodePortAllocator {
     return this.#decode(current).has(port)
   }
 
-  allocate(port: number): Promise<PortResult> {
-    if (!this.contains(port)) return Promise.resolve({ type: 'out-of-range' })
-    return this.#change<PortResult>((used) =>
+  async allocate(port: number): Promise<PortResult> {
+    if (!this.contains(port)) return this.#counted({ type: 'out-of-range' }, 'static')
+    const result = await this.#change<PortResult>((used) =>
       used.has(port)
         ? { result: { type: 'taken' } }
         : { result: { type: 'allocated', port }, used: new Set([...used, port]) },
     )
+    return this.#counted(result, 'static')
   }
 
-  allocateNext(): Promise<PortResult> {
-    return this.#change<PortResult>((used) => {
+  async allocateNext(): Promise<PortResult> {
+    const result = await this.#change<PortResult>((used) => {
       for (const port of candidates(this.range)) {
         if (!used.has(port)) return { result: { type: 'allocated', port }, used: new Set([...used, port]) }
       }
       return { result: { type: 'full' } }
     })
+    return this.#counted(result, 'dynamic')
+  }
+
+  #counted(result: PortResult, scope: Scope): PortResult {
+    if (result.type === 'allocated') this.#metrics.portAllocated(scope)
+    else this.#metrics.portRefused(scope)
+    return result
   }
 
   async release(ports: readonly number[]): Promise<void> {
@@ -155,8 +166,11 @@ export class NodePortAllocator {
     }
   }
 
-  #put(used: ReadonlySet<number>, current: KeyValue | undefined): ReturnType<KeyValueStore['put']> {
-    return this.#store.put(this.#key, encodePorts(used, this.range), current?.modRevision ?? 0)
+  async #put(used: ReadonlySet<number>, current: KeyValue | undefined): Promise<WriteResult> {
+    const written = await this.#store.put(this.#key, encodePorts(used, this.range), current?.modRevision ?? 0)
+    const { first, last } = this.range
+    if (written.type === 'written') this.#metrics.portsUsed(used.size, last - first + 1 - used.size)
+    return written
   }
 
   /** Those of another range than ours stay out: nobody may have them now. */

@@ -77,7 +77,7 @@ export const describeServiceCidrs = (running: Running): void => {
         'ipaddress.kubernetes.io/ip-family': 'IPv4',
         'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io',
       })
-      assert.deepEqual(address.spec.parentRef, { group: '', resource: 'services', namespace, name: 'fixed' })
+      assert.deepEqual(address.spec.parentRef, { resource: 'services', namespace, name: 'fixed' })
       await client.delete(services, 'fixed', namespace)
       // The address is free with the answer to the deletion.
       await withIp('third', '10.97.0.77')

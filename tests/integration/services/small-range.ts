@@ -56,6 +56,10 @@ export const describeSmallRange = (running: Running): void => {
       const full = refusal('InternalError', /^Internal error occurred: failed to allocate a serviceIP: range is full$/)
       await assert.rejects(create('late', { type: 'NodePort' }), full)
       await agrees()
+      const metrics = String(await client.raw('GET', '/metrics'))
+      for (const line of ['allocated_ips{cidr="10.97.0.0/28"} 14', 'available_ips{cidr="10.97.0.0/28"} 0']) {
+        assert.ok(metrics.includes(`\nkube_apiserver_clusterip_allocator_${line}\n`), line)
+      }
       await remove('ip-3')
       await create('late')
       await assert.rejects(create('later'), full)
