@@ -1,10 +1,12 @@
 /**
- * Leases for objects that expire (Events). One lease serves the writes of a minute: etcd handles few leases better
- * than one per object. Upstream: k8s.io/apiserver/pkg/storage/etcd3/lease_manager.go
+ * Leases for objects that expire (Events). One lease serves the writes of a while: etcd handles few leases better than
+ * one per object. Upstream: k8s.io/apiserver/pkg/storage/etcd3/lease_manager.go
  */
 import type { Clock } from '../../component-base/clock.ts'
 
-const reuseMs = 60_000
+/** A lease is given out for a twentieth of its time, at most a minute: so much longer may an object live. */
+const reuseShare = 0.05
+const maxReuseSeconds = 60
 const maxObjectsPerLease = 1000
 
 interface Lease {
@@ -22,7 +24,9 @@ export const createLeasePool = (grant: (ttlSeconds: number) => Promise<string>, 
       lease.objects++
       return lease.id
     }
-    const fresh: Lease = { id: grant(ttlSeconds + reuseMs / 1000), until: clock.now() + reuseMs, objects: 1 }
+    const reuseSeconds = Math.min(maxReuseSeconds, Math.floor(ttlSeconds * reuseShare))
+    const id = grant(ttlSeconds + reuseSeconds)
+    const fresh: Lease = { id, until: clock.now() + reuseSeconds * 1000, objects: 1 }
     current.set(ttlSeconds, fresh)
     fresh.id.catch(() => {
       if (current.get(ttlSeconds) === fresh) current.delete(ttlSeconds)
