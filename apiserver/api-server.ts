@@ -9,6 +9,7 @@ import { createAuditor } from './audit/auditor.ts'
 import { createAdmissionChain } from './admission/chain.ts'
 import { admissionPlugins } from './admission/plugins.ts'
 import { createPodSecurityMetrics } from './admission/pod-security/metrics.ts'
+import { createWebhookMetrics } from './admission/webhook/metrics.ts'
 import { buildAuthentication, readVerificationKeys } from './authentication/build.ts'
 import { parseSigningKey } from './authentication/service-account/keys.ts'
 import { buildAuthorization } from './authorization/build.ts'
@@ -94,6 +95,8 @@ export const runApiServer = async (
           },
           allowPrivileged: config.allowPrivileged,
           podSecurityMetrics: createPodSecurityMetrics(registry),
+          webhookMetrics: createWebhookMetrics(registry),
+          log,
           clock: realClock,
         },
         config.admission,

@@ -1,6 +1,7 @@
 /** What admission plugins see and do. Upstream: k8s.io/apiserver/pkg/admission */
 import type { KubeObject } from '../../api/types.ts'
 import type { UserInfo } from '../authentication/user.ts'
+import type { Reinvocation } from './reinvocation.ts'
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
 
@@ -22,6 +23,8 @@ export interface AdmissionAttributes {
   readonly dryRun: boolean
   /** CreateOptions, UpdateOptions, PatchOptions or DeleteOptions of the request; undefined for what has none (CONNECT). */
   readonly options?: Readonly<Record<string, unknown>> | undefined
+  /** Who is to be asked again in mutating admission; set by the chain. */
+  readonly reinvocation?: Reinvocation
   readonly warn: (text: string) => void
   /** Notes why, in the audit event of the request; a key that is noted already keeps its value. */
   readonly annotate: (key: string, value: string) => void

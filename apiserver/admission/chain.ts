@@ -1,4 +1,5 @@
 /** Runs admission plugins in their order: first all mutate, and later, on what will be stored, all validate. */
+import { Reinvocation } from './reinvocation.ts'
 import type { AdmissionAttributes, AdmissionPlugin, Operation } from './admission.ts'
 
 export interface AdmissionChain {
@@ -30,7 +31,15 @@ export const createAdmissionChain = (plugins: readonly AdmissionPlugin[]): Admis
   const mutating = stepsBy(plugins, 'admit')
   const validating = stepsBy(plugins, 'validate')
   return {
-    mutate: (attributes) => run(mutating[attributes.operation], attributes),
+    mutate: async (attributes) => {
+      const steps = mutating[attributes.operation]
+      const reinvocation = new Reinvocation()
+      const again = { ...attributes, reinvocation }
+      await run(steps, again)
+      if (!reinvocation.wanted) return
+      reinvocation.secondTurn = true
+      await run(steps, again)
+    },
     validate: (attributes) => run(validating[attributes.operation], attributes),
   }
 }

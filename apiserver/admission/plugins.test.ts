@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createLogger } from '../../component-base/logging/logger.ts'
 import { realClock } from '../../component-base/clock.ts'
 import { createMetrics } from '../../component-base/metrics/metrics.ts'
 import { UsageError } from '../../component-base/process/run.ts'
@@ -10,6 +11,7 @@ import { createRbacAuthorizer } from '../authorization/rbac.ts'
 import { type AdmissionFixture, createAdmissionFixture } from './admission-fixture.ts'
 import { readPluginConfigurations } from './config/admission-configuration.ts'
 import { createPodSecurityMetrics } from './pod-security/metrics.ts'
+import { createWebhookMetrics } from './webhook/metrics.ts'
 import { admissionPlugins, type PluginSelection } from './plugins.ts'
 
 let fixture: AdmissionFixture
@@ -40,6 +42,8 @@ const select = (selection: Partial<PluginSelection> & { configFile?: string }) =
       tolerations: { notReadySeconds: 300, unreachableSeconds: 300 },
       allowPrivileged: true,
       podSecurityMetrics: createPodSecurityMetrics(createMetrics('test')),
+      webhookMetrics: createWebhookMetrics(createMetrics('test')),
+      log: createLogger('test'),
       clock: realClock,
     },
     { only: [], enabled: [], disabled: [], configurations: readPluginConfigurations(configFile), ...rest },
@@ -72,7 +76,9 @@ describe('the admission plugins', () => {
       'NodeDeclaredFeatureValidator',
       'PodResizeValidator',
       'MutatingAdmissionPolicy',
+      'MutatingAdmissionWebhook',
       'ValidatingAdmissionPolicy',
+      'ValidatingAdmissionWebhook',
       'ResourceQuota',
     ])
   })

@@ -1,6 +1,7 @@
 /** The admission plugins in upstream's order, and which are on. Upstream: pkg/kubeapiserver/options/plugins.go */
 import type { ParsedText } from '../../api/codec/json.ts'
 import type { Clock } from '../../component-base/clock.ts'
+import type { Logger } from '../../component-base/logging/logger.ts'
 import { UsageError } from '../../component-base/process/run.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
 import type { RbacAuthorizer } from '../authorization/rbac.ts'
@@ -13,6 +14,14 @@ import { mutatingAdmissionPolicy } from './policy/mutating-admission-policy.ts'
 import { validatingAdmissionPolicy } from './policy/validating-admission-policy.ts'
 import { parsePodSecurityConfiguration } from './pod-security/configuration.ts'
 import { podSecurity } from './pod-security/pod-security.ts'
+import type { HookDependencies } from './webhook/call-hook.ts'
+import { createWebhookCaller } from './webhook/client.ts'
+import { hookSource } from './webhook/hooks.ts'
+import type { WebhookMetrics, WebhookType } from './webhook/metrics.ts'
+import { mutatingWebhook } from './webhook/mutating-webhook.ts'
+import { createServiceResolver } from './webhook/service-resolver.ts'
+import { validatingWebhook } from './webhook/validating-webhook.ts'
+import { createMatcher } from './matching/matcher.ts'
 import { resourceQuota } from './quota/resource-quota.ts'
 import { alwaysAdmit, alwaysDeny } from './plugins/always.ts'
 import { alwaysPullImages } from './plugins/always-pull-images.ts'
@@ -54,6 +63,8 @@ export interface PluginDependencies {
   readonly tolerations: TolerationDefaults
   readonly allowPrivileged: boolean
   readonly podSecurityMetrics: PodSecurityMetrics
+  readonly webhookMetrics: WebhookMetrics
+  readonly log: Logger
   readonly clock: Clock
 }
 
@@ -78,6 +89,23 @@ const core = ({ resources }: PluginDependencies, resource: string) =>
   resources.get({ group: '', version: 'v1', resource })
 const storage = ({ resources }: PluginDependencies, resource: string) =>
   resources.get({ group: 'storage.k8s.io', version: 'v1', resource })
+
+const webhooks = ({ resources }: PluginDependencies, resource: string) =>
+  resources.get({ group: 'admissionregistration.k8s.io', version: 'v1', resource })
+
+const hookDependencies = (deps: PluginDependencies, type: WebhookType): HookDependencies => ({
+  matcher: createMatcher(deps.resources),
+  authorizer: deps.authorizer,
+  call: createWebhookCaller(createServiceResolver(deps.resources)),
+  metrics: deps.webhookMetrics,
+  type,
+  warnLog: (message, fields) => deps.log.warn(fields, message),
+})
+
+/** WebhookAdmissionConfiguration names a kubeconfig with credentials for webhooks. */
+const refuseConfiguration = (configuration: ParsedText | undefined): void => {
+  if (configuration !== undefined) throw new ConfigError('credentials for webhooks are not implemented by kubets')
+}
 
 const rows: readonly Row[] = [
   { name: 'AlwaysAdmit', is: 'off', create: () => alwaysAdmit },
@@ -177,9 +205,29 @@ const rows: readonly Row[] = [
   { name: 'JobValidation', is: 'inert' },
   { name: 'PodResizeValidator', is: 'on', create: (deps) => podResizeValidator(core(deps, 'nodes')) },
   { name: 'MutatingAdmissionPolicy', is: 'on', create: mutatingAdmissionPolicy },
-  { name: 'MutatingAdmissionWebhook', is: 'unbuilt' },
+  {
+    name: 'MutatingAdmissionWebhook',
+    is: 'on',
+    create: (deps, configuration) => {
+      refuseConfiguration(configuration)
+      return mutatingWebhook(
+        { ...hookDependencies(deps, 'admit'), resources: deps.resources },
+        hookSource(webhooks(deps, 'mutatingwebhookconfigurations')),
+      )
+    },
+  },
   { name: 'ValidatingAdmissionPolicy', is: 'on', create: validatingAdmissionPolicy },
-  { name: 'ValidatingAdmissionWebhook', is: 'unbuilt' },
+  {
+    name: 'ValidatingAdmissionWebhook',
+    is: 'on',
+    create: (deps, configuration) => {
+      refuseConfiguration(configuration)
+      return validatingWebhook(
+        hookDependencies(deps, 'validating'),
+        hookSource(webhooks(deps, 'validatingwebhookconfigurations')),
+      )
+    },
+  },
   // Last of those that say yes: what is booked here should not be refused by anybody after it.
   {
     name: 'ResourceQuota',

@@ -23,6 +23,10 @@ import type { PolicyDependencies } from './validating-admission-policy.ts'
 
 type Bound = BoundPolicy<MutatingAdmissionPolicy, CompiledMutations>
 
+const pluginName = 'MutatingAdmissionPolicy'
+const hookOf = ({ policy }: Bound, binding: BindingObject): string =>
+  `${policy.metadata?.name}/${binding.metadata?.name}`
+
 /** An invocation that failed, where the policy's failure policy wants to know of it. */
 class InvocationError extends Error {}
 
@@ -42,7 +46,7 @@ export const mutatingAdmissionPolicy = ({ resources, authorizer }: PolicyDepende
     seen: MatchedRequest,
     param: KubeObject | undefined,
     answers: Answers,
-  ): Promise<void> => {
+  ): Promise<boolean> => {
     const base = requestVariables(attributes, seen, await matcher.namespaceOf(attributes), answers)
     const variables =
       (object: KubeObject | undefined): Variables =>
@@ -55,7 +59,9 @@ export const mutatingAdmissionPolicy = ({ resources, authorizer }: PolicyDepende
       if (matched.type === 'error') throw new InvocationError(matched.message)
       return matched.type === 'no-match' ? undefined : mutate(compiled, seen, variables)
     })
-    if (object !== undefined && !equalJson(object, seen.object)) replaceObject(resources, attributes, seen, object)
+    const changed = object !== undefined && !equalJson(object, seen.object)
+    if (changed) replaceObject(resources, attributes, seen, object)
+    return changed
   }
 
   const apply = async (policy: Bound, binding: BindingObject, attributes: AdmissionAttributes): Promise<void> => {
@@ -65,13 +71,15 @@ export const mutatingAdmissionPolicy = ({ resources, authorizer }: PolicyDepende
     for (const param of params) {
       // The object may have changed since the policy was matched.
       const seen = await matchPolicy(matcher, attributes, policy.policy)
-      if (seen !== undefined) await invoke(policy, attributes, seen, param, answers)
+      const changed = seen !== undefined && (await invoke(policy, attributes, seen, param, answers))
+      attributes.reinvocation?.asked(pluginName, hookOf(policy, binding), { changed, again: policy.compiled.reinvoked })
     }
   }
 
   const run = async (policy: Bound, attributes: AdmissionAttributes): Promise<void> => {
     if ((await matchPolicy(matcher, attributes, policy.policy)) === undefined) return
     for (const binding of policy.bindings) {
+      if (attributes.reinvocation?.isDue(pluginName, hookOf(policy, binding)) === false) continue
       if (!(await bindingMatches(matcher, attributes, binding))) continue
       try {
         await apply(policy, binding, attributes)
@@ -92,11 +100,15 @@ export const mutatingAdmissionPolicy = ({ resources, authorizer }: PolicyDepende
   }
 
   return {
-    name: 'MutatingAdmissionPolicy',
+    name: pluginName,
     operations: ['CREATE', 'UPDATE'],
     admit: async (attributes) => {
       if (isPolicyResource(attributes) || attributes.object === undefined) return
-      for (const policy of await policies()) await run(policy, attributes)
+      const bound = await policies()
+      if (bound.length === 0) return
+      attributes.reinvocation?.begin(pluginName, attributes.object)
+      for (const policy of bound) await run(policy, attributes)
+      attributes.reinvocation?.end(pluginName, attributes.object)
     },
   }
 }

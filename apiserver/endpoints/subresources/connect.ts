@@ -10,6 +10,7 @@ import type {
   UpgradeContext,
 } from '../../server/context.ts'
 import { takeUpgrade } from '../../server/upgrades.ts'
+import { connectOptions } from './connect-options.ts'
 import type { SubresourceHandlers } from '../router.ts'
 import { admissionAttributes, type Scope } from '../scope.ts'
 
@@ -44,9 +45,12 @@ const withReaders = (ctx: HttpContext, { kubelet, reader }: ConnectOptions): Con
 
 const connect = async (scope: Scope, ctx: HttpContext, options: ConnectOptions): Promise<void> => {
   if (ctx.query.has('dryRun')) throw badRequest('dryRun is not supported')
-  const attributes = admissionAttributes(scope, ctx, 'CONNECT', { dryRun: false })
-  await scope.admission.mutate(attributes)
-  await scope.admission.validate(attributes)
+  const asked = connectOptions(scope.resource.definition.plural, scope.subresource, ctx.query, ctx.info.subpath)
+  if (asked !== undefined) {
+    const attributes = { ...admissionAttributes(scope, ctx, 'CONNECT', { ...asked, dryRun: false }), name: ctx.info.name }
+    await scope.admission.mutate(attributes)
+    await scope.admission.validate(attributes)
+  }
   const upgrade = takeUpgrade(ctx)
   if (upgrade === undefined) return handleConnect(withReaders(ctx, options))
   const upgradeContext: UpgradeContext = {

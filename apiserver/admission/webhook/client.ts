@@ -1,0 +1,94 @@
+/** Calls of webhooks over HTTPS. Upstream: apiserver/pkg/util/webhook/client.go */
+import type { IncomingMessage } from 'node:http'
+import type { RequestOptions } from 'node:https'
+import { text } from 'node:stream/consumers'
+import type { Hook } from './hooks.ts'
+import type { ResolveService } from './service-resolver.ts'
+
+const https = process.getBuiltinModule('node:https')
+
+const maxAnswerBytes = 3 * 1024 * 1024
+
+/** POSTs a review and gives the body of the answer. Rejects with Go's words: `Post "https://…": …`. */
+export type CallWebhook = (hook: Hook, body: string) => Promise<string>
+
+interface Target {
+  /** As the webhook would be called by name: what errors show. */
+  readonly url: URL
+  readonly options: RequestOptions
+}
+
+const post = (url: URL, options: RequestOptions, body: Buffer): Promise<IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    const request = https.request(url, options)
+    request.once('response', resolve).once('error', reject)
+    request.end(body)
+  })
+
+const limited = async (answer: IncomingMessage): Promise<string> => {
+  let size = 0
+  answer.on('data', (chunk: Buffer) => {
+    size += chunk.length
+    if (size > maxAnswerBytes) answer.destroy(new Error(`the answer is larger than ${maxAnswerBytes} bytes`))
+  })
+  return text(answer)
+}
+
+/** client-go's words for answers that are none. */
+const refusal = (code: number, body: string): string => {
+  if (code === 404) return 'the server could not find the requested resource'
+  if (code >= 500)
+    return `an error on the server (${JSON.stringify(body.slice(0, 500))}) has prevented the request from succeeding`
+  return `the server rejected our request for an unknown reason (${code})`
+}
+
+export const createWebhookCaller = (resolveService: ResolveService): CallWebhook => {
+  const agent = new https.Agent({ keepAlive: true })
+
+  const targetOf = async ({ spec: { clientConfig } }: Hook): Promise<Target> => {
+    const { service, url, caBundle } = clientConfig
+    const ca = caBundle === undefined || caBundle === '' ? {} : { ca: Buffer.from(caBundle, 'base64') }
+    if (service === undefined) return { url: new URL(url ?? ''), options: ca }
+    const { namespace, name, path = '', port = 443 } = service
+    const serverName = `${name}.${namespace}.svc`
+    const { host, port: targetPort } = await resolveService(namespace, name, port)
+    return {
+      url: new URL(`https://${serverName}:${port}${path.startsWith('/') || path === '' ? path : `/${path}`}`),
+      options: {
+        ...ca,
+        hostname: host,
+        port: targetPort,
+        servername: serverName,
+        headers: { Host: `${serverName}:${port}` },
+      },
+    }
+  }
+
+  return async (hook, body) => {
+    const { url, options } = await targetOf(hook)
+    url.searchParams.set('timeout', `${hook.timeout}s`)
+    const shown =
+      options.headers === undefined ? url.href : url.href.replace(url.host, `${url.hostname}:${url.port || 443}`)
+    const bytes = Buffer.from(body)
+    const signal = AbortSignal.timeout(hook.timeout * 1000)
+    const headers = {
+      'Content-Type': 'application/json',
+      Accept: 'application/json, */*',
+      'Content-Length': bytes.length,
+      'User-Agent': 'kube-apiserver-admission',
+      ...(options.headers as Record<string, string> | undefined),
+    }
+    let answer: IncomingMessage
+    let answered: string
+    try {
+      answer = await post(url, { ...options, method: 'POST', agent, signal, headers }, bytes)
+      answered = await limited(answer)
+    } catch (error) {
+      const why = signal.aborted ? 'context deadline exceeded' : error instanceof Error ? error.message : String(error)
+      throw new Error(`failed to call webhook: Post ${JSON.stringify(shown)}: ${why}`, { cause: error })
+    }
+    const code = answer.statusCode ?? 0
+    if (code < 200 || code > 299) throw new Error(`failed to call webhook: ${refusal(code, answered)}`)
+    return answered
+  }
+}
