@@ -98,7 +98,7 @@ describe('the admission plugins', () => {
     assert.ok(!names.includes('PodSecurity'))
     // Behind feature gates that are off: known, and without effect.
     assert.deepEqual(select({ enabled: ['JobValidation'] }), select({}))
-    assert.deepEqual(select({ disabled: ['ValidatingAdmissionWebhook'] }), select({}))
+    assert.deepEqual(select({ disabled: ['PodGroupWorkloadExists'] }), select({}))
   })
 
   it('are those of the older flag and no others', () => {
@@ -123,10 +123,6 @@ describe('the admission plugins', () => {
     refused(
       { enabled: ['PodSecurity', 'LimitRanger'], disabled: ['LimitRanger', 'PodSecurity'] },
       '[LimitRanger PodSecurity] in enable-admission-plugins and disable-admission-plugins overlapped',
-    )
-    refused(
-      { enabled: ['ValidatingAdmissionWebhook'] },
-      'admission plugin "ValidatingAdmissionWebhook" is not implemented by kubets',
     )
     refused(
       { enabled: ['ImagePolicyWebhook'] },

@@ -79,8 +79,8 @@ export interface PluginSelection {
 
 interface Row {
   readonly name: string
-  /** `inert`: what it would do is behind a feature gate that is off by default; `unbuilt`: kubets has none. */
-  readonly is: 'on' | 'off' | 'inert' | 'unbuilt'
+  /** `inert`: what it would do is behind a feature gate that is off by default. */
+  readonly is: 'on' | 'off' | 'inert'
   /** Throws ConfigError. */
   readonly create?: (deps: PluginDependencies, configuration: ParsedText | undefined) => AdmissionPlugin
 }
@@ -261,10 +261,6 @@ export const checkPluginNames = ({ only, enabled, disabled }: PluginSelection): 
   const both = [...new Set(enabled)].filter((name) => disabled.includes(name)).toSorted()
   if (both.length > 0) {
     throw new UsageError(`[${both.join(' ')}] in enable-admission-plugins and disable-admission-plugins overlapped`)
-  }
-  const unbuilt = rows.find(({ name, is }) => is === 'unbuilt' && [...enabled, ...only].includes(name))
-  if (unbuilt !== undefined) {
-    throw new UsageError(`admission plugin ${JSON.stringify(unbuilt.name)} is not implemented by kubets`)
   }
 }
 

@@ -164,9 +164,5 @@ describe('the flags of admission', () => {
       await start(`--admission-control-config-file=${write('bad.yaml', { apiVersion: 'v1', kind: 'Pod' })}`),
       /failed to read plugin config: no kind \\?"Pod\\?" is registered/,
     )
-    assert.match(
-      await start('--enable-admission-plugins=ValidatingAdmissionWebhook'),
-      /admission plugin \\?"ValidatingAdmissionWebhook\\?" is not implemented by kubets/,
-    )
   })
 })

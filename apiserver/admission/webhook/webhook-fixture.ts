@@ -11,7 +11,11 @@ export interface SentReview {
   readonly request: Readonly<Record<string, unknown>> & {
     readonly uid: string
     readonly operation: string
-    readonly object: { readonly spec?: object; readonly metadata?: object; readonly apiVersion?: string } | null
+    readonly object: {
+      readonly spec?: object
+      readonly metadata?: { readonly labels?: object }
+      readonly apiVersion?: string
+    } | null
     readonly oldObject: object | null
   }
 }

@@ -47,7 +47,10 @@ const connect = async (scope: Scope, ctx: HttpContext, options: ConnectOptions):
   if (ctx.query.has('dryRun')) throw badRequest('dryRun is not supported')
   const asked = connectOptions(scope.resource.definition.plural, scope.subresource, ctx.query, ctx.info.subpath)
   if (asked !== undefined) {
-    const attributes = { ...admissionAttributes(scope, ctx, 'CONNECT', { ...asked, dryRun: false }), name: ctx.info.name }
+    const attributes = {
+      ...admissionAttributes(scope, ctx, 'CONNECT', { ...asked, dryRun: false }),
+      name: ctx.info.name,
+    }
     await scope.admission.mutate(attributes)
     await scope.admission.validate(attributes)
   }
