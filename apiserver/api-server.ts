@@ -64,7 +64,12 @@ export const runApiServer = async (
   const { resources } = served
 
   const keys = readVerificationKeys(config)
-  const { authenticator, tokens } = buildAuthentication(config, resources, keys, realClock)
+  const { authenticator, tokens } = buildAuthentication(config, resources, keys, {
+    clock: realClock,
+    registry,
+    log,
+    signal: stopped.signal,
+  })
   const { authorizer, rbac } = buildAuthorization(config.authorizationModes, resources)
   const watches = new WatchRegistry(metrics.watchEvents)
   const install = {
@@ -130,7 +135,10 @@ export const runApiServer = async (
     auditor,
     authenticator,
     authorizer,
-    allowAnonymous: () => config.anonymousAuth,
+    allowAnonymous: (path) => {
+      const { enabled, paths } = config.externalTokens.anonymous
+      return enabled && (paths.length === 0 || paths.includes(path))
+    },
     inFlight: config.maxInFlight,
     requestTimeoutMs: config.requestTimeoutMs,
     strictTransportSecurity: config.strictTransportSecurity,

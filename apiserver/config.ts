@@ -7,6 +7,7 @@ import { UsageError } from '../component-base/process/run.ts'
 import { readPluginConfigurations } from './admission/config/admission-configuration.ts'
 import { checkPluginNames, type PluginSelection } from './admission/plugins.ts'
 import { type AuditConfig, auditConfig } from './audit/config.ts'
+import { type ExternalTokensConfig, externalTokensConfig } from './authentication/config.ts'
 import type { EncryptionOptions } from './encryption/encryption.ts'
 import { flagSpecs } from './options.ts'
 import { checkServingFlags } from './serving-flags.ts'
@@ -52,7 +53,8 @@ export interface Config {
   readonly tls: { readonly certFile: string; readonly keyFile: string }
   readonly clientCaFile: string
   readonly requestHeader: RequestHeaderConfig | undefined
-  readonly anonymousAuth: boolean
+  /** Tokens that others issue, and requests without any. */
+  readonly externalTokens: ExternalTokensConfig
   readonly tokenAuthFile: string
   readonly bootstrapTokens: boolean
   readonly serviceAccount: ServiceAccountConfig
@@ -171,7 +173,11 @@ export const parseConfig = (argv: readonly string[]): Config => {
             groupHeaders: flags['requestheader-group-headers'],
             extraPrefixes: flags['requestheader-extra-headers-prefix'],
           },
-    anonymousAuth: flags['anonymous-auth'],
+    externalTokens: externalTokensConfig(flags, {
+      isSet: (name) => isSet(name as keyof typeof flagSpecs),
+      anonymousAuth: flags['anonymous-auth'],
+      ownIssuers: issuers,
+    }),
     tokenAuthFile: flags['token-auth-file'],
     bootstrapTokens: flags['enable-bootstrap-token-auth'],
     serviceAccount: {

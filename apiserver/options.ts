@@ -1,6 +1,7 @@
 /** kube-apiserver's flags. */
 import { defineFlags } from '../component-base/flags/flags.ts'
 import { auditFlags } from './audit/flags.ts'
+import { authenticationFlags } from './authentication/flags.ts'
 
 const notYet = 'not implemented yet'
 
@@ -282,31 +283,7 @@ export const flagSpecs = defineFlags({
     default: [],
     help: 'List of request header prefixes to inspect.',
   },
-  'authentication-config': {
-    type: 'string',
-    default: '',
-    help: 'File with Authentication Configuration to configure the JWT Token authenticator or the anonymous authenticator.',
-    unsupported: notYet,
-  },
-  'authentication-token-webhook-config-file': {
-    type: 'string',
-    default: '',
-    help: 'File with webhook configuration for token authentication.',
-    unsupported: notYet,
-  },
-  'authentication-token-webhook-cache-ttl': {
-    type: 'duration',
-    default: 120_000,
-    help: 'The duration to cache responses from the webhook token authenticator.',
-    unsupported: notYet,
-  },
-  'oidc-issuer-url': { type: 'string', default: '', help: 'The URL of the OpenID issuer.', unsupported: notYet },
-  'oidc-client-id': {
-    type: 'string',
-    default: '',
-    help: 'The client ID for the OpenID Connect client.',
-    unsupported: notYet,
-  },
+  ...authenticationFlags,
   // Authorization
   'authorization-mode': {
     type: 'strings',

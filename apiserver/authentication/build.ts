@@ -1,6 +1,9 @@
 /** The configured authenticators, in upstream's order. */
 import { readFileSync } from 'node:fs'
 import type { Clock } from '../../component-base/clock.ts'
+import { loadKubeconfig } from '../../component-base/kubeconfig.ts'
+import type { Logger } from '../../component-base/logging/logger.ts'
+import type { Registry } from '../../component-base/metrics/prometheus.ts'
 import { UsageError } from '../../component-base/process/run.ts'
 import type { Config } from '../config.ts'
 import type { Resources } from '../registry/resources.ts'
@@ -12,7 +15,12 @@ import {
   type TokenAuthenticator,
   unionAuthenticator,
 } from './authenticator.ts'
+import { createWebhook } from '../webhook/webhook.ts'
 import { bootstrapTokens } from './bootstrap-token.ts'
+import { cachedTokens } from './cached-tokens.ts'
+import type { TokenWebhookConfig } from './config.ts'
+import { createJwtTokens } from './jwt/jwt-tokens.ts'
+import { createWebhookTokenMetrics, webhookTokens } from './webhook-tokens.ts'
 import { requestHeader } from './request-header.ts'
 import { serviceAccountTokens } from './service-account/authenticator.ts'
 import { legacyServiceAccountTokens } from './service-account/legacy.ts'
@@ -38,18 +46,40 @@ const readTokenFile = (path: string): TokenAuthenticator => {
   }
 }
 
+/** Upstream: TokenSuccessCacheTTL. */
+const jwtCache = { successMs: 10_000, failureMs: 0 }
+
+const tokenWebhook = (
+  { configFile, version, cacheTtlMs }: TokenWebhookConfig,
+  apiAudiences: readonly string[],
+  registry: Registry,
+): TokenAuthenticator => {
+  const webhook = createWebhook(loadKubeconfig(configFile), 'kube-apiserver')
+  const metrics = createWebhookTokenMetrics(registry)
+  const tokens = webhookTokens({ webhook, version, apiAudiences, metrics })
+  return cachedTokens(tokens, { successMs: cacheTtlMs, failureMs: cacheTtlMs })
+}
+
 const authoritiesOf = (file: string) => {
   const authorities = file === '' ? [] : parseBundle(readFileSync(file, 'utf8'))
   return () => authorities
+}
+
+export interface AuthenticationDependencies {
+  readonly clock: Clock
+  readonly registry: Registry
+  readonly log: Logger
+  readonly signal: AbortSignal
 }
 
 export const buildAuthentication = (
   config: Config,
   resources: Resources,
   keys: readonly VerificationKey[],
-  clock: Clock,
+  { clock, registry, log, signal }: AuthenticationDependencies,
 ): Authentication => {
   const { serviceAccount, requestHeader: proxy } = config
+  const { jwt, webhook } = config.externalTokens
   const forApi = (authenticate: TokenAuthenticator) => audienceAgnostic(serviceAccount.audiences, authenticate)
   const tokens: TokenAuthenticator[] = [
     ...(config.tokenAuthFile === '' ? [] : [forApi(readTokenFile(config.tokenAuthFile))]),
@@ -62,6 +92,11 @@ export const buildAuthentication = (
     }),
     legacyServiceAccountTokens({ keys, audiences: serviceAccount.audiences, resources, clock }),
     ...(config.bootstrapTokens ? [forApi(bootstrapTokens(resources, clock))] : []),
+    // Last, because they may have to ask others.
+    ...(jwt === undefined
+      ? []
+      : [forApi(cachedTokens(createJwtTokens(jwt, { log, signal, ownIssuers: serviceAccount.issuers }), jwtCache))]),
+    ...(webhook === undefined ? [] : [tokenWebhook(webhook, serviceAccount.audiences, registry)]),
   ]
   const authenticators: RequestAuthenticator[] = [
     ...(proxy === undefined
