@@ -70,7 +70,7 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
     readonly toStored: (object: T) => KubeObject
     readonly fromStored: (object: KubeObject) => T
   }
-  /** Kinds that are answered and never stored (TokenReview, SubjectAccessReview …): only create works. */
+  /** Kinds that are answered and never stored: TokenReview, SubjectAccessReview, ComponentStatus … */
   readonly virtual?: boolean
 }
 

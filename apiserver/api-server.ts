@@ -78,6 +78,7 @@ export const runApiServer = async (
     rules: rbac,
     tokens,
     kubelet: config.kubelet,
+    etcd: config.etcd,
     issuer: {
       issuer: config.serviceAccount.issuers[0] ?? '',
       key: parseSigningKey(readFileSync(config.serviceAccount.signingKeyFile, 'utf8')),

@@ -12,6 +12,7 @@ export const componentStatusKind = defineKind<ComponentStatus>({
   scope: 'Cluster',
   shortNames: ['cs'],
   verbs: ['get', 'list'],
+  virtual: true,
   deprecation: 'v1 ComponentStatus is deprecated in v1.19+',
   columns: [
     nameColumn,

@@ -1,9 +1,11 @@
 /** Which handlers the subresources and the kinds that are not stored have. */
 import type { TokenAuthenticator } from '../authentication/authenticator.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
+import type { Config } from '../config.ts'
 import type { Resource } from '../registry/resource.ts'
 import type { Resources } from '../registry/resources.ts'
 import type { KubeletClientConfig } from '../server/context.ts'
+import { componentStatusHandlers } from './component-status.ts'
 import { localSubjectAccessReview, selfSubjectAccessReview, subjectAccessReview } from './reviews/access.ts'
 import { type RulesResolver, selfSubjectReview, selfSubjectRulesReview, tokenReview } from './reviews/identity.ts'
 import type { ResourceHandler, SubresourceHandlers } from './router.ts'
@@ -22,6 +24,7 @@ export interface InstallOptions {
   readonly tokens: readonly TokenAuthenticator[]
   readonly issuer: TokenIssuer
   readonly kubelet: KubeletClientConfig
+  readonly etcd: Config['etcd']
 }
 
 export const subresourceHandlers = (
@@ -52,7 +55,10 @@ export const subresourceHandlers = (
   }
 }
 
-export const virtualHandlers = (options: InstallOptions): ((resource: Resource) => ResourceHandler | undefined) => {
+export const virtualHandlers = (
+  options: InstallOptions,
+): ((resource: Resource, verb: string) => ResourceHandler | undefined) => {
+  const componentStatus = componentStatusHandlers(options.etcd)
   const pods = options.resources.get({ group: '', version: 'v1', resource: 'pods' })
   const byKind: Readonly<Record<string, ResourceHandler>> = {
     Binding: bindingOf(pods),
@@ -63,5 +69,8 @@ export const virtualHandlers = (options: InstallOptions): ((resource: Resource) 
     SelfSubjectAccessReview: selfSubjectAccessReview(options.authorizer),
     SelfSubjectRulesReview: selfSubjectRulesReview(options.rules),
   }
-  return ({ definition: { kind } }) => (Object.hasOwn(byKind, kind) ? byKind[kind] : undefined)
+  return ({ definition: { kind } }, verb) => {
+    if (kind === 'ComponentStatus') return componentStatus[verb]
+    return Object.hasOwn(byKind, kind) ? byKind[kind] : undefined
+  }
 }

@@ -31,8 +31,8 @@ export interface RouterOptions {
   readonly minRequestTimeoutSeconds: number
   /** `pods/binding`, `*` + `/scale`: what subresources beside status do. */
   readonly subresources: (resource: Resource, subresource: string) => SubresourceHandlers | undefined
-  /** What POST does for kinds that are answered and not stored. */
-  readonly virtual: (resource: Resource) => ResourceHandler | undefined
+  /** What a verb does for kinds that are answered and not stored. */
+  readonly virtual: (resource: Resource, verb: string) => ResourceHandler | undefined
 }
 
 const notServed = (): StatusError =>
@@ -63,10 +63,10 @@ export const createRouter = (options: RouterOptions): ((ctx: HttpContext) => Pro
         options.subresources(resource, subresource) ?? (subresource === 'status' ? statusHandlers : undefined)
       if (declared === undefined || handlers === undefined) throw notServed()
       const handler = handlers[verb]
-      if (handler === undefined) throw methodNotServed()
+      if (handler === undefined || !declared.verbs.some((allowed) => allowed === verb)) throw methodNotServed()
       return handler
     }
-    const handler = resource.definition.virtual === true ? options.virtual(resource) : main[verb]
+    const handler = resource.definition.virtual === true ? options.virtual(resource, verb) : main[verb]
     if (handler === undefined || !resource.definition.verbs.some((allowed) => allowed === verb)) throw methodNotServed()
     if (objectVerbs.has(verb) !== hasName && verb !== 'watch') throw methodNotServed()
     return handler

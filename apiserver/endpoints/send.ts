@@ -52,8 +52,9 @@ export const sendEntry = async (
   return sendValue(ctx, code, media, partialMetadata(entry.object, media.as.version))
 }
 
+/** Revision 0 is of what was never stored. */
 const listMetaOf = (result: ListResult) => ({
-  resourceVersion: String(result.revision),
+  ...(result.revision === 0 ? {} : { resourceVersion: String(result.revision) }),
   ...(result.continue === undefined ? {} : { continue: result.continue }),
   ...(result.remainingItemCount === undefined ? {} : { remainingItemCount: result.remainingItemCount }),
 })

@@ -46,7 +46,7 @@ export interface TableOptions {
   /** False for watch events after the first: clients keep the columns. */
   readonly withColumns: boolean
   readonly listMeta: {
-    readonly resourceVersion: string
+    readonly resourceVersion?: string
     readonly continue?: string
     readonly remainingItemCount?: number
   }

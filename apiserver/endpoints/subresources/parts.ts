@@ -45,7 +45,10 @@ export const ephemeralContainers: PartRules = {
     const containers = (object as Pod).spec?.ephemeralContainers
     keepAllBut(object, old, (kept) => {
       const pod = kept as Pod
-      if (pod.spec !== undefined && containers !== undefined) pod.spec.ephemeralContainers = containers
+      if (pod.spec !== undefined) {
+        if (containers === undefined) delete pod.spec.ephemeralContainers
+        else pod.spec.ephemeralContainers = containers
+      }
       setPodDefaults(pod)
     })
   },
