@@ -1,5 +1,5 @@
 /** Services, and what the store holds of their addresses and ports. */
-import { decodePorts } from '../../../apiserver/registry/services/port-bitmap.ts'
+import { decodePorts, encodePorts } from '../../../apiserver/registry/services/port-bitmap.ts'
 import { ipAddresses, services } from '../../../api/resources.ts'
 import type { Service, ServiceCIDR } from '../../../api/types.ts'
 import type { RestClient } from '../../../client/rest/rest-client.ts'
@@ -25,12 +25,20 @@ export const allocatedIps = async (client: RestClient): Promise<string[]> => {
   return items.map(({ metadata }) => metadata?.name ?? '').toSorted()
 }
 
+const portsKey = Buffer.from('/registry/ranges/servicenodeports')
+
 /** The ports that are marked as taken. */
 export const allocatedPorts = async (cluster: TestCluster): Promise<number[]> => {
   using etcd = cluster.newEtcdClient()
-  const { kvs } = await etcd.range({ key: Buffer.from('/registry/ranges/servicenodeports') })
+  const { kvs } = await etcd.range({ key: portsKey })
   const value = kvs[0]?.value
   return value === undefined ? [] : [...decodePorts(Buffer.from(value))].toSorted((a, b) => a - b)
+}
+
+/** Marks these ports as taken and no others, as somebody with the store's key could. */
+export const forgePorts = async (cluster: TestCluster, ports: readonly number[]): Promise<void> => {
+  using etcd = cluster.newEtcdClient()
+  await etcd.put({ key: portsKey, value: encodePorts(new Set(ports), { first: 30_000, last: 32_767 }) })
 }
 
 export const portsOf = (service: Service): number[] => {

@@ -14,6 +14,7 @@ import {
   allocatedIps,
   allocatedPorts,
   aService,
+  forgePorts,
   heldByServices,
   type Holdings,
   type ServiceSpec,
@@ -111,7 +112,7 @@ export const describeTwoServers = (running: Running): void => {
     })
 
     it('repair while they work, and disturb nobody', async () => {
-      await using second = await startApiServer(running(), { repair: { intervalMs: 1_000, graceMs: 20_000 } })
+      await using second = await startApiServer(running(), { repair: { intervalMs: 3_000, graceMs: 20_000 } })
       const clients = [client, second.client]
       for (let round = 0; round < 3; round++) {
         await inParallel(120, 16, (n) => (clients[n % 2] ?? client).create(services, nth(namespace, n)))
@@ -194,7 +195,9 @@ export const describeTwoServers = (running: Running): void => {
       await client.create(ipAddresses, stray('10.97.210.3', 'mended'))
       // Not the allocator's: it stays.
       await client.create(ipAddresses, { ...stray('10.97.210.4', 'nobody'), metadata: { name: '10.97.210.4' } })
+      await forgePorts(running(), [30211])
       await using _second = await startApiServer(running(), { repair: { intervalMs: 300, graceMs: 1_000 } })
+      await told('PortNotAllocated', 'Port 30210 is not allocated; repairing')
       await told('ClusterIPNotAllocated', 'Cluster IP [IPv4]: 10.97.210.1 is not allocated; repairing')
       const leaked = 'IPAddress: 10.97.210.2 for Service races/nobody appears to have leaked: cleaning up'
       await told('IPAddressNotAllocated', leaked)
@@ -202,7 +205,10 @@ export const describeTwoServers = (running: Running): void => {
       await told('IPAddressWrongReference', wrong)
       const left = (await allocatedIps(client)).filter((ip) => ip.startsWith('10.97.210.'))
       assert.deepEqual(left, ['10.97.210.1', '10.97.210.4'])
-      assert.ok((await allocatedPorts(running())).includes(30210))
+      await waitFor(async () => !(await allocatedPorts(running())).includes(30211), {
+        what: 'the leaked port to be free',
+      })
+      assert.deepEqual(await allocatedPorts(running()), [30210])
       await client.delete(ipAddresses, '10.97.210.4')
       await client.delete(services, 'mended', namespace)
     })
