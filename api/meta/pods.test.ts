@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Container, Pod } from '../types.ts'
-import { podRequests, qosClass } from './pods.ts'
+import type { Container, Pod, PodStatus } from '../types.ts'
+import { podLimitsInUse, podRequests, podRequestsInUse, qosClass } from './pods.ts'
 import { formatQuantity } from './quantity.ts'
 
 const asking = (cpu: string, change: Partial<Container> = {}): Container => ({
@@ -35,6 +35,73 @@ describe('podRequests', () => {
     ],
   ]
   for (const [name, spec, cpu] of table) it(name, () => assert.equal(cpuOf(spec), cpu))
+})
+
+describe('podRequestsInUse and podLimitsInUse', () => {
+  const cpu = (text: string) => ({ requests: { cpu: text }, limits: { cpu: text } })
+  const asked = (text: string): Pod => ({ spec: { containers: [{ name: 'c', resources: cpu(text) }] } })
+  const has = (allocated: string, actual: string): PodStatus => ({
+    containerStatuses: [
+      {
+        name: 'c',
+        image: 'i',
+        imageID: '',
+        ready: true,
+        restartCount: 0,
+        resources: cpu(actual),
+        allocatedResources: { cpu: allocated },
+      },
+    ],
+  })
+  const pending = (reason: string): PodStatus => ({
+    conditions: [{ type: 'PodResizePending', status: 'True', reason }],
+  })
+  const table: [string, Pod, string, string][] = [
+    ['what is asked for, without a status', asked('2'), '2', '2'],
+    ['what is asked for, while it is more than there is', { ...asked('2'), status: has('1', '1') }, '2', '2'],
+    ['what there is, while it is more than is asked for', { ...asked('1'), status: has('1', '2') }, '2', '2'],
+    ['what is allocated, as requests only', { ...asked('1'), status: has('2', '1') }, '2', '1'],
+    ['what may come', { ...asked('2'), status: { ...has('1', '1'), ...pending('Deferred') } }, '2', '2'],
+    ['not what can never be', { ...asked('2'), status: { ...has('1', '1'), ...pending('Infeasible') } }, '1', '1'],
+    [
+      'what the Pod as a whole has',
+      {
+        spec: { containers: [{ name: 'c', resources: cpu('1') }], resources: cpu('2') },
+        status: { resources: cpu('3'), ...has('1', '1') },
+      },
+      '3',
+      '3',
+    ],
+    [
+      'an init container that ends as its spec says',
+      {
+        spec: { initContainers: [{ name: 'c', resources: cpu('1') }], containers: [{ name: 'main' }] },
+        status: { initContainerStatuses: has('5', '5').containerStatuses ?? [] },
+      },
+      '1',
+      '1',
+    ],
+    [
+      'a sidecar with its status',
+      {
+        spec: {
+          initContainers: [{ name: 'c', restartPolicy: 'Always', resources: cpu('1') }],
+          containers: [{ name: 'main', resources: cpu('1') }],
+        },
+        status: { initContainerStatuses: has('2', '2').containerStatuses ?? [] },
+      },
+      '3',
+      '3',
+    ],
+  ]
+  for (const [name, pod, requests, limits] of table) {
+    it(`count ${name}`, () => {
+      const shown = [podRequestsInUse(pod), podLimitsInUse(pod)].map(({ cpu: amount }) =>
+        amount === undefined ? '' : formatQuantity(amount),
+      )
+      assert.deepEqual(shown, [requests, limits])
+    })
+  }
 })
 
 describe('qosClass', () => {

@@ -57,18 +57,21 @@ const raiseTo = (most: ResourceAmounts, amounts: Readonly<ResourceAmounts>): voi
 }
 
 type Which = 'requests' | 'limits'
+type AmountsOfContainer = (container: Container, which: Which) => ResourceAmounts
+
+const specAmounts: AmountsOfContainer = ({ resources }, which) => amountsOf(resources?.[which])
 
 /**
  * What the containers need together: the sum of app containers and sidecars, or the largest step of
  * initialization if that is more. A step is one init container with the sidecars started before it.
  */
-export const containerResources = (spec: PodSpec, which: Which): ResourceAmounts => {
+export const containerResources = (spec: PodSpec, which: Which, amounts = specAmounts): ResourceAmounts => {
   const total: ResourceAmounts = {}
-  for (const container of spec.containers ?? []) addInto(total, amountsOf(container.resources?.[which]))
+  for (const container of spec.containers ?? []) addInto(total, amounts(container, which))
   const sidecars: ResourceAmounts = {}
   const largestStep: ResourceAmounts = {}
   for (const container of spec.initContainers ?? []) {
-    const own = amountsOf(container.resources?.[which])
+    const own = amounts(container, which)
     if (isRestartableInitContainer(container)) {
       addInto(total, own)
       addInto(sidecars, own)
@@ -87,32 +90,89 @@ export const containerResources = (spec: PodSpec, which: Which): ResourceAmounts
 export const isPodLevelResource = (name: string): boolean =>
   name === 'cpu' || name === 'memory' || name.startsWith('hugepages-')
 
-const podResources = (spec: PodSpec, which: Which): ResourceAmounts => {
-  const total = containerResources(spec, which)
-  for (const [name, amount] of Object.entries(amountsOf(spec.resources?.[which]))) {
+/** Resources of a Pod by its spec, or by its spec and what its node says about them. */
+interface Source {
+  readonly container: AmountsOfContainer
+  readonly podLevel: (which: Which) => ResourceAmounts
+}
+
+const bySpec = (spec: PodSpec): Source => ({
+  container: specAmounts,
+  podLevel: (which) => amountsOf(spec.resources?.[which]),
+})
+
+const podResources = (spec: PodSpec, which: Which, { container, podLevel }: Source): ResourceAmounts => {
+  const total = containerResources(spec, which, container)
+  for (const [name, amount] of Object.entries(podLevel(which))) {
     if (isPodLevelResource(name)) total[name] = amount
   }
   return total
 }
 
-/** What the Pod asks of a node: containers or Pod level, plus overhead. Upstream: resourcehelper.PodRequests. */
-export const podRequests = (pod: Pod): ResourceAmounts => {
-  if (pod.spec === undefined) return {}
-  const total = podResources(pod.spec, 'requests')
-  addInto(total, amountsOf(pod.spec.overhead))
+const requestsBy = (spec: PodSpec, source: Source): ResourceAmounts => {
+  const total = podResources(spec, 'requests', source)
+  addInto(total, amountsOf(spec.overhead))
   return total
 }
 
-/** What the Pod may use at most; overhead counts only where there is a limit. */
-export const podLimits = (pod: Pod): ResourceAmounts => {
-  if (pod.spec === undefined) return {}
-  const total = podResources(pod.spec, 'limits')
-  for (const [name, amount] of Object.entries(amountsOf(pod.spec.overhead))) {
+const limitsBy = (spec: PodSpec, source: Source): ResourceAmounts => {
+  const total = podResources(spec, 'limits', source)
+  for (const [name, amount] of Object.entries(amountsOf(spec.overhead))) {
     const present = total[name]
     if (present !== undefined) total[name] = addQuantities(present, amount)
   }
   return total
 }
+
+/** What the Pod asks of a node: containers or Pod level, plus overhead. Upstream: resourcehelper.PodRequests. */
+export const podRequests = ({ spec }: Pod): ResourceAmounts =>
+  spec === undefined ? {} : requestsBy(spec, bySpec(spec))
+
+/** What the Pod may use at most; overhead counts only where there is a limit. */
+export const podLimits = ({ spec }: Pod): ResourceAmounts => (spec === undefined ? {} : limitsBy(spec, bySpec(spec)))
+
+interface Reported {
+  readonly resources?: ResourceRequirements
+  readonly allocatedResources?: Readonly<Record<string, string>>
+}
+
+/**
+ * While a Pod is resized it has what it had and may get what it asks for: the larger counts. What its node cannot give
+ * at all counts no more.
+ */
+const bySpecAndStatus = (spec: PodSpec, { status = {} }: Pod): Source => {
+  const pending = status.conditions?.find(({ type }) => type === 'PodResizePending')
+  const isInfeasible = pending?.reason === 'Infeasible'
+  const statuses = [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])]
+  const effective = (wanted: ResourceRequirements | undefined, reported: Reported | undefined, which: Which) => {
+    if (reported?.resources === undefined) return amountsOf(wanted?.[which])
+    const most = isInfeasible ? {} : amountsOf(wanted?.[which])
+    raiseTo(most, amountsOf(reported.resources[which]))
+    if (which === 'requests') raiseTo(most, amountsOf(reported.allocatedResources))
+    return most
+  }
+  return {
+    container: (container, which) => {
+      // An init container that ends is not resized.
+      const isFixed = spec.initContainers?.includes(container) === true && !isRestartableInitContainer(container)
+      const reported = isFixed ? undefined : statuses.find(({ name }) => name === container.name)
+      return effective(container.resources, reported, which)
+    },
+    podLevel: (which) => {
+      const wanted = spec.resources?.[which]
+      const amounts = effective(spec.resources, status, which)
+      return Object.fromEntries(Object.entries(amounts).filter(([name]) => wanted?.[name] !== undefined))
+    },
+  }
+}
+
+/** Like podRequests, with what a Pod that is being resized still has. Upstream: UseStatusResources. */
+export const podRequestsInUse = (pod: Pod): ResourceAmounts =>
+  pod.spec === undefined ? {} : requestsBy(pod.spec, bySpecAndStatus(pod.spec, pod))
+
+/** Like podLimits, with what a Pod that is being resized still has. Upstream: UseStatusResources. */
+export const podLimitsInUse = (pod: Pod): ResourceAmounts =>
+  pod.spec === undefined ? {} : limitsBy(pod.spec, bySpecAndStatus(pod.spec, pod))
 
 const positive = (list: Readonly<Record<string, string>> | undefined): ResourceAmounts =>
   Object.fromEntries(

@@ -3,7 +3,7 @@
  * resourcequota controller sums it up, admission adds what a request would add.
  * Upstream: apiserver/pkg/quota, pkg/quota/v1/evaluator/core.
  */
-import { isPodTerminal, podLimits, podRequests, type ResourceAmounts } from '../meta/pods.ts'
+import { isPodTerminal, podLimitsInUse, podRequestsInUse, type ResourceAmounts } from '../meta/pods.ts'
 import { addQuantities, maxQuantity, parseQuantity, type Quantity, quantityFromNumber } from '../meta/quantity.ts'
 import type { KubeObject, PersistentVolumeClaim, Pod, ResourceClaim, Service } from '../types.ts'
 
@@ -51,12 +51,12 @@ const podUsage = (pod: Pod, nowMs: number): ResourceAmounts => {
   const usage: ResourceAmounts = { 'count/pods': one }
   if (isPodTerminal(pod) || isStuck(pod, nowMs)) return usage
   usage['pods'] = one
-  for (const [name, amount] of Object.entries(podRequests(pod))) {
+  for (const [name, amount] of Object.entries(podRequestsInUse(pod))) {
     const isCompute = ['cpu', 'memory', 'ephemeral-storage'].includes(name) || name.startsWith('hugepages-')
     if (isCompute) usage[name] = amount
     if (isCompute || (!isNative(name) && !name.startsWith('requests.'))) usage[`requests.${name}`] = amount
   }
-  for (const [name, amount] of Object.entries(podLimits(pod))) {
+  for (const [name, amount] of Object.entries(podLimitsInUse(pod))) {
     if (['cpu', 'memory', 'ephemeral-storage'].includes(name)) usage[`limits.${name}`] = amount
   }
   return usage

@@ -180,6 +180,17 @@ describe('a request against quotas', () => {
     )
   })
 
+  it('that takes a resize back adds nothing, for its node has not made the Pod smaller yet', () => {
+    const quota = aQuota({ 'requests.cpu': '2' }, { 'requests.cpu': '2' })
+    const resources = { requests: { cpu: '2' } }
+    const status = {
+      containerStatuses: [{ name: 'c', image: 'i', imageID: '', ready: true, restartCount: 0, resources }],
+    }
+    const running = (cpu: string) => ({ ...aPod({}, { cpu }), status })
+    const resize = { operation: 'UPDATE', subresource: 'resize', oldObject: running('1') } as const
+    assert.deepEqual(used(quota, request('pods', running('2'), resize)), { 'requests.cpu': '2' })
+  })
+
   it('counts claims by storage class', () => {
     const hard = {
       'requests.storage': '10Gi',
