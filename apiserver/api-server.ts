@@ -119,13 +119,17 @@ export const runApiServer = async (
   const healthRegistry = new Registry()
   const health = new HealthChecks(log, healthMetrics(healthRegistry))
   const documents = issuerDocuments(config, keys)
-  const paths = (): string[] => listedPaths(resources, [...health.paths(), ...documents.keys()])
+  const paths = (): string[] => listedPaths(resources, [...health.paths(), ...documents.keys(), ...Object.keys(zPages)])
+  const zPages = {
+    ...(config.gates.ComponentFlagz ? { '/flagz': flagz(config.flagTexts) } : {}),
+    ...(config.gates.ComponentStatusz ? { '/statusz': statusz(processFacts(paths)) } : {}),
+  }
   const openApi = new OpenApi(resources)
   const answerPath = createPathHandler({
     discovery: new Discovery(resources, `${config.advertiseAddress}:${config.securePort}`),
     health,
     metrics: { '/metrics': registry, '/metrics/slis': healthRegistry },
-    zPages: { '/flagz': flagz(config.flagTexts), '/statusz': statusz(processFacts(paths)) },
+    zPages,
     profiling: config.profiling,
     openapi: (ctx) => openApi.handle(ctx),
     issuerDocuments: documents,

@@ -1,6 +1,7 @@
 /** From flags to what the server is built of: files read, defaults resolved, choices checked. */
 import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
+import { kinds } from '../api/kinds.ts'
 import { type FlagValues, parseFlags } from '../component-base/flags/flags.ts'
 import { formatValue } from '../component-base/flags/values.ts'
 import { UsageError } from '../component-base/process/run.ts'
@@ -9,6 +10,8 @@ import { checkPluginNames, type PluginSelection } from './admission/plugins.ts'
 import { type AuditConfig, auditConfig } from './audit/config.ts'
 import { type ExternalTokensConfig, externalTokensConfig } from './authentication/config.ts'
 import type { EncryptionOptions } from './encryption/encryption.ts'
+import { type FeatureGates, parseFeatureGates } from './features/feature-gates.ts'
+import { parseRuntimeConfig, type ServesApi } from './features/runtime-config.ts'
 import { flagSpecs } from './options.ts'
 import { checkServingFlags } from './serving-flags.ts'
 import { type IpRange, parseServiceRanges } from './registry/services/ip-range.ts'
@@ -73,6 +76,9 @@ export interface Config {
   readonly shutdownDelayMs: number
   /** undefined: everything is stored as it is. */
   readonly encryption: EncryptionOptions | undefined
+  /** What `--runtime-config` leaves. */
+  readonly serves: ServesApi
+  readonly gates: FeatureGates
   readonly profiling: boolean
   /** Every flag with its value, for people. */
   readonly flagTexts: Readonly<Record<string, string>>
@@ -215,6 +221,8 @@ export const parseConfig = (argv: readonly string[]): Config => {
           },
     audit: auditConfig(flags, isSet),
     requestTimeoutMs: flags['request-timeout'],
+    serves: parseRuntimeConfig(flags['runtime-config'], kinds),
+    gates: parseFeatureGates(flags['feature-gates']),
     profiling: flags.profiling,
     flagTexts: flagTexts(flags),
     strictTransportSecurity: flags['strict-transport-security-directives'],

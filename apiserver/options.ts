@@ -406,8 +406,8 @@ export const flagSpecs = defineFlags({
   ...auditFlags,
   // API
   'runtime-config': {
-    type: 'map',
-    default: {},
+    type: 'strings',
+    default: [],
     help: 'A set of key=value pairs that enable or disable built-in APIs.',
   },
   'feature-gates': { type: 'map', default: {}, help: 'A set of key=value pairs that describe feature gates.' },

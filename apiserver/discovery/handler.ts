@@ -15,7 +15,8 @@ interface Document {
   readonly etag: string
 }
 
-const aggregatedVersions = ['v2', 'v2beta1'] as const
+/** v2beta1 is gone for good: AggregatedDiscoveryRemoveBetaType. */
+const aggregatedVersions = ['v2'] as const
 const aggregatedFormats = ['json', 'protobuf'] as const
 
 type AggregatedVersion = (typeof aggregatedVersions)[number]

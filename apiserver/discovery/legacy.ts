@@ -14,6 +14,12 @@ export const servedGroups = (resources: Resources): readonly ApiGroup[] => {
       versions: group.versions.filter((version) => served.has(`${group.name}/${version}`)),
     }))
     .filter(({ versions }) => versions.length > 0)
+    .map((group) => ({
+      ...group,
+      preferredVersion: group.versions.includes(group.preferredVersion)
+        ? group.preferredVersion
+        : (group.versions[0] ?? group.preferredVersion),
+    }))
 }
 
 export const apiVersions = (serverAddress: string) => ({

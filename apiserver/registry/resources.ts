@@ -14,11 +14,14 @@ export interface ResourcesOptions {
   readonly deps: StoreDependencies
   /** `--event-ttl` in seconds. */
   readonly eventTtlSeconds: number
+  /** `--runtime-config`: what clients see; the server itself uses the rest all the same. Default: all. */
+  readonly serves?: (definition: KindDefinition) => boolean
 }
 
 export class Resources implements ObjectReader {
   readonly #options: ResourcesOptions
   readonly #byId = new Map<string, Resource>()
+  readonly #served = new Map<string, Resource>()
   readonly #stores = new Map<string, ResourceStore>()
   readonly #versions = new Map<ResourceStore, Resource[]>()
 
@@ -50,17 +53,20 @@ export class Resources implements ObjectReader {
       ttlSeconds: stored.plural === 'events' ? this.#options.eventTtlSeconds : undefined,
     }
     versions.push(resource)
-    this.#byId.set(idOf(definition.group, definition.version, definition.plural), resource)
+    const id = idOf(definition.group, definition.version, definition.plural)
+    this.#byId.set(id, resource)
+    if (this.#options.serves?.(definition) !== false) this.#served.set(id, resource)
     return resource
   }
 
+  /** A resource that clients see. */
   find(group: string, version: string, plural: string): Resource | undefined {
-    return this.#byId.get(idOf(group, version, plural))
+    return this.#served.get(idOf(group, version, plural))
   }
 
   /** A resource that must exist: a built-in one. */
   get({ group, version, resource }: ResourceId): Resource {
-    const found = this.find(group, version, resource)
+    const found = this.#byId.get(idOf(group, version, resource))
     if (found === undefined) throw new Error(`resource ${group}/${version} ${resource} is not served`)
     return found
   }
@@ -73,14 +79,15 @@ export class Resources implements ObjectReader {
     return undefined
   }
 
-  /** Whether any version of the group has a resource. */
+  /** Whether any version of the group has a resource that clients see. */
   hasGroup(group: string): boolean {
-    for (const { definition } of this.#byId.values()) if (definition.group === group) return true
+    for (const { definition } of this.#served.values()) if (definition.group === group) return true
     return false
   }
 
+  /** All that clients see. */
   all(): IterableIterator<Resource> {
-    return this.#byId.values()
+    return this.#served.values()
   }
 
   async getObject(ref: ResourceId, namespace: string, name: string): Promise<KubeObject> {

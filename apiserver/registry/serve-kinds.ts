@@ -11,7 +11,7 @@ import { serviceHooks } from './services/hooks.ts'
 import type { ServiceMetrics } from './services/metrics.ts'
 import { NodePortAllocator } from './services/node-port-allocator.ts'
 
-export type ServedConfig = Pick<Config, 'etcdPrefix' | 'eventTtlSeconds' | 'serviceRanges' | 'nodePorts'>
+export type ServedConfig = Pick<Config, 'etcdPrefix' | 'eventTtlSeconds' | 'serves' | 'serviceRanges' | 'nodePorts'>
 
 export interface Served {
   readonly resources: Resources
@@ -25,7 +25,12 @@ export const serveKinds = (
   serviceMetrics: ServiceMetrics,
   log: Logger,
 ): Served => {
-  const resources = new Resources({ root: config.etcdPrefix, eventTtlSeconds: config.eventTtlSeconds, deps })
+  const resources = new Resources({
+    root: config.etcdPrefix,
+    eventTtlSeconds: config.eventTtlSeconds,
+    serves: config.serves,
+    deps,
+  })
   const special = new Set(['services'])
   for (const kind of kinds) {
     const name = kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`

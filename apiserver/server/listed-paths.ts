@@ -6,13 +6,11 @@ const fixedPaths = [
   '/api',
   '/apis',
   '/apis/',
-  '/flagz',
   '/metrics',
   '/metrics/slis',
   '/openapi/v2',
   '/openapi/v3',
   '/openapi/v3/',
-  '/statusz',
   '/version',
 ]
 

@@ -20,7 +20,8 @@ export interface PathsOptions {
   readonly health: HealthChecks
   /** By path: all metrics, and those of the health checks. */
   readonly metrics: Readonly<Record<'/metrics' | '/metrics/slis', MetricsSource>>
-  readonly zPages: Readonly<Record<'/statusz' | '/flagz', ZPage>>
+  /** By path: /statusz, /flagz, as far as they are on. */
+  readonly zPages: Readonly<Record<string, ZPage>>
   /** Whether /debug/pprof is there at all, and metrics may be reset. */
   readonly profiling: boolean
   /** /openapi/…; true if it answered. */
@@ -79,8 +80,9 @@ export const createPathHandler = (options: PathsOptions): Handler => {
     '/version/': version,
     '/metrics': (ctx) => sendMetrics(ctx, metrics['/metrics'], profiling),
     '/metrics/slis': (ctx) => sendMetrics(ctx, metrics['/metrics/slis'], profiling),
-    '/statusz': (ctx) => sendZPage(ctx, zPages['/statusz']),
-    '/flagz': (ctx) => sendZPage(ctx, zPages['/flagz']),
+    ...Object.fromEntries(
+      Object.entries(zPages).map(([path, page]) => [path, (ctx: HttpContext) => sendZPage(ctx, page)]),
+    ),
   }
   return async (ctx) => {
     const { path } = ctx.info
