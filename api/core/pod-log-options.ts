@@ -2,6 +2,7 @@
 import { badRequest } from '../meta/status-error.ts'
 import { type FieldError, forbiddenField, invalid, notSupported } from '../meta/field-error.ts'
 import { parseTime } from '../meta/time.ts'
+import { queryBool } from '../meta/query-bool.ts'
 
 export interface PodLogOptions {
   /** '' leaves the choice to the server. */
@@ -16,12 +17,6 @@ export interface PodLogOptions {
   readonly limitBytes: number | undefined
   readonly insecureSkipTLSVerifyBackend: boolean
   readonly stream: string
-}
-
-/** A query's boolean as upstream reads it: present and neither `false` nor `0`. */
-const flag = (query: URLSearchParams, name: string): boolean => {
-  const value = query.get(name)
-  return value !== null && value !== 'false' && value !== '0'
 }
 
 const integer = (query: URLSearchParams, name: string): number | undefined => {
@@ -39,14 +34,14 @@ export const parsePodLogOptions = (query: URLSearchParams): PodLogOptions => {
   }
   return {
     container: query.get('container') ?? '',
-    follow: flag(query, 'follow'),
-    previous: flag(query, 'previous'),
-    timestamps: flag(query, 'timestamps'),
+    follow: queryBool(query, 'follow'),
+    previous: queryBool(query, 'previous'),
+    timestamps: queryBool(query, 'timestamps'),
     sinceSeconds: integer(query, 'sinceSeconds'),
     sinceTime: sinceTime === '' ? undefined : sinceTime,
     tailLines: integer(query, 'tailLines'),
     limitBytes: integer(query, 'limitBytes'),
-    insecureSkipTLSVerifyBackend: flag(query, 'insecureSkipTLSVerifyBackend'),
+    insecureSkipTLSVerifyBackend: queryBool(query, 'insecureSkipTLSVerifyBackend'),
     stream: query.get('stream') ?? 'All',
   }
 }

@@ -10,6 +10,7 @@ import { readBody } from '../server/body.ts'
 import type { HttpContext } from '../server/context.ts'
 import { acceptedBodies, mediaTypeOf } from './decode.ts'
 import { invalidOptions } from './options.ts'
+import { queryBool } from '../../api/meta/query-bool.ts'
 
 const deleteOptionsName = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions'
 const policies: readonly string[] = ['Foreground', 'Background', 'Orphan']
@@ -28,7 +29,7 @@ const fromQuery = (query: URLSearchParams): Record<string, unknown> => {
   const policy = query.get('propagationPolicy')
   return {
     ...(grace === null ? {} : { gracePeriodSeconds: Number(grace) }),
-    ...(orphan === null ? {} : { orphanDependents: orphan === 'true' || orphan === '1' }),
+    ...(orphan === null ? {} : { orphanDependents: queryBool(query, 'orphanDependents') }),
     ...(policy === null ? {} : { propagationPolicy: policy }),
     dryRun: query.getAll('dryRun').filter((value) => value !== ''),
   }

@@ -1,6 +1,7 @@
 /** Query parameters of the verbs, checked as upstream checks its options types. */
 import { type FieldError, forbiddenField, invalid, invalidObject, notSupported } from '../../api/meta/field-error.ts'
 import { badRequest } from '../../api/meta/status-error.ts'
+import { queryBool } from '../../api/meta/query-bool.ts'
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict'
 
@@ -15,8 +16,6 @@ type OptionsKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'DeleteO
 
 export const invalidOptions = (kind: OptionsKind, errors: readonly FieldError[]) =>
   invalidObject({ group: 'meta.k8s.io', kind }, '', errors)
-
-export const isTrue = (value: string | null): boolean => value === 'true' || value === '1'
 
 const fieldValidations: readonly string[] = ['', 'Ignore', 'Warn', 'Strict']
 const maxFieldManagerLength = 128
@@ -50,7 +49,7 @@ export const parseWriteQuery = (query: URLSearchParams, kind: OptionsKind, isApp
     dryRun: dryRuns.length > 0,
     fieldValidation: fieldValidation === 'Strict' || fieldValidation === 'Ignore' ? fieldValidation : 'Warn',
     fieldManager,
-    force: isTrue(force),
+    force: queryBool(query, 'force'),
   }
 }
 
@@ -114,8 +113,8 @@ export interface WatchQuery extends ListQuery {
 export const parseWatchQuery = (query: URLSearchParams): WatchQuery => {
   const parsed: WatchQuery = {
     ...readListQuery(query),
-    allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
-    sendInitialEvents: isTrue(query.get('sendInitialEvents')),
+    allowWatchBookmarks: queryBool(query, 'allowWatchBookmarks'),
+    sendInitialEvents: queryBool(query, 'sendInitialEvents'),
     timeoutSeconds: parseInteger(query, 'timeoutSeconds'),
   }
   const sendInitialEvents = query.get('sendInitialEvents')

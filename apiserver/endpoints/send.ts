@@ -1,6 +1,7 @@
 /** Answers of the resource handlers: one object, a list, or a Status. */
 import { jsonText } from '../../api/codec/encode.ts'
 import { parseJson } from '../../api/codec/json.ts'
+import type { PrinterColumn } from '../../api/kind.ts'
 import type { KubeObject } from '../../api/types.ts'
 import { apiVersionOf, presented, presentedBytes, type Resource } from '../registry/resource.ts'
 import type { HttpContext } from '../server/context.ts'
@@ -9,7 +10,7 @@ import { isBig, isPretty, sendBytes, sendJsonBytes, sendStream, sendValue } from
 import type { Entry } from '../storage/encoding.ts'
 import type { ListResult } from '../storage/list.ts'
 import { envelopedEntry, formatsOf, protobufList } from './send-protobuf.ts'
-import { includeObjectOf, partialMetadata, tableOf, tableRows } from './table.ts'
+import { includeObjectOf, partialMetadata, tableOf, tableOfObject, tableRows } from './table.ts'
 
 const objectTransforms: readonly Transform[] = ['Table', 'PartialObjectMetadata']
 const listTransforms: readonly Transform[] = ['Table', 'PartialObjectMetadataList']
@@ -21,6 +22,8 @@ export const negotiateList = (ctx: HttpContext, resource: Resource): MediaType =
   negotiate(ctx.request.headers.accept, listTransforms, formatsOf(resource))
 /** For answers of a kind that is built in, whatever the resource is. */
 export const negotiatePlain = (ctx: HttpContext): MediaType => negotiate(ctx.request.headers.accept, [])
+/** The same where it may be asked for as a table. */
+export const negotiateBuiltIn = (ctx: HttpContext): MediaType => negotiate(ctx.request.headers.accept, objectTransforms)
 /** For lists that are not transformed. */
 export const negotiatePlainList = (ctx: HttpContext, resource: Resource): MediaType =>
   negotiate(ctx.request.headers.accept, [], formatsOf(resource))
@@ -50,6 +53,25 @@ export const sendEntry = async (
     return sendValue(ctx, code, media, table)
   }
   return sendValue(ctx, code, media, partialMetadata(entry.object, media.as.version))
+}
+
+/** Sends an object of a kind that is built in and not the resource's own, with the columns of that kind. */
+export const sendBuiltIn = (
+  ctx: HttpContext,
+  media: MediaType,
+  object: KubeObject,
+  columns: readonly PrinterColumn[],
+): Promise<void> => {
+  if (media.as === undefined) return sendValue(ctx, 200, media, object)
+  const { kind, version } = media.as
+  if (kind !== 'Table') return sendValue(ctx, 200, media, partialMetadata(object, version))
+  const table = tableOfObject(columns, object, new Date(), {
+    version,
+    includeObject: includeObjectOf(ctx.query),
+    withColumns: true,
+    listMeta: { resourceVersion: object.metadata?.resourceVersion ?? '' },
+  })
+  return sendValue(ctx, 200, media, table)
 }
 
 /** Revision 0 is of what was never stored. */

@@ -58,23 +58,33 @@ export const tableOf = (
   now: Date,
   options: TableOptions,
 ): Record<string, unknown> => {
-  const columns = columnsOf(resource.definition)
-  return {
-    kind: 'Table',
-    apiVersion: `meta.k8s.io/${options.version}`,
-    metadata: options.listMeta,
-    columnDefinitions: options.withColumns
-      ? columns.map(({ name, type, format = '', description, priority }) => ({
-          name,
-          type,
-          format,
-          description,
-          priority,
-        }))
-      : null,
-    rows: [...tableRows(resource, entries, now, options)],
-  }
+  return table(columnsOf(resource.definition), [...tableRows(resource, entries, now, options)], options)
 }
+
+const table = (columns: readonly PrinterColumn[], rows: readonly object[], options: TableOptions) => ({
+  kind: 'Table',
+  apiVersion: `meta.k8s.io/${options.version}`,
+  metadata: options.listMeta,
+  columnDefinitions: options.withColumns
+    ? columns.map(({ name, type, format = '', description, priority }) => ({
+        name,
+        type,
+        format,
+        description,
+        priority,
+      }))
+    : null,
+  rows,
+})
+
+/** A table of one object that is not of the resource's own kind. */
+export const tableOfObject = (
+  columns: readonly PrinterColumn[],
+  object: KubeObject,
+  now: Date,
+  options: TableOptions,
+): Record<string, unknown> =>
+  table(columns, [{ cells: columns.map((column) => column.cell(object, now)), ...embedded(object, options) }], options)
 
 /** One row for each object, made when asked for. */
 export function* tableRows(

@@ -102,6 +102,6 @@ export const negotiate = (
 /** `?pretty=true`, or a browser or curl that did not say otherwise. */
 export const wantsPretty = (query: URLSearchParams, userAgent: string | undefined): boolean => {
   const asked = query.get('pretty')
-  if (asked !== null && asked !== '') return asked === 'true' || asked === '1'
+  if (asked !== null && asked !== '') return /^(1|t|T|TRUE|true|True)$/.test(asked)
   return userAgent !== undefined && /^(curl|Wget|Mozilla\/5\.0)/.test(userAgent)
 }

@@ -2,6 +2,7 @@
  * What a request is about, read from its path and method.
  * Upstream: k8s.io/apiserver/pkg/endpoints/request/requestinfo.go
  */
+import { queryBool } from '../../api/meta/query-bool.ts'
 
 export interface RequestInfo {
   readonly isResourceRequest: boolean
@@ -66,8 +67,6 @@ const nameInFieldSelector = (query: URLSearchParams): string => {
   return ''
 }
 
-const isTrue = (value: string | null): boolean => value !== null && value !== 'false' && value !== '0'
-
 /** Parses a request line. `path` is the undecoded path without the query. */
 export const parseRequestInfo = (method: string, path: string, query: URLSearchParams): RequestInfo => {
   const segments = path.split('/')
@@ -99,7 +98,7 @@ export const parseRequestInfo = (method: string, path: string, query: URLSearchP
 
   let effectiveName = name
   if (name === '') {
-    if (verb === 'get') verb = isTrue(query.get('watch')) ? 'watch' : 'list'
+    if (verb === 'get') verb = queryBool(query, 'watch') ? 'watch' : 'list'
     else if (verb === 'delete') verb = 'deletecollection'
     // Lets RBAC rules with resourceNames allow lists and watches of a single object.
     if (verb === 'list' || verb === 'watch' || verb === 'deletecollection') effectiveName = nameInFieldSelector(query)

@@ -2,6 +2,7 @@
 import type { PodLogOptions } from '../../api/core/pod-log-options.ts'
 import { badRequest } from '../../api/meta/status-error.ts'
 import type { Pod } from '../../api/types.ts'
+import { queryBool } from '../../api/meta/query-bool.ts'
 
 const names = (containers: readonly { readonly name: string }[] | undefined): string =>
   (containers ?? []).map(({ name }) => name).join(' ')
@@ -51,19 +52,14 @@ export const logPath = (pod: Pod, container: string, options: PodLogOptions): st
   return withQuery(podPath('containerLogs', pod, container), query)
 }
 
-const isTrue = (query: URLSearchParams, name: string): boolean => {
-  const value = query.get(name)
-  return value !== null && value !== 'false' && value !== '0'
-}
-
 /** Path and query of the kubelet's exec or attach; PodExecOptions have other names there. */
 export const commandPath = (kind: 'exec' | 'attach', pod: Pod, query: URLSearchParams): string => {
   const container = chooseContainer(pod, query.get('container') ?? '')
   const kubeletQuery = new URLSearchParams()
-  if (isTrue(query, 'stdin')) kubeletQuery.set('input', '1')
-  if (isTrue(query, 'stdout')) kubeletQuery.set('output', '1')
-  if (isTrue(query, 'stderr')) kubeletQuery.set('error', '1')
-  if (isTrue(query, 'tty')) kubeletQuery.set('tty', '1')
+  if (queryBool(query, 'stdin')) kubeletQuery.set('input', '1')
+  if (queryBool(query, 'stdout')) kubeletQuery.set('output', '1')
+  if (queryBool(query, 'stderr')) kubeletQuery.set('error', '1')
+  if (queryBool(query, 'tty')) kubeletQuery.set('tty', '1')
   if (kind === 'exec') for (const part of query.getAll('command')) kubeletQuery.append('command', part)
   return withQuery(podPath(kind, pod, container), kubeletQuery)
 }

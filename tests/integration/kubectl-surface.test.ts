@@ -1,44 +1,37 @@
-/** What kubectl offers on objects that need no node, with the oldest and the newest kubectl of the machine. */
+/** What kubectl offers on objects that need no node, with every kubectl of the machine. */
 import { basename } from 'node:path'
-import { after, before, describe } from 'node:test'
-import { startCluster, type TestCluster } from '../harness/cluster.ts'
-import { oldestAndNewest } from '../harness/kubectl.ts'
+import { describe } from 'node:test'
+import { kubectlBinaries, oldestAndNewest } from '../harness/kubectl.ts'
+import { useCluster } from '../harness/use-cluster.ts'
+import { describeApply } from './kubectl/apply.ts'
 import { describeChanges } from './kubectl/changes.ts'
 import { describeEveryKind } from './kubectl/every-kind.ts'
 import { describeGenerators } from './kubectl/generators.ts'
 import { describeIdentity } from './kubectl/identity.ts'
+import { describeInspection } from './kubectl/inspection.ts'
+import { describeNodes } from './kubectl/nodes.ts'
 import { describeOutput } from './kubectl/output.ts'
+import { describeWorkloads } from './kubectl/workloads.ts'
 
-let cluster: TestCluster | undefined
+const running = useCluster()
+const extremes = oldestAndNewest()
+const binaries = kubectlBinaries()
 
-before(
-  async () => {
-    cluster = await startCluster()
-  },
-  { timeout: 120_000 },
-)
-after(
-  async () => {
-    await cluster?.[Symbol.asyncDispose]()
-  },
-  { timeout: 60_000 },
-)
-
-const running = (): TestCluster => {
-  if (cluster === undefined) throw new Error('the cluster has not started')
-  return cluster
-}
-
-const binaries = oldestAndNewest()
-
-describe('kubectl', { concurrency: true }, () => {
+// Three at a time: kubectl mostly waits, or takes its time to start.
+describe('kubectl', { concurrency: 3 }, () => {
   for (const [index, binary] of binaries.entries()) {
     describe(basename(binary), { concurrency: false }, () => {
       const suffix = basename(binary).replaceAll(/[^a-z0-9]/g, '-')
       const surface = { running, binary, suffix, isNewest: index === binaries.length - 1 }
-      describeGenerators(surface)
       describeOutput(surface)
       describeChanges(surface)
+      describeApply(surface)
+      describeInspection(surface)
+      // To the versions in between the rest is the same.
+      if (!extremes.includes(binary)) return
+      describeGenerators(surface)
+      describeWorkloads(surface)
+      describeNodes(surface)
       describeIdentity(surface)
       describeEveryKind(surface)
     })

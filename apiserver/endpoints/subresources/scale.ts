@@ -1,4 +1,5 @@
 /** GET, PUT and PATCH of /scale: replicas of a workload as autoscaling/v1 Scale. Upstream: ScaleREST of each workload. */
+import { scaleColumns } from '../../../api/autoscaling/scale-columns.ts'
 import { invalid, invalidObject } from '../../../api/meta/field-error.ts'
 import { notFound } from '../../../api/meta/status-error.ts'
 import { setScaleManagers, setWorkloadManagers } from '../../../api/patch/apply/scale-fields.ts'
@@ -16,7 +17,7 @@ import { applyPatch, readPatch } from '../patch.ts'
 import { readEntry } from '../read.ts'
 import type { SubresourceHandlers } from '../router.ts'
 import { admissionAttributes, checkName, checkNamespace, managerOf, type Scope } from '../scope.ts'
-import { negotiatePlain } from '../send.ts'
+import { negotiateBuiltIn, negotiatePlain, sendBuiltIn } from '../send.ts'
 
 const scaleGvk = { group: 'autoscaling', version: 'v1', kind: 'Scale' }
 
@@ -41,9 +42,9 @@ const scaleOf = ({ definition }: Resource, object: KubeObject): Scale => {
 }
 
 const getScale = async ({ resource }: Scope, ctx: HttpContext): Promise<void> => {
-  const media = negotiatePlain(ctx)
+  const media = negotiateBuiltIn(ctx)
   const entry = await readEntry(resource, ctx.info.namespace, ctx.info.name, ctx.query.get('resourceVersion') ?? '')
-  await sendValue(ctx, 200, media, scaleOf(resource, presented(resource, entry.object)))
+  await sendBuiltIn(ctx, media, scaleOf(resource, presented(resource, entry.object)), scaleColumns)
 }
 
 type MakeScale = (current: Scale, attempt: number) => KubeObject

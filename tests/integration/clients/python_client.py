@@ -219,7 +219,7 @@ def dynamic_client():
         equal("success", "a conflict")
     except ConflictError as error:
         equal((error.status, 'conflict with "py"' in json.loads(error.body)["message"]), (409, True))
-    forced = apply("none:2", field_manager="other", force_conflicts="true")
+    forced = apply("none:2", field_manager="other", force_conflicts=True)
     equal(forced.spec.template.spec.containers[0].image, "none:2")
     scale = deployments.scale.patch(
         name="web", namespace=namespace, body={"spec": {"replicas": 1}}, content_type=merge
