@@ -1,10 +1,12 @@
 /** The configured authenticators, in upstream's order. */
+import type { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Clock } from '../../component-base/clock.ts'
 import { loadKubeconfig } from '../../component-base/kubeconfig.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { Registry } from '../../component-base/metrics/prometheus.ts'
 import { UsageError } from '../../component-base/process/run.ts'
+import { watchFiles } from '../../component-base/tls/tls-files.ts'
 import type { Config } from '../config.ts'
 import type { Resources } from '../registry/resources.ts'
 import {
@@ -60,8 +62,27 @@ const tokenWebhook = (
   return cachedTokens(tokens, { successMs: cacheTtlMs, failureMs: cacheTtlMs })
 }
 
-const authoritiesOf = (file: string) => {
-  const authorities = file === '' ? [] : parseBundle(readFileSync(file, 'utf8'))
+/** The CAs of a file, read again when it changes; one that cannot be read leaves the last in use. */
+const followAuthorities = (
+  file: string,
+  { log, signal }: Pick<AuthenticationDependencies, 'log' | 'signal'>,
+): (() => readonly X509Certificate[]) => {
+  let text = readFileSync(file, 'utf8')
+  let authorities = parseBundle(text)
+  const look = (): void => {
+    try {
+      const now = readFileSync(file, 'utf8')
+      if (now === text) return
+      const read = parseBundle(now)
+      if (read.length === 0) throw new Error('the file has no certificate')
+      text = now
+      authorities = read
+      log.info({ file }, 'client CAs read again')
+    } catch (err) {
+      log.error({ err, file }, 'cannot read the client CAs')
+    }
+  }
+  watchFiles([file], look, { signal })
   return () => authorities
 }
 
@@ -79,6 +100,7 @@ export const buildAuthentication = (
   { clock, registry, log, signal }: AuthenticationDependencies,
 ): Authentication => {
   const { serviceAccount, requestHeader: proxy } = config
+  const certificatesOf = (file: string) => createCertificateCheck(followAuthorities(file, { log, signal }), clock)
   const { jwt, webhook } = config.externalTokens
   const forApi = (authenticate: TokenAuthenticator) => audienceAgnostic(serviceAccount.audiences, authenticate)
   const tokens: TokenAuthenticator[] = [
@@ -99,10 +121,8 @@ export const buildAuthentication = (
     ...(webhook === undefined ? [] : [tokenWebhook(webhook, serviceAccount.audiences, registry)]),
   ]
   const authenticators: RequestAuthenticator[] = [
-    ...(proxy === undefined
-      ? []
-      : [requestHeader({ ...proxy, check: createCertificateCheck(authoritiesOf(proxy.caFile), clock) })]),
-    ...(config.clientCaFile === '' ? [] : [x509(createCertificateCheck(authoritiesOf(config.clientCaFile), clock))]),
+    ...(proxy === undefined ? [] : [requestHeader({ ...proxy, check: certificatesOf(proxy.caFile) })]),
+    ...(config.clientCaFile === '' ? [] : [x509(certificatesOf(config.clientCaFile))]),
     bearerToken(tokens),
     webSocketToken(tokens),
   ]

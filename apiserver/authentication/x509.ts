@@ -37,6 +37,8 @@ const leadsTo = (peer: DetailedPeerCertificate, authorities: readonly X509Certif
 }
 
 interface Checked {
+  /** Whom it was checked against: other authorities, another check. */
+  readonly by: readonly X509Certificate[]
   readonly result: PeerCertificate | 'invalid' | undefined
   readonly notAfterMs: number
 }
@@ -50,16 +52,17 @@ export const createCertificateCheck = (
   clock: Clock,
 ): CertificateCheck => {
   const known = new WeakMap<TLSSocket, Checked>()
-  const check = (socket: TLSSocket): Checked => {
+  const check = (socket: TLSSocket, by: readonly X509Certificate[]): Checked => {
     const peer = socket.getPeerCertificate(true)
-    if (peer.raw === undefined) return { result: undefined, notAfterMs: Number.POSITIVE_INFINITY }
-    const counts = socket.authorized && leadsTo(peer, authorities())
-    return { result: counts ? peer : 'invalid', notAfterMs: Date.parse(peer.valid_to) }
+    if (peer.raw === undefined) return { by, result: undefined, notAfterMs: Number.POSITIVE_INFINITY }
+    const counts = socket.authorized && leadsTo(peer, by)
+    return { by, result: counts ? peer : 'invalid', notAfterMs: Date.parse(peer.valid_to) }
   }
   return (socket) => {
+    const by = authorities()
     let checked = known.get(socket)
-    if (checked === undefined) {
-      checked = check(socket)
+    if (checked === undefined || checked.by !== by) {
+      checked = check(socket, by)
       known.set(socket, checked)
     }
     return checked.notAfterMs < clock.now() ? 'invalid' : checked.result

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:https'
 import { selfSignedServingCert } from '../../component-base/tls/self-signed.ts'
-import { watchTlsFiles } from '../../component-base/tls/tls-files.ts'
+import { type TlsMaterial, watchTlsFiles } from '../../component-base/tls/tls-files.ts'
 import type { Config } from '../config.ts'
 import type { ServerTls } from './server.ts'
 
@@ -20,13 +20,12 @@ export const readServerTls = async (config: Config): Promise<ServerTls> => {
   return { cert: certPem, key: keyPem, ca }
 }
 
-/** Rotated files are served to new connections. */
+/** Rotated files are served to new connections, and new CAs count for them. */
 export const reloadServerTls = (config: Config, server: Server, signal: AbortSignal): void => {
   const { certFile, keyFile } = config.tls
   if (certFile === '') return
-  watchTlsFiles(
-    { certFile, keyFile },
-    ({ cert, key }) => server.setSecureContext({ cert, key, ca: clientAuthorities(config) }),
-    signal,
-  )
+  const use = ({ cert, key }: TlsMaterial): void =>
+    server.setSecureContext({ cert, key, ca: clientAuthorities(config) })
+  const clientCaFiles = [config.clientCaFile, config.requestHeader?.caFile ?? '']
+  for (const clientCaFile of new Set(clientCaFiles)) watchTlsFiles({ certFile, keyFile, clientCaFile }, use, signal)
 }

@@ -1,11 +1,11 @@
 /** Which credentials are taken, which refused, and what they make of a request. */
 import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { issueCertificate } from '../../component-base/pki/certificates.ts'
+import { createCa, issueCertificate } from '../../component-base/pki/certificates.ts'
 import { type Credentials, createHttp, type Http, pkiCredentials } from '../harness/http.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
@@ -17,7 +17,11 @@ after(() => rmSync(directory, { recursive: true }))
 
 const running = useCluster({
   extraArgs: {
-    'kube-apiserver': { 'token-auth-file': tokenFile, 'requestheader-uid-headers': 'X-Remote-Uid' },
+    'kube-apiserver': {
+      'token-auth-file': tokenFile,
+      'requestheader-uid-headers': 'X-Remote-Uid',
+      'service-account-max-token-expiration': '2h',
+    },
   },
 })
 
@@ -234,6 +238,57 @@ describe('authentication', () => {
       'Impersonate-Uid': 'u',
     })
     assert.deepEqual(asMaster, { username: 'x', uid: 'u', groups: ['system:masters', 'system:authenticated'] })
+  })
+
+  it('issues tokens within bounds, to the account that is meant', async () => {
+    const accounts = '/api/v1/namespaces/default/serviceaccounts'
+    const { json: account } = await admin(accounts, { method: 'POST', body: { metadata: { name: 'bounded' } } })
+    const { uid } = account['metadata'] as { uid: string }
+    const ask = (body: object) => admin(`${accounts}/bounded/token`, { method: 'POST', body })
+    const refused: readonly (readonly [body: object, code: number, message: RegExp])[] = [
+      [{ spec: { expirationSeconds: 599 } }, 422, /may not specify a duration less than 10 minutes/],
+      [{ spec: { expirationSeconds: 2 ** 32 + 1 } }, 422, /may not specify a duration larger than 2\^32 seconds/],
+      [{ metadata: { name: 'other' }, spec: {} }, 422, /must match the service account name if specified/],
+      [{ metadata: { uid: 'other' }, spec: {} }, 409, /does not match the UID of the service account/],
+      [{ spec: { boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'none' } } }, 404, /pods "none" not found/],
+      [
+        { spec: { boundObjectRef: { kind: 'Service', apiVersion: 'v1', name: 'x' } } },
+        400,
+        /cannot bind token to object/,
+      ],
+    ]
+    for (const [body, code, message] of refused) {
+      const answer = await ask(body)
+      assert.equal(answer.code, code, answer.text)
+      assert.match(answer.status.message ?? '', message)
+    }
+    const long = await ask({ metadata: { uid }, spec: { expirationSeconds: 10_000 } })
+    assert.equal(long.code, 201)
+    assert.match(String(long.headers['warning']), /requested expiration of 10000 seconds shortened to 7200 seconds/)
+    assert.equal((long.json['spec'] as { expirationSeconds: number }).expirationSeconds, 7200)
+    assert.equal((long.json['metadata'] as { uid: string }).uid, uid)
+  })
+
+  it('takes up another client CA while it runs, and lets go of it', async () => {
+    const path = join(running().layout.pki, 'ca.crt')
+    const before = readFileSync(path, 'utf8')
+    const ca = await createCa('another')
+    const issued = await issueCertificate(ca, { commonName: 'newcomer', usages: ['client'], days: 1 })
+    const credentials = { cert: issued.certPem, key: issued.keyPem }
+    await refuses(credentials)
+    const answers = async (wanted: number) => {
+      const { code } = await http(whoAmI, { method: 'POST', body: {}, ...credentials })
+      return code === wanted
+    }
+    try {
+      writeFileSync(path, `${before}${ca.certPem}`)
+      await waitFor(() => answers(201), { what: 'the new CA to count' })
+      assert.equal((await identify(credentials)).username, 'newcomer')
+    } finally {
+      writeFileSync(path, before)
+    }
+    await waitFor(() => answers(401), { what: 'the CA to count no more' })
+    assert.equal((await identify(pkiCredentials(running(), 'admin'))).username, 'kubernetes-admin')
   })
 
   it('serves the documents of its issuer', async () => {

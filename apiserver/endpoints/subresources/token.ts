@@ -1,7 +1,7 @@
 /** POST serviceaccounts/token: TokenRequest. Upstream: TokenREST in pkg/registry/core/serviceaccount/storage */
 import { randomUUID } from 'node:crypto'
 import { type FieldError, invalid, invalidObject } from '../../../api/meta/field-error.ts'
-import { badRequest, conflict, notFound } from '../../../api/meta/status-error.ts'
+import { badRequest, conflict, notFound, type StatusError } from '../../../api/meta/status-error.ts'
 import { nowRfc3339 } from '../../../api/meta/time.ts'
 import type { KubeObject, Pod, TokenRequest } from '../../../api/types.ts'
 import type { SigningKey } from '../../authentication/service-account/keys.ts'
@@ -13,7 +13,7 @@ import { objectKey } from '../../storage/keys.ts'
 import { decodeBody } from '../decode.ts'
 import { parseWriteQuery } from '../options.ts'
 import type { ResourceHandler } from '../router.ts'
-import { admissionAttributes, checkName, checkNamespace, type Scope } from '../scope.ts'
+import { admissionAttributes, checkNamespace, type Scope } from '../scope.ts'
 import { negotiatePlain } from '../send.ts'
 
 export interface TokenIssuer {
@@ -98,6 +98,14 @@ const boundObject = async (
   }
 }
 
+/** Upstream: TokenRequestServiceAccountUIDValidation. */
+const otherAccount = (name: string, given: string, found: string): StatusError =>
+  conflict(
+    { group: tokenRequestGvk.group, resource: tokenRequestGvk.kind },
+    name,
+    `the UID in the token request (${given}) does not match the UID of the service account (${found})`,
+  )
+
 const createToken = async (
   scope: Scope,
   ctx: HttpContext,
@@ -109,7 +117,11 @@ const createToken = async (
   const request = (await decodeBody(ctx, tokenRequestGvk, fieldValidation)) as TokenRequest
   const { namespace, name } = ctx.info
   checkNamespace(request, scope.resource, namespace)
-  checkName(request, name)
+  const metadata = (request.metadata ??= {})
+  if ((metadata.name ?? '') !== '' && metadata.name !== name) {
+    const why = 'must match the service account name if specified'
+    throw invalidObject(tokenRequestGvk, name, [invalid('metadata.name', metadata.name, why)])
+  }
   const spec = (request.spec ??= { audiences: [] })
   spec.expirationSeconds ??= defaultExpirationSeconds
   const attributes = admissionAttributes(scope, ctx, 'CREATE', { object: request, dryRun, kind: tokenRequestGvk })
@@ -118,13 +130,18 @@ const createToken = async (
   spec.audiences = audiences
   const account = (await scope.resource.store.getCached(objectKey(namespace, name)))?.object
   if (account === undefined) throw notFound(scope.resource.groupResource, name)
-  await scope.admission.validate(attributes)
+  const uid = account.metadata?.uid ?? ''
+  if ((metadata.uid ?? '') !== '' && metadata.uid !== uid) throw otherAccount(name, metadata.uid ?? '', uid)
   validate(spec)
+  await scope.admission.validate(attributes)
   const bound = await boundObject(resources, spec, namespace, name)
 
   const now = Math.floor(scope.clock.now() / 1000)
   const limit = issuer.maxExpirationSeconds
   const asked = limit > 0 ? Math.min(spec.expirationSeconds, limit) : spec.expirationSeconds
+  if (asked < spec.expirationSeconds) {
+    ctx.warnings.push(`requested expiration of ${spec.expirationSeconds} seconds shortened to ${asked} seconds`)
+  }
   const extended =
     issuer.extendExpiration &&
     asked === extendableSeconds &&
@@ -155,7 +172,7 @@ const createToken = async (
   await sendValue(ctx, 201, media, {
     kind,
     apiVersion,
-    metadata: { name, namespace, creationTimestamp: nowRfc3339(scope.clock.now()) },
+    metadata: { ...metadata, name, namespace, uid, creationTimestamp: nowRfc3339(scope.clock.now()) },
     spec,
     // What the client is told is when it should come again, not when the extended token ends.
     status: { token, expirationTimestamp: nowRfc3339((now + asked) * 1000) },
