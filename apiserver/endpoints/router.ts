@@ -63,7 +63,9 @@ export const createRouter = (options: RouterOptions): ((ctx: HttpContext) => Pro
         options.subresources(resource, subresource) ?? (subresource === 'status' ? statusHandlers : undefined)
       if (declared === undefined || handlers === undefined) throw notServed()
       const handler = handlers[verb]
-      if (handler === undefined || !declared.verbs.some((allowed) => allowed === verb)) throw methodNotServed()
+      // OPTIONS, which proxies take, has no verb.
+      const advertised = verb === '' || declared.verbs.some((allowed) => allowed === verb)
+      if (handler === undefined || !advertised) throw methodNotServed()
       return handler
     }
     const handler = resource.definition.virtual === true ? options.virtual(resource, verb) : main[verb]
