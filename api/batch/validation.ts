@@ -24,8 +24,7 @@ const maxIndexedCompletions = 2 ** 31 - 1
 const maxCronJobName = 52
 
 const validateFailurePolicy = (spec: JobSpec, path: string): FieldError[] => {
-  const rules = spec.podFailurePolicy?.rules
-  if (rules === undefined) return []
+  const rules = spec.podFailurePolicy?.rules ?? []
   const errors: FieldError[] = []
   if (rules.length > 20)
     errors.push({

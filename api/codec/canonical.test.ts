@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import type { KubeObject } from '../types.ts'
 import { arbitraryObject, builtInKinds } from '../schema/arbitraries.ts'
 import { type ObjectSchema, type Schema, schemaFor } from '../schema/schema.ts'
 import { type CanonicalForm, canonicalObject, orderedForm, storedForm, writtenForm } from './canonical.ts'
@@ -140,6 +141,16 @@ describe('what Go writes', () => {
     assert.match(text, /"type":"object","properties":\{"a":\{"additionalProperties":\{"type":"string"\}\},"b":/)
     assert.match(text, /"default":\{"a":\[\{"c":2,"d":1\}\],"z":1\}/)
     assert.match(text, /"status":\{"conditions":\[\],"acceptedNames":\{"plural":"","kind":""\},"storedVersions":null\}/)
+  })
+
+  it('of a struct that nobody has set: an object of its own', () => {
+    const schema = schemaOf('apps', 'v1', 'Deployment')
+    const [one, other] = [
+      canonicalObject(schema, {}, storedForm),
+      canonicalObject(schema, {}, storedForm),
+    ] as KubeObject[]
+    Object.assign(one?.['status'] ?? assert.fail('no status'), { replicas: 1 })
+    assert.deepEqual(other?.['status'], {})
   })
 
   it('of a map: keys in order of their bytes, those that look like indexes too', () => {

@@ -86,15 +86,17 @@ interface Field {
   readonly canonical: Canonical
 }
 
-const empty: JsonObject = Object.freeze({})
+/** Stands for a struct that nobody has set: each gets an object of its own. */
+const emptyStruct = Symbol('empty struct')
 
 /** What Go writes of a field that nobody has set; undefined if nothing. */
-export const zeroOfField = ({ presence, schema }: FieldSchema): unknown => {
+const zeroOfField = ({ presence, schema }: FieldSchema): unknown => {
   if (presence === 'nullable') return null
   if (presence !== 'always') return undefined
   if (schema.type === 'scalar') return zeros[schema.scalar]
-  return schema.type === 'object' ? empty : null
+  return schema.type === 'object' ? emptyStruct : null
 }
+const valueOf = (zero: unknown): unknown => (zero === emptyStruct ? {} : zero)
 
 const isEmpty = (value: unknown): boolean => {
   if (Array.isArray(value)) return value.length === 0
@@ -134,7 +136,7 @@ const compileField = (field: FieldSchema, form: CanonicalForm): Canonical => {
         return (value) => (isEmpty(value) ? null : decide(value))
       }
       return (value) => {
-        const given = value ?? missing
+        const given = value ?? valueOf(missing)
         return given === undefined || given === null ? given : decide(given)
       }
     }
@@ -153,7 +155,7 @@ const fieldsOf = (schema: ObjectSchema, form: CanonicalForm): readonly Field[] =
 const rebuilt = (value: JsonObject, fields: readonly Field[]): JsonObject => {
   const object: Record<string, unknown> = {}
   for (const { name, missing, canonical } of fields) {
-    const member = value[name] ?? missing
+    const member = value[name] ?? valueOf(missing)
     if (member === undefined) continue
     const next = canonical(member)
     if (next !== undefined) object[name] = next

@@ -106,10 +106,9 @@ const property = (definition: string, field: FieldSchema, version: OpenApiVersio
 }
 
 const objectDefinition = (schema: ObjectSchema, version: OpenApiVersion, texts: Descriptions): JsonObject => {
-  const properties = [...schema.fields.values()].map((field) => [
-    field.name,
-    property(schema.name, field, version, texts),
-  ])
+  const properties = [...schema.fields.values()]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map((field) => [field.name, property(schema.name, field, version, texts)])
   return {
     type: 'object',
     ...(schema.required.length === 0 ? {} : { required: schema.required }),
