@@ -6,7 +6,8 @@ import { useCluster } from '../harness/use-cluster.ts'
 
 let call: Http
 
-useCluster({}, (cluster) => {
+// Nobody but the tests writes ReplicaSets.
+useCluster({ extraArgs: { 'kube-controller-manager': { controllers: '*,-replicaset-controller' } } }, (cluster) => {
   call = createHttp(cluster, pkiCredentials(cluster, 'admin'))
 })
 
