@@ -7,8 +7,8 @@ import { measure, round, type Summary, summarize } from './statistics.ts'
 
 const count = 3_000
 const warmUp = 200
-const watchers = 50
-const watchedWrites = 200
+const watchers = 200
+const watchedWrites = 100
 const lists = 10
 
 export const podsPath = '/api/v1/namespaces/default/pods'

@@ -22,8 +22,9 @@ export interface LoadClient extends AsyncDisposable {
 export const createLoadClient = (kubeconfig: string): LoadClient => {
   const config = loadKubeconfig(kubeconfig)
   const connect = { ca: config.ca(), cert: config.cert(), key: config.key(), timeout: 10_000 }
-  const agent = new Agent({ connect, connections: concurrency, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 })
-  const streams = new Agent({ connect, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 })
+  const common = { connect, allowH2: false, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 }
+  const agent = new Agent({ ...common, connections: concurrency })
+  const streams = new Agent(common)
   const origin = config.server
   return {
     send: async ({ method, path, body, contentType = 'application/json' }) => {
