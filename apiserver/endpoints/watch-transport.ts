@@ -6,6 +6,7 @@ import { frameLengthBytes } from '../codec/protobuf-encode.ts'
 import type { HttpContext } from '../server/context.ts'
 import { drained } from '../server/drained.ts'
 import { takeUpgrade } from '../server/upgrades.ts'
+import { atEndOfTurn } from './end-of-turn.ts'
 
 export interface WatchTransport {
   readonly closed: boolean
@@ -48,13 +49,20 @@ export const openWatchTransport = async (
 /** A client that does not even read the end is broken off after this much time. */
 const endGraceMs = 30_000
 
+const joined = (frames: readonly Buffer[]): Buffer =>
+  frames.length === 1 && frames[0] !== undefined ? frames[0] : Buffer.concat(frames)
+
 const httpTransport = (ctx: HttpContext, contentType: string): WatchTransport => {
   const { response } = ctx
-  let corked = false
-  const uncork = (): void => {
-    if (!corked) return
-    corked = false
-    response.uncork()
+  let waiting: Buffer[] = []
+  let waitingBytes = 0
+  /** One write is one chunk, one TLS record and one system call; node's cork would make two of each. */
+  const flush = (): boolean => {
+    if (waitingBytes === 0) return true
+    const frames = waiting
+    waiting = []
+    waitingBytes = 0
+    return response.destroyed || response.writableEnded || response.write(joined(frames))
   }
   response.writeHead(200, { 'Content-Type': contentType })
   response.flushHeaders()
@@ -63,25 +71,21 @@ const httpTransport = (ctx: HttpContext, contentType: string): WatchTransport =>
       return response.destroyed || response.writableEnded
     },
     get bufferedBytes() {
-      return response.writableLength
+      return response.writableLength + waitingBytes
     },
     whenClosed: (listener) => void response.once('close', listener),
     send: (frame) => {
-      if (!corked) {
-        corked = true
-        response.cork()
-        process.nextTick(uncork)
-      }
-      response.write(frame)
+      if (waiting.push(frame) === 1) atEndOfTurn(flush)
+      waitingBytes += frame.length
     },
     sendBatch: (frames) => {
-      uncork()
-      return response.write(frames.length === 1 && frames[0] !== undefined ? frames[0] : Buffer.concat(frames))
+      waiting.push(...frames)
+      for (const frame of frames) waitingBytes += frame.length
+      return flush()
     },
     drained: () => (response.destroyed ? Promise.resolve() : drained(response, response)),
     end: () => {
-      // Node would write what is still corked behind the end of the body.
-      uncork()
+      flush()
       response.end()
       if (response.writableFinished) return
       const timer = setTimeout(() => response.destroy(), endGraceMs).unref()
