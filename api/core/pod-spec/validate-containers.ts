@@ -74,15 +74,15 @@ const validateHostNetworkPorts = (containers: readonly Container[], path: string
 
 const validateResizePolicy = (container: Container, path: string): FieldError[] => {
   const seen = new Set<string>()
-  return (container.resizePolicy ?? []).flatMap((policy, index) => {
-    const at = child(path, 'resizePolicy', index)
-    const errors = [
-      ...oneOf(child(at, 'resourceName'), policy.resourceName, ['cpu', 'memory']),
-      ...requiredOneOf(child(at, 'restartPolicy'), policy.restartPolicy, ['NotRequired', 'RestartContainer']),
-    ]
-    if (seen.has(policy.resourceName)) errors.push(duplicate(at, policy.resourceName))
+  const at = child(path, 'resizePolicy')
+  return (container.resizePolicy ?? []).flatMap((policy) => {
+    const errors = seen.has(policy.resourceName) ? [duplicate(at, policy.resourceName)] : []
     seen.add(policy.resourceName)
-    return errors
+    return [
+      ...errors,
+      ...requiredOneOf(at, policy.resourceName, ['cpu', 'memory']),
+      ...requiredOneOf(at, policy.restartPolicy, ['NotRequired', 'RestartContainer']),
+    ]
   })
 }
 
@@ -90,6 +90,7 @@ const validateResizePolicy = (container: Container, path: string): FieldError[] 
 export interface Surroundings {
   readonly volumes: readonly Volume[]
   readonly claimNames: ReadonlySet<string>
+  readonly graceSeconds: number
   /** For a Pod, not a template: an image may then not have spaces around it. */
   readonly isPod: boolean
 }
@@ -97,6 +98,7 @@ export interface Surroundings {
 export const surroundingsOf = (spec: PodSpec, isPod: boolean): Surroundings => ({
   volumes: spec.volumes ?? [],
   claimNames: new Set((spec.resourceClaims ?? []).map(({ name }) => name)),
+  graceSeconds: spec.terminationGracePeriodSeconds ?? 30,
   isPod,
 })
 
@@ -143,7 +145,7 @@ export const validateAppContainers = (spec: PodSpec, path: string, around: Surro
     const own = [
       ...validateContainer(container, at, around),
       ...validateRestartPolicy(container, at),
-      ...validateLifecycle(container.lifecycle, child(at, 'lifecycle')),
+      ...validateLifecycle(container.lifecycle, child(at, 'lifecycle'), around.graceSeconds),
       ...validateProbes(container, at),
     ]
     if (names.has(container.name)) own.push(duplicate(child(at, 'name'), container.name))
@@ -165,7 +167,10 @@ export const validateInitContainers = (spec: PodSpec, path: string, around: Surr
     if (names.has(container.name)) errors.push(duplicate(child(at, 'name'), container.name))
     names.add(container.name)
     if (isRestartableInitContainer(container)) {
-      errors.push(...validateLifecycle(container.lifecycle, child(at, 'lifecycle')), ...validateProbes(container, at))
+      errors.push(
+        ...validateLifecycle(container.lifecycle, child(at, 'lifecycle'), around.graceSeconds),
+        ...validateProbes(container, at),
+      )
       return errors
     }
     if (container.lifecycle !== undefined) {

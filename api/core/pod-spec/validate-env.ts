@@ -22,10 +22,10 @@ const envFieldPaths = [
   'status.podIPs',
 ]
 export const volumeFieldPaths = [
+  'metadata.annotations',
+  'metadata.labels',
   'metadata.name',
   'metadata.namespace',
-  'metadata.labels',
-  'metadata.annotations',
   'metadata.uid',
 ]
 const resourcePaths = [
@@ -186,7 +186,7 @@ export const validateEnvFrom = (sources: readonly EnvFrom[] | undefined, path: s
       errors.push(...requiredText(child(at, 'configMapRef', 'name'), source.configMapRef.name))
     if (source.secretRef !== undefined)
       errors.push(...requiredText(child(at, 'secretRef', 'name'), source.secretRef.name))
-    if (refs.length === 0) errors.push(invalid(at, '', 'must specify one of: `configMapRef` or `secretRef`'))
-    else if (refs.length > 1) errors.push(invalid(at, '', 'may not have more than one field specified at a time'))
+    if (refs.length === 0) errors.push(invalid(path, '', 'must specify one of: `configMapRef` or `secretRef`'))
+    else if (refs.length > 1) errors.push(invalid(path, '', 'may not have more than one field specified at a time'))
     return errors
   })

@@ -22,7 +22,8 @@ const validateHttpGet = (httpGet: NonNullable<Probe['httpGet']>, path: string): 
   return errors
 }
 
-const validateHandler = (handler: Handler, path: string): FieldError[] => {
+/** `graceSeconds` is how long a hook may sleep. */
+const validateHandler = (handler: Handler, path: string, graceSeconds = 0): FieldError[] => {
   const errors: FieldError[] = []
   let count = 0
   const take = (name: string, check: () => readonly FieldError[]): void => {
@@ -39,7 +40,15 @@ const validateHandler = (handler: Handler, path: string): FieldError[] => {
   if (grpc !== undefined) take('grpc', () => validatePortNumOrName(grpc.port, child(path, 'grpc', 'port')))
   if (sleep !== undefined) {
     take('sleep', () =>
-      sleep.seconds < 0 ? [invalid(child(path, 'sleep', 'seconds'), sleep.seconds, 'must be non-negative')] : [],
+      sleep.seconds < 0 || sleep.seconds > graceSeconds
+        ? [
+            invalid(
+              child(path, 'sleep'),
+              sleep.seconds,
+              `must be non-negative and less than terminationGracePeriodSeconds (${graceSeconds})`,
+            ),
+          ]
+        : [],
     )
   }
   if (count === 0) errors.push(required(path, 'must specify a handler type'))
@@ -94,10 +103,16 @@ export const validateProbes = (container: Container, path: string): FieldError[]
   return errors
 }
 
-export const validateLifecycle = (lifecycle: Container['lifecycle'], path: string): FieldError[] => {
+export const validateLifecycle = (
+  lifecycle: Container['lifecycle'],
+  path: string,
+  graceSeconds: number,
+): FieldError[] => {
   if (lifecycle === undefined) return []
   const errors: FieldError[] = []
-  if (lifecycle.postStart !== undefined) errors.push(...validateHandler(lifecycle.postStart, child(path, 'postStart')))
-  if (lifecycle.preStop !== undefined) errors.push(...validateHandler(lifecycle.preStop, child(path, 'preStop')))
+  if (lifecycle.postStart !== undefined)
+    errors.push(...validateHandler(lifecycle.postStart, child(path, 'postStart'), graceSeconds))
+  if (lifecycle.preStop !== undefined)
+    errors.push(...validateHandler(lifecycle.preStop, child(path, 'preStop'), graceSeconds))
   return errors
 }

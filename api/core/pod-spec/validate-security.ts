@@ -1,10 +1,12 @@
 /** Security contexts. Upstream: ValidateSecurityContext, validatePodSpecSecurityContext. */
 import { absent, inRange, requiredOneOf } from '../../meta/checks.ts'
 import {
+  asGoStruct,
   child,
   duplicate,
   type FieldError,
   forbiddenField,
+  type GoField,
   invalid,
   notSupported,
   required,
@@ -22,18 +24,23 @@ interface Profile {
   readonly localhostProfile?: string
 }
 
+const profileFields: readonly GoField[] = [
+  ['Type', 'type', ''],
+  ['LocalhostProfile', 'localhostProfile', null],
+]
+
 /** seccomp and AppArmor: a profile is named if and only if the type is Localhost. */
-const validateProfile = (profile: Profile | undefined, path: string): FieldError[] => {
+const validateProfile = (profile: Profile | undefined, path: string, what: 'seccomp' | 'AppArmor'): FieldError[] => {
   if (profile === undefined) return []
   const at = child(path, 'localhostProfile')
   const errors = requiredOneOf(child(path, 'type'), profile.type, localProfileTypes)
   if (profile.type === 'Localhost') {
-    if (absent(profile.localhostProfile)) errors.push(required(at, 'must be set when type is Localhost'))
+    if (absent(profile.localhostProfile)) errors.push(required(at, `must be set when ${what} type is Localhost`))
     else if (profile.localhostProfile?.startsWith('/')) {
       errors.push(invalid(at, profile.localhostProfile, 'must be a relative path'))
     }
   } else if (profile.localhostProfile !== undefined) {
-    errors.push(invalid(at, profile, 'can only be set when type is Localhost'))
+    errors.push(invalid(at, asGoStruct(profile, profileFields), `can only be set when ${what} type is Localhost`))
   }
   return errors
 }
@@ -55,8 +62,8 @@ export const validateContainerSecurity = (context: SecurityContext | undefined, 
     }
   }
   errors.push(
-    ...validateProfile(context.seccompProfile, child(path, 'seccompProfile')),
-    ...validateProfile(context.appArmorProfile, child(path, 'appArmorProfile')),
+    ...validateProfile(context.seccompProfile, child(path, 'seccompProfile'), 'seccomp'),
+    ...validateProfile(context.appArmorProfile, child(path, 'appArmorProfile'), 'AppArmor'),
   )
   if (context.allowPrivilegeEscalation === false) {
     if (context.privileged === true) {
@@ -111,8 +118,8 @@ export const validatePodSecurity = (spec: PodSpec, specPath: string): FieldError
   }
   errors.push(
     ...validateSysctls(context.sysctls, child(path, 'sysctls')),
-    ...validateProfile(context.seccompProfile, child(path, 'seccompProfile')),
-    ...validateProfile(context.appArmorProfile, child(path, 'appArmorProfile')),
+    ...validateProfile(context.seccompProfile, child(path, 'seccompProfile'), 'seccomp'),
+    ...validateProfile(context.appArmorProfile, child(path, 'appArmorProfile'), 'AppArmor'),
   )
   if (context.fsGroupChangePolicy !== undefined) {
     errors.push(

@@ -18,13 +18,13 @@ const modeMessage = 'must be a number between 0 and 0777 (octal), both inclusive
 const maxMode = 0o777
 const hostPathTypes = [
   '',
-  'DirectoryOrCreate',
-  'Directory',
-  'FileOrCreate',
-  'File',
-  'Socket',
-  'CharDevice',
   'BlockDevice',
+  'CharDevice',
+  'Directory',
+  'DirectoryOrCreate',
+  'File',
+  'FileOrCreate',
+  'Socket',
 ]
 
 interface KeyToPath {

@@ -1,6 +1,15 @@
 /** A whole Pod spec, in a Pod or a template. Upstream: ValidatePodSpec, ValidatePodTemplateSpec. */
 import { absent, oneOf, requiredOneOf, syntax } from '../../meta/checks.ts'
-import { child, duplicate, type FieldError, forbiddenField, invalid, required } from '../../meta/field-error.ts'
+import {
+  asGoStruct,
+  child,
+  duplicate,
+  type FieldError,
+  forbiddenField,
+  invalid,
+  required,
+  type GoField,
+} from '../../meta/field-error.ts'
 import { isDns1123Label, isDns1123Subdomain, isQualifiedName, isValidIp } from '../../meta/names.ts'
 import { validateAnnotations, validateLabels } from '../../meta/validate-metadata.ts'
 import type { PodSpec, PodTemplateSpec } from '../../types.ts'
@@ -94,6 +103,12 @@ const validateGates = (spec: PodSpec, path: string): FieldError[] => {
   return errors
 }
 
+const claimFields: readonly GoField[] = [
+  ['Name', 'name', ''],
+  ['ResourceClaimName', 'resourceClaimName', null],
+  ['ResourceClaimTemplateName', 'resourceClaimTemplateName', null],
+]
+
 const validateResourceClaims = (spec: PodSpec, path: string): FieldError[] => {
   const names = new Set<string>()
   return (spec.resourceClaims ?? []).flatMap((claim, index) => {
@@ -104,11 +119,21 @@ const validateResourceClaims = (spec: PodSpec, path: string): FieldError[] => {
     const sources = [claim.resourceClaimName, claim.resourceClaimTemplateName].filter((source) => source !== undefined)
     if (sources.length > 1) {
       errors.push(
-        invalid(at, claim, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified'),
+        invalid(
+          at,
+          asGoStruct(claim, claimFields),
+          'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified',
+        ),
       )
     }
     if (sources.length === 0) {
-      errors.push(invalid(at, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'))
+      errors.push(
+        invalid(
+          at,
+          asGoStruct(claim, claimFields),
+          'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`',
+        ),
+      )
     }
     return errors
   })
