@@ -8,6 +8,7 @@ import { Registry } from '../component-base/metrics/prometheus.ts'
 import { createAuditor } from './audit/auditor.ts'
 import { createAdmissionChain } from './admission/chain.ts'
 import { admissionPlugins } from './admission/plugins.ts'
+import { createAdmissionMetrics } from './admission/metrics.ts'
 import { createPodSecurityMetrics } from './admission/pod-security/metrics.ts'
 import { createWebhookMetrics } from './admission/webhook/metrics.ts'
 import { buildAuthentication, readVerificationKeys } from './authentication/build.ts'
@@ -107,6 +108,7 @@ export const runApiServer = async (
         },
         config.admission,
       ),
+      createAdmissionMetrics(registry),
     ),
     authorizer,
     clock: realClock,

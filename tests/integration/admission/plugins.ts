@@ -107,5 +107,19 @@ export const describePlugins = (running: () => TestCluster): void => {
       ])
       assert.equal(grown.code, 1)
     })
+
+    it('tells how long its plugins took, and what they refused', async () => {
+      await kubectl.run(['-n', 'nowhere', 'create', 'configmap', 'c'])
+      const metrics = await kubectl('get', '--raw', '/metrics')
+      for (const labels of [
+        'step_admission_duration_seconds_count{',
+        'controller_admission_duration_seconds_count{name="NamespaceLifecycle",',
+      ]) {
+        for (const rejected of ['true', 'false']) {
+          const line = `apiserver_admission_${labels}type="admit",operation="CREATE",rejected="${rejected}"} `
+          assert.ok(metrics.includes(line), line)
+        }
+      }
+    })
   })
 }

@@ -82,6 +82,11 @@ export const describeNodeIdentity = (running: () => TestCluster): void => {
         await kubelet(`/api/v1/nodes/${own}`, { method: 'PATCH', headers, body: { spec: { taints } } }),
         /is not allowed to modify taints/,
       )
+      const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name: 'gone', uid: 'a' }]
+      refused(
+        await kubelet(`/api/v1/nodes/${own}`, { method: 'PATCH', headers, body: { metadata: { ownerReferences } } }),
+        /is not allowed to modify ownerReferences$/,
+      )
       assert.equal((await kubelet('/api/v1/nodes/other', { method: 'DELETE' })).code, 403)
     })
 
@@ -108,12 +113,26 @@ export const describeNodeIdentity = (running: () => TestCluster): void => {
       )
     })
 
-    it('asks for tokens only of ServiceAccounts that its Pods use', async () => {
-      const { code } = await kubelet('/api/v1/namespaces/kube-system/serviceaccounts/generic-garbage-collector/token', {
-        method: 'POST',
-        body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} },
+    it('asks for tokens only of ServiceAccounts that its Pods use, for these Pods and audiences they name', async () => {
+      const token = (account: string, spec: object): Promise<Answer> =>
+        kubelet(`/api/v1/namespaces/${account}/token`, {
+          method: 'POST',
+          body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec },
+        })
+      assert.equal((await token('kube-system/serviceaccounts/generic-garbage-collector', {})).code, 403)
+
+      const { metadata } = await client.create(pods, podOn('teller', own, 'mine'))
+      const account = 'default/serviceaccounts/default'
+      const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name: 'teller', uid: metadata?.uid }
+      await waitFor(async () => (await token(account, { boundObjectRef })).code === 201, {
+        what: 'the token of its Pod',
       })
-      assert.equal(code, 403)
+      refused(await token(account, {}), /node requested token not bound to a pod$/)
+      refused(
+        await token(account, { boundObjectRef, audiences: ['elsewhere'] }),
+        /audience "elsewhere" not found in pod spec volume, system:node:\S+ is not authorized to request tokens for this audience$/,
+      )
+      await client.delete(pods, 'teller', 'default', { gracePeriodSeconds: 0 })
     })
 
     it('renews only its own Lease', async () => {
