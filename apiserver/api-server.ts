@@ -148,13 +148,14 @@ export const runApiServer = async (
     },
     inFlight: config.maxInFlight,
     requestTimeoutMs: config.requestTimeoutMs,
+    goawayChance: config.http2.goawayChance,
     strictTransportSecurity: config.strictTransportSecurity,
   })
   const handle: Handler = compose(filters, (ctx) => (ctx.info.isResourceRequest ? route(ctx) : answerPath(ctx)))
   const server = createServer({
     tls: await readServerTls(config),
     log,
-    http2: config.http2,
+    maxStreams: config.http2.maxStreams,
     drainTimeoutMs: Math.min(config.requestTimeoutMs, maxDrainMs),
     handle,
     handleUpgrade: (ctx, upgrade) => {

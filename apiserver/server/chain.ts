@@ -11,6 +11,7 @@ import { auditUnauthenticated, withAudit } from './filters/audit.ts'
 import { type AllowAnonymous, withAuthentication } from './filters/authentication.ts'
 import { withAuthorization } from './filters/authorization.ts'
 import { withErrors } from './filters/errors.ts'
+import { withProbabilisticGoaway } from './filters/goaway.ts'
 import { withImpersonation } from './filters/impersonation.ts'
 import { type InFlightLimits, withInFlightLimit } from './filters/in-flight-limit.ts'
 import { withRequestMetrics } from './filters/request-metrics.ts'
@@ -30,6 +31,8 @@ export interface ChainOptions {
   readonly allowAnonymous: AllowAnonymous
   readonly inFlight: InFlightLimits
   readonly requestTimeoutMs: number
+  /** How often a request is told to be the last one of its HTTP/2 connection: between 0 and 1. */
+  readonly goawayChance: number
   /** Directives of the header of that name. */
   readonly strictTransportSecurity: readonly string[]
 }
@@ -37,6 +40,7 @@ export interface ChainOptions {
 export const buildChain = (options: ChainOptions): readonly Filter[] => [
   withRequestMetrics(options.metrics),
   withResponseHeaders(options.strictTransportSecurity),
+  ...(options.goawayChance > 0 ? [withProbabilisticGoaway(options.goawayChance)] : []),
   withErrors(),
   withRequestTimeout(options.requestTimeoutMs),
   withAuthentication(

@@ -11,7 +11,6 @@ import fastify, { type FastifyInstance } from 'fastify'
 import { sleep } from '../../component-base/clock.ts'
 import { ServerResponse } from '../../component-base/node-http.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
-import { happens } from '../../component-base/random.ts'
 import type { Handler } from './chain.ts'
 import { answerClientError } from './client-error.ts'
 import { Connections } from './connections.ts'
@@ -30,12 +29,8 @@ export interface ServerTls {
 export interface ServerOptions {
   readonly tls: ServerTls
   readonly log: Logger
-  readonly http2: {
-    /** Of one connection at once. */
-    readonly maxStreams: number
-    /** How often a request is told to be the last one of its connection: between 0 and 1. */
-    readonly goawayChance: number
-  }
+  /** Of one HTTP/2 connection at once. */
+  readonly maxStreams: number
   /** How long a shutdown waits for requests under way. */
   readonly drainTimeoutMs: number
   readonly handle: Handler
@@ -80,7 +75,7 @@ const createApp = ({ tls }: ServerOptions): FastifyInstance =>
   })
 
 export const createServer = (options: ServerOptions) => {
-  const { log, handle, handleUpgrade, http2 } = options
+  const { log, handle, handleUpgrade } = options
   const app = createApp(options)
   const server = app.server as Server
   const running = new RunningRequests()
@@ -114,11 +109,8 @@ export const createServer = (options: ServerOptions) => {
   const acceptHttp2 = (socket: TLSSocket): void => {
     const session = serveHttp2(socket, {
       log,
-      maxStreams: http2.maxStreams,
-      onRequest: (request, response) => {
-        start(new HttpRequestContext(request, response, request.url, log), handle)
-        if (happens(http2.goawayChance)) session.close()
-      },
+      maxStreams: options.maxStreams,
+      onRequest: (request, response) => start(new HttpRequestContext(request, response, request.url, log), handle),
     })
     connections.addSession(session)
   }

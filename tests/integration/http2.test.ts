@@ -137,18 +137,8 @@ describe('requests over HTTP/2', () => {
   })
 
   it('knows its clients by certificate, by token and by nothing', async () => {
-    const ca = readFileSync(join(theCluster().layout.pki, 'ca.crt'), 'utf8')
-    const anonymous = http2.connect(theCluster().server, { ca })
-    try {
-      const stream = anonymous.request({ ':path': configMaps })
-      const [headers] = (await once(stream, 'response')) as [Record<string, unknown>]
-      assert.equal(headers[':status'], 403)
-      const bad = anonymous.request({ ':path': configMaps, authorization: 'Bearer nobody' })
-      const [refused] = (await once(bad, 'response')) as [Record<string, unknown>]
-      assert.equal(refused[':status'], 401)
-    } finally {
-      anonymous.destroy()
-    }
+    assert.equal((await strangersRequest(configMaps)).code, 403)
+    assert.equal((await strangersRequest(configMaps, { authorization: 'Bearer nobody' })).code, 401)
     const groups = ['impersonated-a', 'impersonated-b']
     const review = await client.call('/apis/authentication.k8s.io/v1/selfsubjectreviews', {
       method: 'POST',
@@ -158,6 +148,14 @@ describe('requests over HTTP/2', () => {
     const { status } = JSON.parse(review.text) as { status: { userInfo: { username: string; groups: string[] } } }
     assert.equal(status.userInfo.username, 'somebody')
     assert.deepEqual(status.userInfo.groups, [...groups, 'system:authenticated'])
+  })
+
+  it('ends the connection of a client without credentials after its request, in order', async () => {
+    for (const headers of [{}, { authorization: 'Bearer nobody' }]) {
+      const { goaway, text } = await strangersRequest('/healthz', headers)
+      assert.equal(goaway, NGHTTP2_NO_ERROR)
+      assert.match(text, /^ok$|"Unauthorized"/)
+    }
   })
 
   it('answers a request with too many headers with 431', async () => {
@@ -331,6 +329,23 @@ describe('a server that is told to stop', () => {
     assert.equal(headers[':status'], 201)
   })
 })
+
+/** One request without a certificate, on a connection of its own; resolves when the server has closed that. */
+const strangersRequest = async (path: string, headers: http2.OutgoingHttpHeaders = {}) => {
+  const { server, layout } = theCluster()
+  const session = http2.connect(server, { ca: readFileSync(join(layout.pki, 'ca.crt'), 'utf8') })
+  const closed = once(session, 'close')
+  const goaway = once(session, 'goaway') as Promise<[number]>
+  const stream = session.request({ ':path': path, ...headers })
+  let text = ''
+  stream.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk
+  })
+  const [answered] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders]
+  await closed
+  const [code] = await goaway
+  return { code: Number(answered[':status']), goaway: code, text }
+}
 
 interface Frame {
   readonly type: number

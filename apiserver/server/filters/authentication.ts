@@ -4,6 +4,7 @@ import type { AuthenticationNotes, Authenticator } from '../../authentication/au
 import { anonymousUser, type UserInfo } from '../../authentication/user.ts'
 import type { Filter } from '../chain.ts'
 import type { HttpContext } from '../context.ts'
+import { closeHttp2Connection } from './goaway.ts'
 
 /** Who may come without credentials. */
 export type AllowAnonymous = (path: string) => boolean
@@ -25,10 +26,12 @@ export const withAuthentication = (
     try {
       const user = await authenticator.authenticate(ctx.request, notesFor(ctx))
       if (user === undefined && !allowAnonymous(ctx.info.path)) throw unauthorized()
+      if (user === undefined) closeHttp2Connection(ctx)
       return user ?? anonymousUser
     } catch (error) {
       if (isReason(error, 'Unauthorized')) {
         if (error.cause !== undefined) ctx.log.warn({ err: error.cause }, 'unable to authenticate the request')
+        closeHttp2Connection(ctx)
         refused?.(ctx, error)
       }
       throw error

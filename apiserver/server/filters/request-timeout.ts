@@ -37,7 +37,7 @@ const answerTimeout = ({ request, response }: HttpContext): void => {
   const status = { metadata: {}, status: 'Failure', message, reason: 'Timeout', details, code: 504 }
   const text = `${JSON.stringify(status)}\n`
   // The rest of a body that is still to come belongs to nobody.
-  const closes = request.httpVersion !== '2.0' && !request.complete
+  const closes = !request.complete && request.httpVersion !== '2.0'
   response.writeHead(504, {
     'Content-Type': 'text/plain; charset=utf-8',
     'Content-Length': text.length,

@@ -113,6 +113,10 @@ export class Http2Response implements ApiResponse {
     this.#state = 'headSent'
     if (this.destroyed) return
     this.#headers[':status'] = this.statusCode
+    const closes = this.#headers['connection'] === 'close'
+    delete this.#headers['connection']
     this.stream.respond(this.#headers, { endStream: endStream || this.#bodyless })
+    // There is no such header in HTTP/2: it says GOAWAY, and closes when the last stream is over.
+    if (closes) this.stream.session?.close()
   }
 }
