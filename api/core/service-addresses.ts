@@ -4,7 +4,7 @@
  * Upstream: normalizeClusterIPs, patchAllocatedValues and dropTypeDependentFields of pkg/registry/core/service.
  */
 import type { Service } from '../types.ts'
-import { usesClusterIp, usesNodePorts } from './service-validation.ts'
+import { isExternallyAccessible, needsHealthCheckPort, usesClusterIp, usesNodePorts } from './service-validation.ts'
 
 type ServiceSpec = NonNullable<Service['spec']>
 
@@ -40,10 +40,6 @@ const keepNodePorts = (spec: ServiceSpec, old: ServiceSpec): void => {
     if (nodePort !== 0 && !taken.has(nodePort)) port.nodePort = nodePort
   }
 }
-
-/** True if the load balancer asks the nodes for health on a port of the Service's own. */
-export const needsHealthCheckPort = ({ type, externalTrafficPolicy }: ServiceSpec): boolean =>
-  type === 'LoadBalancer' && externalTrafficPolicy === 'Local'
 
 /** Addresses and ports that the stored Service has and the new one leaves out: the same manifest can be sent again. */
 export const keepAllocated = (spec: ServiceSpec, old: ServiceSpec): void => {
@@ -89,6 +85,6 @@ export const dropTypeDependentFields = (spec: ServiceSpec, old: ServiceSpec): vo
       if (spec[field] === old[field]) delete spec[field]
     }
   }
-  const accessible = usesNodePorts(spec) || (usesClusterIp(spec) && (spec.externalIPs ?? []).length > 0)
-  if (!accessible && spec.externalTrafficPolicy === old.externalTrafficPolicy) delete spec.externalTrafficPolicy
+  if (!isExternallyAccessible(spec) && spec.externalTrafficPolicy === old.externalTrafficPolicy)
+    delete spec.externalTrafficPolicy
 }

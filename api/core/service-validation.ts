@@ -1,229 +1,174 @@
-/** Services. Upstream: ValidateService, ValidateServiceUpdate. */
-import { absent, inRange, oneOf, requiredOneOf, requiredSyntax, syntax } from '../meta/checks.ts'
+/** Services, in upstream's order: errors are told as they are found. Upstream: ValidateService, ValidateServiceUpdate. */
+import { absent, oneOf, requiredOneOf, requiredSyntax, syntax } from '../meta/checks.ts'
+import { child, type FieldError, forbiddenField, invalid, key, required } from '../meta/field-error.ts'
 import {
-  asGoStruct,
-  child,
-  duplicate,
-  type FieldError,
-  forbiddenField,
-  type GoField,
-  invalid,
-  required,
-} from '../meta/field-error.ts'
-import {
-  isDns1123Label,
   isDns1123Subdomain,
+  isNonSpecialIp,
   isQualifiedName,
   isValidCidr,
   isValidIp,
-  isValidPortName,
   isValidPortNum,
 } from '../meta/names.ts'
-import { validateLabels } from '../meta/validate-metadata.ts'
-import type { Service, ServicePort } from '../types.ts'
+import { immutableMessage, validateLabels } from '../meta/validate-metadata.ts'
+import type { Service } from '../types.ts'
 import { validateIpFields, validateIpFieldsUpdate } from './service-ip-fields.ts'
+import { validateEachPort, validatePortsTogether } from './service-port-validation.ts'
 
 type ServiceSpec = NonNullable<Service['spec']>
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
-const protocols = ['SCTP', 'TCP', 'UDP']
+const policies = ['Cluster', 'Local']
 const secondsPerDay = 86_400
+const sourceRangesAnnotation = 'service.beta.kubernetes.io/load-balancer-source-ranges'
+const topologyMode = 'service.kubernetes.io/topology-mode'
+const topologyHints = 'service.kubernetes.io/topology-aware-hints'
+const onlyLoadBalancer = "may only be used when `type` is 'LoadBalancer'"
 
 export const isHeadless = (spec: ServiceSpec): boolean => spec.clusterIP === 'None'
 export const usesClusterIp = (spec: ServiceSpec): boolean => spec.type !== 'ExternalName'
 export const usesNodePorts = (spec: ServiceSpec): boolean => spec.type === 'NodePort' || spec.type === 'LoadBalancer'
 
-const validatePort = (
-  port: ServicePort,
-  path: string,
-  { needsName, spec }: { needsName: boolean; spec: ServiceSpec },
-): FieldError[] => {
-  const errors: FieldError[] = []
-  if (absent(port.name)) {
-    if (needsName) errors.push(required(child(path, 'name')))
-  } else errors.push(...syntax(child(path, 'name'), port.name ?? '', isDns1123Label))
-  errors.push(...isValidPortNum(port.port ?? 0).map((message) => invalid(child(path, 'port'), port.port ?? 0, message)))
-  if (absent(port.protocol)) errors.push(required(child(path, 'protocol')))
-  else errors.push(...oneOf(child(path, 'protocol'), port.protocol, protocols))
-  const target = port.targetPort
-  if (typeof target === 'string') errors.push(...syntax(child(path, 'targetPort'), target, isValidPortName))
-  else if (target !== undefined && !(isHeadless(spec) && target === 0)) {
-    errors.push(...isValidPortNum(target).map((message) => invalid(child(path, 'targetPort'), target, message)))
-  }
-  if (!absent(port.appProtocol))
-    errors.push(...syntax(child(path, 'appProtocol'), port.appProtocol ?? '', isQualifiedName))
-  if ((port.nodePort ?? 0) !== 0) {
-    if (!usesNodePorts(spec)) {
-      errors.push(forbiddenField(child(path, 'nodePort'), `may not be used when \`type\` is '${spec.type}'`))
-    } else
-      errors.push(
-        ...isValidPortNum(port.nodePort ?? 0).map((message) =>
-          invalid(child(path, 'nodePort'), port.nodePort, message),
-        ),
-      )
-  }
-  return errors
+/** Reachable from outside, so that externalTrafficPolicy means something. */
+export const isExternallyAccessible = (spec: ServiceSpec): boolean =>
+  usesNodePorts(spec) || (spec.type === 'ClusterIP' && (spec.externalIPs ?? []).length > 0)
+
+/** True if the load balancer asks the nodes for health on a port of the Service's own. */
+export const needsHealthCheckPort = ({ type, externalTrafficPolicy }: ServiceSpec): boolean =>
+  type === 'LoadBalancer' && externalTrafficPolicy === 'Local'
+
+const validateAnnotations = ({ metadata }: Service): FieldError[] => {
+  const { [topologyMode]: mode, [topologyHints]: hints } = metadata?.annotations ?? {}
+  if (mode === undefined || hints === undefined || mode === hints) return []
+  const message = `must match annotations[${topologyHints}] when both are specified`
+  return [invalid(key('metadata.annotations', topologyMode), mode, message)]
 }
 
-const portFields: readonly GoField[] = [
-  ['Name', 'name', ''],
-  ['Protocol', 'protocol', ''],
-  ['AppProtocol', 'appProtocol', null],
-  ['Port', 'port', 0],
-  ['TargetPort', 'targetPort', 0],
-  ['NodePort', 'nodePort', 0],
+const validateExternalName = (spec: ServiceSpec): FieldError[] => [
+  ...(['clusterIPs', 'ipFamilies', 'ipFamilyPolicy'] as const).flatMap((field) =>
+    (spec[field] ?? []).length > 0
+      ? [forbiddenField(child('spec', field), 'may not be set for ExternalName services')]
+      : [],
+  ),
+  ...requiredSyntax('spec.externalName', (spec.externalName ?? '').replace(/\.$/, ''), isDns1123Subdomain),
 ]
 
-const validatePorts = (spec: ServiceSpec): FieldError[] => {
-  const ports = spec.ports ?? []
-  const path = 'spec.ports'
-  if (ports.length === 0) return isHeadless(spec) || spec.type === 'ExternalName' ? [] : [required(path)]
-  const names = new Set<string>()
-  const numbers = new Set<string>()
-  const nodePorts = new Set<string>()
-  return ports.flatMap((port, index) => {
-    const at = child(path, index)
-    const errors = validatePort(port, at, { needsName: ports.length > 1, spec })
-    const name = port.name ?? ''
-    if (name !== '' && names.has(name)) errors.push(duplicate(child(at, 'name'), name))
-    names.add(name)
-    const number = `${port.protocol}/${port.port}`
-    if (numbers.has(number)) {
-      errors.push(duplicate(at, asGoStruct({ protocol: port.protocol, port: port.port }, portFields)))
-    }
-    numbers.add(number)
-    if ((port.nodePort ?? 0) !== 0) {
-      const nodePort = `${port.protocol}/${port.nodePort}`
-      if (nodePorts.has(nodePort)) {
-        errors.push(duplicate(at, asGoStruct({ protocol: port.protocol, nodePort: port.nodePort }, portFields)))
-      }
-      nodePorts.add(nodePort)
-    }
-    return errors
-  })
-}
-
 const validateByType = (spec: ServiceSpec): FieldError[] => {
-  const errors: FieldError[] = []
-  switch (spec.type) {
-    case 'LoadBalancer':
-      if (isHeadless(spec)) {
-        errors.push(invalid('spec.clusterIPs[0]', 'None', "may not be set to 'None' for LoadBalancer services"))
-      }
-      break
-    case 'NodePort':
-      if (isHeadless(spec))
-        errors.push(invalid('spec.clusterIPs[0]', 'None', "may not be set to 'None' for NodePort services"))
-      break
-    case 'ExternalName':
-      for (const field of ['clusterIPs', 'ipFamilies', 'ipFamilyPolicy'] as const) {
-        if ((spec[field] ?? []).length > 0) {
-          errors.push(forbiddenField(child('spec', field), 'may not be set for ExternalName services'))
-        }
-      }
-      errors.push(
-        ...requiredSyntax('spec.externalName', (spec.externalName ?? '').replace(/\.$/, ''), isDns1123Subdomain),
-      )
-      break
-    case 'ClusterIP':
-    case undefined:
-    default:
-  }
-  return errors
+  if (spec.type === 'ExternalName') return validateExternalName(spec)
+  if (!isHeadless(spec) || !usesNodePorts(spec)) return []
+  return [invalid('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${spec.type} services`)]
 }
 
-const validateAffinity = (spec: ServiceSpec): FieldError[] => {
-  const errors = requiredOneOf('spec.sessionAffinity', spec.sessionAffinity, ['ClientIP', 'None'])
-  const config = spec.sessionAffinityConfig
-  if (spec.sessionAffinity === 'ClientIP') {
-    const seconds = config?.clientIP?.timeoutSeconds
-    if (seconds === undefined)
-      errors.push(required('spec.sessionAffinityConfig', 'when session affinity type is ClientIP'))
-    else {
-      const path = 'spec.sessionAffinityConfig.clientIP.timeoutSeconds'
-      if (seconds <= 0 || seconds > secondsPerDay) {
-        errors.push(invalid(path, seconds, `must be greater than 0 and less than ${secondsPerDay}`))
-      }
-    }
-  } else if (config !== undefined) {
-    errors.push(forbiddenField('spec.sessionAffinityConfig', 'must not be set when session affinity is None'))
+const validateAffinity = ({ sessionAffinity, sessionAffinityConfig: config }: ServiceSpec): FieldError[] => {
+  const errors = requiredOneOf('spec.sessionAffinity', sessionAffinity, ['ClientIP', 'None'])
+  const path = 'spec.sessionAffinityConfig'
+  if (sessionAffinity === 'None' && config !== undefined) {
+    errors.push(forbiddenField(path, 'must not be set when session affinity is None'))
   }
-  return errors
+  if (sessionAffinity !== 'ClientIP') return errors
+  const seconds = config?.clientIP?.timeoutSeconds
+  if (seconds === undefined) return [...errors, required(path, 'when session affinity type is ClientIP')]
+  if (seconds > 0 && seconds <= secondsPerDay) return errors
+  const message = `must be greater than 0 and less than ${secondsPerDay}`
+  return [...errors, invalid(child(path, 'clientIP', 'timeoutSeconds'), seconds, message)]
+}
+
+const validateExternalIps = ({ externalIPs = [] }: ServiceSpec): FieldError[] =>
+  externalIPs.flatMap((ip, index) => {
+    const path = child('spec.externalIPs', index)
+    const malformed = syntax(path, ip, isValidIp)
+    return malformed.length > 0 ? malformed : syntax(path, ip, isNonSpecialIp)
+  })
+
+/** The field, or the annotation that was there before it. */
+const validateSourceRanges = ({ metadata, spec = {} }: Service): FieldError[] => {
+  const ranges = spec.loadBalancerSourceRanges ?? []
+  const annotation = metadata?.annotations?.[sourceRangesAnnotation]
+  if (ranges.length === 0 && annotation === undefined) return []
+  // Upstream spells the field with a capital letter.
+  const path = ranges.length > 0 ? 'spec.LoadBalancerSourceRanges' : key('metadata.annotations', sourceRangesAnnotation)
+  const errors = spec.type === 'LoadBalancer' ? [] : [forbiddenField(path, onlyLoadBalancer)]
+  if (ranges.length > 0) {
+    return [...errors, ...ranges.flatMap((range, index) => syntax(child(path, index), range.trim(), isValidCidr))]
+  }
+  const texts = (annotation ?? '').trim() === '' ? [] : (annotation ?? '').split(',')
+  return [...errors, ...texts.flatMap((range) => syntax(path, range.trim(), isValidCidr))]
+}
+
+const validateLoadBalancer = (spec: ServiceSpec): FieldError[] => {
+  const { type, allocateLoadBalancerNodePorts: allocate, loadBalancerClass } = spec
+  const classPath = 'spec.loadBalancerClass'
+  if (type !== 'LoadBalancer') {
+    return [
+      ...(allocate === undefined ? [] : [forbiddenField('spec.allocateLoadBalancerNodePorts', onlyLoadBalancer)]),
+      ...(loadBalancerClass === undefined ? [] : [forbiddenField(classPath, onlyLoadBalancer)]),
+    ]
+  }
+  return [
+    ...(allocate === undefined ? [required('allocateLoadBalancerNodePorts')] : []),
+    ...(loadBalancerClass === undefined ? [] : syntax(classPath, loadBalancerClass, isQualifiedName)),
+  ]
+}
+
+const validateHealthCheckPort = (spec: ServiceSpec): FieldError[] => {
+  const path = 'spec.healthCheckNodePort'
+  const port = spec.healthCheckNodePort ?? 0
+  if (needsHealthCheckPort(spec)) {
+    return port === 0 ? [required(path)] : isValidPortNum(port).map((message) => invalid(path, port, message))
+  }
+  const message = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+  return port === 0 ? [] : [invalid(path, port, message)]
 }
 
 const validateTrafficPolicies = (spec: ServiceSpec): FieldError[] => {
-  const errors: FieldError[] = []
-  const policies = ['Cluster', 'Local']
   const external = spec.externalTrafficPolicy ?? ''
-  const accessible = usesNodePorts(spec) || (spec.type === 'ClusterIP' && (spec.externalIPs ?? []).length > 0)
-  if (!accessible && external !== '') {
-    errors.push(invalid('spec.externalTrafficPolicy', external, 'may only be set for externally-accessible services'))
-  } else if (accessible) errors.push(...requiredOneOf('spec.externalTrafficPolicy', external, policies))
-  const healthPort = spec.healthCheckNodePort ?? 0
-  if (healthPort !== 0 && !(spec.type === 'LoadBalancer' && external === 'Local')) {
-    errors.push(
-      invalid(
-        'spec.healthCheckNodePort',
-        healthPort,
-        "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
-      ),
-    )
+  const path = 'spec.externalTrafficPolicy'
+  const ofExternal = (): FieldError[] => {
+    if (isExternallyAccessible(spec)) return requiredOneOf(path, external, policies)
+    return external === '' ? [] : [invalid(path, external, 'may only be set for externally-accessible services')]
   }
-  if (usesClusterIp(spec))
-    errors.push(...requiredOneOf('spec.internalTrafficPolicy', spec.internalTrafficPolicy, policies))
+  const internal = usesClusterIp(spec) ? requiredOneOf : oneOf
   return [
-    ...errors,
+    ...ofExternal(),
+    ...validateHealthCheckPort(spec),
+    ...internal('spec.internalTrafficPolicy', spec.internalTrafficPolicy, policies),
     ...oneOf('spec.trafficDistribution', spec.trafficDistribution, ['PreferClose', 'PreferSameZone', 'PreferSameNode']),
   ]
 }
 
-const validateLoadBalancer = (spec: ServiceSpec): FieldError[] => {
-  const errors: FieldError[] = []
-  const ranges = spec.loadBalancerSourceRanges ?? []
-  // Upstream's word for it.
-  const path = 'spec.LoadBalancerSourceRanges'
-  if (ranges.length > 0 && spec.type !== 'LoadBalancer') {
-    errors.push(forbiddenField(path, "may only be used when `type` is 'LoadBalancer'"))
-  }
-  for (const [index, range] of ranges.entries()) errors.push(...syntax(child(path, index), range.trim(), isValidCidr))
-  if (spec.type !== 'LoadBalancer') {
-    for (const field of ['allocateLoadBalancerNodePorts', 'loadBalancerClass'] as const) {
-      if (spec[field] !== undefined) {
-        errors.push(forbiddenField(child('spec', field), "may only be used when `type` is 'LoadBalancer'"))
-      }
-    }
-  } else if (spec.allocateLoadBalancerNodePorts === undefined)
-    errors.push(required('spec.allocateLoadBalancerNodePorts'))
-  return errors
-}
-
-export const validateService = ({ spec }: Service): FieldError[] => {
-  if (spec === undefined) return []
+export const validateService = (service: Service): FieldError[] => {
+  const { spec } = service
+  if (spec === undefined) return validateAnnotations(service)
+  const needsPorts = !isHeadless(spec) && spec.type !== 'ExternalName'
   return [
+    ...validateAnnotations(service),
+    ...(needsPorts && (spec.ports ?? []).length === 0 ? [required('spec.ports')] : []),
     ...validateByType(spec),
-    ...validatePorts(spec),
+    ...validateEachPort(spec),
     ...validateLabels(spec.selector, 'spec.selector'),
     ...validateAffinity(spec),
-    ...(absent(spec.type) ? [required('spec.type')] : oneOf('spec.type', spec.type, types)),
-    ...(spec.externalIPs ?? []).flatMap((ip, index) => syntax(child('spec.externalIPs', index), ip, isValidIp)),
-    ...validateTrafficPolicies(spec),
     ...validateIpFields(spec),
+    ...validateExternalIps(spec),
+    ...(absent(spec.type) ? [required('spec.type')] : oneOf('spec.type', spec.type, types)),
+    ...validatePortsTogether(spec),
+    ...validateSourceRanges(service),
     ...validateLoadBalancer(spec),
-    ...inRange('spec.healthCheckNodePort', spec.healthCheckNodePort, 0, 65535),
+    ...validateTrafficPolicies(spec),
   ]
 }
 
 /** Once allocated, addresses stay; only a change from or to ExternalName lets go of them. */
 export const validateServiceUpdate = ({ spec }: Service, old: Service): FieldError[] => {
-  const errors: FieldError[] = []
-  if (spec === undefined || old.spec === undefined) return errors
-  errors.push(...validateIpFieldsUpdate(spec, old.spec))
-  if (
-    spec.type === 'LoadBalancer' &&
-    old.spec.type === 'LoadBalancer' &&
-    spec.loadBalancerClass !== old.spec.loadBalancerClass
-  ) {
-    errors.push(invalid('spec.loadBalancerClass', spec.loadBalancerClass, 'may not change once set'))
-  }
-  return errors
+  const before = old.spec
+  if (spec === undefined || before === undefined) return []
+  const areBalanced = spec.type === 'LoadBalancer' && before.type === 'LoadBalancer'
+  const areChecked = needsHealthCheckPort(spec) && needsHealthCheckPort(before)
+  return [
+    ...validateIpFieldsUpdate(spec, before),
+    ...(areBalanced && spec.loadBalancerClass !== before.loadBalancerClass
+      ? [invalid('spec.loadBalancerClass', spec.loadBalancerClass, 'may not change once set')]
+      : []),
+    ...(areChecked && spec.healthCheckNodePort !== before.healthCheckNodePort
+      ? [forbiddenField('spec.healthCheckNodePort', immutableMessage)]
+      : []),
+  ]
 }

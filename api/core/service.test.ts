@@ -186,4 +186,90 @@ describe('a Service', () => {
       assert.deepEqual(lines(serviceKind.validate?.(service)), expected)
     })
   }
+
+  const odd: readonly (readonly [string, Service, readonly string[]])[] = [
+    [
+      'is balanced by a class with a name',
+      { spec: { type: 'LoadBalancer', loadBalancerClass: 'a b', ports: [{ port: 80 }] } },
+      [
+        "spec.loadBalancerClass: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+      ],
+    ],
+    [
+      'has external addresses that reach somewhere',
+      { spec: { externalIPs: ['127.0.0.1', 'x'], ports: [{ port: 80 }] } },
+      [
+        'spec.externalIPs[0]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
+        'spec.externalIPs[1]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+      ],
+    ],
+    [
+      'has each port and node port once for a protocol',
+      {
+        spec: {
+          type: 'NodePort',
+          ports: [
+            { name: 'a', port: 80, nodePort: 30080 },
+            { name: 'b', port: 80, nodePort: 30080 },
+          ],
+        },
+      },
+      [
+        'spec.ports[1].nodePort: Duplicate value: 30080',
+        'spec.ports[1]: Duplicate value: {"Name":"","Protocol":"TCP","AppProtocol":null,"Port":80,"TargetPort":0,"NodePort":0}',
+      ],
+    ],
+    [
+      'says its source ranges in the annotation of old',
+      {
+        metadata: { annotations: { 'service.beta.kubernetes.io/load-balancer-source-ranges': '10.0.0.0/8, x' } },
+        spec: { ports: [{ port: 80 }] },
+      },
+      [
+        "metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]: Forbidden: may only be used when `type` is 'LoadBalancer'",
+        'metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]: Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
+      ],
+    ],
+    [
+      'says its topology once',
+      {
+        metadata: {
+          annotations: {
+            'service.kubernetes.io/topology-mode': 'Auto',
+            'service.kubernetes.io/topology-aware-hints': 'Disabled',
+          },
+        },
+        spec: { ports: [{ port: 80 }] },
+      },
+      [
+        'metadata.annotations[service.kubernetes.io/topology-mode]: Invalid value: "Auto": must match annotations[service.kubernetes.io/topology-aware-hints] when both are specified',
+      ],
+    ],
+    [
+      'may keep a node port on its way to another name',
+      { spec: { type: 'ExternalName', externalName: 'a.b', ports: [{ port: 80, nodePort: 30080 }] } },
+      [],
+    ],
+    [
+      'needs the port that its health is asked at',
+      { spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Local', ports: [{ port: 80 }] } },
+      ['spec.healthCheckNodePort: Required value'],
+    ],
+  ]
+  for (const [name, service, expected] of odd) {
+    it(name, () => {
+      const copy = structuredClone(service)
+      serviceKind.setDefaults?.(copy)
+      assert.deepEqual(lines(serviceKind.validate?.(copy)), expected)
+    })
+  }
+
+  it('keeps the port that its health is asked at', () => {
+    const balanced: Spec = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', ports: [{ port: 80 }] }
+    const before = aService({ ...structuredClone(balanced), healthCheckNodePort: 30001 })
+    const after = aService({ ...structuredClone(balanced), healthCheckNodePort: 30002 })
+    assert.deepEqual(lines(serviceKind.validateUpdate?.(after, before)), [
+      'spec.healthCheckNodePort: Forbidden: field is immutable',
+    ])
+  })
 })

@@ -6,19 +6,13 @@ import { ageColumn, column, labelsOrNone, nameColumn, textOr, wideColumn } from 
 import { serverStatus } from '../strategy.ts'
 import type { Service } from '../types.ts'
 import { dropTypeDependentFields } from './service-addresses.ts'
-import { validateService, validateServiceUpdate } from './service-validation.ts'
+import { isExternallyAccessible, validateService, validateServiceUpdate } from './service-validation.ts'
 import { proxySubresource } from './subresources.ts'
 
 /** Three hours. */
 const clientIpAffinitySeconds = 10800
 
 type ServiceSpec = NonNullable<Service['spec']>
-
-/** Reachable from outside, so that externalTrafficPolicy means something. */
-const isExternallyAccessible = (spec: ServiceSpec): boolean =>
-  spec.type === 'LoadBalancer' ||
-  spec.type === 'NodePort' ||
-  (spec.type === 'ClusterIP' && (spec.externalIPs ?? []).length > 0)
 
 const setAffinityDefaults = (spec: ServiceSpec): void => {
   spec.sessionAffinity ||= 'None'

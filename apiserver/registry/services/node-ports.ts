@@ -1,6 +1,5 @@
 /** Claims and releases of a Service's node ports. Upstream: initNodePorts and updateNodePorts in storage/alloc.go. */
-import { needsHealthCheckPort } from '../../../api/core/service-addresses.ts'
-import { usesNodePorts } from '../../../api/core/service-validation.ts'
+import { needsHealthCheckPort, usesNodePorts } from '../../../api/core/service-validation.ts'
 import { invalid } from '../../../api/meta/field-error.ts'
 import { internalError, StatusError } from '../../../api/meta/status-error.ts'
 import { type Claims, invalidService } from './claims.ts'

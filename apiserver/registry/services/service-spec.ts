@@ -1,6 +1,6 @@
 /** What a Service's spec holds of the allocators. Pure. */
+import { needsHealthCheckPort } from '../../../api/core/service-validation.ts'
 import type { Service } from '../../../api/types.ts'
-import { needsHealthCheckPort } from '../../../api/core/service-addresses.ts'
 
 export type ServiceSpec = NonNullable<Service['spec']>
 
