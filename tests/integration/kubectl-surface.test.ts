@@ -1,6 +1,7 @@
 /** What kubectl offers on objects that need no node, with every kubectl of the machine. */
 import { basename } from 'node:path'
 import { describe } from 'node:test'
+import { wantedStore } from '../harness/cluster-store.ts'
 import { kubectlBinaries, oldestAndNewest } from '../harness/kubectl.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { describeApply } from './kubectl/apply.ts'
@@ -15,7 +16,8 @@ import { describeWorkloads } from './kubectl/workloads.ts'
 
 const running = useCluster()
 const extremes = oldestAndNewest()
-const binaries = kubectlBinaries()
+// On other stores the two of them will do.
+const binaries = wantedStore() === 'etcd-lite' ? kubectlBinaries() : extremes
 
 // Three at a time: kubectl mostly waits, or takes its time to start.
 describe('kubectl', { concurrency: 3 }, () => {

@@ -88,7 +88,8 @@ export const describeEveryKind = (surface: Surface): void => {
         all.find(({ apiVersion }) => apiVersion === resource.apiVersion) === resource
       const asked = surface.isNewest ? all : all.filter(firstOfGroup)
       await inParallel(asked, async ({ name, apiVersion, kind }) => {
-        const text = await kubectl('explain', name, `--api-version=${apiVersion}`)
+        const form = surface.isNewest ? ['--recursive'] : []
+        const text = await kubectl('explain', name, `--api-version=${apiVersion}`, ...form)
         assert.match(text, new RegExp(`^KIND: +${kind}$`, 'm'), name)
         assert.match(text, /^FIELDS:$/m, name)
         assert.match(text, /^ {2}(metadata|apiVersion)\t<\w+>/m, name)

@@ -10,6 +10,7 @@ import { after, before, describe, it } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Status } from '../../../api/meta/status-error.ts'
+import { waitFor } from '../../harness/wait.ts'
 import { pods, services, web, type World } from './world.ts'
 import { readSocket } from './client.ts'
 
@@ -107,6 +108,43 @@ export const describeUpgrades = (running: () => World): void => {
         assert.equal((await closed)[0], 4001)
         assert.equal(seen.at(-1)?.url, '/ws?a=b')
       }
+    })
+
+    it('with a token among their subprotocols keep it from the backend', async () => {
+      const { client, cluster, http } = running()
+      const { json } = await http('/api/v1/namespaces/default/serviceaccounts/default/token', {
+        method: 'POST',
+        body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} },
+      })
+      const { token } = json['status'] as { token: string }
+      const offered = `base64url.bearer.authorization.k8s.io.${Buffer.from(token).toString('base64url')}`
+      const ca = readFileSync(join(cluster.layout.pki, 'ca.crt'), 'utf8')
+      const open = (): WebSocket => new WebSocket(`wss://${client.host}${web}/token`, [offered, 'chat'], { ca })
+      const [refused] = (await once(open(), 'error')) as [Error]
+      assert.match(refused.message, /403/)
+      const user = { kind: 'ServiceAccount', name: 'default', namespace: 'default' }
+      const role = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'proxier' }
+      const rbac = '/apis/rbac.authorization.k8s.io/v1'
+      const rules = [{ apiGroups: [''], resources: ['pods/proxy'], verbs: ['get'] }]
+      for (const [path, body] of [
+        [`${rbac}/clusterroles`, { metadata: { name: 'proxier' }, rules }],
+        [`${rbac}/clusterrolebindings`, { metadata: { name: 'proxier' }, subjects: [user], roleRef: role }],
+      ] as const) {
+        assert.equal((await http(path, { method: 'POST', body })).code, 201)
+      }
+      const socket = await waitFor(
+        async () => {
+          const tried = open()
+          await once(tried, 'open')
+          return tried
+        },
+        { what: 'the role to be known' },
+      )
+      assert.equal(socket.protocol, 'chat')
+      assert.equal(seen.at(-1)?.headers['sec-websocket-protocol'], 'chat')
+      const closed = once(socket, 'close')
+      socket.close()
+      await closed
     })
 
     it('to anything pass bytes on untouched, those that came early too', async () => {
