@@ -24,7 +24,8 @@ const maxIndexedCompletions = 2 ** 31 - 1
 const maxCronJobName = 52
 
 const validateFailurePolicy = (spec: JobSpec, path: string): FieldError[] => {
-  const rules = spec.podFailurePolicy?.rules ?? []
+  if (spec.podFailurePolicy === undefined) return []
+  const { rules = [] } = spec.podFailurePolicy
   const errors: FieldError[] = []
   if (rules.length > 20)
     errors.push({
