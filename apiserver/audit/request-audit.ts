@@ -1,4 +1,6 @@
 /** What is known of one audited request so far; told to the backends at each stage. Upstream: audit.AuditContext */
+import { jsonText } from '../../api/codec/encode.ts'
+import { parseJson } from '../../api/codec/json.ts'
 import { StatusError } from '../../api/meta/status-error.ts'
 import type { KubeObject } from '../../api/types.ts'
 import { preciseNow } from '../../component-base/clock.ts'
@@ -97,7 +99,7 @@ export class RequestAudit {
       resourceVersion,
     }
     this.#event = { ...this.#event, objectRef }
-    if (this.recordsRequest) this.requestBody(JSON.stringify(this.#shown(object)))
+    if (this.recordsRequest) this.requestBody(jsonText(this.#shown(object)))
   }
 
   /** A patch or options, as JSON. */
@@ -173,7 +175,8 @@ export class RequestAudit {
   }
 
   #responseText(value: object, json: string | undefined): string {
-    return JSON.stringify(this.#shown(json === undefined ? value : (JSON.parse(json) as object)))
+    const parsed = json === undefined ? value : parseJson(Buffer.from(json), { strict: false }).value
+    return jsonText(this.#shown(parsed as object))
   }
 
   #shown(value: object): object {

@@ -1,4 +1,5 @@
 /** DeleteOptions, from the body and from the query. */
+import { jsonText } from '../../api/codec/encode.ts'
 import { decodeInto } from '../../api/codec/decode.ts'
 import { type FieldError, invalid, notSupported } from '../../api/meta/field-error.ts'
 import { parseYaml } from '../../api/codec/yaml.ts'
@@ -53,7 +54,7 @@ const fromBody = (ctx: HttpContext, body: Buffer): Record<string, unknown> => {
   if (kind !== undefined && kind !== 'DeleteOptions')
     throw badRequest(`decoded object cannot be converted to DeleteOptions`)
   const options = decodeInto(schema, value).value
-  if (ctx.audit?.recordsRequest === true) ctx.audit.requestBody(JSON.stringify({ kind: 'DeleteOptions', ...options }))
+  if (ctx.audit?.recordsRequest === true) ctx.audit.requestBody(jsonText({ kind: 'DeleteOptions', ...options }))
   return options
 }
 

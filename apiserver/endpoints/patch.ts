@@ -1,4 +1,5 @@
 /** PATCH of an object or of its status: JSON patch, JSON merge patch, strategic merge patch, server-side apply. */
+import { jsonText } from '../../api/codec/encode.ts'
 import { decodeValue, strictProblems, strictDecodingError } from '../../api/codec/decode.ts'
 import { DecodeError, jsonKind } from '../../api/codec/decode-context.ts'
 import { JsonSyntaxError, parseJson, type ParsedText } from '../../api/codec/json.ts'
@@ -71,7 +72,7 @@ export const readPatch = async (ctx: HttpContext): Promise<Patch> => {
   const patch = { type, body: parsePatch(type, bytes), query }
   // A configuration is YAML, and JSON in the audit log.
   if (ctx.audit?.recordsRequest === true) {
-    ctx.audit.requestBody(type === 'apply' ? JSON.stringify(patch.body.value) : bytes.toString('utf8'))
+    ctx.audit.requestBody(type === 'apply' ? jsonText(patch.body.value) : bytes.toString('utf8'))
   }
   return patch
 }

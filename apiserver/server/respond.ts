@@ -55,7 +55,7 @@ export const sendBytes = (ctx: HttpContext, code: number, contentType: string, b
 
 /** Encodes a value, which says its kind, in the negotiated format. */
 export const sendValue = async (ctx: HttpContext, code: number, media: MediaType, value: object): Promise<void> => {
-  ctx.audit?.responded(value)
+  if (ctx.audit !== undefined) ctx.audit.responded(ctx.audit.recordsResponse ? canonicalAnswer(value) : value)
   if (media.format === 'protobuf') {
     sendBytes(ctx, code, contentTypes.protobuf, encodeProtobuf(value))
     return

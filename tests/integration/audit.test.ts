@@ -1,6 +1,6 @@
 /** What the audit log says of requests, at each level, and that it keeps Secrets to itself. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -201,6 +201,18 @@ describe('the audit log', () => {
       2,
     )
     assert.deepEqual(applied.events.at(-1)?.requestObject?.['data'], { c: '3' })
+
+    // A number that a double cannot hold.
+    const large = await ask(
+      '/api/v1/namespaces/half/persistentvolumeclaims',
+      {
+        method: 'POST',
+        body: '{"metadata":{"name":"big","generation":9007199254740993},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}}',
+      },
+      2,
+    )
+    assert.equal(large.answer.code, 201, large.answer.text)
+    assert.match(readFileSync(log, 'utf8'), /"requestObject":\{[^\n]*"generation":9007199254740993/)
 
     const deleted = await ask(
       '/api/v1/namespaces/half/configmaps/sent',
