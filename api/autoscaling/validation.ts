@@ -70,7 +70,7 @@ const validateMetric = (metric: Metric, path: string): FieldError[] => {
     errors.push(forbiddenField(child(path, extra), 'must populate the given metric source only'))
   const type = metric.type ?? ''
   const expected = `${type.slice(0, 1).toLowerCase()}${type.slice(1)}`
-  if (given.length === 0)
+  if (given.length === 0 && sources.some((source) => source === expected))
     errors.push(required(child(path, expected), 'must populate information for the given metric source'))
   const { resource, containerResource, pods, object, external } = metric
   if (resource !== undefined) {

@@ -10,7 +10,16 @@ import {
   validateLabelSelector,
 } from '../meta/checks.ts'
 import { semanticEqual } from '../meta/equal.ts'
-import { child, type FieldError, invalid, notSupported, required, tooLong } from '../meta/field-error.ts'
+import {
+  asGoStruct,
+  child,
+  duplicate,
+  type FieldError,
+  invalid,
+  notSupported,
+  required,
+  tooLong,
+} from '../meta/field-error.ts'
 import { matcherFromLabelSelector } from '../meta/labels.ts'
 import type { CronJob, Job, LabelSelector } from '../types.ts'
 import { parseCronSchedule } from './cron-schedule.ts'
@@ -22,6 +31,33 @@ const maxIndexedParallelism = 100_000
 const maxIndexedCompletions = 2 ** 31 - 1
 /** Room for the eleven characters that the controller appends to a CronJob's name. */
 const maxCronJobName = 52
+
+type ExitCodes = NonNullable<NonNullable<JobSpec['podFailurePolicy']>['rules'][number]['onExitCodes']>
+
+const validateExitCodes = (
+  { containerName, operator, values }: ExitCodes,
+  spec: JobSpec,
+  path: string,
+): FieldError[] => {
+  const errors: FieldError[] = []
+  const { containers = [], initContainers = [] } = spec.template.spec ?? {}
+  const isKnown = [...containers, ...initContainers].some(({ name }) => name === containerName)
+  if (containerName !== undefined && !isKnown) {
+    const reason = 'must be one of the container or initContainer names in the pod template'
+    errors.push(invalid(child(path, 'containerName'), containerName, reason))
+  }
+  const seen = new Set<number>()
+  for (const [index, value] of (values ?? []).entries()) {
+    const at = child(path, 'values', index)
+    if (operator === 'In' && value === 0) errors.push(invalid(at, value, 'must not be 0 for the In operator'))
+    if (seen.has(value)) errors.push(duplicate(at, value))
+    seen.add(value)
+  }
+  if ((values ?? []).some((value, index, all) => index > 0 && value < (all[index - 1] ?? value))) {
+    errors.push(invalid(child(path, 'values'), values, 'must be ordered'))
+  }
+  return errors
+}
 
 const validateFailurePolicy = (spec: JobSpec, path: string): FieldError[] => {
   if (spec.podFailurePolicy === undefined) return []
@@ -45,6 +81,7 @@ const validateFailurePolicy = (spec: JobSpec, path: string): FieldError[] => {
     }
     if (rule.onExitCodes !== undefined) {
       errors.push(...requiredOneOf(child(at, 'onExitCodes', 'operator'), rule.onExitCodes.operator, ['In', 'NotIn']))
+      errors.push(...validateExitCodes(rule.onExitCodes, spec, child(at, 'onExitCodes')))
       if ((rule.onExitCodes.values ?? []).length === 0) {
         errors.push(
           invalid(child(at, 'onExitCodes', 'values'), rule.onExitCodes.values ?? [], 'at least one value is required'),
@@ -64,11 +101,26 @@ const validateFailurePolicy = (spec: JobSpec, path: string): FieldError[] => {
   return errors
 }
 
+const successPolicyStruct = ({ rules }: NonNullable<JobSpec['successPolicy']>): object => ({
+  Rules: (rules ?? []).map((rule) =>
+    asGoStruct(rule, [
+      ['SucceededIndexes', 'succeededIndexes', null],
+      ['SucceededCount', 'succeededCount', null],
+    ]),
+  ),
+})
+
 const validateIndexed = (spec: JobSpec, path: string): FieldError[] => {
   if (spec.completionMode !== 'Indexed') {
-    return spec.backoffLimitPerIndex === undefined
-      ? []
-      : [invalid(child(path, 'backoffLimitPerIndex'), spec.backoffLimitPerIndex, 'requires indexed completion mode')]
+    const { backoffLimitPerIndex, maxFailedIndexes, successPolicy } = spec
+    const given: readonly (readonly [string, unknown])[] = [
+      ['backoffLimitPerIndex', backoffLimitPerIndex],
+      ['maxFailedIndexes', maxFailedIndexes],
+      ['successPolicy', successPolicy === undefined ? undefined : successPolicyStruct(successPolicy)],
+    ]
+    return given
+      .filter(([, value]) => value !== undefined)
+      .map(([field, value]) => invalid(child(path, field), value, 'requires indexed completion mode'))
   }
   const errors: FieldError[] = []
   if (spec.completions === undefined) {

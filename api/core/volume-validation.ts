@@ -5,6 +5,7 @@ import { child, type FieldError, forbiddenField, invalid, notSupported, required
 import { isDns1123Subdomain } from '../meta/names.ts'
 import { compareQuantities, zeroQuantity } from '../meta/quantity.ts'
 import type { PersistentVolume, PersistentVolumeClaim } from '../types.ts'
+import { validateDriverName } from '../storage/validation.ts'
 import { quantityOf } from './pod-spec/validate-resources.ts'
 import { validateNodeSelector } from './pod-spec/validate-scheduling.ts'
 
@@ -174,6 +175,17 @@ export const validatePersistentVolume = ({ spec }: PersistentVolume): FieldError
   errors.push(...oneOf('spec.volumeMode', spec.volumeMode, volumeModes))
   const nodes = spec.nodeAffinity?.required
   if (nodes !== undefined) errors.push(...validateNodeSelector(nodes, 'spec.nodeAffinity.required'))
+  if (spec.csi !== undefined) {
+    errors.push(
+      ...validateDriverName(spec.csi.driver, 'spec.csi.driver'),
+      ...requiredText('spec.csi.volumeHandle', spec.csi.volumeHandle),
+    )
+  }
+  if (spec.nfs !== undefined) {
+    const { server, path } = spec.nfs
+    errors.push(...requiredText('spec.nfs.server', server), ...requiredText('spec.nfs.path', path))
+    if (!absent(path) && !path.startsWith('/')) errors.push(invalid('spec.nfs.path', path, 'must be an absolute path'))
+  }
   if (spec.local !== undefined) {
     errors.push(...requiredText('spec.local.path', spec.local.path))
     if (nodes === undefined) errors.push(required('spec.nodeAffinity', 'Local volume requires node affinity'))

@@ -2,7 +2,15 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { absent, immutable, requiredOneOf, syntax } from '../meta/checks.ts'
 import { child, duplicate, type FieldError, invalid, required, tooMany } from '../meta/field-error.ts'
-import { isDns1123Label, isDns1123Subdomain, isNonSpecialIp, isValidPortNum } from '../meta/names.ts'
+import {
+  isDns1123Label,
+  isDns1123Subdomain,
+  isNonSpecialIp,
+  isQualifiedName,
+  isValidLabelValue,
+  isValidPortNum,
+} from '../meta/names.ts'
+import { validateLabels } from '../meta/validate-metadata.ts'
 import type { EndpointSlice } from '../types.ts'
 
 const maxAddresses = 100
@@ -36,11 +44,29 @@ const validateEndpoint = (endpoint: Endpoint, type: string, path: string): Field
   if (addresses.length === 0) errors.push(required(at, 'must contain at least 1 address'))
   else if (addresses.length > maxAddresses) errors.push(tooMany(at, addresses.length, maxAddresses))
   for (const [index, address] of addresses.entries()) errors.push(...validateAddress(address, type, child(at, index)))
+  errors.push(
+    ...validateLabels(endpoint.deprecatedTopology, child(path, 'deprecatedTopology')),
+    ...validateHints(endpoint.hints, child(path, 'hints')),
+  )
   if (!absent(endpoint.hostname))
     errors.push(...syntax(child(path, 'hostname'), endpoint.hostname ?? '', isDns1123Label))
   if (!absent(endpoint.nodeName))
     errors.push(...syntax(child(path, 'nodeName'), endpoint.nodeName ?? '', isDns1123Subdomain))
   return errors
+}
+
+const maxZoneHints = 8
+
+const validateHints = (hints: Endpoint['hints'], path: string): FieldError[] => {
+  const zones = hints?.forZones ?? []
+  if (zones.length > maxZoneHints) return [tooMany(child(path, 'forZones'), zones.length, maxZoneHints)]
+  const seen = new Set<string>()
+  return zones.flatMap(({ name }, index) => {
+    const at = child(path, 'forZones', index, 'name')
+    const errors = seen.has(name) ? [duplicate(at, name)] : []
+    seen.add(name)
+    return [...errors, ...syntax(at, name, isValidLabelValue)]
+  })
 }
 
 const validatePorts = (ports: EndpointSlice['ports']): FieldError[] => {
@@ -53,6 +79,7 @@ const validatePorts = (ports: EndpointSlice['ports']): FieldError[] => {
     const errors = name === '' ? [] : syntax(child(at, 'name'), name, isDns1123Label)
     if (names.has(name)) errors.push(duplicate(child(at, 'name'), name))
     names.add(name)
+    if (!absent(port.appProtocol)) errors.push(...syntax(child(at, 'appProtocol'), port.appProtocol, isQualifiedName))
     errors.push(...requiredOneOf(child(at, 'protocol'), port.protocol, ['SCTP', 'TCP', 'UDP']))
     if (port.port !== undefined && port.port !== null) {
       errors.push(...isValidPortNum(port.port).map((message) => invalid(child(at, 'port'), port.port, message)))

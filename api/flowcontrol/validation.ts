@@ -25,6 +25,21 @@ const validateSubject = (subject: Subject, path: string): FieldError[] => {
   }
 }
 
+/** Upstream: ValidateFlowSchemaNonResourceURLPath; `*` alone is all of them. */
+const validateUrlPath = (url: string, path: string): FieldError[] => {
+  if (url === '*' || url === '/') return []
+  if (url === '') return [invalid(path, url, 'must not be empty')]
+  const errors: FieldError[] = []
+  if (!url.startsWith('/')) errors.push(invalid(path, url, 'must start with slash'))
+  if (url.includes(' ')) errors.push(invalid(path, url, 'must not contain white-space'))
+  if (url.includes('//')) errors.push(invalid(path, url, 'must not contain double slash'))
+  const wildcards = url.split('*').length - 1
+  if (wildcards > 1 || (wildcards === 1 && !url.endsWith('/*'))) {
+    errors.push(invalid(path, url, 'wildcard can only do suffix matching'))
+  }
+  return errors
+}
+
 const validateRules = (rules: Rules, path: string): FieldError[] => {
   const errors: FieldError[] = []
   if ((rules.subjects ?? []).length === 0)
@@ -51,6 +66,8 @@ const validateRules = (rules: Rules, path: string): FieldError[] => {
     const at = child(path, 'nonResourceRules', index)
     for (const field of ['verbs', 'nonResourceURLs'] as const)
       if ((rule[field] ?? []).length === 0) errors.push(required(child(at, field)))
+    for (const [urlIndex, url] of (rule.nonResourceURLs ?? []).entries())
+      errors.push(...validateUrlPath(url, child(at, 'nonResourceURLs', urlIndex)))
   }
   return errors
 }

@@ -1,7 +1,7 @@
 /** Device classes, claims, templates and slices. Upstream: pkg/apis/resource/validation. */
-import { absent, requiredOneOf, requiredSyntax, requiredText, syntax } from '../meta/checks.ts'
+import { absent, immutable, requiredOneOf, requiredSyntax, requiredText, syntax } from '../meta/checks.ts'
 import { semanticEqual } from '../meta/equal.ts'
-import { child, duplicate, type FieldError, invalid, required, tooMany } from '../meta/field-error.ts'
+import { child, duplicate, type FieldError, invalid, key, required, tooMany } from '../meta/field-error.ts'
 import { isDns1123Label, isDns1123Subdomain } from '../meta/names.ts'
 import { validateAnnotations, validateLabels } from '../meta/validate-metadata.ts'
 import { validateDriverName } from '../storage/validation.ts'
@@ -123,6 +123,9 @@ export const validateDeviceClass = ({ spec }: DeviceClass): FieldError[] => [
 export const validateResourceSlice = ({ spec }: ResourceSlice): FieldError[] => {
   const errors = requiredSyntax('spec.driver', spec?.driver, isDns1123Subdomain)
   errors.push(...requiredText('spec.pool.name', spec?.pool?.name))
+  if ((spec?.pool?.generation ?? 0) < 0) {
+    errors.push(invalid('spec.pool.generation', spec?.pool?.generation, 'must be greater than or equal to zero'))
+  }
   if ((spec?.pool?.resourceSliceCount ?? 0) <= 0) {
     errors.push(
       invalid('spec.pool.resourceSliceCount', spec?.pool?.resourceSliceCount ?? 0, 'must be greater than zero'),
@@ -145,13 +148,20 @@ export const validateResourceSlice = ({ spec }: ResourceSlice): FieldError[] => 
     errors.push(...requiredSyntax(at, device.name, isDns1123Label))
     if (names.has(device.name)) errors.push(duplicate(at, device.name))
     names.add(device.name)
+    for (const [name, attribute] of Object.entries(device.attributes ?? {})) {
+      const values = Object.values(attribute).filter((value) => value !== undefined && value !== null)
+      if (values.length === 0) {
+        const where = key(child('spec.devices', index, 'attributes'), name)
+        errors.push(required(where, 'exactly one value must be specified'))
+      }
+    }
   }
   return errors
 }
 
-export const validateResourceSliceUpdate = (next: ResourceSlice, old: ResourceSlice): FieldError[] =>
-  (['driver', 'nodeName', 'nodeSelector', 'allNodes'] as const).flatMap((field) =>
-    semanticEqual(next.spec?.[field], old.spec?.[field])
-      ? []
-      : [invalid(child('spec', field), next.spec?.[field], 'field is immutable')],
-  )
+export const validateResourceSliceUpdate = (next: ResourceSlice, old: ResourceSlice): FieldError[] => [
+  ...(['driver', 'nodeName', 'nodeSelector', 'allNodes'] as const).flatMap((field) =>
+    immutable(child('spec', field), next.spec?.[field], old.spec?.[field]),
+  ),
+  ...immutable('spec.pool.name', next.spec?.pool.name, old.spec?.pool.name),
+]

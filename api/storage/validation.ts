@@ -181,7 +181,10 @@ export const validateCSINode = ({ spec }: CSINode): FieldError[] => {
     ]
     if (names.has(driver.name)) errors.push(duplicate(child(at, 'name'), driver.name))
     names.add(driver.name)
+    const topologyKeys = new Set<string>()
     for (const topologyKey of driver.topologyKeys ?? []) {
+      if (topologyKeys.has(topologyKey)) errors.push(duplicate(child(at, 'topologyKeys'), topologyKey))
+      topologyKeys.add(topologyKey)
       errors.push(...syntax(child(at, 'topologyKeys'), topologyKey, isQualifiedName))
     }
     if ((driver.allocatable?.count ?? 0) < 0) {
