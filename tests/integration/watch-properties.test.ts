@@ -12,6 +12,7 @@ import { runSeed } from '../harness/seeded-random.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
 import { freeze, killAndRestart, pidOf, startAnotherApiServer, startRelay } from './watch-properties/servers.ts'
+import { watchSlowly } from './watch-properties/slow-client.ts'
 import { identityOf, namespaces, setStage, type Stage } from './watch-properties/stage.ts'
 
 const seed = runSeed()
@@ -104,5 +105,18 @@ describe('watches of many clients', { timeout: 400_000 }, () => {
     await waitFor(() => expired() > 0, { what: 'a watcher that is told 410' })
     await stage.progress(100)
     await assertNoFindings(stage)
+  })
+
+  it('wait for a client that reads late, as long as the history reaches back', async () => {
+    const { told, written, endedInOrder } = await watchSlowly(running(), 'late', 40)
+    assert.deepEqual(told, written)
+    assert.ok(endedInOrder)
+  })
+
+  it('end in order for a client that reads too late, without a gap in what it got', async () => {
+    const { told, written, endedInOrder } = await watchSlowly(running(), 'too-late', 150)
+    assert.ok(told.length < written.length, 'the history is bounded')
+    assert.deepEqual(told, written.slice(0, told.length))
+    assert.ok(endedInOrder)
   })
 })
