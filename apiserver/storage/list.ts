@@ -2,6 +2,7 @@
  * Lists with every combination of resourceVersion, resourceVersionMatch, limit and continue.
  * Upstream: https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-get-and-list
  */
+import { setImmediate as immediate } from 'node:timers/promises'
 import { badRequest, expired } from '../../api/meta/status-error.ts'
 import { type Continuation, decodeContinue, encodeContinue } from './continue-token.ts'
 import { type Entry, entryFromStore } from './encoding.ts'
@@ -99,14 +100,24 @@ const listAt = async (
   }
 }
 
-const fromCache = (store: ResourceStore, options: ListOptions, start: string, revision: number): ListResult => {
+/** Objects that are asked of the store, and parsed, at once. */
+const pageSize = 500
+/** Objects that are compared with a selector before others get their turn. */
+const comparedPerTurn = 5_000
+
+const fromCache = async (
+  store: ResourceStore,
+  options: ListOptions,
+  start: string,
+  revision: number,
+): Promise<ListResult> => {
   const { prefix, matches, limit } = options
+  // What is changed while others have their turn is not changed in here: a list is of one revision.
   const all = store.cache.range(prefix, start)
-  if (limit === 0) {
-    return { entries: matches === undefined ? all : all.filter((entry) => matches(entry.object)), revision }
-  }
+  if (limit === 0 && matches === undefined) return { entries: all, revision }
   const page: Entry[] = []
   for (const [index, entry] of all.entries()) {
+    if (index > 0 && index % comparedPerTurn === 0) await immediate()
     if (matches !== undefined && !matches(entry.object)) continue
     page.push(entry)
     if (page.length === limit) return pageResult(page, revision, matches, all.length - index - 1)
@@ -140,7 +151,8 @@ const fromStore = async (
     const answer: ListPage = await store.keyValues.list({
       start: from,
       end,
-      limit: limit === 0 ? 2000 : limit,
+      // Of those that do not match, none is in the page.
+      limit: limit === 0 || matches !== undefined ? pageSize : Math.min(limit, pageSize),
       revision,
     })
     for (const [index, item] of answer.items.entries()) {
