@@ -60,8 +60,8 @@ const validateExitCodes = (
 }
 
 const validateFailurePolicy = (spec: JobSpec, path: string): FieldError[] => {
+  const rules = spec.podFailurePolicy?.rules ?? []
   if (spec.podFailurePolicy === undefined) return []
-  const { rules = [] } = spec.podFailurePolicy
   const errors: FieldError[] = []
   if (rules.length > 20)
     errors.push({
