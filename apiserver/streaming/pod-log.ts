@@ -4,40 +4,16 @@ import type { IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { parsePodLogOptions, validatePodLogOptions } from '../../api/core/pod-log-options.ts'
 import { invalidObject } from '../../api/meta/field-error.ts'
-import { badRequest, StatusError } from '../../api/meta/status-error.ts'
+import { StatusError } from '../../api/meta/status-error.ts'
 import { sinkOf } from '../server/message.ts'
 import { backendUrl, dialErrorText, kubeletBackend, openRequest } from './backend.ts'
 import { type AnyConnectContext, type ConnectContext, getNode, getPod } from './context.ts'
 import { kubeletAddress } from './kubelet-address.ts'
+import { kubeletError } from './kubelet-error.ts'
 import { chooseContainer, logPath } from './pod-location.ts'
 
-/** An error of the kubelet, which comes as plain text, as a Status. Upstream: GenericHttpResponseChecker. */
-const kubeletError = (code: number, text: string, name: string): StatusError => {
-  const details = { name, kind: 'pods' }
-  switch (code) {
-    case 400:
-      return badRequest(text)
-    case 500:
-      return new StatusError('InternalError', `Internal error occurred: ${text}`, {
-        details: { causes: [{ message: text }] },
-      })
-    case 404:
-      return new StatusError('NotFound', `the server could not find the requested resource (get pods ${name})`, {
-        details: { ...details, causes: [{ reason: 'UnexpectedServerResponse', message: text }] },
-      })
-    default:
-      return new StatusError(
-        '',
-        `the server responded with the status code ${code} but did not return more information`,
-        {
-          code,
-          details: { ...details, causes: [{ reason: 'UnexpectedServerResponse', message: text }] },
-        },
-      )
-  }
-}
-
-const maxErrorBytes = 64 * 1024
+/** Upstream: maxReadLength. */
+const maxErrorBytes = 50_000
 
 const textOf = async (response: IncomingMessage): Promise<string> => {
   let text = ''
@@ -45,7 +21,7 @@ const textOf = async (response: IncomingMessage): Promise<string> => {
     text += String(chunk)
     if (text.length > maxErrorBytes) break
   }
-  return text
+  return text.slice(0, maxErrorBytes)
 }
 
 /** The kubelet's response, or undefined where the Pod is on no node yet. Throws StatusError. */
@@ -71,7 +47,7 @@ export const openPodLog = async (ctx: AnyConnectContext): Promise<IncomingMessag
     })
   })) as [IncomingMessage]
   const code = response.statusCode ?? 0
-  if (code < 200 || code > 206) throw kubeletError(code, await textOf(response), name)
+  if (code < 200 || code > 206) throw kubeletError(code, await textOf(response), 'pods/log', name)
   return response
 }
 

@@ -2,6 +2,7 @@
 import { after, before, describe } from 'node:test'
 import { startCluster, type TestCluster } from '../harness/cluster.ts'
 import { describeBodies } from './proxy/bodies.ts'
+import { describeKubelets } from './proxy/kubelets.ts'
 import { describePages } from './proxy/pages.ts'
 import { describeRequests } from './proxy/requests.ts'
 import { describeTargets } from './proxy/targets.ts'
@@ -37,4 +38,5 @@ describe('proxy', () => {
   describePages(running)
   describeUpgrades(running)
   describeTargets(running)
+  describeKubelets(running)
 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
+import { runCommand, startCommand } from '../../harness/command.ts'
 import type { Kubectl } from '../../harness/kubectl.ts'
 import { waitFor } from '../../harness/wait.ts'
 import { inNewNamespace, type Surface } from './surface.ts'
@@ -72,6 +73,22 @@ export const describeInspection = (surface: Surface): void => {
       assert.match(await kubectl('config', 'get-contexts', '-o', 'name'), new RegExp(`^${context}$`, 'm'))
       assert.match(await kubectl('config', 'get-clusters'), /^NAME\nt\d+\n$/)
       assert.match(await kubectl('config', 'get-users'), /^NAME\nkubernetes-admin\n$/)
+    })
+
+    it('the server through its own proxy, on a port and on a socket', async () => {
+      const flags = [`--kubeconfig=${kubectl.kubeconfig}`]
+      await using proxy = startCommand(surface.binary, [...flags, 'proxy', '--port=0'])
+      const [, port = ''] = await proxy.until(/Starting to serve on 127\.0\.0\.1:(\d+)/)
+      const get = async (path: string): Promise<string> => (await fetch(`http://127.0.0.1:${port}${path}`)).text()
+      assert.deepEqual((JSON.parse(await get('/api/')) as { versions: string[] }).versions, ['v1'])
+      assert.match(await get('/api/v1/namespaces/default/configmaps?limit=1'), /"kind": ?"ConfigMapList"/)
+      const refused = await fetch(`http://127.0.0.1:${port}/api/v1/namespaces/default/pods/none/exec?command=x`)
+      assert.equal(refused.status, 403)
+      const socketPath = join(surface.running().layout.root, `proxy-${surface.suffix}`)
+      await using onSocket = startCommand(surface.binary, [...flags, 'proxy', `--unix-socket=${socketPath}`])
+      await onSocket.until(/Starting to serve on /)
+      const { stdout } = await runCommand('curl', ['-s', '--unix-socket', socketPath, 'http://localhost/version'])
+      assert.match(stdout, /"minor": ?"36"/)
     })
 
     it('fields, in all of explain’s forms', async () => {

@@ -29,13 +29,19 @@ const post = async (http: Http, path: string, body: object): Promise<void> => {
 }
 
 /** Creates a Pod that no node runs and no scheduler sees, and gives it an address. */
-export const createPod = async (http: Http, name: string, ip: string, port?: number): Promise<void> => {
+export const createPod = async (
+  http: Http,
+  name: string,
+  ip: string,
+  port?: number,
+  more: object = {},
+): Promise<void> => {
   const ports = port === undefined ? [] : [{ containerPort: port, name: 'web' }]
   await post(http, pods, {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, labels: { app: name } },
-    spec: { schedulerName: 'nobody', containers: [{ name: 'c', image: 'none:1', ports }] },
+    spec: { schedulerName: 'nobody', containers: [{ name: 'c', image: 'none:1', ports }], ...more },
   })
   const conditions = [{ type: 'Ready', status: 'True' }]
   const status = { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions }
