@@ -1,4 +1,5 @@
 import type { FieldError } from './meta/field-error.ts'
+import type { ObjectSchema } from './schema/schema.ts'
 import type { KubeObject } from './types.ts'
 
 /**
@@ -14,6 +15,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
   /** The resource's name in paths: `replicasets`. */
   readonly plural: string
   readonly singular: string
+  /** Kind of its lists. */
+  readonly listKind: string
   readonly shortNames: readonly string[]
   readonly categories: readonly string[]
   readonly scope: 'Namespaced' | 'Cluster'
@@ -28,6 +31,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
   /** True where any qualified name may be a finalizer; else it is one of Kubernetes' own or has a prefix. */
   readonly looseFinalizers: boolean
 
+  /** Of custom resources, whose fields no generated schema knows. */
+  readonly custom?: CustomSchema
   /** Fills absent fields in place; called while decoding, after every mutation, and on objects read from old storage. */
   readonly setDefaults?: (object: T) => void
   /** Clears what clients may not set on create (status) and sets what the server owns. In place. */
@@ -72,6 +77,13 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
   }
   /** Kinds that are answered and never stored: TokenReview, SubjectAccessReview, ComponentStatus … */
   readonly virtual?: boolean
+}
+
+export interface CustomSchema {
+  /** What server-side apply merges by. */
+  readonly schema: ObjectSchema
+  /** Drops, in place, what no schema names; the paths of that. */
+  readonly prune: (object: Record<string, unknown>) => readonly string[]
 }
 
 export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch'
@@ -136,6 +148,7 @@ const expandSubresource = (subresource: string | Subresource): Subresource => {
 export const defineKind = <T extends KubeObject>(declaration: KindDeclaration<T>): KindDefinition => {
   const definition: KindDefinition<T> = {
     singular: declaration.kind.toLowerCase(),
+    listKind: `${declaration.kind}List`,
     shortNames: [],
     categories: [],
     verbs: allVerbs,

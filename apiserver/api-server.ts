@@ -14,6 +14,8 @@ import { createWebhookMetrics } from './admission/webhook/metrics.ts'
 import { buildAuthentication, readVerificationKeys } from './authentication/build.ts'
 import { parseSigningKey } from './authentication/service-account/keys.ts'
 import { buildAuthorization } from './authorization/build.ts'
+import { createCrdController } from './extensions/crd-controller.ts'
+import { CustomServer } from './extensions/serve-custom.ts'
 import { startBootstrap } from './bootstrap/bootstrap.ts'
 import { type Config, readOptional } from './config.ts'
 import { openEncryption } from './encryption/encryption.ts'
@@ -127,8 +129,11 @@ export const runApiServer = async (
     ...(config.gates.ComponentStatusz ? { '/statusz': statusz(processFacts(paths)) } : {}),
   }
   const openApi = new OpenApi(resources)
+  const discovery = new Discovery(resources, `${config.advertiseAddress}:${config.securePort}`)
+  const customServer = new CustomServer(resources, () => discovery.invalidate())
+  const crds = createCrdController({ resources, server: customServer, clock: realClock, log })
   const answerPath = createPathHandler({
-    discovery: new Discovery(resources, `${config.advertiseAddress}:${config.securePort}`),
+    discovery,
     health,
     metrics: { '/metrics': registry, '/metrics/slis': healthRegistry },
     zPages,
@@ -174,6 +179,7 @@ export const runApiServer = async (
       deps,
       served,
       serviceMetrics,
+      crds,
       log,
       rbacReady: () => rbac.ready(),
       facts: {

@@ -2,6 +2,7 @@
 import { realClock, sleep } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { Config } from '../config.ts'
+import type { CrdController } from '../extensions/crd-controller.ts'
 import type { Resources } from '../registry/resources.ts'
 import type { ClusterIpAllocator } from '../registry/services/cluster-ip-allocator.ts'
 import { addressText } from '../registry/services/ip-range.ts'
@@ -24,6 +25,7 @@ export interface BootstrapOptions {
     readonly ports: NodePortAllocator
   }
   readonly serviceMetrics: ServiceMetrics
+  readonly crds: CrdController
   readonly facts: AuthenticationFacts
   readonly rbacReady: () => Promise<void>
   readonly log: Logger
@@ -66,7 +68,7 @@ const startHook = (
 }
 
 export const startBootstrap = (
-  { config, deps, served, serviceMetrics, facts, rbacReady, log }: BootstrapOptions,
+  { config, deps, served, serviceMetrics, crds, facts, rbacReady, log }: BootstrapOptions,
   signal: AbortSignal,
 ): Bootstrap => {
   const { resources, ips, ports } = served
@@ -88,6 +90,8 @@ export const startBootstrap = (
   const namespaces = hook('start-system-namespaces-controller', () => ensureSystemObjects(resources, facts))
   const serviceCidr = hook('start-kubernetes-service-cidr-controller', () => defaultCidr.sync())
   const hooks = [
+    // What was defined before is served before this server says that it is ready.
+    hook('crd-informer-synced', () => crds.sync()),
     namespaces,
     serviceCidr,
     // Each of these needs what the one before it has made.
@@ -109,6 +113,7 @@ export const startBootstrap = (
       : []),
   ]
   const background = [
+    crds.run(signal),
     defaultCidr.keep(signal),
     repairs.run(signal),
     keepKubernetesService(service, signal),

@@ -2,11 +2,34 @@
 import { createHash } from 'node:crypto'
 import { type ApiGroup, apiGroups } from '../../api/kinds.ts'
 import type { KindDefinition } from '../../api/kind.ts'
+import { compareVersions } from '../../api/meta/version-order.ts'
 import { apiVersionOf, type Resource } from '../registry/resource.ts'
 import type { Resources } from '../registry/resources.ts'
 
+/** Groups of custom resources, by name; of their versions the most stable and newest is preferred. */
+const customGroups = (resources: Resources): readonly ApiGroup[] => {
+  const known = new Set<string>(apiGroups.map(({ name }) => name))
+  const versionsOf = new Map<string, Set<string>>()
+  for (const { definition } of resources.all()) {
+    const { group, version } = definition
+    if (known.has(group)) continue
+    versionsOf.set(group, (versionsOf.get(group) ?? new Set()).add(version))
+  }
+  return [...versionsOf]
+    .map(([name, set]) => {
+      const versions = [...set].toSorted(compareVersions)
+      return { name, versions, preferredVersion: versions[0] ?? '', priority: 1000 }
+    })
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+}
+
 /** Groups in discovery's order, with the versions that have resources. */
-export const servedGroups = (resources: Resources): readonly ApiGroup[] => {
+export const servedGroups = (resources: Resources): readonly ApiGroup[] => [
+  ...builtInGroups(resources),
+  ...customGroups(resources),
+]
+
+const builtInGroups = (resources: Resources): readonly ApiGroup[] => {
   const served = new Set([...resources.all()].map(({ definition: { group, version } }) => `${group}/${version}`))
   return apiGroups
     .map((group) => ({

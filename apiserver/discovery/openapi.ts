@@ -134,9 +134,9 @@ export class OpenApi {
 
   /** Names of the resources that documents are about. */
   #served(): string[] {
-    return [...this.#resources.all()].map(({ definition: { group, version, plural } }) =>
-      resourceName({ group, version, plural }),
-    )
+    return [...this.#resources.all()]
+      .filter(({ definition }) => definition.custom === undefined)
+      .map(({ definition: { group, version, plural } }) => resourceName({ group, version, plural }))
   }
 
   /** A document is a function of the schema table, of what is served and of our own code: their hash stands for it. */

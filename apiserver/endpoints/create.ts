@@ -5,14 +5,14 @@ import { readBody } from '../server/body.ts'
 import type { HttpContext } from '../server/context.ts'
 import { decodeBytesAs } from './decode.ts'
 import { parseWriteQuery } from './options.ts'
-import { admissionAttributes, checkNamespace, gvkOf, managerOf, type Scope } from './scope.ts'
+import { admissionAttributes, checkNamespace, managerOf, type Scope } from './scope.ts'
 import { negotiateObject, sendEntry } from './send.ts'
 
 export const create = async (scope: Scope, ctx: HttpContext): Promise<void> => {
   const { resource, admission, clock } = scope
   const media = negotiateObject(ctx, resource)
   const { dryRun, fieldValidation, fieldManager } = parseWriteQuery(ctx.query, 'CreateOptions')
-  const object = decodeBytesAs(ctx, await readBody(ctx.request), gvkOf(scope), fieldValidation)
+  const object = decodeBytesAs(ctx, await readBody(ctx.request), resource.definition, fieldValidation)
   resource.definition.setDefaults?.(object)
   ctx.audit?.requestObject(object)
   checkNamespace(object, resource, ctx.info.namespace)

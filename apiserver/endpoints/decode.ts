@@ -2,11 +2,14 @@
  * From a request body to an object of the wanted kind: media type, parse, schema, strict fields.
  * Upstream: the decoding part of createHandler, with transformDecodeError's messages.
  */
-import { decodeInto, strictDecodingError, strictProblems, undecodable } from '../../api/codec/decode.ts'
+import { customHead, decodeCustom } from '../../api/apiextensions/decode-custom.ts'
+import { type Decoded, decodeInto, strictDecodingError, strictProblems, undecodable } from '../../api/codec/decode.ts'
+import { DecodeError } from '../../api/codec/decode-context.ts'
 import { JsonSyntaxError, type ParsedText, parseJson } from '../../api/codec/json.ts'
 import { parseYaml } from '../../api/codec/yaml.ts'
 import { badRequest, unsupportedMediaType } from '../../api/meta/status-error.ts'
 import { type Gvk, type ObjectSchema, schemaFor } from '../../api/schema/schema.ts'
+import type { KindDefinition } from '../../api/kind.ts'
 import type { KubeObject } from '../../api/types.ts'
 import { apiVersionOf } from '../registry/resource.ts'
 import { decodeProtobuf, ProtobufError, protobufMediaType } from '../codec/protobuf.ts'
@@ -28,7 +31,11 @@ const summarize = (body: Buffer): string => {
   return `${body[0] === 0x7b ? head.toString('utf8') : head.toString('hex')}${cut ? ' ...' : ''}`
 }
 
-export const schemaOf = ({ group, version, kind }: Gvk): ObjectSchema => {
+/** A kind as a body is read for it: one of ours by its generated schema, a custom resource by its own. */
+export type DecodedKind = Gvk & Pick<KindDefinition, 'custom'>
+
+const schemaOf = ({ group, version, kind, custom }: DecodedKind): ObjectSchema => {
+  if (custom !== undefined) return customHead()
   const schema = schemaFor(group, version, kind)
   if (schema === undefined) throw new Error(`no schema for ${group}/${version} ${kind}`)
   return schema
@@ -39,10 +46,12 @@ const parseBody = (
   mediaType: string,
   body: Buffer,
   schema: ObjectSchema,
-  kind: string,
+  { kind, custom }: DecodedKind,
   strict: boolean,
 ): ParsedText => {
-  if (mediaType !== '' && !acceptedBodies.includes(mediaType)) throw unsupportedMediaType(acceptedBodies)
+  const isCustom = custom !== undefined
+  const accepted = isCustom ? acceptedBodies.filter((type) => type !== protobufMediaType) : acceptedBodies
+  if (mediaType !== '' && !accepted.includes(mediaType)) throw unsupportedMediaType(accepted)
   const unrecognized = (why: string) =>
     badRequest(`the object provided is unrecognized (must be of type ${kind}): ${why} (${summarize(body)})`)
   if (mediaType === 'application/yaml') return parseYaml(body)
@@ -57,6 +66,17 @@ const parseBody = (
     }
     if (!(error instanceof JsonSyntaxError)) throw error
     throw unrecognized(`couldn't get version/kind; json parse error: ${error.message}`)
+  }
+}
+
+/** The parsed value as an object of the kind; it is changed in place. Throws BadRequest. */
+const decodeAs = ({ custom }: DecodedKind, schema: ObjectSchema, { value, source }: ParsedText): Decoded => {
+  if (custom === undefined) return decodeInto(schema, value, source)
+  try {
+    return decodeCustom(custom, value)
+  } catch (error) {
+    if (error instanceof DecodeError) throw undecodable(schema, value, error.message)
+    throw error
   }
 }
 
@@ -99,12 +119,12 @@ const report = (
 export const decodeValueAs = (
   ctx: HttpContext,
   parsed: ParsedText,
-  wanted: Gvk,
+  wanted: DecodedKind,
   validation: FieldValidation,
 ): KubeObject => {
   const schema = schemaOf(wanted)
   checkType(parsed.value, wanted, schema)
-  const { value, unknownFields } = decodeInto(schema, parsed.value, parsed.source)
+  const { value, unknownFields } = decodeAs(wanted, schema, parsed)
   report(ctx, schema, value, strictProblems(unknownFields, parsed), validation)
   value['kind'] = wanted.kind
   value['apiVersion'] = apiVersionOf(wanted)
@@ -112,15 +132,24 @@ export const decodeValueAs = (
 }
 
 /** Decodes bytes that were read before: every call gives a fresh object. */
-export const decodeBytesAs = (ctx: HttpContext, body: Buffer, wanted: Gvk, validation: FieldValidation): KubeObject =>
+export const decodeBytesAs = (
+  ctx: HttpContext,
+  body: Buffer,
+  wanted: DecodedKind,
+  validation: FieldValidation,
+): KubeObject =>
   decodeValueAs(
     ctx,
-    parseBody(mediaTypeOf(ctx), body, schemaOf(wanted), wanted.kind, validation !== 'Ignore'),
+    parseBody(mediaTypeOf(ctx), body, schemaOf(wanted), wanted, validation !== 'Ignore'),
     wanted,
     validation,
   )
 
-export const decodeBody = async (ctx: HttpContext, wanted: Gvk, validation: FieldValidation): Promise<KubeObject> => {
+export const decodeBody = async (
+  ctx: HttpContext,
+  wanted: DecodedKind,
+  validation: FieldValidation,
+): Promise<KubeObject> => {
   const object = decodeBytesAs(ctx, await readBody(ctx.request), wanted, validation)
   ctx.audit?.requestObject(object)
   return object

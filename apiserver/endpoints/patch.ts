@@ -1,4 +1,5 @@
 /** PATCH of an object or of its status: JSON patch, JSON merge patch, strategic merge patch, server-side apply. */
+import { decodeCustom } from '../../api/apiextensions/decode-custom.ts'
 import { jsonText } from '../../api/codec/encode.ts'
 import { decodeValue, strictProblems, strictDecodingError } from '../../api/codec/decode.ts'
 import { DecodeError, jsonKind } from '../../api/codec/decode-context.ts'
@@ -13,6 +14,7 @@ import { applyJsonPatch, jsonPatchProblems } from '../../api/patch/json-patch.ts
 import { applyMergePatch } from '../../api/patch/merge-patch.ts'
 import { invalidPatch } from '../../api/patch/patch-error.ts'
 import { applyStrategicMergePatch } from '../../api/patch/strategic-merge-patch.ts'
+import type { KindDefinition } from '../../api/kind.ts'
 import type { ObjectSchema } from '../../api/schema/schema.ts'
 import type { KubeObject } from '../../api/types.ts'
 import { type FieldScope, fieldScopeOf, trackWrite } from '../registry/field-manager.ts'
@@ -64,9 +66,11 @@ const parseConfiguration = (bytes: Buffer): ParsedText => {
 }
 
 /** Reads the patch of a request and its options. */
-export const readPatch = async (ctx: HttpContext): Promise<Patch> => {
+export const readPatch = async (ctx: HttpContext, { custom }: Pick<KindDefinition, 'custom'> = {}): Promise<Patch> => {
   const type = patchTypes[mediaTypeOf(ctx)]
-  if (type === undefined) throw unsupportedMediaType(acceptedPatches)
+  if (type === undefined || (type === 'strategic' && custom !== undefined)) {
+    throw unsupportedMediaType(acceptedPatches.filter((media) => custom === undefined || !media.includes('strategic')))
+  }
   const bytes = await readBody(ctx.request)
   const query = parseWriteQuery(ctx.query, 'PatchOptions', type === 'apply')
   const patch = { type, body: parsePatch(type, bytes), query }
@@ -104,12 +108,12 @@ const merged = (patch: Patch, schema: ObjectSchema, current: KubeObject): Record
 const decodePatched = (
   ctx: HttpContext,
   { type, body }: Patch,
-  { schema, gvk, apiVersion }: FieldScope,
+  { schema, custom, gvk, apiVersion }: FieldScope,
   patched: Record<string, unknown>,
   validation: FieldValidation,
 ): KubeObject => {
   try {
-    const { value, unknownFields } = decodeValue(schema, patched)
+    const { value, unknownFields } = custom === undefined ? decodeValue(schema, patched) : decodeCustom(custom, patched)
     const problems = [...strictProblems(unknownFields, body), ...(type === 'json' ? jsonPatchProblems(body.value) : [])]
     if (problems.length > 0 && validation === 'Strict') throw strictDecodingError(schema, value, problems)
     if (problems.length > 0 && validation === 'Warn') ctx.warnings.push(...problems)
@@ -186,7 +190,7 @@ export const patchObject = async (scope: Scope, ctx: HttpContext): Promise<void>
   const { resource, subresource, admission, clock } = scope
   const { namespace, name } = ctx.info
   const media = negotiateObject(ctx, resource)
-  const patch = await readPatch(ctx)
+  const patch = await readPatch(ctx, resource.definition)
   const { dryRun } = patch.query
   const mayCreate = patch.type === 'apply'
   let attempts = 0

@@ -53,7 +53,7 @@ export const protobufList = async (
   const { definition } = resource
   const [apiVersion, kind] =
     media.as === undefined
-      ? [apiVersionOf(definition), `${definition.kind}List`]
+      ? [apiVersionOf(definition), definition.listKind]
       : [`meta.k8s.io/${media.as.version}`, `${partialKind}List`]
   const message = messageOfKind(apiVersion, kind)
   const { number } = itemsField(message)

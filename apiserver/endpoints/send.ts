@@ -118,7 +118,7 @@ export const sendList = async (
 }
 
 const listHead = ({ definition }: Resource, metadata: ListMeta) => ({
-  kind: `${definition.kind}List`,
+  kind: definition.listKind,
   apiVersion: apiVersionOf(definition),
   metadata,
 })

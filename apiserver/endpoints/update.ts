@@ -7,7 +7,7 @@ import type { HttpContext } from '../server/context.ts'
 import { authorizeCreate } from './create-on-update.ts'
 import { decodeBytesAs } from './decode.ts'
 import { parseWriteQuery } from './options.ts'
-import { admissionAttributes, checkName, checkNamespace, gvkOf, managerOf, type Scope, warningsOf } from './scope.ts'
+import { admissionAttributes, checkName, checkNamespace, managerOf, type Scope, warningsOf } from './scope.ts'
 import { negotiateObject, sendEntry } from './send.ts'
 
 export const updateScopeOf = ({ subresource }: Scope): UpdateScope => (subresource === 'status' ? 'status' : 'main')
@@ -26,7 +26,7 @@ export const update = async (scope: Scope, ctx: HttpContext): Promise<void> => {
     async (current) => {
       before = current
       // Warnings are told once, however often the update is tried.
-      const object = decodeBytesAs(ctx, body, gvkOf(scope), attempts === 0 ? fieldValidation : 'Ignore')
+      const object = decodeBytesAs(ctx, body, resource.definition, attempts === 0 ? fieldValidation : 'Ignore')
       resource.definition.setDefaults?.(object)
       if (attempts++ === 0) ctx.audit?.requestObject(object)
       checkNamespace(object, resource, namespace)

@@ -1,4 +1,5 @@
 /** managedFields of what this server stores: the pure rules of api/patch/apply, given a resource and its versions. */
+import type { CustomSchema, KindDefinition } from '../../api/kind.ts'
 import { nowRfc3339 } from '../../api/meta/time.ts'
 import { ignoring, type Version, type VersionOf } from '../../api/patch/apply/ownership.ts'
 import { trackUpdate } from '../../api/patch/apply/update.ts'
@@ -12,6 +13,7 @@ export interface FieldScope {
   readonly gvk: Gvk
   readonly apiVersion: string
   readonly schema: ObjectSchema
+  readonly custom: CustomSchema | undefined
   /** '' for the resource itself. */
   readonly subresource: string
   readonly versionOf: VersionOf
@@ -20,7 +22,8 @@ export interface FieldScope {
 /** Manager of what the API server itself writes. */
 export const systemManager = 'kube-apiserver'
 
-const schemaOf = ({ group, version, kind }: Gvk): ObjectSchema => {
+const schemaOf = ({ group, version, kind, custom }: Gvk & Pick<KindDefinition, 'custom'>): ObjectSchema => {
+  if (custom !== undefined) return custom.schema
   const schema = schemaFor(group, version, kind)
   if (schema === undefined) throw new Error(`no schema for ${group}/${version} ${kind}`)
   return schema
@@ -52,6 +55,7 @@ export const fieldScopeOf = (resource: Resource, subresource: string): FieldScop
     gvk: { group, version, kind },
     apiVersion: apiVersionOf(resource.definition),
     schema: schemaOf(resource.definition),
+    custom: resource.definition.custom,
     subresource,
     versionOf: (wanted) => {
       if (!versions.has(wanted)) versions.set(wanted, versionIn(resource, subresource, wanted))
@@ -75,6 +79,7 @@ export const scaleScope = (): FieldScope => {
       gvk: scaleGvk,
       apiVersion: scaleApiVersion,
       schema,
+      custom: undefined,
       subresource: 'scale',
       versionOf: (wanted) => (wanted === scaleApiVersion ? version : undefined),
     }

@@ -1,4 +1,6 @@
 /** Hooks of the resources that do more than store, by group and plural. */
+import { realClock } from '../../component-base/clock.ts'
+import { crdHooks } from '../extensions/crd-hooks.ts'
 import type { Namespace } from '../../api/types.ts'
 import type { ResourceHooks } from './resource.ts'
 
@@ -15,6 +17,7 @@ const namespaceHooks: ResourceHooks = {
 }
 
 export const fixedHooks: Readonly<Record<string, ResourceHooks>> = {
+  'customresourcedefinitions.apiextensions.k8s.io': crdHooks(realClock),
   namespaces: namespaceHooks,
   events: { ignoresPropagation: true },
   'events.events.k8s.io': { ignoresPropagation: true },

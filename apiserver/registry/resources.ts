@@ -50,13 +50,23 @@ export class Resources implements ObjectReader {
       store,
       hooks,
       versions,
-      ttlSeconds: stored.plural === 'events' ? this.#options.eventTtlSeconds : undefined,
+      ttlSeconds: stored.plural === 'events' && stored.custom === undefined ? this.#options.eventTtlSeconds : undefined,
     }
     versions.push(resource)
     const id = idOf(definition.group, definition.version, definition.plural)
     this.#byId.set(id, resource)
     if (this.#options.serves?.(definition) !== false) this.#served.set(id, resource)
     return resource
+  }
+
+  /** Stops serving a custom resource in all its versions. Its store stays, for when it comes back. */
+  remove(group: string, plural: string): void {
+    for (const [id, { definition, store }] of this.#byId) {
+      if (definition.group !== group || definition.plural !== plural) continue
+      this.#byId.delete(id)
+      this.#served.delete(id)
+      this.#versions.set(store, [])
+    }
   }
 
   /** A resource that clients see. */

@@ -18,11 +18,11 @@ const groupsInKey = new Set(['apiextensions.k8s.io', 'apiregistration.k8s.io'])
 /** The prefix of all keys of a resource, with slashes on both ends: `/registry/pods/`. */
 export const resourcePrefix = (
   root: string,
-  { group, plural, custom }: { group: string; plural: string; custom?: boolean },
+  { group, plural, custom }: { group: string; plural: string; custom?: unknown },
 ): string => {
   const special = specialPrefixes[group === '' ? plural : `${plural}.${group}`]
   if (special !== undefined) return `${root}/${special}/`
-  return custom === true || groupsInKey.has(group) ? `${root}/${group}/${plural}/` : `${root}/${plural}/`
+  return custom !== undefined || groupsInKey.has(group) ? `${root}/${group}/${plural}/` : `${root}/${plural}/`
 }
 
 /** Key of an object inside its resource: `ns/name`, or `name` for cluster scope. Caches are ordered by it. */

@@ -1,0 +1,178 @@
+/** Values against their schema, with kube-openapi's words. Upstream: apiserver/validation, kube-openapi/pkg/validation */
+import { RE2JS } from 're2js'
+import { equalJson } from '../../meta/clone.ts'
+import {
+  child,
+  type FieldError,
+  invalid,
+  key,
+  notSupported,
+  required,
+  tooLong,
+  tooMany,
+  typeInvalid,
+} from '../../meta/field-error.ts'
+import { isOfFormat } from './formats.ts'
+import { extension, isObject, type JsonSchema } from './structural.ts'
+
+const typeName = (value: unknown): string => {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'array'
+  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number'
+  return typeof value === 'bigint' ? 'integer' : typeof value
+}
+
+const isOfType = (type: string, value: unknown): boolean => {
+  const name = typeName(value)
+  return name === type || (type === 'number' && name === 'integer')
+}
+
+const patterns = new Map<string, RE2JS>()
+const matches = (pattern: string, text: string): boolean => {
+  let compiled = patterns.get(pattern)
+  if (compiled === undefined) {
+    compiled = RE2JS.compile(pattern)
+    patterns.set(pattern, compiled)
+  }
+  return compiled.matcher(text).find()
+}
+
+const lengthOf = (text: string): number => Array.from(text).length
+
+/** Everything that is wrong with the value; `path` is '' for the object itself. */
+export const validateValue = (schema: JsonSchema, value: unknown, path = ''): FieldError[] => {
+  if (value === null && schema.nullable === true) return []
+  const intOrString = extension(schema, 'x-kubernetes-int-or-string') === true
+  const wanted = intOrString ? '' : (schema.type ?? '')
+  const body = `${path} in body`.trimStart()
+  if (wanted !== '' && !isOfType(wanted, value)) {
+    const found = typeName(value)
+    return [typeInvalid(path, found, `${body} must be of type ${wanted}: ${JSON.stringify(found)}`)]
+  }
+  if (intOrString && typeof value !== 'string' && typeName(value) !== 'integer') {
+    const found = typeName(value)
+    return [typeInvalid(path, found, `${body} must be of type integer,string: ${JSON.stringify(found)}`)]
+  }
+  const errors: FieldError[] = []
+  if (typeof value === 'string') errors.push(...validateText(schema, value, path, body))
+  if (typeof value === 'number' || typeof value === 'bigint') errors.push(...validateNumber(schema, value, path, body))
+  if (Array.isArray(value)) errors.push(...validateList(schema, value, path, body))
+  if (isObject(value)) errors.push(...validateObject(schema, value, path, body))
+  const allowed = enumOf(schema)
+  if (allowed !== undefined && !allowed.some((one) => equalJson(one, value)))
+    errors.push(
+      notSupported(
+        path,
+        value,
+        allowed.map((one) => (typeof one === 'string' ? one : JSON.stringify(one))),
+      ),
+    )
+  return [...errors, ...validateJunctors(schema, value, path)]
+}
+
+const enumOf = (schema: JsonSchema): readonly unknown[] | undefined => {
+  const values = extension(schema, 'enum')
+  return Array.isArray(values) ? values : undefined
+}
+
+const validateText = (schema: JsonSchema, value: string, path: string, body: string): FieldError[] => {
+  const { maxLength, minLength, pattern, format } = schema
+  const errors: FieldError[] = []
+  if (maxLength !== undefined && lengthOf(value) > maxLength) errors.push(tooLong(path, maxLength))
+  if (minLength !== undefined && lengthOf(value) < minLength)
+    errors.push(invalid(path, value, `${body} should be at least ${minLength} chars long`))
+  if (pattern !== undefined && !matches(pattern, value))
+    errors.push(invalid(path, value, `${body} should match '${pattern}'`))
+  if (format !== undefined && !isOfFormat(format, value))
+    errors.push(invalid(path, value, `${body} must be of type ${format}: ${JSON.stringify(value)}`))
+  return errors
+}
+
+const validateNumber = (schema: JsonSchema, value: number | bigint, path: string, body: string): FieldError[] => {
+  const { maximum, exclusiveMaximum, minimum, exclusiveMinimum, multipleOf } = schema
+  const errors: FieldError[] = []
+  const shown = typeof value === 'bigint' ? Number(value) : value
+  const fail = (what: string): void => void errors.push(invalid(path, shown, `${body} should be ${what}`))
+  if (maximum !== undefined && (exclusiveMaximum === true ? value >= maximum : value > maximum))
+    fail(exclusiveMaximum === true ? `less than ${maximum}` : `less than or equal to ${maximum}`)
+  if (minimum !== undefined && (exclusiveMinimum === true ? value <= minimum : value < minimum))
+    fail(exclusiveMinimum === true ? `greater than ${minimum}` : `greater than or equal to ${minimum}`)
+  if (multipleOf !== undefined && !Number.isInteger(Number(value) / multipleOf)) fail(`a multiple of ${multipleOf}`)
+  return errors
+}
+
+const listKey = (item: unknown, keys: readonly string[]): string =>
+  JSON.stringify(isObject(item) ? keys.map((name) => item[name] ?? null) : item)
+
+const validateList = (schema: JsonSchema, value: readonly unknown[], path: string, body: string): FieldError[] => {
+  const { maxItems, minItems } = schema
+  const items = schema.items as JsonSchema | undefined
+  const errors: FieldError[] = []
+  if (maxItems !== undefined && value.length > maxItems) errors.push(tooMany(path, value.length, maxItems))
+  if (minItems !== undefined && value.length < minItems)
+    errors.push(invalid(path, value.length, `${body} should have at least ${minItems} items`))
+  const listType = extension(schema, 'x-kubernetes-list-type')
+  if (listType === 'set' || listType === 'map') {
+    const keys = (extension(schema, 'x-kubernetes-list-map-keys') as string[] | undefined) ?? []
+    const seen = new Set<string>()
+    for (const [index, item] of value.entries()) {
+      const name = listType === 'map' ? listKey(item, keys) : JSON.stringify(item)
+      if (seen.has(name)) {
+        const shown = listType === 'map' && isObject(item) ? Object.fromEntries(keys.map((k) => [k, item[k]])) : item
+        errors.push({
+          type: 'FieldValueDuplicate',
+          field: child(path, index),
+          detail: `Duplicate value: ${JSON.stringify(shown)}`,
+        })
+      }
+      seen.add(name)
+    }
+  }
+  if (items === undefined) return errors
+  return [...errors, ...value.flatMap((item, index) => validateValue(items, item, child(path, index)))]
+}
+
+const join = (path: string, name: string): string => (path === '' ? name : child(path, name))
+
+const validateObject = (
+  schema: JsonSchema,
+  value: Readonly<Record<string, unknown>>,
+  path: string,
+  body: string,
+): FieldError[] => {
+  const { maxProperties, minProperties, properties = {} } = schema
+  const additional = schema.additionalProperties as JsonSchema | boolean | undefined
+  const errors: FieldError[] = []
+  const names = Object.keys(value)
+  if (maxProperties !== undefined && names.length > maxProperties)
+    errors.push(tooMany(path, names.length, maxProperties))
+  if (minProperties !== undefined && names.length < minProperties)
+    errors.push(invalid(path, names.length, `${body} should have at least ${minProperties} properties`))
+  for (const name of schema.required ?? []) if (!Object.hasOwn(value, name)) errors.push(required(join(path, name)))
+  for (const name of names) {
+    const declared = Object.hasOwn(properties, name) ? properties[name] : undefined
+    if (declared !== undefined) errors.push(...validateValue(declared, value[name], join(path, name)))
+    else if (typeof additional === 'object') errors.push(...validateValue(additional, value[name], key(path, name)))
+  }
+  return errors
+}
+
+const validateJunctors = (schema: JsonSchema, value: unknown, path: string): FieldError[] => {
+  const { allOf = [], anyOf = [], oneOf = [] } = schema
+  const not = schema.not as JsonSchema | undefined
+  const shown = isObject(value) || Array.isArray(value) ? value : (value ?? null)
+  const holds = (part: JsonSchema): boolean => validateValue(part, value, path).length === 0
+  const errors = allOf.flatMap((part) => validateValue(part, value, path))
+  const name = JSON.stringify(path)
+  if (anyOf.length > 0 && !anyOf.some(holds))
+    errors.push(invalid(path, shown, `${name} must validate at least one schema (anyOf)`))
+  if (oneOf.length > 0) {
+    const valid = oneOf.filter(holds).length
+    if (valid !== 1) {
+      const found = valid === 0 ? 'Found none valid' : `Found ${valid} valid alternatives`
+      errors.push(invalid(path, shown, `${name} must validate one and only one schema (oneOf). ${found}`))
+    }
+  }
+  if (not !== undefined && holds(not)) errors.push(invalid(path, shown, `${name} must not validate the schema (not)`))
+  return errors
+}

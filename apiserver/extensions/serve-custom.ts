@@ -1,0 +1,73 @@
+/** Serves what CustomResourceDefinitions declare, and stops when they go. */
+import { customKind } from '../../api/apiextensions/custom-kind.ts'
+import { unimplemented } from '../../api/meta/status-error.ts'
+import type { KindDefinition } from '../../api/kind.ts'
+import type { CustomResourceDefinition } from '../../api/types.ts'
+import type { Resources } from '../registry/resources.ts'
+import { isEstablished, nameOf } from './crd-conditions.ts'
+
+/** Objects are kept in their storage version; the others need a webhook that is not called yet. */
+const withoutConversion = (kind: KindDefinition): KindDefinition => {
+  if (kind.storedAs === undefined) return kind
+  const refuse = (): never => {
+    throw unimplemented('conversion of custom resources by a webhook')
+  }
+  return { ...kind, storedAs: { ...kind.storedAs, toStored: refuse, fromStored: refuse } }
+}
+
+/** A definition that goes takes no new objects. */
+const withoutCreation = (kind: KindDefinition): KindDefinition => ({
+  ...kind,
+  verbs: kind.verbs.filter((verb) => verb !== 'create'),
+})
+
+const kindsOf = (definition: CustomResourceDefinition): readonly KindDefinition[] => {
+  const { versions, conversion } = definition.spec
+  const stored = versions.find(({ storage }) => storage)
+  if (stored === undefined) return []
+  const storage = customKind(definition, stored, undefined)
+  const byWebhook = conversion?.strategy === 'Webhook'
+  const kinds = versions
+    .filter(({ served }) => served)
+    .map((version) => {
+      if (version === stored) return storage
+      const kind = customKind(definition, version, storage)
+      return byWebhook ? withoutConversion(kind) : kind
+    })
+  return definition.metadata?.deletionTimestamp === undefined ? kinds : kinds.map(withoutCreation)
+}
+
+export class CustomServer {
+  readonly #resources: Resources
+  readonly #changed: () => void
+  /** What is served of each definition: as text, and where. */
+  readonly #served = new Map<string, { readonly text: string; readonly group: string; readonly plural: string }>()
+
+  /** `changed` is told when the set of resources is another. */
+  constructor(resources: Resources, changed: () => void) {
+    this.#resources = resources
+    this.#changed = changed
+  }
+
+  /** Serves these definitions, and no others. */
+  serve(definitions: readonly CustomResourceDefinition[]): void {
+    let changed = false
+    const wanted = new Map(definitions.filter(isEstablished).map((definition) => [nameOf(definition), definition]))
+    for (const [name, { group, plural }] of this.#served) {
+      if (wanted.has(name)) continue
+      this.#resources.remove(group, plural)
+      this.#served.delete(name)
+      changed = true
+    }
+    for (const [name, definition] of wanted) {
+      const { group, names } = definition.spec
+      const text = JSON.stringify([definition.spec, definition.metadata?.deletionTimestamp])
+      if (this.#served.get(name)?.text === text) continue
+      this.#resources.remove(group, names.plural)
+      for (const kind of kindsOf(definition)) this.#resources.add(kind)
+      this.#served.set(name, { text, group, plural: names.plural })
+      changed = true
+    }
+    if (changed) this.#changed()
+  }
+}

@@ -1,0 +1,9 @@
+/** CustomResourceDefinitions and their objects, as users and operators meet them. */
+import { useCluster } from '../harness/use-cluster.ts'
+import { describeDefinitions } from './custom-resources/definitions.ts'
+import { describeCustomObjects } from './custom-resources/objects.ts'
+
+const running = useCluster()
+
+describeDefinitions(running)
+describeCustomObjects(running)
