@@ -1,7 +1,6 @@
 /** A custom resource from a body: metadata as for all kinds, the rest pruned by its own schema. */
 import { decodeValue } from '../codec/decode.ts'
 import { DecodeError } from '../codec/decode-context.ts'
-import { eachElement, eachValue } from '../codec/sorted-keys.ts'
 import type { CustomSchema } from '../kind.ts'
 import { type FieldSchema, objectMetaSchema, type ObjectSchema, type Schema } from '../schema/schema.ts'
 import { isObject, type JsonObject } from './structural/structural.ts'
@@ -26,13 +25,7 @@ export const customHead = (): ObjectSchema =>
     preserveUnknown: true,
   })
 
-/** Go writes maps with sorted keys, and upstream keeps custom resources as maps. */
-const inOrder = (value: unknown): unknown => {
-  if (Array.isArray(value)) return eachElement(value, inOrder)
-  return isObject(value) ? eachValue(value, inOrder) : value
-}
-
-/** The value is changed; the object in order comes back. Throws DecodeError. */
+/** The value is changed in place. Throws DecodeError. */
 export const decodeCustom = (
   custom: CustomSchema,
   value: unknown,
@@ -45,5 +38,5 @@ export const decodeCustom = (
   if (decoded['metadata'] === undefined) delete value['metadata']
   else value['metadata'] = decoded['metadata']
   const dropped = custom.prune(value)
-  return { value: inOrder(value) as JsonObject, unknownFields: [...head.unknownFields, ...dropped] }
+  return { value, unknownFields: [...head.unknownFields, ...dropped] }
 }
