@@ -160,7 +160,7 @@ export const runApiServer = async (
   const server = createServer({
     tls: await readServerTls(config),
     log,
-    maxStreams: config.http2.maxStreams,
+    maxStreams: config.http2.disabled ? 0 : config.http2.maxStreams,
     drainTimeoutMs: Math.min(config.requestTimeoutMs, maxDrainMs),
     handle,
     handleUpgrade: (ctx, upgrade) => {

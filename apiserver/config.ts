@@ -86,7 +86,7 @@ export interface Config {
   readonly audit: AuditConfig | undefined
   readonly requestTimeoutMs: number
   readonly strictTransportSecurity: readonly string[]
-  readonly http2: { readonly maxStreams: number; readonly goawayChance: number }
+  readonly http2: { readonly disabled: boolean; readonly maxStreams: number; readonly goawayChance: number }
 }
 
 const modes: readonly AuthorizationMode[] = ['AlwaysAllow', 'AlwaysDeny', 'Node', 'RBAC']
@@ -227,6 +227,7 @@ export const parseConfig = (argv: readonly string[]): Config => {
     flagTexts: flagTexts(flags),
     strictTransportSecurity: flags['strict-transport-security-directives'],
     http2: {
+      disabled: flags['disable-http2-serving'],
       maxStreams: flags['http2-max-streams-per-connection'] || defaultMaxStreams,
       goawayChance: flags['goaway-chance'],
     },

@@ -2,6 +2,7 @@
 import { defineFlags } from '../component-base/flags/flags.ts'
 import { auditFlags } from './audit/flags.ts'
 import { authenticationFlags } from './authentication/flags.ts'
+import { otherFlags } from './features/other-flags.ts'
 
 const notYet = 'not implemented yet'
 
@@ -127,6 +128,11 @@ export const flagSpecs = defineFlags({
     type: 'int',
     default: 0,
     help: 'The limit that the server gives to clients for the maximum number of streams in an HTTP/2 connection. Zero means 100.',
+  },
+  'disable-http2-serving': {
+    type: 'bool',
+    default: false,
+    help: 'If true, HTTP2 serving will be disabled.',
   },
   'permit-port-sharing': {
     type: 'bool',
@@ -423,4 +429,5 @@ export const flagSpecs = defineFlags({
     help: 'The previous version for which you want to show hidden metrics.',
     unsupported: notYet,
   },
+  ...otherFlags,
 })

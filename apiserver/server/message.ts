@@ -30,6 +30,8 @@ export interface ApiRequest {
 export interface ApiResponse {
   statusCode: number
   readonly headersSent: boolean
+  /** Whether an HTTP/1.1 connection stays open behind the answer. */
+  readonly shouldKeepAlive?: boolean
   /** Whether the client can get no more of it. */
   readonly destroyed: boolean
   readonly writableEnded: boolean
@@ -37,6 +39,7 @@ export interface ApiResponse {
   /** Bytes that wait for the client. */
   readonly writableLength: number
   getHeader(name: string): number | string | string[] | undefined
+  removeHeader?(name: string): void
   setHeader(name: string, value: string | readonly string[]): unknown
   writeHead(code: number, headers?: OutgoingHttpHeaders): this
   /** Sends the head though no byte of the body is there. */

@@ -29,7 +29,7 @@ export interface ServerTls {
 export interface ServerOptions {
   readonly tls: ServerTls
   readonly log: Logger
-  /** Of one HTTP/2 connection at once. */
+  /** Of one HTTP/2 connection at once; 0 offers HTTP/1.1 alone. */
   readonly maxStreams: number
   /** How long a shutdown waits for requests under way. */
   readonly drainTimeoutMs: number
@@ -48,7 +48,7 @@ const unused = (): never => {
   throw new Error('no route has a schema')
 }
 
-const createApp = ({ tls }: ServerOptions): FastifyInstance =>
+const createApp = ({ tls, maxStreams }: ServerOptions): FastifyInstance =>
   fastify({
     https: {
       cert: tls.cert,
@@ -61,7 +61,8 @@ const createApp = ({ tls }: ServerOptions): FastifyInstance =>
       headersTimeout: headersTimeoutMs,
       keepAlive: true,
       keepAliveInitialDelay: tcpKeepAliveMs,
-      ALPNProtocols: ['h2', 'http/1.1'],
+      handshakeTimeout: headersTimeoutMs,
+      ALPNProtocols: maxStreams > 0 ? ['h2', 'http/1.1'] : ['http/1.1'],
     },
     logger: false,
     keepAliveTimeout: idleTimeoutMs,

@@ -1,16 +1,21 @@
 /** APIs and features that are switched off are really gone. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { connect } from 'node:tls'
 import { createHttp, type Http, pkiCredentials } from '../harness/http.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 
 let http: Http
-useCluster(
+const theCluster = useCluster(
   {
     extraArgs: {
       'kube-apiserver': {
         'runtime-config': 'batch/v1/cronjobs=false,autoscaling/v2=false,events.k8s.io/v1=false',
         'feature-gates': 'ComponentStatusz=false,WatchList=true',
+        'disable-http2-serving': 'true',
       },
     },
   },
@@ -60,6 +65,21 @@ describe('a server with --runtime-config', () => {
     assert.ok(!('/apis/batch/v1/cronjobs' in batch.paths))
     const all = (await http('/openapi/v2')).json as { paths: Record<string, unknown> }
     assert.ok(!('/apis/batch/v1/cronjobs' in all.paths))
+  })
+})
+
+describe('a server with --disable-http2-serving', () => {
+  it('offers HTTP/1.1 alone', async () => {
+    const { hostname, port } = new URL(theCluster().server)
+    const socket = connect({
+      host: hostname,
+      port: Number(port),
+      ca: readFileSync(join(theCluster().layout.pki, 'ca.crt'), 'utf8'),
+      ALPNProtocols: ['h2', 'http/1.1'],
+    })
+    await once(socket, 'secureConnect')
+    assert.equal(socket.alpnProtocol, 'http/1.1')
+    socket.destroy()
   })
 })
 

@@ -1,6 +1,8 @@
 /** The doors of the API server beside its resources: root paths, health, limits, and the headers of every answer. */
 import assert from 'node:assert/strict'
-import { request as httpsRequest } from 'node:https'
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { Agent, request as httpsRequest } from 'node:https'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -202,6 +204,24 @@ describe('headers of every answer', () => {
       assert.equal(headers['audit-id'], 'mine')
       assert.equal(headers['cache-control'], 'no-cache, private')
       assert.equal(headers['strict-transport-security'], 'max-age=31536000; includeSubDomains')
+    }
+  })
+
+  it('say nothing of a connection that stays', async () => {
+    const { server, layout } = theCluster()
+    const agent = new Agent({ keepAlive: true, ca: readFileSync(join(layout.pki, 'ca.crt'), 'utf8') })
+    const answers: IncomingMessage[] = []
+    for (let index = 0; index < 2; index++) {
+      const request = httpsRequest(`${server}/healthz`, { agent }).end()
+      const [answer] = (await once(request, 'response')) as [IncomingMessage]
+      answers.push(answer)
+      await once(answer.resume(), 'end')
+      assert.equal(request.reusedSocket, index === 1)
+    }
+    agent.destroy()
+    for (const { headers } of answers) {
+      assert.equal(headers.connection, undefined)
+      assert.equal(headers['keep-alive'], undefined)
     }
   })
 
