@@ -6,7 +6,7 @@ import type { Resource } from '../registry/resource.ts'
 import type { Resources } from '../registry/resources.ts'
 import type { KubeletClientConfig } from '../server/context.ts'
 import { componentStatusHandlers } from './component-status.ts'
-import { localSubjectAccessReview, selfSubjectAccessReview, subjectAccessReview } from './reviews/access.ts'
+import { selfSubjectAccessReview, subjectAccessReview } from './reviews/access.ts'
 import { type RulesResolver, selfSubjectReview, selfSubjectRulesReview, tokenReview } from './reviews/identity.ts'
 import type { ResourceHandler, SubresourceHandlers } from './router.ts'
 import { bindingOf, podBinding } from './subresources/binding.ts'
@@ -65,7 +65,7 @@ export const virtualHandlers = (
     TokenReview: tokenReview(options.tokens, options.issuer.audiences),
     SelfSubjectReview: selfSubjectReview,
     SubjectAccessReview: subjectAccessReview(options.authorizer),
-    LocalSubjectAccessReview: localSubjectAccessReview(options.authorizer),
+    LocalSubjectAccessReview: subjectAccessReview(options.authorizer),
     SelfSubjectAccessReview: selfSubjectAccessReview(options.authorizer),
     SelfSubjectRulesReview: selfSubjectRulesReview(options.rules),
   }

@@ -14,7 +14,7 @@ import {
   bindingMatches,
   type BindingObject,
   type BoundPolicy,
-  isPolicyResource,
+  isOutOfReach,
   matchPolicy,
   policySource,
 } from './policies.ts'
@@ -103,7 +103,7 @@ export const mutatingAdmissionPolicy = ({ resources, authorizer }: PolicyDepende
     name: pluginName,
     operations: ['CREATE', 'UPDATE'],
     admit: async (attributes) => {
-      if (isPolicyResource(attributes) || attributes.object === undefined) return
+      if (isOutOfReach(attributes) || attributes.object === undefined) return
       const bound = await policies()
       if (bound.length === 0) return
       attributes.reinvocation?.begin(pluginName, attributes.object)

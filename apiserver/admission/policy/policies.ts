@@ -40,9 +40,11 @@ const criteriaOf = (match: MatchResources | undefined): MatchCriteria => ({
   objectSelector: match?.objectSelector,
 })
 
-/** Policies cannot bar the way to themselves. */
-export const isPolicyResource = ({ group, resource }: AdmissionAttributes): boolean =>
-  group === 'admissionregistration.k8s.io' && /^(validating|mutating)admissionpolic(ies|ybindings)$/.test(resource)
+/** Policies cannot bar the way to themselves, nor break the cluster by what is asked and not stored. */
+export const isOutOfReach = ({ group, resource }: AdmissionAttributes): boolean =>
+  group === 'admissionregistration.k8s.io'
+    ? /^(validating|mutating)admissionpolic(ies|ybindings)$/.test(resource)
+    : (group === 'authentication.k8s.io' || group === 'authorization.k8s.io') && resource.endsWith('reviews')
 
 /** Reads the policies that there are now, in the order of their names. */
 export const policySource = <P extends PolicyObject, C>(

@@ -201,11 +201,14 @@ describe('ValidatingAdmissionPolicy', () => {
     assert.deepEqual(asked.at(-1), 'system:serviceaccount:shop:bot get ')
   })
 
-  it('leaves policies alone', async () => {
+  it('leaves policies and reviews alone', async () => {
     const rules = [{ apiGroups: ['*'], apiVersions: ['*'], operations: ['*'], resources: ['*'] }]
     await policy({ matchConstraints: { resourceRules: rules }, validations: [{ expression: 'false' }] })
     const resource = 'validatingadmissionpolicies.admissionregistration.k8s.io'
     assert.equal(await fixture.refusal(plugin, { resource, object: { metadata: { name: 'x' } } }), '')
+    for (const review of ['tokenreviews.authentication.k8s.io', 'subjectaccessreviews.authorization.k8s.io']) {
+      assert.equal(await fixture.refusal(plugin, { resource: review, object: { metadata: {} } }), '')
+    }
     assert.match(await refusal(deployment(1)), /failed expression: false/)
   })
 })

@@ -14,7 +14,7 @@ import {
   bindingMatches,
   type BindingObject,
   type BoundPolicy,
-  isPolicyResource,
+  isOutOfReach,
   matchPolicy,
   policySource,
 } from './policies.ts'
@@ -116,7 +116,7 @@ export const validatingAdmissionPolicy = ({ resources, authorizer }: PolicyDepen
     name: 'ValidatingAdmissionPolicy',
     operations: ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'],
     validate: async (attributes) => {
-      if (isPolicyResource(attributes)) return
+      if (isOutOfReach(attributes)) return
       const bound = await policies()
       if (bound.length === 0) return
       const findings: Findings = { denied: [], audited: [], annotations: new Map() }

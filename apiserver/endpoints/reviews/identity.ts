@@ -5,12 +5,8 @@ import type { SelfSubjectRulesReview, TokenReview } from '../../../api/types.ts'
 import { allAuthenticated, type UserInfo } from '../../authentication/user.ts'
 import { noNotes, type TokenAuthenticator, TokenError, userOfToken } from '../../authentication/authenticator.ts'
 import type { PolicyRule } from '../../authorization/rbac-rules.ts'
-import { sendValue } from '../../server/respond.ts'
-import { decodeBody } from '../decode.ts'
-import { parseWriteQuery } from '../options.ts'
 import type { ResourceHandler } from '../router.ts'
-import { gvkOf } from '../scope.ts'
-import { negotiatePlain } from '../send.ts'
+import { readReview } from './review.ts'
 
 /** UserInfo as authentication.k8s.io has it: empty parts left out. */
 const userStatus = ({ name, uid, groups, extra }: UserInfo) => ({
@@ -43,12 +39,15 @@ const holdersFor = async (
 export const tokenReview =
   (authenticators: readonly TokenAuthenticator[], apiAudiences: readonly string[]): ResourceHandler =>
   async (scope, ctx) => {
-    const media = negotiatePlain(ctx)
-    const { fieldValidation } = parseWriteQuery(ctx.query, 'CreateOptions')
-    const review = (await decodeBody(ctx, gvkOf(scope), fieldValidation)) as TokenReview
-    const token = review.spec?.token ?? ''
-    const audiences = review.spec?.audiences ?? []
+    const {
+      object: { spec },
+      admit,
+      answer,
+    } = await readReview<TokenReview>(scope, ctx)
+    const token = spec?.token ?? ''
+    const audiences = spec?.audiences ?? []
     if (token === '') throw badRequest('token is required for TokenReview in authentication')
+    await admit()
     const wanted = audiences.length > 0 ? audiences : apiAudiences
     const { holders, reason } = await holdersFor(authenticators, token, wanted)
     const user = holders.find((holder) => holder !== undefined)
@@ -59,16 +58,14 @@ export const tokenReview =
       user === undefined
         ? { user: {}, error: reason === '' ? 'invalid bearer token' : `[invalid bearer token, ${reason}]` }
         : { authenticated: true, user: userStatus({ ...user, groups: groups ?? [] }), audiences: meant }
-    const { kind, apiVersion, metadata = {}, spec } = review
-    await sendValue(ctx, 201, media, { kind, apiVersion, metadata, spec, status })
+    await answer({ spec, status })
   }
 
 export const selfSubjectReview: ResourceHandler = async (scope, ctx) => {
-  const media = negotiatePlain(ctx)
-  const { fieldValidation } = parseWriteQuery(ctx.query, 'CreateOptions')
-  const { kind, apiVersion } = await decodeBody(ctx, gvkOf(scope), fieldValidation)
+  const { admit, answer } = await readReview(scope, ctx)
+  await admit()
   const metadata = { creationTimestamp: nowRfc3339(scope.clock.now()) }
-  await sendValue(ctx, 201, media, { kind, apiVersion, metadata, status: { userInfo: userStatus(ctx.user) } })
+  await answer({ metadata, status: { userInfo: userStatus(ctx.user) } })
 }
 
 export interface RulesResolver {
@@ -78,11 +75,10 @@ export interface RulesResolver {
 export const selfSubjectRulesReview =
   (resolver: RulesResolver): ResourceHandler =>
   async (scope, ctx) => {
-    const media = negotiatePlain(ctx)
-    const { fieldValidation } = parseWriteQuery(ctx.query, 'CreateOptions')
-    const review = (await decodeBody(ctx, gvkOf(scope), fieldValidation)) as SelfSubjectRulesReview
-    const namespace = review.spec?.namespace ?? ''
+    const { object, admit, answer } = await readReview<SelfSubjectRulesReview>(scope, ctx)
+    const namespace = object.spec?.namespace ?? ''
     if (namespace === '') throw badRequest('no namespace on request')
+    await admit()
     const { rules, missing } = resolver.rulesFor(ctx.user, namespace)
     const resourceRules = rules
       .filter(({ resources = [] }) => resources.length > 0)
@@ -95,11 +91,10 @@ export const selfSubjectRulesReview =
     const nonResourceRules = rules
       .filter(({ nonResourceURLs = [] }) => nonResourceURLs.length > 0)
       .map(({ verbs, nonResourceURLs = [] }) => ({ verbs, nonResourceURLs }))
-    await sendValue(ctx, 201, media, {
-      kind: review.kind,
-      apiVersion: review.apiVersion,
+    // Upstream answers without what was asked.
+    await answer({
       metadata: {},
-      spec: review.spec,
+      spec: {},
       status: {
         resourceRules,
         nonResourceRules,

@@ -108,6 +108,46 @@ export const describePlugins = (running: () => TestCluster): void => {
       assert.equal(grown.code, 1)
     })
 
+    it('is asked about reviews, too', async () => {
+      const webhook = {
+        name: 'reviews.example.com',
+        clientConfig: { url: 'https://127.0.0.1:1/' },
+        rules: [
+          {
+            apiGroups: ['authorization.k8s.io'],
+            apiVersions: ['*'],
+            operations: ['CREATE'],
+            resources: ['subjectaccessreviews'],
+          },
+        ],
+        // Others' reviews are to be answered meanwhile.
+        matchConditions: [{ name: 'one', expression: "object.spec.user == 'reviewed'" }],
+        sideEffects: 'None',
+        admissionReviewVersions: ['v1'],
+      }
+      const made = await create({
+        apiVersion: 'admissionregistration.k8s.io/v1',
+        kind: 'ValidatingWebhookConfiguration',
+        metadata: { name: 'plugins-reviews' },
+        webhooks: [webhook],
+      })
+      assert.equal(made.stderr, '')
+      const review = (user: string) =>
+        create({
+          apiVersion: 'authorization.k8s.io/v1',
+          kind: 'SubjectAccessReview',
+          spec: { user, resourceAttributes: { verb: 'get', resource: 'pods' } },
+        })
+      await waitFor(
+        async () => (await review('reviewed')).stderr.includes('failed calling webhook "reviews.example.com"'),
+        {
+          what: 'the webhook that cannot be reached',
+        },
+      )
+      assert.equal((await review('other')).stderr, '')
+      await kubectl('delete', 'validatingwebhookconfiguration', 'plugins-reviews')
+    })
+
     it('tells how long its plugins took, and what they refused', async () => {
       await kubectl.run(['-n', 'nowhere', 'create', 'configmap', 'c'])
       const metrics = await kubectl('get', '--raw', '/metrics')

@@ -57,7 +57,7 @@ const neither: readonly [string, string] = [
 ]
 const nobodyAsked: readonly [string, string] = [
   'spec.user',
-  'Required value: at least one of user or group must be specified',
+  'Invalid value: "": at least one of user or group must be specified',
 ]
 
 const bindings: Check = async (matrix, facts) => {
@@ -126,6 +126,29 @@ const checks: Readonly<Record<string, Check>> = {
     })
     await invalidReview(matrix, facts, { user: 'nobody' }, [neither])
     await invalidReview(matrix, facts, getPods, [nobodyAsked])
+    // Who has asked is noted, though nothing is stored.
+    const body = { kind: facts.kind, apiVersion: apiVersionOf(facts), spec: { ...getPods, user: 'nobody' } }
+    const { metadata } = expectObject(
+      await matrix.http(`${pathOf(facts)}?fieldManager=me`, { method: 'POST', body }),
+      201,
+    )
+    assert.deepEqual(
+      metadata?.managedFields?.map(({ time: _, ...rest }) => rest),
+      [
+        {
+          manager: 'me',
+          operation: 'Update',
+          apiVersion: apiVersionOf(facts),
+          fieldsType: 'FieldsV1',
+          fieldsV1: {
+            'f:spec': {
+              'f:resourceAttributes': { '.': {}, 'f:namespace': {}, 'f:resource': {}, 'f:verb': {} },
+              'f:user': {},
+            },
+          },
+        },
+      ],
+    )
   },
   localsubjectaccessreviews: async (matrix, facts) => {
     assert.deepEqual(await review(matrix, facts, { ...getPods, user: 'nobody' }), { allowed: false })
