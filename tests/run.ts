@@ -30,7 +30,7 @@ const components = [
 /** Integration tests whose API servers keep their data somewhere else: see KUBETS_TEST_STORE in harness/. */
 const onStore = (store: 'etcd' | 'etcd-cluster-with-loss'): Suite => ({
   name: `integration-${store}`,
-  patterns: ['tests/integration/{api-machinery,apply,bad-input,curl,kubectl-surface}.test.ts'],
+  patterns: ['tests/integration/{api-machinery,apply,bad-input,curl,kubectl-surface,services-two-servers}.test.ts'],
   concurrency: 1,
   timeoutMs: minutes(10),
   env: { KUBETS_TEST_STORE: store },

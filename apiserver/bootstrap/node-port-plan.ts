@@ -2,6 +2,7 @@
  * The node ports that should be marked as used, given those that are. Pure.
  * Upstream: pkg/registry/core/service/portallocator/controller/repair.go.
  */
+import { usesNodePorts } from '../../api/core/service-validation.ts'
 import type { Service } from '../../api/types.ts'
 import type { RepairError } from '../registry/services/metrics.ts'
 import type { NodePortAllocator } from '../registry/services/node-port-allocator.ts'
@@ -23,15 +24,16 @@ export interface PortPlan {
 
 /** A number that two ports of one protocol have is there twice; TCP and UDP may share it. */
 const portsOf = ({ spec }: Service): number[] => {
+  if (spec === undefined || !usesNodePorts(spec)) return []
   const seen = new Set<string>()
   const ports: number[] = []
-  for (const { nodePort = 0, protocol = 'TCP' } of spec?.ports ?? []) {
+  for (const { nodePort = 0, protocol = 'TCP' } of spec.ports ?? []) {
     if (nodePort === 0) continue
     const isShared = ports.includes(nodePort) && !seen.has(`${protocol}/${nodePort}`)
     seen.add(`${protocol}/${nodePort}`)
     if (!isShared) ports.push(nodePort)
   }
-  const health = spec?.healthCheckNodePort ?? 0
+  const health = spec.healthCheckNodePort ?? 0
   if (health !== 0 && (!ports.includes(health) || seen.has(`TCP/${health}`))) ports.push(health)
   return ports
 }

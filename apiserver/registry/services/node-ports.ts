@@ -97,8 +97,9 @@ export const claimNodePorts = async (claims: Claims, spec: ServiceSpec): Promise
   if (needsHealthCheckPort(spec)) await claimHealthCheckPort(claims, spec)
 }
 
-const portsOf = ({ ports }: ServiceSpec): number[] =>
-  (ports ?? []).map(({ nodePort }) => nodePort ?? 0).filter((nodePort) => nodePort !== 0)
+/** A Service of another type may name a node port; it does not hold it. */
+const portsOf = (spec: ServiceSpec): number[] =>
+  usesNodePorts(spec) ? (spec.ports ?? []).map(({ nodePort = 0 }) => nodePort).filter((port) => port !== 0) : []
 
 /** Claims what the old Service does not hold, and lets go of what the new one does not name. */
 const updatePorts = async (claims: Claims, spec: ServiceSpec, held: readonly number[]): Promise<void> => {
@@ -119,7 +120,7 @@ const updatePorts = async (claims: Claims, spec: ServiceSpec, held: readonly num
 export const updateNodePorts = async (claims: Claims, spec: ServiceSpec, old: ServiceSpec): Promise<void> => {
   const held = portsOf(old)
   if (usesNodePorts(spec)) await updatePorts(claims, spec, held)
-  else if (usesNodePorts(old)) claims.releaseLater({ ports: held })
+  else claims.releaseLater({ ports: held })
   const [needed, needs] = [needsHealthCheckPort(old), needsHealthCheckPort(spec)]
   if (!needed && needs) await claimHealthCheckPort(claims, spec)
   if (needed && !needs && old.healthCheckNodePort !== undefined) {

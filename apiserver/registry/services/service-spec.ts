@@ -1,15 +1,16 @@
 /** What a Service's spec holds of the allocators. Pure. */
-import { needsHealthCheckPort } from '../../../api/core/service-validation.ts'
+import { needsHealthCheckPort, usesNodePorts } from '../../../api/core/service-validation.ts'
 import type { Service } from '../../../api/types.ts'
 
 export type ServiceSpec = NonNullable<Service['spec']>
 
 export const specOf = (service: Service): ServiceSpec => (service.spec ??= {})
 
-/** Its node ports with that of health checks, each once. */
+/** Its node ports with that of health checks, each once. What a Service of another type names as such means nothing. */
 export const nodePortsOf = (spec: ServiceSpec | undefined): number[] => {
-  const ports = (spec?.ports ?? []).map(({ nodePort = 0 }) => nodePort)
-  const health = spec !== undefined && needsHealthCheckPort(spec) ? (spec.healthCheckNodePort ?? 0) : 0
+  if (spec === undefined || !usesNodePorts(spec)) return []
+  const ports = (spec.ports ?? []).map(({ nodePort = 0 }) => nodePort)
+  const health = needsHealthCheckPort(spec) ? (spec.healthCheckNodePort ?? 0) : 0
   return [...new Set([...ports, health])].filter((port) => port !== 0)
 }
 

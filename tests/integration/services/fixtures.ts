@@ -42,7 +42,8 @@ export const forgePorts = async (cluster: TestCluster, ports: readonly number[])
 }
 
 export const portsOf = (service: Service): number[] => {
-  const { ports = [], healthCheckNodePort = 0 } = specOf(service)
+  const { type, ports = [], healthCheckNodePort = 0 } = specOf(service)
+  if (type !== 'NodePort' && type !== 'LoadBalancer') return []
   return [...new Set([...ports.map(({ nodePort = 0 }) => nodePort), healthCheckNodePort])].filter((port) => port !== 0)
 }
 
