@@ -40,8 +40,8 @@ const validateExitCodes = (
   path: string,
 ): FieldError[] => {
   const errors: FieldError[] = []
-  const { containers = [], initContainers = [] } = spec.template.spec ?? {}
-  const isKnown = [...containers, ...initContainers].some(({ name }) => name === containerName)
+  const { containers, initContainers } = spec.template.spec ?? {}
+  const isKnown = [...(containers ?? []), ...(initContainers ?? [])].some(({ name }) => name === containerName)
   if (containerName !== undefined && !isKnown) {
     const reason = 'must be one of the container or initContainer names in the pod template'
     errors.push(invalid(child(path, 'containerName'), containerName, reason))

@@ -1,4 +1,5 @@
 /** POST to a collection. */
+import { canonicalStored } from '../registry/canonical.ts'
 import { createObject } from '../registry/create.ts'
 import { fieldScopeOf, trackWrite } from '../registry/field-manager.ts'
 import { readBody } from '../server/body.ts'
@@ -12,7 +13,8 @@ export const create = async (scope: Scope, ctx: HttpContext): Promise<void> => {
   const { resource, admission, clock } = scope
   const media = negotiateObject(ctx, resource)
   const { dryRun, fieldValidation, fieldManager } = parseWriteQuery(ctx.query, 'CreateOptions')
-  const object = decodeBytesAs(ctx, await readBody(ctx.request), resource.definition, fieldValidation)
+  const decoded = decodeBytesAs(ctx, await readBody(ctx.request), resource.definition, fieldValidation)
+  const object = canonicalStored(resource.definition, decoded)
   resource.definition.setDefaults?.(object)
   ctx.audit?.requestObject(object)
   checkNamespace(object, resource, ctx.info.namespace)

@@ -17,6 +17,7 @@ import { applyStrategicMergePatch } from '../../api/patch/strategic-merge-patch.
 import type { KindDefinition } from '../../api/kind.ts'
 import type { ObjectSchema } from '../../api/schema/schema.ts'
 import type { KubeObject } from '../../api/types.ts'
+import { canonicalStored } from '../registry/canonical.ts'
 import { type FieldScope, fieldScopeOf, trackWrite } from '../registry/field-manager.ts'
 import type { Resource } from '../registry/resource.ts'
 import { updateObject } from '../registry/update.ts'
@@ -201,7 +202,8 @@ export const patchObject = async (scope: Scope, ctx: HttpContext): Promise<void>
     async (current) => {
       if (current === undefined && !mayCreate) throw notFound(resource.groupResource, name)
       before = current
-      const object = applyPatch(ctx, patch, current, fieldScopeOf(resource, subresource), clock.now(), attempts++)
+      const patched = applyPatch(ctx, patch, current, fieldScopeOf(resource, subresource), clock.now(), attempts++)
+      const object = canonicalStored(resource.definition, patched)
       const uid = object.metadata?.uid ?? ''
       if (current === undefined && uid !== '') throw uidWithoutObject(resource, name, uid)
       checkNamespace(object, resource, namespace)

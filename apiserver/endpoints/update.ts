@@ -1,5 +1,6 @@
 /** PUT of an object or of its status. */
 import type { KubeObject } from '../../api/types.ts'
+import { canonicalStored } from '../registry/canonical.ts'
 import { fieldScopeOf, trackWrite } from '../registry/field-manager.ts'
 import { type UpdateScope, updateObject } from '../registry/update.ts'
 import { readBody } from '../server/body.ts'
@@ -26,7 +27,8 @@ export const update = async (scope: Scope, ctx: HttpContext): Promise<void> => {
     async (current) => {
       before = current
       // Warnings are told once, however often the update is tried.
-      const object = decodeBytesAs(ctx, body, resource.definition, attempts === 0 ? fieldValidation : 'Ignore')
+      const decoded = decodeBytesAs(ctx, body, resource.definition, attempts === 0 ? fieldValidation : 'Ignore')
+      const object = canonicalStored(resource.definition, decoded)
       resource.definition.setDefaults?.(object)
       if (attempts++ === 0) ctx.audit?.requestObject(object)
       checkNamespace(object, resource, namespace)

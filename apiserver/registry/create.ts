@@ -5,6 +5,7 @@ import { validateObjectMeta } from '../../api/meta/validate-metadata.ts'
 import type { KubeObject } from '../../api/types.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Entry } from '../storage/encoding.ts'
+import { canonicalStored } from './canonical.ts'
 import { dryRunEntry } from './dry-run.ts'
 import { fillSystemFields, generateName, metadataOf } from './metadata.ts'
 import { keyFor, type Reservation, type Resource, toStored } from './resource.ts'
@@ -62,7 +63,9 @@ export const createObject = async (resource: Resource, object: KubeObject, optio
   }
 }
 
-const createOnce = async (resource: Resource, object: KubeObject, options: WriteOptions): Promise<Entry> => {
+const createOnce = async (resource: Resource, given: KubeObject, options: WriteOptions): Promise<Entry> => {
+  // As it will be stored: what validates it sees what Go writes unasked, and what admission added in its place.
+  const object = canonicalStored(resource.definition, given)
   const versioned = Number(metadataOf(object).resourceVersion ?? 0) > 0
   const reservation = await beginCreate(resource, object, options)
   try {
