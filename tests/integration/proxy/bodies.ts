@@ -7,6 +7,7 @@ import { PassThrough, Readable } from 'node:stream'
 import { describe, it } from 'node:test'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { waitFor } from '../../harness/wait.ts'
+import { createHttp2 } from '../../harness/http2.ts'
 import { sha256 } from './backend.ts'
 import { readSocket } from './client.ts'
 import { web, type World } from './world.ts'
@@ -69,6 +70,29 @@ export const describeBodies = (running: () => World): void => {
       const hash = createHash('sha256')
       for await (const chunk of response) hash.update(chunk as Buffer)
       assert.equal(hash.digest('hex'), down.hash())
+    })
+
+    it('pass over HTTP/2 as well, and end when the client has enough', async () => {
+      const { cluster, plain } = running()
+      await using http2 = await createHttp2(cluster)
+      const body = randomBytes(8 * mebibyte)
+      plain.answers.set('/echo', (request, response) => {
+        response.writeHead(200)
+        request.pipe(response)
+      })
+      const { code, bytes } = await http2.call(`${web}/echo`, { method: 'POST', body })
+      assert.deepEqual([code, sha256(bytes)], [200, sha256(body)])
+      const answering = new Promise<ServerResponse>((resolve) => {
+        plain.answers.set('/endless', (_, response) => {
+          response.writeHead(200).write('x')
+          resolve(response)
+        })
+      })
+      const stream = http2.open(`${web}/endless`)
+      await once(stream, 'data')
+      const closed = once(await answering, 'close')
+      stream.close()
+      await closed
     })
 
     it('do not pile up before a slow reader', async () => {
