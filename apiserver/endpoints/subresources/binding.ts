@@ -6,7 +6,6 @@ import type { Binding, Pod } from '../../../api/types.ts'
 import { keyFor, type Resource } from '../../registry/resource.ts'
 import type { HttpContext } from '../../server/context.ts'
 import { sendValue } from '../../server/respond.ts'
-import { cloneJson } from '../../storage/json.ts'
 import type { Decision } from '../../storage/resource-store.ts'
 import { decodeBody } from '../decode.ts'
 import { parseWriteQuery } from '../options.ts'
@@ -44,16 +43,20 @@ export const assignPod = (resource: Resource, current: Pod, binding: Binding, no
   if ((current.spec?.nodeName ?? '') !== '')
     throw fail(`pod ${name} is already assigned to node ${JSON.stringify(current.spec?.nodeName)}`)
   if ((current.spec?.schedulingGates ?? []).length > 0) throw fail(`pod ${name} has non-empty .spec.schedulingGates`)
-  const pod = cloneJson(current)
-  const metadata = (pod.metadata ??= {})
-  if (pod.spec !== undefined) pod.spec.nodeName = binding.target.name ?? ''
-  if (binding.metadata?.annotations !== undefined)
-    metadata.annotations = { ...metadata.annotations, ...binding.metadata.annotations }
-  if (binding.metadata?.labels !== undefined) metadata.labels = { ...metadata.labels, ...binding.metadata.labels }
-  const status = (pod.status ??= {})
-  const others = (status.conditions ?? []).filter(({ type }) => type !== 'PodScheduled')
-  status.conditions = [...others, { type: 'PodScheduled', status: 'True', lastTransitionTime: nowRfc3339(nowMs) }]
-  return pod
+  // What does not change is shared with the version before: containers, and the tree of who owns which fields.
+  const { annotations, labels } = binding.metadata ?? {}
+  const others = (current.status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled')
+  const scheduled = { type: 'PodScheduled', status: 'True', lastTransitionTime: nowRfc3339(nowMs) }
+  return {
+    ...current,
+    metadata: {
+      ...current.metadata,
+      ...(annotations === undefined ? {} : { annotations: { ...current.metadata?.annotations, ...annotations } }),
+      ...(labels === undefined ? {} : { labels: { ...current.metadata?.labels, ...labels } }),
+    },
+    ...(current.spec === undefined ? {} : { spec: { ...current.spec, nodeName: binding.target.name ?? '' } }),
+    status: { ...current.status, conditions: [...others, scheduled] },
+  }
 }
 
 const bind = async (scope: Scope, pods: Resource, ctx: HttpContext, name: string | undefined): Promise<void> => {
