@@ -83,23 +83,49 @@ const decodeAs = ({ custom }: DecodedKind, schema: ObjectSchema, { value, source
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Body without kind or apiVersion are taken for the wanted one; others must match. */
+/** Where upstream makes the scheme of a group: its name in messages. */
+const schemes: Readonly<Record<string, string>> = {
+  'apiextensions.k8s.io': 'k8s.io/apiextensions-apiserver/pkg/apiserver/apiserver.go:55',
+  'apiregistration.k8s.io': 'k8s.io/kube-aggregator/pkg/apiserver/scheme/scheme.go:28',
+}
+const legacyScheme = 'k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30'
+
+/** Upstream's package of the internal type of a kind. */
+const internalPackage = (group: string): string =>
+  group === '' || group === 'events.k8s.io' ? 'core' : (group.split('.')[0] ?? group)
+
+const given = (value: unknown, otherwise: string): string =>
+  typeof value === 'string' && value !== '' ? value : otherwise
+
+/** A body without kind or apiVersion is taken for the wanted one; others must match. */
 const checkType = (value: unknown, wanted: Gvk, schema: ObjectSchema): void => {
   if (!isObject(value)) return
-  const { kind, apiVersion } = value
   const wantedVersion = apiVersionOf(wanted)
-  if (typeof apiVersion === 'string' && apiVersion !== '' && apiVersion !== wantedVersion) {
+  const kind = given(value['kind'], wanted.kind)
+  const apiVersion = given(value['apiVersion'], wantedVersion)
+  if (kind === wanted.kind && apiVersion === wantedVersion) return
+  const slash = apiVersion.indexOf('/')
+  const [group, version] = [apiVersion.slice(0, Math.max(slash, 0)), apiVersion.slice(slash + 1)]
+  const claimed = { kind, apiVersion }
+  if (schemaFor(group, version, kind) === undefined) {
+    const scheme = schemes[wanted.group] ?? legacyScheme
+    throw undecodable(
+      schema,
+      claimed,
+      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme ${JSON.stringify(scheme)}`,
+    )
+  }
+  const internal = internalPackage(wanted.group)
+  if (kind === wanted.kind && internalPackage(group) === internal) {
     throw badRequest(
       `the API version in the data (${apiVersion}) does not match the expected API version (${wantedVersion})`,
     )
   }
-  if (typeof kind === 'string' && kind !== '' && kind !== wanted.kind) {
-    throw undecodable(
-      schema,
-      value,
-      `converting (${wanted.version}.${kind}) to (${wanted.group === '' ? 'core' : wanted.group}.${wanted.kind}): unknown conversion`,
-    )
-  }
+  throw undecodable(
+    schema,
+    claimed,
+    `converting (${version}.${kind}) to (${internal}.${wanted.kind}): unknown conversion`,
+  )
 }
 
 /** Reports strict problems as the request wants it: not at all, as warnings, or as 400. */

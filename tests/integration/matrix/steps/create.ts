@@ -40,6 +40,32 @@ const expectNew = (life: Life, object: Life['object']): void => {
   assert.deepEqual([entry?.operation, entry?.apiVersion, others], ['Update', apiVersionOf(facts), []])
 }
 
+/** What upstream calls the type that a kind is inside the server. */
+const internalType = ({ group, kind }: Life['row']['facts']): string =>
+  `${group === '' || group === 'events.k8s.io' ? 'core' : group.split('.')[0]}.${kind}`
+
+const refuseOtherKinds = async (life: Life): Promise<void> => {
+  const { facts } = life.row
+  const post = (apiVersion: string, kind: string) =>
+    send(life, 'POST', life.collection, { apiVersion, kind, metadata: { name: 'other' } })
+  const refusal = (message: string) => ({ code: 400, reason: 'BadRequest', message })
+  const cannotBe = (kind: string, version: string, why: string) =>
+    refusal(`${kind} in version "${version}" cannot be handled as a ${facts.kind}: ${why}`)
+  const other = facts.kind === 'ConfigMap' ? 'Secret' : 'ConfigMap'
+  const conversion = `converting (v1.${other}) to (${internalType(facts)}): unknown conversion`
+  expectFailure(await post('v1', other), cannotBe(other, 'v1', conversion))
+  for (const [apiVersion, kind] of [
+    [apiVersionOf(facts), 'Nonsense'],
+    ['nonsense.example.com/v7', facts.kind],
+  ] as const) {
+    const answer = await post(apiVersion, kind)
+    const scheme = /in scheme "(k8s\.io\/[a-z./-]+\.go:\d+)"$/.exec(answer.status.message ?? '')?.[1]
+    const version = apiVersion.slice(apiVersion.indexOf('/') + 1)
+    const why = `no kind "${kind}" is registered for version "${apiVersion}" in scheme "${scheme}"`
+    expectFailure(answer, cannotBe(kind, version, why))
+  }
+}
+
 export const createSteps: readonly Step[] = [
   {
     name: 'a dry run of its creation stores nothing',
@@ -50,6 +76,7 @@ export const createSteps: readonly Step[] = [
       expectFailure(await send(life, 'GET', life.path), notFound(life.row, life.name))
     },
   },
+  { name: 'no other kind is created in its place', run: refuseOtherKinds },
   {
     name: 'it is created, without the status that the client gave it',
     run: async (life) => {

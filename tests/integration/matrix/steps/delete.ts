@@ -176,6 +176,10 @@ export const deleteSteps: readonly Step[] = [
       const tried = expectObject(await send(life, 'DELETE', `${path}&dryRun=All`))
       assert.deepEqual([tried.kind, names(tried)], [`${life.row.facts.kind}List`, ['red']])
       expectObject(await send(life, 'GET', `${life.collection}/red`))
+      const options = { kind: 'DeleteOptions', apiVersion: 'v1', dryRun: ['All'] }
+      const inProtobuf = await life.matrix.protobuf.call(path, { method: 'DELETE', body: options })
+      assert.deepEqual([inProtobuf.code, names(inProtobuf.object())], [200, ['red']])
+      expectObject(await send(life, 'GET', `${life.collection}/red`))
       assert.deepEqual(names(expectObject(await send(life, 'DELETE', path))), ['red'])
       await letGo(life, `${life.collection}/red`)
       await expectGone(life, `${life.collection}/red`, 'red')
