@@ -5,6 +5,7 @@ import type { FieldError } from '../meta/field-error.ts'
 import { ageColumn, nameColumn } from '../printers/columns.ts'
 import type { CustomResourceDefinition, KubeObject } from '../types.ts'
 import { type JsonPath, jsonPath } from './json-path.ts'
+import { compileRules } from './structural/rules.ts'
 import { applyDefaults } from './structural/defaulting.ts'
 import { prune } from './structural/prune.ts'
 import { isObject, type JsonObject, structuralOf } from './structural/structural.ts'
@@ -145,7 +146,11 @@ export const customKind = (
   const structural = structuralOf(schema)
   const hasStatus = version.subresources?.status !== undefined
   const scale = scaleOf(version)
+  const rules = compileRules(structural)
   const validate = (object: KubeObject): readonly FieldError[] => validateValue(schema, object)
+  // Rules are asked only of values that their types fit.
+  const keepsRules = (object: KubeObject, old: KubeObject | undefined): readonly FieldError[] =>
+    validate(object).length === 0 ? rules(object, old) : []
   const deprecation = deprecationOf(definition, version)
   return defineKind({
     group,
@@ -168,7 +173,9 @@ export const customKind = (
     setDefaults: (object) => applyDefaults(structural, object),
     ...(hasStatus ? { prepareForCreate: withoutStatus, prepareForStatusUpdate: keepAllButStatus } : {}),
     validate,
-    validateStatusUpdate: validate,
+    validateCreate: (object) => keepsRules(object, undefined),
+    validateUpdate: keepsRules,
+    validateStatusUpdate: (object, old) => [...validate(object), ...keepsRules(object, old)],
     columns: columnsOf(version),
     selectableFields: selectable(version),
     ...(scale === undefined ? {} : { scale }),

@@ -1,11 +1,12 @@
 /**
  * CustomResourceDefinitions: names, versions, scope, conversion and the outline of schemas.
- * Structural rules and CEL of schemas are checked where schemas are compiled, in the API server.
  * Upstream: apiextensions-apiserver/pkg/apis/apiextensions/validation.
  */
 import { absent, requiredOneOf, syntax } from '../meta/checks.ts'
 import { child, duplicate, type FieldError, forbiddenField, invalid, required } from '../meta/field-error.ts'
 import { isDns1035Label, isDns1123Subdomain } from '../meta/names.ts'
+import { validateStructure } from './structural/invariants.ts'
+import { checkRules } from './structural/rules.ts'
 import type { CustomResourceDefinition } from '../types.ts'
 
 type Spec = CustomResourceDefinition['spec']
@@ -69,12 +70,12 @@ const validateVersion = (version: Version, path: string): FieldError[] => {
   const schema = version.schema?.openAPIV3Schema
   const at = child(path, 'schema', 'openAPIV3Schema')
   if (schema === undefined) errors.push(required(at, 'schemas are required'))
-  else if (schema.type !== 'object') {
-    errors.push(
-      absent(schema.type)
-        ? required(child(at, 'type'), 'must not be empty at the root')
-        : invalid(child(at, 'type'), schema.type, 'must be object at the root'),
-    )
+  else if (!absent(schema.type) && schema.type !== 'object')
+    errors.push(invalid(child(at, 'type'), schema.type, 'must be object at the root'))
+  else {
+    const structure = validateStructure(schema, at)
+    // Types of rules are read from a schema that has them.
+    errors.push(...structure, ...(structure.length === 0 ? checkRules(schema, at) : []))
   }
   if (version.deprecationWarning !== undefined && version.deprecated !== true) {
     errors.push(

@@ -3,6 +3,7 @@ import { customKind } from '../../api/apiextensions/custom-kind.ts'
 import { unimplemented } from '../../api/meta/status-error.ts'
 import type { KindDefinition } from '../../api/kind.ts'
 import type { CustomResourceDefinition } from '../../api/types.ts'
+import type { Logger } from '../../component-base/logging/logger.ts'
 import type { Resources } from '../registry/resources.ts'
 import { isEstablished, nameOf } from './crd-conditions.ts'
 
@@ -39,13 +40,15 @@ const kindsOf = (definition: CustomResourceDefinition): readonly KindDefinition[
 
 export class CustomServer {
   readonly #resources: Resources
+  readonly #log: Logger
   readonly #changed: () => void
   /** What is served of each definition: as text, and where. */
   readonly #served = new Map<string, { readonly text: string; readonly group: string; readonly plural: string }>()
 
   /** `changed` is told when the set of resources is another. */
-  constructor(resources: Resources, changed: () => void) {
+  constructor(resources: Resources, log: Logger, changed: () => void) {
     this.#resources = resources
+    this.#log = log
     this.#changed = changed
   }
 
@@ -64,7 +67,12 @@ export class CustomServer {
       const text = JSON.stringify([definition.spec, definition.metadata?.deletionTimestamp])
       if (this.#served.get(name)?.text === text) continue
       this.#resources.remove(group, names.plural)
-      for (const kind of kindsOf(definition)) this.#resources.add(kind)
+      try {
+        for (const kind of kindsOf(definition)) this.#resources.add(kind)
+      } catch (err) {
+        // One that was stored by somebody more lenient must not keep the others from being served.
+        this.#log.error({ err, definition: name }, 'a CustomResourceDefinition cannot be served')
+      }
       this.#served.set(name, { text, group, plural: names.plural })
       changed = true
     }

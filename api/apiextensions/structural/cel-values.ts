@@ -1,0 +1,130 @@
+/** Values and types of custom resources as expressions see them. Upstream: apiserver/pkg/cel/common, schemas.go */
+import type { StructType } from '../../cel/environment.ts'
+import { fromJson } from '../../cel/json-values.ts'
+import { parseDuration, parseTimestamp } from '../../cel/library/time.ts'
+import { boolType, dyn, listOf, mapOf, objectOf, simple, type Type } from '../../cel/types.ts'
+import { CelError, CelMap, type Value } from '../../cel/values.ts'
+import { isObject, type JsonObject, partOf, type Structural } from './structural.ts'
+
+const reserved = new Set(
+  'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(
+    ' ',
+  ),
+)
+const escapes: readonly (readonly [string, string])[] = [
+  ['__', '__underscores__'],
+  ['.', '__dot__'],
+  ['-', '__dash__'],
+  ['/', '__slash__'],
+]
+
+/** A property's name as expressions write it; undefined for what they cannot. Upstream: cel.Escape */
+const escaped = (name: string): string | undefined => {
+  if (reserved.has(name)) return `__${name}__`
+  const text = escapes.reduce((part, [plain, replacement]) => part.replaceAll(plain, replacement), name)
+  return /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(text) ? text : undefined
+}
+
+const text = simple('string')
+const formatTypes: Readonly<Record<string, Type>> = {
+  byte: simple('bytes'),
+  duration: simple('duration'),
+  date: simple('timestamp'),
+  'date-time': simple('timestamp'),
+  datetime: simple('timestamp'),
+}
+const simpleTypes: Readonly<Record<string, Type>> = {
+  boolean: boolType,
+  integer: simple('int'),
+  number: simple('double'),
+}
+
+const metadataType = 'object.metadata'
+const metadataFields: StructType = {
+  field: (name) => (name === 'name' || name === 'generateName' ? text : undefined),
+}
+
+export interface SchemaTypes {
+  /** The type of a value of the schema. */
+  readonly type: Type
+  readonly types: (name: string) => StructType | undefined
+}
+
+/** The types of a schema and of all that is in it; `isResource`: with kind, apiVersion and metadata. */
+export const typesOf = (schema: Structural, isResource: boolean): SchemaTypes => {
+  const structs = new Map<string, StructType>([[metadataType, metadataFields]])
+  const struct = (part: Structural, name: string, resource: boolean): Type => {
+    const fields = new Map<string, Type>()
+    for (const [property, inner] of part.properties) {
+      const known = escaped(property)
+      if (known !== undefined) fields.set(known, typeOf(inner, `${name}.${property}`, inner.embedded))
+    }
+    if (resource) {
+      fields.set('kind', text).set('apiVersion', text).set('metadata', objectOf(metadataType))
+    }
+    structs.set(name, { field: (field) => fields.get(field) })
+    return objectOf(name)
+  }
+  const typeOf = (part: Structural, name: string, resource: boolean): Type => {
+    if (part.intOrString) return dyn
+    if (part.type === 'array')
+      return listOf(part.items === undefined ? dyn : typeOf(part.items, `${name}.@items`, part.items.embedded))
+    if (part.type === 'object') {
+      if (typeof part.additional === 'object') return mapOf(text, typeOf(part.additional, `${name}.@values`, false))
+      if (part.properties.size === 0 && !resource) return part.preserveUnknown ? dyn : struct(part, name, false)
+      return struct(part, name, resource)
+    }
+    if (part.type === 'string') return formatTypes[part.schema.format ?? ''] ?? text
+    return simpleTypes[part.type] ?? dyn
+  }
+  return { type: typeOf(schema, 'object', isResource), types: (name) => structs.get(name) }
+}
+
+class SchemaMap extends CelMap {
+  readonly #object: JsonObject
+  readonly #schema: Structural
+  readonly #names: ReadonlyMap<string, string>
+
+  constructor(schema: Structural, object: JsonObject) {
+    super()
+    this.#schema = schema
+    this.#object = object
+    this.#names = new Map(Array.from(schema.properties.keys(), (name) => [escaped(name) ?? name, name]))
+  }
+  get size(): number {
+    return Object.keys(this.#object).length
+  }
+  get(key: Value): Value | undefined {
+    if (typeof key !== 'string') return undefined
+    const name = this.#names.get(key) ?? key
+    if (!Object.hasOwn(this.#object, name)) return undefined
+    const part = partOf(this.#schema, name)
+    return part === undefined ? fromJson(this.#object[name]) : toValue(part, this.#object[name])
+  }
+  keys(): Iterable<Value> {
+    return Object.keys(this.#object)
+  }
+}
+
+const textValue = (format: string, value: string): Value => {
+  try {
+    if (format === 'byte') return Buffer.from(value, 'base64')
+    if (format === 'duration') return parseDuration(value)
+    if (format === 'date') return parseTimestamp(`${value}T00:00:00Z`)
+    return format === 'date-time' || format === 'datetime' ? parseTimestamp(value) : value
+  } catch (error) {
+    if (error instanceof CelError) return value
+    throw error
+  }
+}
+
+/** A JSON value as its schema says it is. */
+export const toValue = (schema: Structural, json: unknown): Value => {
+  if (typeof json === 'number') return schema.type === 'number' ? json : fromJson(json)
+  if (typeof json === 'string') return textValue(schema.schema.format ?? '', json)
+  if (Array.isArray(json)) {
+    const { items } = schema
+    return items === undefined ? fromJson(json) : json.map((item) => toValue(items, item))
+  }
+  return isObject(json) ? new SchemaMap(schema, json) : fromJson(json)
+}
