@@ -95,7 +95,7 @@ const passOn = async (ctx: ConnectContext, answer: IncomingMessage, options: Pas
   const { addedGzip, links } = options
   const headers = answerHeaders(ctx, answer)
   const coding = answer.headers['content-encoding'] ?? ''
-  const undoGzip = addedGzip && coding.toLowerCase() === 'gzip'
+  const undoGzip = addedGzip && coding.toLowerCase() === 'gzip' && hasBody(answer)
   if (undoGzip) for (const name of ['content-encoding', 'content-length']) replaceHeader(headers, name, undefined)
   const { location } = answer.headers
   if (location !== undefined) replaceHeader(headers, 'Location', rewriteLink(location, links))
@@ -115,6 +115,9 @@ const passOn = async (ctx: ConnectContext, answer: IncomingMessage, options: Pas
     response.destroy()
   }
 }
+
+const hasBody = ({ statusCode, headers }: IncomingMessage): boolean =>
+  statusCode !== 204 && statusCode !== 304 && headers['content-length'] !== '0'
 
 const passBody = async (body: Readable, response: ApiResponse, { trailers }: IncomingMessage): Promise<void> => {
   // Over HTTP/2 trailers are lost.
