@@ -11,7 +11,7 @@ import { toValue, typesOf } from './cel-values.ts'
 import { extension, isObject, type JsonSchema, type Structural, structuralOf } from './structural.ts'
 
 interface Rule {
-  readonly rule: string
+  readonly rule?: string
   readonly message?: string
   readonly messageExpression?: string
   readonly reason?: string
@@ -105,9 +105,9 @@ const compileNode = (schema: Structural, isResource: boolean): Node | undefined 
     const { messageExpression = '' } = rule
     return {
       rule,
-      program: compile(rule.rule, environment),
+      program: compile(rule.rule ?? '', environment),
       message: messageExpression === '' ? undefined : compile(messageExpression, environment),
-      isTransition: names(parse(rule.rule), 'oldSelf'),
+      isTransition: names(parse(rule.rule ?? ''), 'oldSelf'),
     }
   })
   const properties = new Map<string, Node>()
@@ -122,7 +122,7 @@ const compileNode = (schema: Structural, isResource: boolean): Node | undefined 
 }
 
 const messageOf = ({ rule, message }: CompiledRule, variables: (name: string) => Value | undefined): string => {
-  const plain = (rule.message ?? '').trim() || `failed rule: ${rule.rule.trim()}`
+  const plain = (rule.message ?? '').trim() || `failed rule: ${(rule.rule ?? '').trim()}`
   if (message === undefined) return plain
   try {
     const { value } = message.evaluate(variables, maxRuleCost)
@@ -182,7 +182,7 @@ export const compileRules = (schema: Structural): CheckRules => {
         if (kept !== true)
           errors.push(failure(atField(path, rule.fieldPath), type, messageOf(compiled, variables), rule.reason))
       } catch (error) {
-        const shown = (rule.message ?? '').trim() || `failed rule: ${rule.rule.trim()}`
+        const shown = (rule.message ?? '').trim() || `failed rule: ${(rule.rule ?? '').trim()}`
         if (error instanceof CelCostError) {
           left = 0
           const detail = `no further validation rules will be run due to call cost exceeds limit for rule: ${rule.rule}`
