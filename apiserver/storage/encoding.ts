@@ -6,6 +6,7 @@ import { jsonText } from '../../api/codec/encode.ts'
 import { parseJson } from '../../api/codec/json.ts'
 import type { KubeObject, ObjectMeta } from '../../api/types.ts'
 import { allocateKept, type Entry, StoredEntry, withVersionDigits } from './entry.ts'
+import { ViewBudget } from './views.ts'
 
 export type { Entry } from './entry.ts'
 
@@ -90,6 +91,8 @@ export const withRevision = (entry: Entry, revision: number): Entry => {
   return new StoredEntry(entry.key, bytes, { ...entry.object, metadata })
 }
 
+const heldViews = new ViewBudget()
+
 /** Bytes of an entry in another representation, made once per entry and name while the entry is current. */
 export const viewOf = (entry: Entry, name: string, encode: (object: KubeObject) => Buffer): Buffer => {
   if (entry.superseded === true) return encode(entry.object)
@@ -97,7 +100,7 @@ export const viewOf = (entry: Entry, name: string, encode: (object: KubeObject) 
   let bytes = views.get(name)
   if (bytes === undefined) {
     bytes = encode(entry.object)
-    views.set(name, bytes)
+    heldViews.keep(views, name, bytes)
   }
   return bytes
 }

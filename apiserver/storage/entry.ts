@@ -5,6 +5,7 @@
  */
 import { parseJson } from '../../api/codec/json.ts'
 import type { KubeObject } from '../../api/types.ts'
+import type { Views } from './views.ts'
 
 export interface Entry {
   /** `ns/name`, or `name`. */
@@ -18,7 +19,7 @@ export interface Entry {
   readonly versionStart: number
   readonly versionEnd: number
   /** Other representations (another API version, protobuf) by name, made when first asked for. */
-  views?: Map<string, Buffer> | undefined
+  views?: Views | undefined
   /** Whether it is history. */
   readonly superseded?: boolean
 }
@@ -36,7 +37,7 @@ export class StoredEntry implements Entry {
   readonly revision: number
   readonly versionStart: number
   readonly versionEnd: number
-  views: Map<string, Buffer> | undefined
+  views: Views | undefined
   superseded = false
   #object: KubeObject | undefined
   #reread: WeakRef<KubeObject> | undefined
@@ -58,6 +59,7 @@ export class StoredEntry implements Entry {
   supersede(): void {
     this.superseded = true
     this.#object = undefined
+    this.views?.clear()
     this.views = undefined
   }
 
