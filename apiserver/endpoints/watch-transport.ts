@@ -73,7 +73,11 @@ const httpTransport = (ctx: HttpContext, contentType: string): WatchTransport =>
     get bufferedBytes() {
       return response.writableLength + waitingBytes
     },
-    whenClosed: (listener) => void response.once('close', listener),
+    whenClosed: (listener) => {
+      // A client may have gone before its watch began: 'close' does not come again.
+      if (response.destroyed) listener()
+      else response.once('close', listener)
+    },
     send: (frame) => {
       if (waiting.push(frame) === 1) atEndOfTurn(flush)
       waitingBytes += frame.length
@@ -117,7 +121,10 @@ const webSocketTransport = (webSocket: WebSocket, contentType: string): WatchTra
     get bufferedBytes() {
       return webSocket.bufferedAmount
     },
-    whenClosed: (listener) => void webSocket.once('close', listener),
+    whenClosed: (listener) => {
+      if (webSocket.readyState === webSocket.CLOSED) listener()
+      else webSocket.once('close', listener)
+    },
     send,
     sendBatch: (frames) => {
       for (const [index, frame] of frames.entries()) {

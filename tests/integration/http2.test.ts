@@ -11,6 +11,7 @@ import { gunzipSync } from 'node:zlib'
 import { startCluster } from '../harness/cluster.ts'
 import { createHttp, type Http, pkiCredentials } from '../harness/http.ts'
 import { createHttp2, frame, frameTypes, type Http2Client, openRawHttp2 } from '../harness/http2.ts'
+import { seededRandom } from '../harness/seeded-random.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
 
@@ -34,13 +35,13 @@ const create = async (name: string, data: Record<string, string> = {}): Promise<
   assert.equal(code, 201, text)
 }
 
-/** How many requests of that verb the server says it serves. */
+/** How many requests of that verb, for the ConfigMaps of one namespace, the server says it serves: controllers ask for all. */
 const longRunning = async (verb: string): Promise<number> => {
   const { text } = await http1('/metrics')
   return text
     .split('\n')
     .filter((line) => line.startsWith('apiserver_longrunning_requests{') && line.includes(`verb="${verb}"`))
-    .filter((line) => line.includes('resource="configmaps"'))
+    .filter((line) => line.includes('resource="configmaps"') && !line.includes('scope="cluster"'))
     .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
 }
 
@@ -273,6 +274,40 @@ describe('limits of HTTP/2', () => {
       assert.equal((await client.call('/healthz')).text, 'ok')
     })
   }
+
+  it('goes on whatever clients send, and however they leave', async () => {
+    const { below, pick, oneIn } = seededRandom(20_261_125)
+    const before = await longRunning('WATCH')
+    const bytes = (length: number): Buffer => Buffer.from(Array.from({ length }, () => below(256)))
+    const paths = [configMaps, `${configMaps}?watch=true`, '/healthz', '/openapi/v3', '/apis'] as const
+    for (let connection = 0; connection < 150; connection++) {
+      const raw = await openRawHttp2(theCluster())
+      raw.resume()
+      for (let index = 0; index < 1 + below(12) && raw.writable; index++) {
+        const stream = 2 * below(8) + 1
+        const head = literalHeaders(pick(paths))
+        const sent = pick([
+          frame(frameTypes.headers, 5, stream, head),
+          frame(frameTypes.headers, 4, stream, head),
+          frame(frameTypes.headers, below(256), stream, head.subarray(0, below(head.length))),
+          frame(frameTypes.rstStream, 0, stream, Buffer.from([0, 0, 0, 8])),
+          frame(8, 0, stream, bytes(4)),
+          frame(0, below(2), stream, bytes(below(200))),
+          frame(below(14), below(256), below(16), bytes(below(64))),
+          bytes(below(64)),
+        ])
+        raw.write(sent)
+      }
+      // Half leave in the middle of it, the others when they have said it all.
+      if (oneIn(2)) raw.destroy()
+      else {
+        raw.end()
+        setImmediate(() => raw.destroy())
+      }
+    }
+    assert.equal((await client.call('/healthz')).text, 'ok')
+    await waitFor(async () => (await longRunning('WATCH')) === before, { what: 'the server to forget the watches' })
+  })
 
   it('says GOAWAY now and then where that is asked for, and finishes what has begun', async () => {
     await using other = await startCluster({ extraArgs: { 'kube-apiserver': { 'goaway-chance': '0.02' } } })
