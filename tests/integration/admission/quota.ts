@@ -4,6 +4,7 @@ import { before, describe, it } from 'node:test'
 import { configMaps, namespaces, pods, resourceQuotas } from '../../../api/resources.ts'
 import { isReason } from '../../../api/meta/status-error.ts'
 import type { RestClient } from '../../../client/rest/rest-client.ts'
+import { startApiServer } from '../../harness/api-server-process.ts'
 import type { TestCluster } from '../../harness/cluster.ts'
 import { waitFor } from '../../harness/wait.ts'
 
@@ -58,6 +59,33 @@ export const describeQuota = (running: () => TestCluster): void => {
       await createMap('again')
       await client.delete(configMaps, 'again', namespace)
       await client.delete(resourceQuotas, 'maps', namespace)
+    })
+
+    it('is not exceeded where two API servers book on it, and tells no lie', async () => {
+      await using second = await startApiServer(running())
+      const before = (await client.list(configMaps, { namespace })).items.length
+      await makeQuota('shared', { 'count/configmaps': String(before + 20) })
+      // A read of what is now brings the second one's cache up to it.
+      await second.client.get(resourceQuotas, 'shared', namespace)
+      const results = await Promise.allSettled(
+        Array.from({ length: 80 }, (_, index) =>
+          (index % 2 === 0 ? client : second.client).create(configMaps, {
+            metadata: { name: `t-${index}`, namespace },
+          }),
+        ),
+      )
+      for (const result of results) {
+        // Who loses to the other server again and again is told so.
+        if (result.status === 'rejected')
+          assert.ok(isReason(result.reason, 'Forbidden', 'Conflict'), String(result.reason))
+      }
+      const made = (await client.list(configMaps, { namespace })).items.length - before
+      assert.ok(made > 0 && made <= 20, `${made} of 20`)
+      assert.equal(made, results.filter(({ status }) => status === 'fulfilled').length)
+      assert.deepEqual(await usedOf('shared'), { 'count/configmaps': String(before + made) })
+      await client.delete(resourceQuotas, 'shared', namespace)
+      for (const [index, { status }] of results.entries())
+        if (status === 'fulfilled') await client.delete(configMaps, `t-${index}`, namespace)
     })
 
     it('of compute resources is met by Pods that state them, and not by others', async () => {
