@@ -62,11 +62,12 @@ const refuseV1 =
 
 const kmsEnvelope = (kms: KmsProvider, { log, metrics }: BuildDependencies): PrefixTransformer & Kms => {
   if (kms.apiVersion === 'v1') throw new Error(refuseV1)
-  const service = createKmsService(kms)
-  const probe = new KmsProbe({ name: kms.name, service, log })
+  const ofPlugin = metrics.kms(kms.name)
+  const service = createKmsService(kms, ofPlugin)
+  const probe = new KmsProbe({ name: kms.name, service, log, metrics: ofPlugin })
   return {
     prefix: Buffer.from(`k8s:enc:kms:v2:${kms.name}:`),
-    transformer: envelope({ service, probe, onCacheMiss: () => metrics.cacheMiss() }),
+    transformer: envelope({ service, probe, metrics: ofPlugin }),
     probe,
     timeoutMs: kms.timeoutMs,
   }

@@ -1,11 +1,14 @@
 /** Metrics of encryption at rest, under upstream's names. */
 import { createHash } from 'node:crypto'
+import { realClock } from '../../component-base/clock.ts'
 import { Counter, Gauge, Histogram, type Registry } from '../../component-base/metrics/prometheus.ts'
+import { createKmsMetrics, type KmsMetrics } from './kms/metrics.ts'
 import type { ObserveTransformation } from './transformer.ts'
 
 export interface EncryptionMetrics {
   transformations(resource: string): ObserveTransformation
-  cacheMiss(): void
+  /** Of one KMS plugin, by its name. */
+  kms(provider: string): KmsMetrics
   reloaded(succeeded: boolean, configHash: string | undefined): void
   configLoaded(configHash: string): void
 }
@@ -26,11 +29,6 @@ export const createEncryptionMetrics = (registry: Registry, apiServerId: string)
     help: 'Latencies in seconds of value transformation operations.',
     labelNames: ['transformation_type', 'transformer_prefix'],
     buckets,
-    registers,
-  })
-  const misses = new Counter({
-    name: 'apiserver_storage_envelope_transformation_cache_misses_total',
-    help: 'Total number of cache misses while accessing key decryption key(KEK).',
     registers,
   })
   const reloads = new Counter({
@@ -79,11 +77,11 @@ export const createEncryptionMetrics = (registry: Registry, apiServerId: string)
         histogram.observe(seconds)
       }
     },
-    cacheMiss: () => misses.inc(),
+    kms: createKmsMetrics(registry, idHash),
     reloaded: (succeeded, hash) => {
       const status = succeeded ? 'success' : 'failure'
       reloads.labels(status, idHash).inc()
-      reloadedAt.labels(status, idHash).set(Date.now() / 1000)
+      reloadedAt.labels(status, idHash).set(realClock.now() / 1000)
       if (hash !== undefined) configLoaded(hash)
     },
     configLoaded,

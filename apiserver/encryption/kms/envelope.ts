@@ -4,6 +4,7 @@ import { aesGcm, seededGcm } from '../aes.ts'
 import type { Plain, Transformer } from '../transformer.ts'
 import { keyOf, validateEncryptedObject } from './encrypted-object.ts'
 import { EncryptedObject, sourceType } from './messages.ts'
+import type { KmsMetrics } from './metrics.ts'
 import type { KmsProbe } from './probe.ts'
 import type { KmsService } from './service.ts'
 
@@ -14,16 +15,19 @@ const cachedKeys = 1000
 export interface EnvelopeOptions {
   readonly service: KmsService
   readonly probe: KmsProbe
-  /** A key had to be decrypted by the plugin. */
-  readonly onCacheMiss?: () => void
+  readonly metrics: Pick<KmsMetrics, 'used' | 'missed' | 'remembered'>
 }
 
-export const envelope = ({ service, probe, onCacheMiss }: EnvelopeOptions): Transformer => {
+export const envelope = ({ service, probe, metrics }: EnvelopeOptions): Transformer => {
   const known = new LRUCache<string, Transformer>({ max: cachedKeys, ttl: cacheTtlMs })
   const asking = new Map<string, Promise<Transformer>>()
 
+  const remember = (cacheKey: string, transformer: Transformer): void => {
+    known.set(cacheKey, transformer)
+    metrics.remembered(known.size)
+  }
   const ask = async (object: EncryptedObject, cacheKey: string): Promise<Transformer> => {
-    onCacheMiss?.()
+    metrics.missed()
     const { encryptedDEKSource, keyID, annotations, encryptedDEKSourceType: type } = object
     let key: Buffer
     try {
@@ -32,7 +36,7 @@ export const envelope = ({ service, probe, onCacheMiss }: EnvelopeOptions): Tran
       throw new Error(`failed to decrypt DEK, error: ${(cause as Error).message}`, { cause })
     }
     const transformer = type === sourceType.hkdfSeed ? seededGcm(key) : aesGcm(key)
-    known.set(cacheKey, transformer)
+    remember(cacheKey, transformer)
     return transformer
   }
   /** Objects of a list that share a key ask for it once. */
@@ -55,6 +59,7 @@ export const envelope = ({ service, probe, onCacheMiss }: EnvelopeOptions): Tran
       const outdated =
         object.keyID !== current.keyID || object.encryptedDEKSourceType !== current.encryptedDEKSourceType
       const open = (transformer: Transformer): Plain => {
+        metrics.used('from_storage', object.keyID)
         const plain = transformer.fromStorage(object.encryptedData, context) as Plain
         return { data: plain.data, stale: plain.stale || outdated }
       }
@@ -63,7 +68,8 @@ export const envelope = ({ service, probe, onCacheMiss }: EnvelopeOptions): Tran
     },
     toStorage: (data, context) => {
       const { transformer, object, cacheKey } = probe.forWriting()
-      known.set(cacheKey, transformer)
+      remember(cacheKey, transformer)
+      metrics.used('to_storage', object.keyID)
       return EncryptedObject.encode({ ...object, encryptedData: transformer.toStorage(data, context) as Buffer })
     },
   }

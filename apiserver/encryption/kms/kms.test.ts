@@ -2,8 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { realClock } from '../../../component-base/clock.ts'
 import { createLogger } from '../../../component-base/logging/logger.ts'
+import { Registry } from '../../../component-base/metrics/prometheus.ts'
 import type { Plain, Transformer } from '../transformer.ts'
+import { createKmsMetrics } from './metrics.ts'
 import { envelope } from './envelope.ts'
+import { keyIdHash } from './encrypted-object.ts'
 import { type KmsPlugin, startKmsPlugin } from './kms-fixture.ts'
 import { EncryptedObject, sourceType } from './messages.ts'
 import { KmsProbe } from './probe.ts'
@@ -15,6 +18,7 @@ const data = Buffer.from('{"kind":"Secret"}')
 
 interface Setup extends AsyncDisposable {
   readonly plugin: KmsPlugin
+  readonly registry: Registry
   readonly probe: KmsProbe
   readonly transformer: Transformer
   /** Another server with the same plugin, which remembers nothing. */
@@ -25,24 +29,21 @@ interface Setup extends AsyncDisposable {
 
 const start = async (): Promise<Setup> => {
   const plugin = await startKmsPlugin()
+  const registry = new Registry()
+  const metrics = createKmsMetrics(registry, 'sha256:server')('vault')
   let offset = 0
   const clock = { ...realClock, now: () => realClock.now() + offset }
   const probes: KmsProbe[] = []
   const connect = async () => {
-    const service = createKmsService({
-      apiVersion: 'v2',
-      name: 'vault',
-      endpoint: plugin.endpoint,
-      timeoutMs: 2000,
-      cacheSize: undefined,
-    })
-    const probe = new KmsProbe({ name: 'vault', service, log, clock })
+    const service = createKmsService({ endpoint: plugin.endpoint, timeoutMs: 2000 }, metrics)
+    const probe = new KmsProbe({ name: 'vault', service, log, metrics, clock })
     probes.push(probe)
     await probe.start()
-    return { probe, transformer: envelope({ service, probe }) }
+    return { probe, transformer: envelope({ service, probe, metrics }) }
   }
   return {
     plugin,
+    registry,
     ...(await connect()),
     other: async () => (await connect()).transformer,
     pass: (ms) => {
@@ -155,5 +156,21 @@ describe('KMS v2', () => {
     await assert.rejects(read(setup.transformer, EncryptedObject.encode({ keyID: 'k', encryptedData: data })), {
       message: 'failed to validate encrypted DEK source: encrypted DEK source is empty',
     })
+  })
+
+  it('counts calls, and under which key values are read and written', async () => {
+    await using setup = await start()
+    await read(setup.transformer, write(setup.transformer))
+    const text = await setup.registry.metrics()
+    const hash = keyIdHash('key-1')
+    for (const line of [
+      'apiserver_envelope_encryption_kms_operations_latency_seconds_count{provider_name="vault",method_name="/v2.KeyManagementService/Encrypt",grpc_status_code="OK"} 1',
+      `apiserver_envelope_encryption_key_id_hash_total{transformation_type="to_storage",provider_name="vault",key_id_hash="${hash}",apiserver_id_hash="sha256:server"} 1`,
+      `apiserver_envelope_encryption_key_id_hash_total{transformation_type="from_storage",provider_name="vault",key_id_hash="${hash}",apiserver_id_hash="sha256:server"} 1`,
+      'apiserver_envelope_encryption_dek_source_cache_size{provider_name="vault"} 1',
+    ]) {
+      assert.ok(text.includes(line), line)
+    }
+    assert.ok(!text.includes('key-1'))
   })
 })

@@ -12,6 +12,7 @@ import { seedBytes, seededGcm } from '../aes.ts'
 import type { Transformer } from '../transformer.ts'
 import { keyIdHash, keyIdProblem, keyOf, validateEncryptedObject } from './encrypted-object.ts'
 import { type EncryptedObject, type StatusResponse, sourceType } from './messages.ts'
+import type { KmsMetrics } from './metrics.ts'
 import type { KmsService } from './service.ts'
 
 const positiveIntervalMs = 60_000
@@ -33,6 +34,7 @@ export interface ProbeOptions {
   readonly name: string
   readonly service: KmsService
   readonly log: Logger
+  readonly metrics: Pick<KmsMetrics, 'stated' | 'statedInvalid'>
   readonly clock?: Clock
 }
 
@@ -43,6 +45,7 @@ export class KmsProbe {
   readonly #name: string
   readonly #service: KmsService
   readonly #log: Logger
+  readonly #metrics: ProbeOptions['metrics']
   readonly #clock: Clock
   #writeKey: WriteKey | undefined
   #version = ''
@@ -51,7 +54,8 @@ export class KmsProbe {
   #timer: TimerHandle | undefined
   #closed = false
 
-  constructor({ name, service, log, clock = realClock }: ProbeOptions) {
+  constructor({ name, service, log, metrics, clock = realClock }: ProbeOptions) {
+    this.#metrics = metrics
     this.#name = name
     this.#service = service
     this.#log = log
@@ -142,8 +146,12 @@ export class KmsProbe {
     }
     const bad = keyIdProblem(keyId)
     if (bad === undefined) {
+      this.#metrics.stated(keyId)
       await this.#keepKey(keyId).catch((error: unknown) => problems.push((error as Error).message))
-    } else problems.push(`got invalid KMSv2 KeyID hash ${JSON.stringify(keyIdHash(keyId))}: ${bad}`)
+    } else {
+      this.#metrics.statedInvalid(keyId === '' ? 'empty' : 'too_long')
+      problems.push(`got invalid KMSv2 KeyID hash ${JSON.stringify(keyIdHash(keyId))}: ${bad}`)
+    }
     if (problems.length === 0) return
     const what = problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`
     throw new Error(`kmsv2 Provider ${this.#name} is not healthy, error: ${what}`)
