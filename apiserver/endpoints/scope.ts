@@ -85,11 +85,14 @@ export const admissionAttributes = (
   annotate: (key, value) => ctx.audit?.annotate(key, value),
 })
 
-/** The object's namespace must be the URL's, or empty; then it is set. Upstream: EnsureObjectNamespaceMatchesRequestNamespace. */
+/**
+ * The object's namespace must be the URL's, or empty; then it is set. What is cluster-scoped loses the one that it came
+ * with. Upstream: EnsureObjectNamespaceMatchesRequestNamespace.
+ */
 export const checkNamespace = (object: KubeObject, resource: Resource, namespace: string): void => {
   const metadata = (object.metadata ??= {})
   if (!resource.namespaced) {
-    // Upstream's error for a cluster-scoped object with a namespace comes from validation; here it is the same field.
+    delete metadata.namespace
     return
   }
   if (metadata.namespace === undefined || metadata.namespace === '') metadata.namespace = namespace

@@ -3,7 +3,7 @@ import { before, describe, it } from 'node:test'
 import type { Namespace, ServiceAccount } from '../../../api/types.ts'
 import { namespaces, serviceAccounts } from '../../../api/resources.ts'
 import { waitFor } from '../../harness/wait.ts'
-import { idOf, type Life, newLife, type Step } from './life.ts'
+import { idOf, type Life, newLife, type Step, stored } from './life.ts'
 import { rows } from './rows.ts'
 import type { RunningMatrix } from './running.ts'
 import { createSteps } from './steps/create.ts'
@@ -28,6 +28,19 @@ const stepTimeoutMs = 30_000
 /** Rows that run at once: the server has more than one request to do. */
 const concurrency = 4
 
+/** Lets controllers of the API server finish with the object, and sees what they have made of it. */
+const settle = async (life: Life): Promise<void> => {
+  const { settled } = life.row.rules
+  if (settled === undefined || life.versions.length === 0) return
+  life.object = await waitFor(
+    async () => {
+      const object = await stored(life)
+      return settled(object) ? object : undefined
+    },
+    { what: `controllers to finish with ${life.name}` },
+  )
+}
+
 export const describeRows = (running: RunningMatrix): void => {
   describe('every resource', { concurrency }, () => {
     before(async () => {
@@ -47,7 +60,11 @@ export const describeRows = (running: RunningMatrix): void => {
           life = newLife(row, running())
         })
         for (const step of steps) {
-          if (step.applies?.(row) !== false) it(step.name, { timeout: stepTimeoutMs }, () => step.run(life))
+          if (step.applies?.(row) === false) continue
+          it(step.name, { timeout: stepTimeoutMs }, async () => {
+            await settle(life)
+            await step.run(life)
+          })
         }
       })
     }

@@ -2,6 +2,8 @@
  * One row a resource that is stored: what upstream's strategy says of it, and changes that may be made to the corpus'
  * object. Upstream: strategy.go of each folder of pkg/registry.
  */
+import { equalJson } from '../../../api/meta/clone.ts'
+import type { KubeObject } from '../../../api/types.ts'
 import { type ResourceFacts, resourceFacts } from './discovery-facts.ts'
 
 export interface Rules {
@@ -31,6 +33,8 @@ export interface Rules {
   readonly mainWritesStatus?: true
   /** Nobody owns what the row's status changes. */
   readonly statusIsNotOwned?: true
+  /** The API server's own controllers write it too, and clean up when it goes: whether they have nothing to do now. */
+  readonly settled?: (object: KubeObject) => boolean
   /** Deletion knows no orphan and foreground. */
   readonly ignoresPropagation?: true
 }
@@ -58,6 +62,17 @@ const webhook = {
   rules: [
     { apiGroups: ['example.com'], apiVersions: ['v1'], resources: ['samples'], operations: ['CREATE'], scope: '*' },
   ],
+}
+
+/** A CustomResourceDefinition is served under its names. */
+const isEstablished = (object: KubeObject): boolean => {
+  const { names } = object['spec'] as { names: object }
+  const { acceptedNames, conditions } = (object['status'] ?? {}) as {
+    acceptedNames?: object
+    conditions?: { type: string; status: string }[]
+  }
+  const established = conditions?.some(({ type, status }) => type === 'Established' && status === 'True')
+  return established === true && equalJson(names, acceptedNames)
 }
 
 const rules: Readonly<Record<string, Rules>> = {
@@ -264,6 +279,7 @@ const rules: Readonly<Record<string, Rules>> = {
   },
   'customresourcedefinitions.v1.apiextensions.k8s.io': {
     edit: spec({ names: { shortNames: ['smp'] } }),
+    settled: isEstablished,
     status: conditions('Tested'),
     counted: true,
     versionNeeded: true,

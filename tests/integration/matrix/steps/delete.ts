@@ -1,6 +1,7 @@
 /** DELETE: preconditions, dry run, finalizers, propagation, collections. */
 import assert from 'node:assert/strict'
 import type { KubeObject } from '../../../../api/types.ts'
+import type { Row } from '../rows.ts'
 import {
   changed,
   detailsOf,
@@ -57,6 +58,9 @@ const finalize = async (life: Life, path: string): Promise<void> => {
 
 const names = (list: KubeObject): string[] =>
   (list as KubeObject & { items: KubeObject[] }).items.map(({ metadata }) => metadata?.name ?? '')
+
+/** Others are cleaned up after, by controllers with tests of their own. */
+const goesByItself = ({ rules }: Row): boolean => rules.settled === undefined
 
 export const deleteSteps: readonly Step[] = [
   {
@@ -115,6 +119,7 @@ export const deleteSteps: readonly Step[] = [
   },
   {
     name: 'a finalizer holds it',
+    applies: goesByItself,
     run: async (life) => {
       const held = [...(life.object.metadata?.finalizers ?? []), 'example.com/hold']
       changed(life, await setFinalizers(life, life.path, held))
@@ -133,6 +138,7 @@ export const deleteSteps: readonly Step[] = [
   },
   {
     name: 'it goes with its last finalizer',
+    applies: goesByItself,
     run: async (life) => {
       if (isNamespace(life)) {
         changed(life, await send(life, 'PUT', `${life.path}/finalize`, { ...life.object, spec: { finalizers: [] } }))
@@ -145,6 +151,7 @@ export const deleteSteps: readonly Step[] = [
   },
   {
     name: 'a deletion answers with what is gone, or that it is',
+    applies: goesByItself,
     run: async (life) => {
       const second = secondOf(life, 'second')
       const name = second.metadata?.name ?? ''
@@ -188,6 +195,7 @@ export const deleteSteps: readonly Step[] = [
   },
   {
     name: 'a watch has seen all of it, in order and once',
+    applies: goesByItself,
     run: async (life) => {
       const events = (await life.watch?.until('DELETED')) ?? []
       life.watch?.close()

@@ -11,6 +11,7 @@ import {
   type Life,
   notFound,
   patched,
+  patchOf,
   qualified,
   secondOf,
   send,
@@ -123,6 +124,20 @@ export const updateSteps: readonly Step[] = [
       const elsewhere = patched(life.object, { metadata: { namespace: 'elsewhere' } })
       const namespaces = 'the namespace of the provided object does not match the namespace sent on the request'
       expectFailure(await put(life, elsewhere), badRequest(namespaces))
+    },
+  },
+  {
+    name: 'a namespace is taken from what lies in none',
+    applies: ({ facts }) => !facts.namespaced,
+    run: async (life) => {
+      const placed = patched(life.object, { metadata: { namespace: 'elsewhere' } })
+      assert.deepEqual(expectObject(await put(life, placed)), life.object)
+      const merged = await patchOf(life, 'merge', life.path, { metadata: { namespace: 'elsewhere' } })
+      assert.deepEqual(expectObject(merged), life.object)
+      const second = patched(secondOf(life, 'placed'), { metadata: { namespace: 'elsewhere' } })
+      if (life.row.rules.second !== undefined) return
+      const made = expectObject(await send(life, 'POST', `${life.collection}?dryRun=All`, second), 201)
+      assert.deepEqual([made.metadata?.name, made.metadata?.namespace], ['placed', undefined])
     },
   },
   {
