@@ -113,105 +113,96 @@ const objectsOf = async (resource: Resource): Promise<KubeObject[]> => {
   return resource.store.cache.range().map(({ object }) => object)
 }
 
+interface World extends Disposable {
+  readonly store: KeyValueStore
+  readonly servers: readonly [Served, Served]
+}
+
+/** Two servers on one store that have given nothing yet. */
+const setUp = async (): Promise<World> => {
+  const store = createMemoryKeyValue()
+  const stop = new AbortController()
+  const servers = [await serve(store, stop.signal), await serve(store, stop.signal)] as const
+  const cidr = aServiceCidr('all', '10.0.0.0/28', 'fd00::/124')
+  const resource = servers[0].resources.get(networking('servicecidrs'))
+  await createObject(resource, { kind: 'ServiceCIDR', apiVersion: 'networking.k8s.io/v1', ...cidr }, options)
+  return { store, servers, [Symbol.dispose]: () => stop.abort() }
+}
+
+/** The store marks just what the Services hold, each once. */
+const assertAccounts = async ({ store, servers: [{ resources }] }: World, when: string): Promise<void> => {
+  const services = (await objectsOf(resources.get(core('services')))) as Service[]
+  const addresses = await objectsOf(resources.get(networking('ipaddresses')))
+  const { current } = await store.get('/registry/ranges/servicenodeports')
+  const held = services.flatMap(ipsOf).map((ip) => ip.toLowerCase())
+  const ports = services.flatMap(portsOf)
+  assert.deepEqual(addresses.map(({ metadata }) => metadata?.name ?? '').toSorted(), held.toSorted(), when)
+  assert.deepEqual(new Set(current === undefined ? [] : decodePorts(current.value)), new Set(ports), when)
+  assert.equal(new Set(ports).size, ports.length, `${when}: a port is held twice`)
+}
+
+interface Act {
+  readonly services: Resource
+  readonly name: string
+  readonly random: SeededRandom
+  readonly dryRun: boolean
+}
+
+/** One request, whatever it may be; false if it was refused. */
+const act = ({ services, name, random, dryRun }: Act): Promise<boolean> => {
+  const at = { namespace: 'ns', name }
+  const asked = { ...options, dryRun }
+  switch (random.below(6)) {
+    case 0:
+    case 1:
+      return done(createObject(services, aService(name, randomSpec(random)), asked))
+    case 2:
+      return done(deleteObject(services, at, { ...asked, options: {} }))
+    default: {
+      // Asked again when somebody came between, and then of the same mind.
+      const seed = random.below(2 ** 31)
+      const transform = (current: KubeObject | undefined): KubeObject => changed(current, name, seededRandom(seed))
+      return done(updateObject(services, at, transform, { ...asked, scope: 'main' }))
+    }
+  }
+}
+
 describe('the accounts of Services', () => {
   const seed = runSeed()
   it(`are right after each of 1500 answers (KUBETS_SEED=${seed})`, { timeout: 120_000 }, async () => {
     const random = seededRandom(seed)
-    const store = createMemoryKeyValue()
-    const stop = new AbortController()
-    const [first, second] = [await serve(store, stop.signal), await serve(store, stop.signal)]
-    const cidr = {
-      kind: 'ServiceCIDR',
-      apiVersion: 'networking.k8s.io/v1',
-      ...aServiceCidr('all', '10.0.0.0/28', 'fd00::/124'),
-    }
-    await createObject(first.resources.get(networking('servicecidrs')), cidr, options)
-    const check = async (): Promise<void> => {
-      const services = (await objectsOf(first.resources.get(core('services')))) as Service[]
-      const addresses = await objectsOf(first.resources.get(networking('ipaddresses')))
-      const { current } = await store.get('/registry/ranges/servicenodeports')
-      const held = services.flatMap(ipsOf).map((ip) => ip.toLowerCase())
-      const ports = services.flatMap(portsOf)
-      assert.deepEqual(addresses.map(({ metadata }) => metadata?.name ?? '').toSorted(), held.toSorted())
-      assert.deepEqual(new Set(current === undefined ? [] : decodePorts(current.value)), new Set(ports))
-      assert.equal(new Set(ports).size, ports.length, 'a port is held twice')
-    }
-    const act = async (name: string, dryRun: boolean): Promise<boolean> => {
-      const asked = { ...options, dryRun }
-      const services = random.pick([first, second]).resources.get(core('services'))
-      const at = { namespace: 'ns', name }
-      switch (random.below(6)) {
-        case 0:
-        case 1:
-          return done(createObject(services, aService(name, randomSpec(random)), asked))
-        case 2:
-          return done(deleteObject(services, at, { ...asked, options: {} }))
-        default: {
-          const draw = random.below(2 ** 31)
-          const transform = (current: KubeObject | undefined): KubeObject => changed(current, name, seededRandom(draw))
-          return done(updateObject(services, at, transform, { ...asked, scope: 'main' }))
-        }
-      }
-    }
+    using world = await setUp()
     const outcomes = { done: 0, refused: 0 }
     for (let step = 0; step < 1500; step++) {
       const name = `s${random.below(9)}`
-      const before = (await store.get(`/registry/services/specs/ns/${name}`)).current?.modRevision
       const dryRun = random.oneIn(8)
-      const isDone = await act(name, dryRun)
+      const revision = async (): Promise<number | undefined> =>
+        (await world.store.get(`/registry/services/specs/ns/${name}`)).current?.modRevision
+      const before = await revision()
+      const services = random.pick(world.servers).resources.get(core('services'))
+      const isDone = await act({ services, name, random, dryRun })
       outcomes[isDone ? 'done' : 'refused'] += 1
-      const after = (await store.get(`/registry/services/specs/ns/${name}`)).current?.modRevision
-      if (!isDone || dryRun) assert.equal(after, before, `step ${step}: what was refused, or only tried, is changed`)
-      await check().catch((error: unknown) => {
-        throw new Error(`step ${step}, ${name}`, { cause: error })
-      })
+      if (!isDone || dryRun) {
+        assert.equal(await revision(), before, `step ${step}: what was refused, or only tried, is changed`)
+      }
+      await assertAccounts(world, `step ${step}, ${name}`)
     }
     // Neither side of the rules was left out.
     assert.ok(outcomes.done > 300 && outcomes.refused > 300, JSON.stringify(outcomes))
-    stop.abort()
   })
 
   it(`are right after 60 rounds of answers at once (KUBETS_SEED=${seed})`, { timeout: 120_000 }, async () => {
     const random = seededRandom(seed + 1)
-    const store = createMemoryKeyValue()
-    const stop = new AbortController()
-    const servers = [await serve(store, stop.signal), await serve(store, stop.signal)] as const
-    const cidr = {
-      kind: 'ServiceCIDR',
-      apiVersion: 'networking.k8s.io/v1',
-      ...aServiceCidr('all', '10.0.0.0/28', 'fd00::/124'),
-    }
-    await createObject(servers[0].resources.get(networking('servicecidrs')), cidr, options)
+    using world = await setUp()
     for (let round = 0; round < 60; round++) {
       await Promise.all(
-        Array.from({ length: 12 }, async () => {
-          const services = random.pick(servers).resources.get(core('services'))
-          const at = { namespace: 'ns', name: `s${random.below(5)}` }
-          const draw = seededRandom(random.below(2 ** 31))
-          if (draw.oneIn(3)) return done(deleteObject(services, at, { ...options, options: {} }))
-          if (draw.oneIn(2)) return done(createObject(services, aService(at.name, randomSpec(draw)), options))
-          return done(
-            updateObject(services, at, (current) => changed(current, at.name, draw), { ...options, scope: 'main' }),
-          )
+        Array.from({ length: 12 }, () => {
+          const services = random.pick(world.servers).resources.get(core('services'))
+          const name = `s${random.below(5)}`
+          return act({ services, name, random: seededRandom(random.below(2 ** 31)), dryRun: random.oneIn(8) })
         }),
       )
-      const services = (await objectsOf(servers[0].resources.get(core('services')))) as Service[]
-      const addresses = await objectsOf(servers[0].resources.get(networking('ipaddresses')))
-      const { current } = await store.get('/registry/ranges/servicenodeports')
-      const held = services.flatMap(ipsOf).map((ip) => ip.toLowerCase())
-      const ports = services.flatMap(portsOf)
-      assert.deepEqual(
-        addresses.map(({ metadata }) => metadata?.name ?? '').toSorted(),
-        held.toSorted(),
-        `round ${round}`,
-      )
-      assert.deepEqual(
-        new Set(current === undefined ? [] : decodePorts(current.value)),
-        new Set(ports),
-        `round ${round}`,
-      )
-      assert.equal(new Set(ports).size, ports.length, `round ${round}: a port is held twice`)
+      await assertAccounts(world, `round ${round}`)
     }
-    stop.abort()
   })
 })
