@@ -163,7 +163,23 @@ const rebuilt = (value: JsonObject, fields: readonly Field[]): JsonObject => {
   return object
 }
 
+/** Custom resources may have fields that no schema names: they stay, and all stay where they are. */
+const compileOpenObject = (schema: ObjectSchema, form: CanonicalForm): Canonical => {
+  let byName: ReadonlyMap<string, Field> | undefined
+  return (value) => {
+    if (!isObject(value)) return value
+    byName ??= new Map(fieldsOf(schema, form).map((field) => [field.name, field]))
+    let copy: Record<string, unknown> | undefined
+    for (const name in value) {
+      const next = byName.get(name)?.canonical(value[name]) ?? value[name]
+      if (next !== value[name]) (copy ??= { ...value })[name] = next
+    }
+    return copy ?? value
+  }
+}
+
 const compileObject = (schema: ObjectSchema, form: CanonicalForm): Canonical => {
+  if (schema.preserveUnknown) return compileOpenObject(schema, form)
   let fields: readonly Field[] | undefined
   let byName: ReadonlyMap<string, Field> | undefined
   let required = 0

@@ -3,7 +3,7 @@ import { jsonText } from '../../api/codec/encode.ts'
 import { parseJson } from '../../api/codec/json.ts'
 import type { PrinterColumn } from '../../api/kind.ts'
 import type { KubeObject } from '../../api/types.ts'
-import { apiVersionOf, presented, presentedBytes, type Resource } from '../registry/resource.ts'
+import { apiVersionOf, presentedBytes, type Resource } from '../registry/resource.ts'
 import type { HttpContext } from '../server/context.ts'
 import { contentTypes, type MediaType, negotiate, type Transform } from '../server/negotiation.ts'
 import { isBig, isPretty, sendBytes, sendJsonBytes, sendStream, sendValue } from '../server/respond.ts'
@@ -106,12 +106,10 @@ export const sendList = async (
       format: 'json',
     })
   }
-  const head = listHead(resource, metadata)
+  const parts = plainParts(resource, metadata, result.entries)
   if (media.format === 'yaml' || isPretty(ctx)) {
-    const items = result.entries.map((entry) => withoutType(presented(resource, entry.object)))
-    return sendValue(ctx, 200, media, { ...head, items })
+    return sendValue(ctx, 200, media, parseJson(Buffer.concat(parts), { strict: false }).value as object)
   }
-  const parts = listParts(resource, head, result.entries)
   let size = 0
   for (const part of parts) size += part.length
   return sendStream(ctx, parts, { sizeBytes: size, compress: isBig(size), format: 'json' })
@@ -129,15 +127,17 @@ const recordList = (ctx: HttpContext, resource: Resource, { as }: MediaType, res
   const metadata = listMetaOf(result)
   const parts =
     as === undefined
-      ? listParts(resource, listHead(resource, metadata), result.entries)
+      ? plainParts(resource, metadata, result.entries)
       : as.kind === 'Table'
         ? tableParts(ctx, resource, as.version, metadata, result)
         : partialParts(as.version, metadata, result)
   ctx.audit.responded({}, Buffer.concat([...parts]).toString('utf8'))
 }
 
-/** Items of a list carry no kind and apiVersion, as upstream's typed lists. */
-const withoutType = ({ kind: _kind, apiVersion: _apiVersion, ...rest }: KubeObject): Record<string, unknown> => rest
+const plainParts = (resource: Resource, metadata: ListMeta, entries: readonly Entry[]): Buffer[] =>
+  resource.definition.custom === undefined
+    ? listParts(resource, listHead(resource, metadata), entries)
+    : customListParts(resource, listHead(resource, { continue: '', ...metadata }), entries)
 
 const comma = Buffer.from(',')
 /** Rows and items of this many objects are worth compressing. */
@@ -185,6 +185,23 @@ const partialParts = (version: string, metadata: ListMeta, result: ListResult): 
 const openBrace = Buffer.from('{')
 const commaBrace = Buffer.from(',{')
 const listEnd = Buffer.from(']}\n')
+
+/** A list of custom resources, which is a map to Go: sorted keys, items with their kind. */
+const customListParts = (
+  resource: Resource,
+  { kind, apiVersion, metadata }: ReturnType<typeof listHead>,
+  entries: readonly Entry[],
+): Buffer[] => {
+  const sorted = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1))
+  const tail = jsonText({ kind, metadata: Object.fromEntries(sorted) }).slice(1)
+  return [
+    Buffer.from(`{"apiVersion":${JSON.stringify(apiVersion)},"items":[`),
+    ...entries.flatMap((entry, index) =>
+      index === 0 ? [presentedBytes(resource, entry)] : [comma, presentedBytes(resource, entry)],
+    ),
+    Buffer.from(`],${tail}\n`),
+  ]
+}
 
 /** The list as buffers: head, then each item's own bytes without its leading kind and apiVersion, then the end. */
 const listParts = (resource: Resource, head: Record<string, unknown>, entries: readonly Entry[]): Buffer[] => {

@@ -60,10 +60,12 @@ export const presented = ({ definition }: Resource, object: KubeObject): KubeObj
 export const toStored = ({ definition }: Resource, object: KubeObject): KubeObject =>
   definition.storedAs === undefined ? object : definition.storedAs.toStored(object)
 
-/** The bytes of an entry in the version of this resource. */
+/** The bytes of an entry in the version of this resource. Custom resources are stored in another order than shown. */
 export const presentedBytes = (resource: Resource, entry: Entry): Buffer => {
   const { definition } = resource
-  const { storedAs, group, version } = definition
-  if (storedAs === undefined) return entry.bytes
-  return viewOf(entry, `${group}/${version}`, (object) => Buffer.from(jsonText(presented(resource, object))))
+  const { custom, storedAs, group, version } = definition
+  if (storedAs === undefined && custom === undefined) return entry.bytes
+  return viewOf(entry, `${group}/${version}`, (object) =>
+    Buffer.from(jsonText(canonicalStored(definition, presented(resource, object)))),
+  )
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createHttp, type Http, pkiCredentials } from '../harness/http.ts'
 import { useCluster } from '../harness/use-cluster.ts'
+import { waitFor } from '../harness/wait.ts'
 
 let call: Http
 
@@ -128,5 +129,44 @@ describe('the bytes of an answer', () => {
     const whole = await call(`${replicaSets}/sixth`)
     const [, part = ''] = /("metadata":\{.*\]\}),"spec"/.exec(whole.text) ?? []
     assert.equal(metadata.text, `{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1",${part}}\n`)
+  })
+
+  it('have sorted keys where the resource is custom, in a list as well', async () => {
+    const group = 'bytes.example.com'
+    const openAPIV3Schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
+    await call('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
+      method: 'POST',
+      body: {
+        apiVersion: 'apiextensions.k8s.io/v1',
+        kind: 'CustomResourceDefinition',
+        metadata: { name: `things.${group}` },
+        spec: {
+          group,
+          scope: 'Cluster',
+          names: { plural: 'things', kind: 'Thing' },
+          versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema } }],
+        },
+      },
+    })
+    const things = `/apis/${group}/v1/things`
+    const body = `{"kind":"Thing","z":{"b":1,"a":"<"},"metadata":{"name":"x"},"list":[],"apiVersion":"${group}/v1"}`
+    const { text } = await waitFor(
+      async () => {
+        const answer = await call(things, { method: 'POST', body, headers: json })
+        return answer.code === 201 ? answer : undefined
+      },
+      { what: 'the definition to be served' },
+    )
+    const thing =
+      `{"apiVersion":"${group}/v1","kind":"Thing","list":[],"metadata":{"creationTimestamp":"…","generation":1,` +
+      '"managedFields":[…],"name":"x","resourceVersion":"…","uid":"…"},"z":{"a":"\\u003c","b":1}}'
+    const shown = text.replace(/"managedFields":\[.*\](?=,"name")/, '"managedFields":[…]')
+    assert.equal(plain(shown), `${thing}\n`)
+    assert.equal((await call(`${things}/x`)).text, text)
+    const list = await call(things)
+    assert.equal(
+      list.text.replace(/"resourceVersion":"\d+"\}\}\n$/, '"resourceVersion":"…"}}\n'),
+      `{"apiVersion":"${group}/v1","items":[${text.trimEnd()}],"kind":"ThingList","metadata":{"continue":"","resourceVersion":"…"}}\n`,
+    )
   })
 })
