@@ -51,7 +51,7 @@ export const describeCustomObjects = (running: () => TestCluster): void => {
         steps: [{ name: 'a', retries: 3 }],
       })
       assert.ok(!('stray' in answer.json))
-      assert.deepEqual(Object.keys(answer.json), ['kind', 'apiVersion', 'metadata', 'spec'])
+      assert.deepEqual(Object.keys(answer.json), ['apiVersion', 'kind', 'metadata', 'spec'])
       assert.deepEqual(Object.keys(specOf(answer)), ['cronSpec', 'extra', 'image', 'labels', 'replicas', 'steps'])
       assert.equal(metadataOf(answer).generation, 1)
       assert.deepEqual((await http(`${base}/tidy`)).json, answer.json)
