@@ -14,6 +14,8 @@ import { Http2Response } from './response.ts'
 export interface Http2Options {
   readonly log: Logger
   readonly maxStreams: number
+  /** Time without any request after which the connection is closed. Default: upstream's. */
+  readonly idleTimeoutMs?: number
   readonly onRequest: (request: Http2Request, response: Http2Response) => void
 }
 
@@ -31,7 +33,7 @@ const streamResets = { streamResetBurst: 1000, streamResetRate: 33 }
 /** In megabytes: node refuses streams while a connection holds more; slow watchers are bounded one by one. */
 const maxSessionMegabytes = 1024
 /** Without any request; also for the first one. Upstream: IdleTimeout. */
-const idleTimeoutMs = 90_000
+const defaultIdleTimeoutMs = 90_000
 
 /** `flags` of a HEADERS frame. */
 const endStreamFlag = 1
@@ -40,11 +42,11 @@ const headerListBytes = (rawHeaders: readonly string[]): number =>
   rawHeaders.reduce((size, text) => size + text.length, (rawHeaders.length / 2) * headerOverheadBytes)
 
 /** Closes a connection that has had no request for a while. Returns what must be told when one begins. */
-const closeWhenIdle = (session: ServerHttp2Session): ((stream: ServerHttp2Stream) => void) => {
+const closeWhenIdle = (session: ServerHttp2Session, timeoutMs: number): ((stream: ServerHttp2Stream) => void) => {
   let open = 0
   const timer = setTimeout(() => {
     if (open === 0) session.close()
-  }, idleTimeoutMs)
+  }, timeoutMs)
   timer.unref()
   session.once('close', () => clearTimeout(timer))
   return (stream) => {
@@ -57,7 +59,8 @@ const closeWhenIdle = (session: ServerHttp2Session): ((stream: ServerHttp2Stream
 }
 
 /** Serves a connection until either side closes it. */
-export const serveHttp2 = (socket: TLSSocket, { log, maxStreams, onRequest }: Http2Options): ServerHttp2Session => {
+export const serveHttp2 = (socket: TLSSocket, options: Http2Options): ServerHttp2Session => {
+  const { log, maxStreams, onRequest } = options
   const session = http2.performServerHandshake(socket, {
     settings: {
       initialWindowSize: streamWindowBytes,
@@ -71,7 +74,7 @@ export const serveHttp2 = (socket: TLSSocket, { log, maxStreams, onRequest }: Ht
   })
   session.setLocalWindowSize(streamWindowBytes * maxStreams)
   session.on('error', (err) => log.debug({ err }, 'HTTP/2 connection broke'))
-  const began = closeWhenIdle(session)
+  const began = closeWhenIdle(session, options.idleTimeoutMs ?? defaultIdleTimeoutMs)
   session.on('stream', (stream, headers, flags, rawHeaders) => {
     began(stream)
     stream.on('error', (err) => log.debug({ err }, 'HTTP/2 stream broke'))
