@@ -76,8 +76,6 @@ export class Http2Request implements ApiRequest {
   }
 
   destroy(): void {
-    this.stream.close(cancelCode)
+    this.stream.destroy(new Error('the request was broken off'))
   }
 }
-
-const cancelCode = 8

@@ -1,9 +1,8 @@
 /** An HTTP/2 stream as an answer: the part of node's ServerResponse that the server uses. */
 import type { OutgoingHttpHeaders } from 'node:http'
-import http2, { type ServerHttp2Stream } from 'node:http2'
+import type { ServerHttp2Stream } from 'node:http2'
 import type { ApiResponse } from '../message.ts'
 
-const { NGHTTP2_INTERNAL_ERROR } = http2.constants
 /** Answers that have a head alone. */
 const codesWithoutBody: ReadonlySet<number> = new Set([204, 304])
 
@@ -85,7 +84,8 @@ export class Http2Response implements ApiResponse {
   }
 
   destroy(): void {
-    if (!this.destroyed) this.stream.close(NGHTTP2_INTERNAL_ERROR)
+    // With an error: close() would end the body first, and the half would look like a whole.
+    if (!this.destroyed) this.stream.destroy(new Error('the answer was broken off'))
   }
 
   on(event: string, listener: (...args: never[]) => void): this {
