@@ -12,6 +12,8 @@ export interface TestIssuer extends AsyncDisposable {
   statedIssuer: string
   /** Requests by path. */
   readonly seen: string[]
+  /** What is answered at other paths, to who has the bearer token. */
+  readonly served: Map<string, { readonly bearer: string; readonly body: string }>
   /** Signs with the newest key of the algorithm's kind. */
   token(claims: object, algorithm?: string): string
   /** Makes new keys; the old ones are published no more. */
@@ -48,9 +50,16 @@ export const startIssuer = async (): Promise<TestIssuer> => {
   let generation = 1
   let keys = makeKeys(`key-${generation}`)
   const seen: string[] = []
+  const served: TestIssuer['served'] = new Map()
   const server = createServer({ cert: serving.certPem, key: serving.keyPem }, (request, response) => {
     const path = request.url ?? ''
     seen.push(path)
+    const other = served.get(path)
+    if (other !== undefined) {
+      const allowed = (request.headers.authorization ?? '') === (other.bearer === '' ? '' : `Bearer ${other.bearer}`)
+      response.writeHead(allowed ? 200 : 403).end(allowed ? other.body : '')
+      return
+    }
     const { id, rsa, ec } = keys
     const documents: Readonly<Record<string, object>> = {
       '/.well-known/openid-configuration': { issuer: issuer.statedIssuer, jwks_uri: `${issuer.url}/keys` },
@@ -73,6 +82,7 @@ export const startIssuer = async (): Promise<TestIssuer> => {
     ca: ca.certPem,
     statedIssuer: url,
     seen,
+    served,
     token: (claims, algorithm = 'RS256') => {
       const kid = `${keys.id}-${algorithm.startsWith('ES') ? 'ec' : 'rsa'}`
       const signed = `${encode({ alg: algorithm, kid })}.${encode({ iss: issuer.statedIssuer, ...claims })}`

@@ -226,3 +226,80 @@ describe('tokens of an issuer', () => {
     assert.deepEqual(issuer.seen, ['/elsewhere', '/keys'])
   })
 })
+
+/** Claims whose groups are to be asked for at the issuer. */
+const elsewhere = (issuer: TestIssuer, bearer = '') => ({
+  ...valid,
+  _claim_names: { groups: 'directory' },
+  _claim_sources: {
+    directory: { endpoint: `${issuer.url}/groups`, ...(bearer === '' ? {} : { access_token: bearer }) },
+  },
+})
+
+describe('groups that another place knows', () => {
+  it('are asked for there, with the token for it, and signed', async () => {
+    await using setup = await start()
+    await ready(setup)
+    const { issuer, jwt } = setup
+    for (const bearer of ['', 'secret']) {
+      issuer.served.set('/groups', { bearer, body: issuer.token({ ...valid, groups: ['a', 'b'] }) })
+      const user = await jwt.authenticate(issuer.token(elsewhere(issuer, bearer)))
+      assert.deepEqual(user?.groups, ['oidc:a', 'oidc:b'])
+    }
+  })
+
+  it('may be signed by an issuer of their own', async () => {
+    await using setup = await start()
+    await ready(setup)
+    const { issuer, jwt } = setup
+    issuer.served.set('/groups', {
+      bearer: '',
+      body: issuer.token({ ...valid, iss: `${issuer.url}/other`, groups: 'a' }),
+    })
+    const token = issuer.token(elsewhere(issuer))
+    await assert.rejects(jwt.authenticate(token), {
+      message: `oidc: could not expand distributed claims: verifying untrusted issuer ${issuer.url}/other failed: verifier not initialized for issuer: "${issuer.url}/other"`,
+    })
+    const document = JSON.stringify({ issuer: `${issuer.url}/other`, jwks_uri: `${issuer.url}/keys` })
+    issuer.served.set('/other/.well-known/openid-configuration', { bearer: '', body: document })
+    assert.deepEqual((await jwt.authenticate(token))?.groups, ['oidc:a'])
+  })
+
+  it('are not asked for where the token has them, or does not say where they are', async () => {
+    await using setup = await start()
+    await ready(setup)
+    const { issuer, jwt } = setup
+    const groupsOf = async (claims: object) => (await jwt.authenticate(issuer.token(claims)))?.groups
+    assert.deepEqual(await groupsOf({ ...elsewhere(issuer), groups: ['own'] }), ['oidc:own'])
+    assert.deepEqual(await groupsOf({ ...elsewhere(issuer), _claim_names: { phone: 'directory' } }), [])
+    assert.deepEqual(await groupsOf({ ...elsewhere(issuer), _claim_sources: { directory: { JWT: 'x' } } }), [])
+    assert.equal(issuer.seen.includes('/groups'), false)
+  })
+
+  it('make the token invalid where they cannot be had', async () => {
+    await using setup = await start()
+    await ready(setup)
+    const { issuer, jwt } = setup
+    const asked = elsewhere(issuer)
+    const cases: readonly (readonly [claims: object, body: string, why: RegExp])[] = [
+      [{ ...asked, _claim_names: 'x' }, '', /error parsing distributed claim names/],
+      [{ ...asked, _claim_sources: undefined }, '', /: oidc: no claim sources$/],
+      [{ ...asked, _claim_sources: [] }, '', /could not parse claim sources/],
+      [{ ...asked, _claim_sources: {} }, '', /contained a source directory missing in _claims_sources$/],
+      [elsewhere(issuer, 'wrong'), '', /while getting distributed claim "groups": .*403/],
+      [asked, 'no token', /getting untrusted issuer from endpoint .* failed for claim "groups"/],
+      [asked, issuer.token(valid), /did not contain claim: groups$/],
+      [asked, issuer.token({ ...valid, aud: 'you', groups: [] }), /verify distributed claim token: .*audience/],
+      [asked, issuer.token({ ...valid, exp: 1, groups: [] }), /verify distributed claim token: .*expired/],
+      [asked, `${issuer.token({ ...valid, groups: [] })}AAAA`, /verify distributed claim token: .*signature/],
+    ]
+    for (const [claims, body, why] of cases) {
+      issuer.served.set('/groups', { bearer: '', body })
+      await assert.rejects(jwt.authenticate(issuer.token(claims)), (error: Error) => {
+        assert.match(error.message, /^oidc: could not expand distributed claims: /)
+        assert.match(error.message, why)
+        return true
+      })
+    }
+  })
+})

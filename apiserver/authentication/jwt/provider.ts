@@ -25,9 +25,14 @@ export interface Provider {
   close(): void
 }
 
-const get = (url: string, agent: Agent): Promise<string> =>
+/** Trusts the given authorities, or this machine's if there are none. */
+export const createAgent = (certificateAuthority: string): Agent =>
+  new https.Agent({ keepAlive: false, ...(certificateAuthority === '' ? {} : { ca: certificateAuthority }) })
+
+/** The text at an address; rejects where the status is not 200. */
+export const fetchDocument = (url: string, agent: Agent, headers: Record<string, string> = {}): Promise<string> =>
   new Promise((resolve, reject) => {
-    const request = https.get(url, { agent, signal: AbortSignal.timeout(timeoutMs) }, (answer) => {
+    const request = https.get(url, { agent, headers, signal: AbortSignal.timeout(timeoutMs) }, (answer) => {
       let size = 0
       answer.on('data', (chunk: Buffer) => {
         size += chunk.length
@@ -55,21 +60,18 @@ const readKeys = (document: string): IssuerKey[] => {
 }
 
 export const createProvider = ({ url, discoveryURL, certificateAuthority }: Issuer): Provider => {
-  const agent = new https.Agent({
-    keepAlive: false,
-    ...(certificateAuthority === '' ? {} : { ca: certificateAuthority }),
-  })
+  const agent = createAgent(certificateAuthority)
   const wellKnown = `${url.replace(/\/$/, '')}/.well-known/openid-configuration`
   let keysUrl = ''
   let keys: readonly IssuerKey[] = []
   let refreshing: Promise<void> | undefined
   let refreshedAt = Number.NEGATIVE_INFINITY
   const fetchKeys = async (): Promise<void> => {
-    keys = readKeys(await get(keysUrl, agent))
+    keys = readKeys(await fetchDocument(keysUrl, agent))
   }
   return {
     discover: async () => {
-      const document = JSON.parse(await get(discoveryURL === '' ? wellKnown : discoveryURL, agent)) as {
+      const document = JSON.parse(await fetchDocument(discoveryURL === '' ? wellKnown : discoveryURL, agent)) as {
         issuer?: string
         jwks_uri?: string
       }
