@@ -1,6 +1,8 @@
 /** What the tests of kubectl share. */
+import { basename } from 'node:path'
 import type { TestCluster } from '../../harness/cluster.ts'
 import type { Kubectl } from '../../harness/kubectl.ts'
+import { waitFor } from '../../harness/wait.ts'
 
 export interface Surface {
   readonly running: () => TestCluster
@@ -12,10 +14,20 @@ export interface Surface {
   readonly isNewest: boolean
 }
 
+export const surfaceOf = (running: () => TestCluster, binary: string, isNewest: boolean): Surface => ({
+  running,
+  binary,
+  suffix: basename(binary).replaceAll(/[^a-z0-9]/g, '-'),
+  isNewest,
+})
+
 /** kubectl in a namespace of its own, which it makes. */
 export const inNewNamespace = async ({ running, binary }: Surface, namespace: string): Promise<Kubectl> => {
   const admin = running().kubectlOf(binary)
   await admin('create', 'namespace', namespace)
+  // A cluster that is just up takes its time to equip a namespace.
+  const account = ['-n', namespace, 'get', 'serviceaccount', 'default', '-o', 'name'] as const
+  await waitFor(async () => (await admin.run(account)).code === 0, { what: 'the ServiceAccount of the namespace' })
   const within = (args: readonly string[]): readonly string[] => ['-n', namespace, ...args]
   const kubectl = (...args: readonly string[]): Promise<string> => admin(...within(args))
   return Object.assign(kubectl, {
