@@ -58,10 +58,12 @@ export class DecodeContext {
 const isInteger = (goType: string): boolean => goType === 'int32' || goType === 'int64'
 
 /** What Go calls a JSON value; an unfit number is shown where an integer was wanted. */
-export const jsonKind = (value: unknown, goType = '', literal = String(value)): string => {
+export const jsonKind = (value: unknown, goType = '', literal?: string): string => {
   if (typeof value === 'string') return 'string'
   if (typeof value === 'boolean') return 'bool'
-  if (typeof value === 'number' || typeof value === 'bigint') return isInteger(goType) ? `number ${literal}` : 'number'
+  if (typeof value === 'number' || typeof value === 'bigint') {
+    return isInteger(goType) ? `number ${literal ?? String(value)}` : 'number'
+  }
   if (value === null) return 'null'
   return Array.isArray(value) ? 'array' : 'object'
 }

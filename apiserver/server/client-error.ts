@@ -1,20 +1,32 @@
 /** What is no HTTP/1.1 request is answered as Go's net/http answers it, and its connection closed. */
 import type { Socket } from 'node:net'
 
-const lines: ReadonlyMap<string, string> = new Map([
-  ['HPE_HEADER_OVERFLOW', '431 Request Header Fields Too Large'],
-  ['HPE_INVALID_VERSION', '505 HTTP Version Not Supported'],
-])
+/** A version that could be one. */
+const wellFormedVersion = /^\S+ \S+ HTTP\/\d\.\d\r?$/m
+
+interface ClientError extends NodeJS.ErrnoException {
+  /** What the parser was given. */
+  readonly rawPacket?: unknown
+}
+
+const lineOf = ({ code, rawPacket }: ClientError): string => {
+  if (code === 'HPE_HEADER_OVERFLOW') return '431 Request Header Fields Too Large'
+  const text = Buffer.isBuffer(rawPacket) ? rawPacket.toString('latin1') : ''
+  if (code === 'HPE_INVALID_VERSION' && wellFormedVersion.test(text)) {
+    return '505 HTTP Version Not Supported: unsupported protocol version'
+  }
+  return '400 Bad Request'
+}
 
 /** Clients that are slow to say what they want get no answer: upstream closes too. */
 const isTimeout = (code: string | undefined): boolean =>
   code === 'ERR_HTTP_REQUEST_TIMEOUT' || code === 'ECONNRESET' || code === undefined
 
-export const answerClientError = ({ code }: NodeJS.ErrnoException, socket: Socket): void => {
-  if (isTimeout(code) || !socket.writable || socket.bytesWritten > 0) {
+export const answerClientError = (error: ClientError, socket: Socket): void => {
+  if (isTimeout(error.code) || !socket.writable || socket.bytesWritten > 0) {
     socket.destroy()
     return
   }
-  const line = lines.get(code ?? '') ?? '400 Bad Request'
+  const line = lineOf(error)
   socket.end(`HTTP/1.1 ${line}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${line}`)
 }

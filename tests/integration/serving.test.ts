@@ -341,7 +341,11 @@ describe('requests that are none', () => {
 
   it('are answered as Go answers them', async () => {
     assert.equal(await exchange('NONSENSE\r\n\r\n'), plain('400 Bad Request'))
-    assert.equal(await exchange('GET / HTTP/3.7\r\nHost: x\r\n\r\n'), plain('505 HTTP Version Not Supported'))
+    assert.equal(await exchange('GET / HTTP/x.1\r\nHost: x\r\n\r\n'), plain('400 Bad Request'))
+    assert.equal(
+      await exchange('GET / HTTP/3.7\r\nHost: x\r\n\r\n'),
+      plain('505 HTTP Version Not Supported: unsupported protocol version'),
+    )
   })
 
   it('are refused when their headers are longer than 1 MiB, and not before', async () => {
