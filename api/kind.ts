@@ -79,7 +79,23 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
   readonly virtual?: boolean
 }
 
+/** What OpenAPI tells of a custom resource; plain data. */
+export interface CustomKindFacts {
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+  readonly listKind: string
+  readonly plural: string
+  readonly namespaced: boolean
+  readonly verbs: readonly string[]
+  readonly subresources: readonly string[]
+  /** openAPIV3Schema as it was written. */
+  readonly schema: object
+}
+
 export interface CustomSchema {
+  /** openAPIV3Schema as it was written. */
+  readonly openApi: object
   /** What server-side apply merges by. */
   readonly schema: ObjectSchema
   /** Drops, in place, what no schema names; the paths of that. */

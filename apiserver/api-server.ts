@@ -130,7 +130,10 @@ export const runApiServer = async (
   }
   const openApi = new OpenApi(resources)
   const discovery = new Discovery(resources, `${config.advertiseAddress}:${config.securePort}`)
-  const customServer = new CustomServer(resources, log, () => discovery.invalidate())
+  const customServer = new CustomServer(resources, log, () => {
+    discovery.invalidate()
+    openApi.invalidate()
+  })
   const crds = createCrdController({ resources, server: customServer, clock: realClock, log })
   const answerPath = createPathHandler({
     discovery,

@@ -167,6 +167,7 @@ export const customKind = (
     looseFinalizers: true,
     allowUnconditionalUpdate: false,
     custom: {
+      openApi: schema,
       schema: resourceSchema(structural),
       prune: (object) => prune(structural, object),
     },

@@ -2,6 +2,7 @@
  * Operations on resources, in a form that both OpenAPI versions are written from.
  * Names are those of upstream's generated document.
  */
+import { customDefinitionName } from './custom.ts'
 import type { ResourceRow, SubresourceRow } from '../schema/resource-table.ts'
 import { definitionNameFor } from '../schema/schema.ts'
 import {
@@ -93,7 +94,7 @@ export const namingOf = (row: ResourceRow): Naming => ({
 })
 
 const definitionOf = ({ group, version, kind }: { group: string; version: string; kind: string }): string =>
-  definitionNameFor(group, version, kind) ?? ''
+  definitionNameFor(group, version, kind) ?? customDefinitionName({ group, version, kind })
 
 const common = (naming: Naming, gvk: { group: string; version: string; kind: string } = naming.row) => ({
   tag: naming.tag,

@@ -1,4 +1,5 @@
 /** OpenAPI v2 (`/openapi/v2`): one document for all that is served. Older kubectl, and clients that generate code. */
+import { customDefinitions, customReferences, customRow } from './custom.ts'
 import { resourceRows } from '../schema/resource-table.ts'
 import { definition, type JsonObject } from './definitions.ts'
 import { noDescriptions } from './descriptions.ts'
@@ -91,7 +92,9 @@ const pathItem = (item: PathItem): JsonObject => ({
 
 /** The whole document. Some 400 paths: build it once, off the path of requests. */
 export const openApiV2Document = (options: OpenApiOptions = {}): JsonObject => {
-  const { descriptions = noDescriptions, resources = resourceRows() } = options
+  const { descriptions = noDescriptions, custom = [] } = options
+  const resources = [...(options.resources ?? resourceRows()), ...custom.map(customRow)]
+  const own = customDefinitions(custom, 'v2')
   const groupVersions = new Map(resources.map((row) => [`${row.group}/${row.version}`, row]))
   const items = [
     ...rootPathItems([...new Set(resources.map(({ group }) => group))]).values(),
@@ -102,7 +105,12 @@ export const openApiV2Document = (options: OpenApiOptions = {}): JsonObject => {
     swagger: '2.0',
     info: { title: 'Kubernetes', version: 'v1.36.0' },
     paths: Object.fromEntries(items.map((item) => [item.path, pathItem(item)])),
-    definitions: Object.fromEntries(usedDefinitions(items).map((name) => [name, definition(name, 'v2', descriptions)])),
+    definitions: Object.fromEntries(
+      usedDefinitions(items, own.size === 0 ? [] : customReferences).map((name) => [
+        name,
+        own.get(name) ?? definition(name, 'v2', descriptions),
+      ]),
+    ),
     parameters: sharedParameters(items),
     securityDefinitions: {
       BearerToken: { type: 'apiKey', description: 'Bearer Token authentication', name: 'authorization', in: 'header' },

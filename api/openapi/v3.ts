@@ -1,6 +1,8 @@
 /** OpenAPI v3 as the API server publishes it: an index, and one document for each group and version. */
 import { createHash } from 'node:crypto'
+import type { CustomKindFacts } from '../kind.ts'
 import { type ResourceRow, resourceRows } from '../schema/resource-table.ts'
+import { customDefinitions, customReferences, customRow } from './custom.ts'
 import { collectReferences, definition, type JsonObject } from './definitions.ts'
 import { type Descriptions, noDescriptions } from './descriptions.ts'
 import type { Operation, PathItem } from './operations.ts'
@@ -12,6 +14,8 @@ export interface OpenApiOptions {
   readonly descriptions?: Descriptions
   /** The resources to describe; all built-in ones by default. */
   readonly resources?: readonly ResourceRow[]
+  /** Custom resources beside them. */
+  readonly custom?: readonly CustomKindFacts[]
 }
 
 /** `api/v1`, `apis/apps/v1`: what the document of a group and version is called. */
@@ -84,8 +88,9 @@ const pathItem = (item: PathItem): JsonObject => ({
 })
 
 /** Names of all definitions that operations use, directly or not, in order. */
-export const usedDefinitions = (items: readonly PathItem[]): readonly string[] => {
+export const usedDefinitions = (items: readonly PathItem[], more: readonly string[] = []): readonly string[] => {
   const names = new Set<string>()
+  for (const name of more) collectReferences(name, names)
   for (const { operations } of items) {
     for (const { body, responses } of operations) {
       if (body !== undefined) collectReferences(body.definition, names)
@@ -105,16 +110,20 @@ const itemsOf = (key: string, resources: readonly ResourceRow[]): readonly PathI
 
 /** `/openapi/v3/<key>`, or undefined where nothing of that name is served. */
 export const openApiV3Document = (key: string, options: OpenApiOptions = {}): JsonObject | undefined => {
-  const { descriptions = noDescriptions, resources = resourceRows() } = options
-  const items = itemsOf(key, resources)
+  const { descriptions = noDescriptions, resources = resourceRows(), custom = [] } = options
+  const items = itemsOf(key, [...resources, ...custom.map(customRow)])
   if (items.length === 0) return undefined
-  const kinds = usedDefinitions(items)
+  const own = customDefinitions(
+    custom.filter((kind) => groupVersionKey(kind) === key),
+    'v3',
+  )
+  const kinds = usedDefinitions(items, own.size === 0 ? [] : customReferences)
   return {
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: 'v1.36.0' },
     paths: Object.fromEntries(items.map((item) => [item.path, pathItem(item)])),
     components: {
-      schemas: Object.fromEntries(kinds.map((name) => [name, definition(name, 'v3', descriptions)])),
+      schemas: Object.fromEntries(kinds.map((name) => [name, own.get(name) ?? definition(name, 'v3', descriptions)])),
       securitySchemes: {
         BearerToken: {
           type: 'apiKey',

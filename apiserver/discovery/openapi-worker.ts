@@ -1,5 +1,6 @@
 /** Builds OpenAPI documents in a thread of its own: some are megabytes, and requests must not wait for them. */
 import { parentPort } from 'node:worker_threads'
+import type { CustomKindFacts } from '../../api/kind.ts'
 import { loadDescriptions } from '../../api/openapi/descriptions.ts'
 import { encodeOpenApiV2 } from '../../api/openapi/v2-protobuf.ts'
 import { openApiV2Document } from '../../api/openapi/v2.ts'
@@ -10,6 +11,7 @@ export type DocumentRequest = {
   readonly id: number
   /** Names of the resources that it is about. */
   readonly served: readonly string[]
+  readonly custom: readonly CustomKindFacts[]
 } & ({ readonly type: 'v2'; readonly protobuf: boolean } | { readonly type: 'v3'; readonly key: string })
 
 export interface DocumentAnswer {
@@ -23,7 +25,7 @@ export interface DocumentAnswer {
 const texts = loadDescriptions()
 
 const build = async (request: DocumentRequest): Promise<Uint8Array | undefined> => {
-  const options = { descriptions: await texts, resources: servedRows(request.served) }
+  const options = { descriptions: await texts, resources: servedRows(request.served), custom: request.custom }
   if (request.type === 'v2') {
     const document = openApiV2Document(options)
     return request.protobuf ? encodeOpenApiV2(document) : Buffer.from(JSON.stringify(document))

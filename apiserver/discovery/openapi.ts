@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { protobufAcceptType, protobufContentType } from '../../api/openapi/v2-protobuf.ts'
 import { openApiHash, openApiV3Index, openApiV3Keys, openApiV3Url } from '../../api/openapi/v3.ts'
+import { customRow } from '../../api/openapi/custom.ts'
+import type { CustomKindFacts } from '../../api/kind.ts'
 import { StatusError } from '../../api/meta/status-error.ts'
 import { realClock } from '../../component-base/clock.ts'
 import type { Resources } from '../registry/resources.ts'
@@ -15,7 +17,7 @@ import type { DocumentAnswer, DocumentRequest } from './openapi-worker.ts'
 
 type Wanted = DocumentRequest extends infer Request
   ? Request extends { id: number }
-    ? Omit<Request, 'id' | 'served'>
+    ? Omit<Request, 'id' | 'served' | 'custom'>
     : never
   : never
 
@@ -75,7 +77,7 @@ export class OpenApi {
   }
 
   #sendIndex(ctx: HttpContext): true {
-    const keys = openApiV3Keys(servedRows(this.#served()))
+    const keys = this.#keys()
     const bytes = Buffer.from(JSON.stringify(openApiV3Index(keys, (key) => this.#hashOf(key))))
     this.#send(ctx, jsonType, bytes, openApiHash(bytes))
     return true
@@ -97,7 +99,7 @@ export class OpenApi {
   }
 
   async #sendV3(ctx: HttpContext, key: string): Promise<true> {
-    if (!openApiV3Keys(servedRows(this.#served())).includes(key)) {
+    if (!this.#keys().includes(key)) {
       sendEmpty(ctx, 404)
       return true
     }
@@ -132,7 +134,29 @@ export class OpenApi {
     sendBytes(ctx, 200, contentType, bytes)
   }
 
-  /** Names of the resources that documents are about. */
+  /** Forgets all documents: the set of resources has changed. */
+  invalidate(): void {
+    this.#documents.clear()
+    this.#contentHash = undefined
+  }
+
+  #keys(): readonly string[] {
+    return openApiV3Keys([...servedRows(this.#served()), ...this.#custom().map(customRow)])
+  }
+
+  #custom(): CustomKindFacts[] {
+    return [...this.#resources.all()].flatMap(({ definition }) => {
+      const { group, version, kind, listKind, plural, scope, verbs, subresources, custom } = definition
+      if (custom === undefined) return []
+      const parts = subresources.map(({ name }) => name)
+      const namespaced = scope === 'Namespaced'
+      return [
+        { group, version, kind, listKind, plural, namespaced, verbs, subresources: parts, schema: custom.openApi },
+      ]
+    })
+  }
+
+  /** Names of the resources that documents are about, custom ones aside. */
   #served(): string[] {
     return [...this.#resources.all()]
       .filter(({ definition }) => definition.custom === undefined)
@@ -142,7 +166,13 @@ export class OpenApi {
   /** A document is a function of the schema table, of what is served and of our own code: their hash stands for it. */
   #hashOf(key: string): string {
     this.#contentHash ??= openApiHash(
-      [documentFormat, readTable('schema'), readTable('resources'), ...this.#served()].join('\n'),
+      [
+        documentFormat,
+        readTable('schema'),
+        readTable('resources'),
+        ...this.#served(),
+        JSON.stringify(this.#custom()),
+      ].join('\n'),
     )
     return openApiHash(`${this.#contentHash} ${key}`)
   }
@@ -163,7 +193,7 @@ export class OpenApi {
     clearTimeout(this.#idle)
     const answer = await new Promise<DocumentAnswer>((resolve) => {
       this.#waiting.set(id, resolve)
-      worker.postMessage({ ...wanted, id, served: this.#served() } satisfies DocumentRequest)
+      worker.postMessage({ ...wanted, id, served: this.#served(), custom: this.#custom() } satisfies DocumentRequest)
     })
     if (this.#waiting.size === 0) this.#idle = setTimeout(() => this.#stopWorker(), idleMs).unref()
     if (answer.error !== undefined) {
