@@ -51,8 +51,10 @@ export class WatchStream implements CacheWatcher, OpenWatch {
   #isLive = false
   /** What the client asked to begin after. */
   #startRevision = 0
-  /** The client has been told of everything up to here. */
+  /** Everything up to here has been looked at for the client. */
   #position = 0
+  /** The revision of the last that it was sent, and so can resume from. */
+  #told = 0
 
   constructor(transport: WatchTransport, options: WatchStreamOptions) {
     this.#transport = transport
@@ -64,6 +66,7 @@ export class WatchStream implements CacheWatcher, OpenWatch {
     const transport = this.#transport
     this.#startRevision = start.revision
     this.#position = start.revision
+    this.#told = start.revision
     const stop = this.#options.cache.watch(this)
     transport.whenClosed(() => this.end())
     const timer = this.#scheduleTimers(timeoutMs)
@@ -76,7 +79,7 @@ export class WatchStream implements CacheWatcher, OpenWatch {
       timer.clear()
       stop()
       if (!transport.closed) {
-        if (this.#isLive && this.#options.cache.revision > this.#position) this.sendBookmark()
+        if (this.#isLive && this.#options.cache.revision > this.#told) this.sendBookmark()
         transport.end()
       }
     }
@@ -104,6 +107,7 @@ export class WatchStream implements CacheWatcher, OpenWatch {
     const { bookmarks, cache, encoder } = this.#options
     if (!bookmarks || !this.#isLive || cache.revision < this.#position) return
     this.#position = cache.revision
+    this.#told = cache.revision
     this.#transport.send(encoder.bookmark(this.#position, false))
   }
 
@@ -161,6 +165,7 @@ export class WatchStream implements CacheWatcher, OpenWatch {
     const seen = seenThrough(event, matches)
     if (seen === undefined) return undefined
     countEvent()
+    this.#told = event.revision
     return encoder.event(event, seen)
   }
 
