@@ -150,7 +150,7 @@ export const customKind = (
   const validate = (object: KubeObject): readonly FieldError[] => validateValue(schema, object)
   // Rules are asked only of values that their types fit.
   const keepsRules = (object: KubeObject, old: KubeObject | undefined): readonly FieldError[] =>
-    validate(object).length === 0 ? rules(object, old) : []
+    rules !== undefined && validate(object).length === 0 ? rules(object, old) : []
   const deprecation = deprecationOf(definition, version)
   return defineKind({
     group,

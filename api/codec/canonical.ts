@@ -6,8 +6,9 @@
  * is; else only the changed path is copied. Two forms: *ordered* is what a request is read into (nothing is added, so
  * that defaults still see what is missing); *stored* is what is written, where also zeros without omitempty stand.
  */
+import { zeroScalars } from './decode-scalars.ts'
 import { eachElement, eachValue } from './sorted-keys.ts'
-import type { ArraySchema, FieldSchema, MapSchema, ObjectSchema, ScalarType, Schema } from '../schema/schema.ts'
+import type { ArraySchema, FieldSchema, MapSchema, ObjectSchema, Schema } from '../schema/schema.ts'
 import { schemaByRef } from '../schema/schema.ts'
 
 export interface CanonicalForm {
@@ -31,20 +32,6 @@ type JsonObject = Readonly<Record<string, unknown>>
 
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** Zero values of Go as JSON, where they are not omitted. */
-const zeros: Readonly<Record<ScalarType, unknown>> = {
-  string: '',
-  boolean: false,
-  int32: 0,
-  int64: 0,
-  double: 0,
-  bytes: null,
-  quantity: '0',
-  time: null,
-  microTime: null,
-  intOrString: 0,
-}
 
 const same: Canonical = (value) => value
 
@@ -93,7 +80,7 @@ const emptyStruct = Symbol('empty struct')
 const zeroOfField = ({ presence, schema }: FieldSchema): unknown => {
   if (presence === 'nullable') return null
   if (presence !== 'always') return undefined
-  if (schema.type === 'scalar') return zeros[schema.scalar]
+  if (schema.type === 'scalar') return zeroScalars[schema.scalar]
   return schema.type === 'object' ? emptyStruct : null
 }
 const valueOf = (zero: unknown): unknown => (zero === emptyStruct ? {} : zero)

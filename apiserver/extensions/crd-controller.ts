@@ -124,11 +124,11 @@ export const createCrdController = ({ resources, server, clock, log }: CrdContro
       dirty = true
       wake()
     })
+    signal.addEventListener('abort', () => wake(), { once: true })
     while (!signal.aborted) {
       if (!dirty) {
         await new Promise<void>((resolve) => {
           wake = resolve
-          signal.addEventListener('abort', () => resolve(), { once: true })
         })
       }
       dirty = false

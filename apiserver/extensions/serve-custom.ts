@@ -38,12 +38,19 @@ const kindsOf = (definition: CustomResourceDefinition): readonly KindDefinition[
   return definition.metadata?.deletionTimestamp === undefined ? kinds : kinds.map(withoutCreation)
 }
 
+interface Served {
+  readonly definition: CustomResourceDefinition
+  readonly text: string
+  readonly group: string
+  readonly plural: string
+}
+
 export class CustomServer {
   readonly #resources: Resources
   readonly #log: Logger
   readonly #changed: () => void
   /** What is served of each definition: as text, and where. */
-  readonly #served = new Map<string, { readonly text: string; readonly group: string; readonly plural: string }>()
+  readonly #served = new Map<string, Served>()
 
   /** `changed` is told when the set of resources is another. */
   constructor(resources: Resources, log: Logger, changed: () => void) {
@@ -64,8 +71,12 @@ export class CustomServer {
     }
     for (const [name, definition] of wanted) {
       const { group, names } = definition.spec
+      const known = this.#served.get(name)
+      // A stored object never changes: the same one needs no look.
+      if (known?.definition === definition) continue
       const text = JSON.stringify([definition.spec, definition.metadata?.deletionTimestamp])
-      if (this.#served.get(name)?.text === text) continue
+      this.#served.set(name, { definition, text, group, plural: names.plural })
+      if (known?.text === text) continue
       this.#resources.remove(group, names.plural)
       try {
         for (const kind of kindsOf(definition)) this.#resources.add(kind)
@@ -73,7 +84,6 @@ export class CustomServer {
         // One that was stored by somebody more lenient must not keep the others from being served.
         this.#log.error({ err, definition: name }, 'a CustomResourceDefinition cannot be served')
       }
-      this.#served.set(name, { text, group, plural: names.plural })
       changed = true
     }
     if (changed) this.#changed()

@@ -80,20 +80,26 @@ export const createWebhook = (config: ClientConfig, userAgent: string): Webhook 
   }
 }
 
-const send = (secure: boolean, url: URL, body: Buffer, options: RequestOptions): Promise<IncomingMessage> =>
+/** POSTs bytes; rejects with what the connection met. */
+export const send = (secure: boolean, url: URL, body: Buffer, options: RequestOptions): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
     const request: ClientRequest = secure ? https.request(url, options) : http.request(url, options)
     request.once('response', resolve).once('error', reject)
     request.end(body)
   })
 
-const readAnswer = async (answer: IncomingMessage): Promise<string> => {
+/** The body of an answer, up to a bound. */
+export const bodyOf = async (answer: IncomingMessage): Promise<string> => {
   let size = 0
   answer.on('data', (chunk: Buffer) => {
     size += chunk.length
     if (size > maxAnswerBytes) answer.destroy(new Error(`the answer is larger than ${maxAnswerBytes} bytes`))
   })
-  const body = await text(answer)
+  return text(answer)
+}
+
+const readAnswer = async (answer: IncomingMessage): Promise<string> => {
+  const body = await bodyOf(answer)
   const code = answer.statusCode ?? 0
   if (code >= 200 && code < 300) return body
   const retryAfter = Number(answer.headers['retry-after'] ?? 0)

@@ -80,23 +80,32 @@ export const typesOf = (schema: Structural, isResource: boolean): SchemaTypes =>
   return { type: typeOf(schema, 'object', isResource), types: (name) => structs.get(name) }
 }
 
+/** Properties by the names that expressions have for them; found once a schema. */
+const namesBySchema = new WeakMap<Structural, ReadonlyMap<string, string>>()
+const namesOf = (schema: Structural): ReadonlyMap<string, string> => {
+  let names = namesBySchema.get(schema)
+  if (names === undefined) {
+    names = new Map(Array.from(schema.properties.keys(), (name) => [escaped(name) ?? name, name]))
+    namesBySchema.set(schema, names)
+  }
+  return names
+}
+
 class SchemaMap extends CelMap {
   readonly #object: JsonObject
   readonly #schema: Structural
-  readonly #names: ReadonlyMap<string, string>
 
   constructor(schema: Structural, object: JsonObject) {
     super()
     this.#schema = schema
     this.#object = object
-    this.#names = new Map(Array.from(schema.properties.keys(), (name) => [escaped(name) ?? name, name]))
   }
   get size(): number {
     return Object.keys(this.#object).length
   }
   get(key: Value): Value | undefined {
     if (typeof key !== 'string') return undefined
-    const name = this.#names.get(key) ?? key
+    const name = namesOf(this.#schema).get(key) ?? key
     if (!Object.hasOwn(this.#object, name)) return undefined
     const part = partOf(this.#schema, name)
     return part === undefined ? fromJson(this.#object[name]) : toValue(part, this.#object[name])

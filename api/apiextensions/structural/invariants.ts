@@ -3,6 +3,7 @@
  * ValidateCustomResourceDefinitionOpenAPISchema.
  */
 import { child, type FieldError, forbiddenField, invalid, key, notSupported, required } from '../../meta/field-error.ts'
+import { regularExpression } from '../../meta/regular-expressions.ts'
 import { extension, type JsonSchema } from './structural.ts'
 
 type Level = 'root' | 'field' | 'item'
@@ -39,6 +40,7 @@ const validateJunctor = (schema: JsonSchema, path: string, intOrString: boolean)
     errors.push(...validateJunctor(part, key(child(path, 'properties'), name), false))
   const items = schema.items as JsonSchema | undefined
   if (items !== undefined) errors.push(...validateJunctor(items, child(path, 'items'), false))
+  errors.push(...validatePattern(schema, path))
   return [...errors, ...junctorsOf(schema).flatMap(([part, at]) => validateJunctor(part, child(path, at), false))]
 }
 
@@ -148,6 +150,18 @@ const validateExtensions = (schema: JsonSchema, path: string, level: Level): Fie
   return errors
 }
 
+/** A pattern that does not compile would fail every object. */
+const validatePattern = ({ pattern }: JsonSchema, path: string): FieldError[] => {
+  if (pattern === undefined) return []
+  try {
+    regularExpression(pattern)
+    return []
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return [invalid(child(path, 'pattern'), pattern, `must be a valid regular expression, but isn't: ${why}`)]
+  }
+}
+
 /** Metadata is the API's own; a schema may restrict name and generateName alone. */
 const validateMetadata = (schema: JsonSchema, path: string): FieldError[] => {
   const metadata = schema.properties?.['metadata']
@@ -175,6 +189,7 @@ export const validateStructure = (schema: JsonSchema, path: string, level: Level
     ...validateExtensions(schema, path, level),
     ...validateMaps(schema, path, level),
     ...validateList(schema, path),
+    ...validatePattern(schema, path),
     ...(isResource ? validateMetadata(schema, path) : []),
     ...Object.entries(schema.properties ?? {}).flatMap(([name, part]) =>
       isResource && name === 'metadata' ? [] : validateStructure(part, key(child(path, 'properties'), name), 'field'),

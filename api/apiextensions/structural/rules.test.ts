@@ -15,9 +15,10 @@ const withRules = (spec: object, ...rules: readonly (string | object)[]): JsonSc
     'x-kubernetes-validations': rules.map((rule) => (typeof rule === 'string' ? { rule } : rule)),
   })
 const said = (schema: JsonSchema, spec: unknown, old?: unknown): string[] =>
-  compileRules(structuralOf(schema))({ spec }, old === undefined ? undefined : { spec: old }).map(
-    ({ field, detail }) => `${field}: ${detail}`,
-  )
+  (compileRules(structuralOf(schema)) ?? assert.fail('no rules'))(
+    { spec },
+    old === undefined ? undefined : { spec: old },
+  ).map(({ field, detail }) => `${field}: ${detail}`)
 const compiled = (schema: JsonSchema): string[] =>
   checkRules(schema, 'schema').map(({ field, detail }) => `${field}: ${detail.split('\n')[0]}`)
 

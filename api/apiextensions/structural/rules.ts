@@ -58,12 +58,14 @@ const environmentOf = (schema: Structural, isResource: boolean, optionalOld: boo
 
 /** Whether the rules of a schema and of all that is in it compile. */
 export const checkRules = (schema: JsonSchema, path: string, isRoot = true): FieldError[] => {
-  const structural = structuralOf(schema)
-  const isResource = isRoot || structural.embedded
-  const own = rulesOf(schema).flatMap(({ rule = '', messageExpression = '', optionalOldSelf }, index) => {
+  const rules = rulesOf(schema)
+  // Only where there are rules: a schema is read with all that is in it.
+  const structural = rules.length === 0 ? undefined : structuralOf(schema)
+  const own = rules.flatMap(({ rule = '', messageExpression = '', optionalOldSelf }, index) => {
     const at = child(path, `x-kubernetes-validations[${index}]`)
     if (rule.trim() === '') return [required(child(at, 'rule'), 'rule is not specified')]
-    const environment = environmentOf(structural, isResource, optionalOldSelf === true)
+    if (structural === undefined) return []
+    const environment = environmentOf(structural, isRoot || structural.embedded, optionalOldSelf === true)
     const errors = [...checkExpression(child(at, 'rule'), rule, environment, [boolType]).errors]
     if (messageExpression !== '') {
       const where = child(at, 'messageExpression')
@@ -148,18 +150,16 @@ const atField = (path: string, fieldPath: string | undefined): string =>
 
 export type CheckRules = (value: unknown, old: unknown) => readonly FieldError[]
 
-const noRules: CheckRules = () => []
-
 /** Elements of a list by key are compared with those that had the same key before; of other lists with none. */
 const oldItem = (schema: Structural, item: unknown, old: unknown): unknown => {
   if (schema.listType !== 'map' || !Array.isArray(old) || !isObject(item)) return undefined
   return old.find((one) => isObject(one) && schema.listMapKeys.every((name) => one[name] === item[name]))
 }
 
-/** The check of an object against all rules of its schema. Throws CelSourceError for a rule that does not compile. */
-export const compileRules = (schema: Structural): CheckRules => {
+/** The check of an object against all rules of its schema; undefined where it has none. Throws CelSourceError for a rule that does not compile. */
+export const compileRules = (schema: Structural): CheckRules | undefined => {
   const root = compileNode(schema, true)
-  if (root === undefined) return noRules
+  if (root === undefined) return undefined
   return (value, old) => {
     const errors: FieldError[] = []
     let left = maxTotalCost

@@ -1,5 +1,4 @@
 /** Values against their schema, with kube-openapi's words. Upstream: apiserver/validation, kube-openapi/pkg/validation */
-import { RE2JS } from 're2js'
 import { equalJson } from '../../meta/clone.ts'
 import {
   child,
@@ -12,6 +11,8 @@ import {
   tooMany,
   typeInvalid,
 } from '../../meta/field-error.ts'
+import { regularExpression } from '../../meta/regular-expressions.ts'
+import { lengthOf } from '../../cel/values.ts'
 import { isOfFormat } from './formats.ts'
 import { extension, isObject, type JsonSchema } from './structural.ts'
 
@@ -27,17 +28,7 @@ const isOfType = (type: string, value: unknown): boolean => {
   return name === type || (type === 'number' && name === 'integer')
 }
 
-const patterns = new Map<string, RE2JS>()
-const matches = (pattern: string, text: string): boolean => {
-  let compiled = patterns.get(pattern)
-  if (compiled === undefined) {
-    compiled = RE2JS.compile(pattern)
-    patterns.set(pattern, compiled)
-  }
-  return compiled.matcher(text).find()
-}
-
-const lengthOf = (text: string): number => Array.from(text).length
+const matches = (pattern: string, text: string): boolean => regularExpression(pattern).matcher(text).find()
 
 /** Everything that is wrong with the value; `path` is '' for the object itself. */
 export const validateValue = (schema: JsonSchema, value: unknown, path = ''): FieldError[] => {

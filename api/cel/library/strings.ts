@@ -1,27 +1,18 @@
 /** Functions of strings: the standard ones and cel-go's string extension. Regular expressions run on RE2 alone. */
-import { RE2JS } from 're2js'
+import type { RE2JS } from 're2js'
+import { regularExpression } from '../../meta/regular-expressions.ts'
 import { func, type FunctionDeclaration, method } from '../functions.ts'
 import { CelError, type Value } from '../values.ts'
 import { format } from './format.ts'
 import { sizeOf, traversal, walk } from './operators.ts'
 
-/** Compiled patterns, the last used; a rule's pattern is mostly a literal. */
-const patterns = new Map<string, RE2JS>()
-const maxPatterns = 256
-
 /** Throws CelError for what is no RE2 pattern. */
-export const pattern = (text: string): RE2JS => {
-  const known = patterns.get(text)
-  if (known !== undefined) return known
-  let compiled: RE2JS
+const pattern = (text: string): RE2JS => {
   try {
-    compiled = RE2JS.compile(text)
+    return regularExpression(text)
   } catch (error) {
     throw new CelError(`error parsing regexp: ${error instanceof Error ? error.message : String(error)}`)
   }
-  if (patterns.size >= maxPatterns) patterns.delete(patterns.keys().next().value ?? '')
-  patterns.set(text, compiled)
-  return compiled
 }
 
 const matches = (text: string, regex: string): boolean => pattern(regex).matcher(text).find()

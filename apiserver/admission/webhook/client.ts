@@ -1,13 +1,11 @@
 /** Calls of webhooks over HTTPS. Upstream: apiserver/pkg/util/webhook/client.go */
 import type { IncomingMessage } from 'node:http'
 import type { RequestOptions } from 'node:https'
-import { text } from 'node:stream/consumers'
+import { bodyOf, send } from '../../webhook/webhook.ts'
 import type { Hook } from './hooks.ts'
 import type { ResolveService } from './service-resolver.ts'
 
 const https = process.getBuiltinModule('node:https')
-
-const maxAnswerBytes = 3 * 1024 * 1024
 
 /** POSTs a review and gives the body of the answer. Rejects with Go's words: `Post "https://…": …`. */
 export type CallWebhook = (hook: Hook, body: string) => Promise<string>
@@ -16,22 +14,6 @@ interface Target {
   /** As the webhook would be called by name: what errors show. */
   readonly url: URL
   readonly options: RequestOptions
-}
-
-const post = (url: URL, options: RequestOptions, body: Buffer): Promise<IncomingMessage> =>
-  new Promise((resolve, reject) => {
-    const request = https.request(url, options)
-    request.once('response', resolve).once('error', reject)
-    request.end(body)
-  })
-
-const limited = async (answer: IncomingMessage): Promise<string> => {
-  let size = 0
-  answer.on('data', (chunk: Buffer) => {
-    size += chunk.length
-    if (size > maxAnswerBytes) answer.destroy(new Error(`the answer is larger than ${maxAnswerBytes} bytes`))
-  })
-  return text(answer)
 }
 
 /** client-go's words for answers that are none. */
@@ -81,8 +63,8 @@ export const createWebhookCaller = (resolveService: ResolveService): CallWebhook
     let answer: IncomingMessage
     let answered: string
     try {
-      answer = await post(url, { ...options, method: 'POST', agent, signal, headers }, bytes)
-      answered = await limited(answer)
+      answer = await send(true, url, bytes, { ...options, method: 'POST', agent, signal, headers })
+      answered = await bodyOf(answer)
     } catch (error) {
       const why = signal.aborted ? 'context deadline exceeded' : error instanceof Error ? error.message : String(error)
       throw new Error(`failed to call webhook: Post ${JSON.stringify(shown)}: ${why}`, { cause: error })
