@@ -57,14 +57,18 @@ const suites: readonly Suite[] = [
 interface Result {
   readonly passed: number
   readonly failed: number
+  /** What is said once more at the end, where CI's reader looks first. */
+  readonly failures: string
 }
+
+const maxFailureText = 8_000
 
 const count = (output: string, word: string): number =>
   Number(new RegExp(`^ℹ ${word} (\\d+)$`, 'm').exec(output)?.[1] ?? 0)
 
 const runSuite = (suite: Suite): Promise<Result> => {
   const files = suite.patterns.flatMap((pattern) => globSync(pattern, { cwd: projectRoot })).sort()
-  if (files.length === 0) return Promise.resolve({ passed: 0, failed: 0 })
+  if (files.length === 0) return Promise.resolve({ passed: 0, failed: 0, failures: '' })
   return new Promise((resolve) => {
     const args = [
       '--test',
@@ -84,9 +88,11 @@ const runSuite = (suite: Suite): Promise<Result> => {
     })
     child.on('close', (code) => {
       const passed = count(tail, 'pass')
-      const failed = count(tail, 'fail') + count(tail, 'cancelled')
+      const counted = count(tail, 'fail') + count(tail, 'cancelled')
       // A runner that died counted nothing: that is a failure too.
-      resolve({ passed, failed: failed === 0 && code !== 0 ? 1 : failed })
+      const failed = counted === 0 && code !== 0 ? 1 : counted
+      const list = tail.split('✖ failing tests:')[1] ?? `the runner of ${suite.name} ended with ${code}`
+      resolve({ passed, failed, failures: failed === 0 ? '' : list.slice(0, maxFailureText) })
     })
   })
 }
@@ -96,10 +102,11 @@ const runCheck = (name: string, args: readonly string[]): Promise<Result> =>
   new Promise((resolve) => {
     const [file = '', ...rest] = args
     const child = spawn(file, rest, { cwd: projectRoot, stdio: ['ignore', 'inherit', 'inherit'] })
-    child.on('error', () => resolve({ passed: 0, failed: 1 }))
+    const failures = `✖ ${name}`
+    child.on('error', () => resolve({ passed: 0, failed: 1, failures }))
     child.on('close', (code) => {
       process.stdout.write(`${code === 0 ? '✔' : '✖'} ${name}\n`)
-      resolve(code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 })
+      resolve(code === 0 ? { passed: 1, failed: 0, failures: '' } : { passed: 0, failed: 1, failures })
     })
   })
 
@@ -119,5 +126,6 @@ for (const suite of suites) {
 }
 const sum = (pick: (result: Result) => number): number => results.reduce((total, result) => total + pick(result), 0)
 const failed = sum((result) => result.failed)
+for (const { failures } of results) if (failures !== '') process.stdout.write(`\n${failures.trim()}\n`)
 process.stdout.write(`\n${sum((result) => result.passed)} passed, ${failed} failed\n`)
 process.exitCode = failed === 0 ? 0 : 1
