@@ -5,6 +5,7 @@ import { kinds } from '../api/kinds.ts'
 import { type FlagValues, parseFlags } from '../component-base/flags/flags.ts'
 import { formatValue } from '../component-base/flags/values.ts'
 import { UsageError } from '../component-base/process/run.ts'
+import { type TlsSettings, tlsSettings } from '../component-base/tls/tls-settings.ts'
 import { readPluginConfigurations } from './admission/config/admission-configuration.ts'
 import { checkPluginNames, type PluginSelection } from './admission/plugins.ts'
 import { type AuditConfig, auditConfig } from './audit/config.ts'
@@ -53,7 +54,7 @@ export interface Config {
   readonly securePort: number
   readonly advertiseAddress: string
   readonly reconcileEndpoints: boolean
-  readonly tls: { readonly certFile: string; readonly keyFile: string }
+  readonly tls: { readonly certFile: string; readonly keyFile: string; readonly settings: TlsSettings }
   readonly clientCaFile: string
   readonly requestHeader: RequestHeaderConfig | undefined
   /** Tokens that others issue, and requests without any. */
@@ -166,7 +167,11 @@ export const parseConfig = (argv: readonly string[]): Config => {
     advertiseAddress:
       flags['advertise-address'] === '' ? ownAddress(flags['bind-address']) : flags['advertise-address'],
     reconcileEndpoints: flags['endpoint-reconciler-type'] !== 'none',
-    tls: { certFile: flags['tls-cert-file'], keyFile: flags['tls-private-key-file'] },
+    tls: {
+      certFile: flags['tls-cert-file'],
+      keyFile: flags['tls-private-key-file'],
+      settings: tlsSettings(flags['tls-cipher-suites'], flags['tls-min-version']),
+    },
     clientCaFile: flags['client-ca-file'],
     requestHeader:
       flags['requestheader-client-ca-file'] === ''

@@ -1,5 +1,6 @@
 /** kube-apiserver's flags. */
 import { defineFlags } from '../component-base/flags/flags.ts'
+import { tlsFlags } from '../component-base/tls/tls-settings.ts'
 import { auditFlags } from './audit/flags.ts'
 import { authenticationFlags } from './authentication/flags.ts'
 import { otherFlags } from './features/other-flags.ts'
@@ -117,13 +118,7 @@ export const flagSpecs = defineFlags({
     help: 'A pair of x509 certificate and private key file paths.',
     unsupported: notYet,
   },
-  'tls-cipher-suites': {
-    type: 'strings',
-    default: [],
-    help: 'Comma-separated list of cipher suites for the server.',
-    unsupported: 'the defaults of Node.js are used',
-  },
-  'tls-min-version': { type: 'string', default: 'VersionTLS12', help: 'Minimum TLS version supported.' },
+  ...tlsFlags,
   'http2-max-streams-per-connection': {
     type: 'int',
     default: 0,

@@ -12,6 +12,7 @@ import { HealthChecks } from '../component-base/healthz/healthz.ts'
 import { createMetrics } from '../component-base/metrics/metrics.ts'
 import { run } from '../component-base/process/run.ts'
 import { serveComponent } from '../component-base/serving/serving.ts'
+import { tlsSettings } from '../component-base/tls/tls-settings.ts'
 import { selectControllers } from './controllers.ts'
 import { runControllers } from './manager.ts'
 import { flags } from './options.ts'
@@ -35,6 +36,7 @@ run('kube-controller-manager', async ({ signal, log }) => {
         keyFile: config['tls-private-key-file'],
         clientCaFile: config['client-ca-file'],
       },
+      tlsSettings: tlsSettings(config['tls-cipher-suites'], config['tls-min-version']),
       health: new HealthChecks(),
       metrics: createMetrics('kube-controller-manager'),
       ...delegateAccess(client),

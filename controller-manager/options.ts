@@ -1,6 +1,7 @@
 /** kube-controller-manager's flags. */
 import { leaderElectionFlags } from '../client/leader-election/flags.ts'
 import { defineFlags, type FlagValues } from '../component-base/flags/flags.ts'
+import { tlsFlags } from '../component-base/tls/tls-settings.ts'
 
 const workers = (controller: string, count: number) =>
   ({ type: 'int', default: count, help: `Number of ${controller} that are synced at once.` }) as const
@@ -60,7 +61,8 @@ export const flags = defineFlags({
   },
   'tls-cert-file': { type: 'string', default: '', help: 'Serving certificate; a self-signed one is made if empty.' },
   'tls-private-key-file': { type: 'string', default: '', help: 'Key of --tls-cert-file.' },
-  profiling: { type: 'bool', default: true, help: 'Serve profiles.', unsupported: 'use node --inspect' },
+  ...tlsFlags,
+  profiling: { type: 'bool', default: true, help: 'Serve profiles; none are: use node --inspect.' },
   'contention-profiling': { type: 'bool', default: false, help: 'Profile locks.', unsupported: 'there are no locks' },
   // Leader election
   ...leaderElectionFlags('kube-controller-manager'),

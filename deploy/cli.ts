@@ -1,7 +1,8 @@
 /** `npm start | run status | stop | run reset`: the life of a local cluster from the user's side. */
-import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineFlags, parseFlags } from '../component-base/flags/flags.ts'
+import { writeFileAtomic } from '../component-base/pki/store.ts'
 import { removeContainers, unmountAll } from './cleanup.ts'
 import { ClusterConfigError, loadClusterConfig } from './cluster-config.ts'
 import { startControlPlane } from './converge.ts'
@@ -24,12 +25,16 @@ const supervisorSpec = (layout: Layout): { name: string; argv: string[] } => ({
   argv: [process.execPath, join(projectRoot, 'deploy/supervisor.ts'), `--root=${layout.root}`],
 })
 
+/** The command lines of a cluster follow from this file: nobody else reads or writes it. */
+const applyClusterFile = (source: string, layout: Layout): void =>
+  writeFileAtomic(layout.clusterFile, readFileSync(source, 'utf8'), 0o600)
+
 const startCluster = async (layout: Layout, options: { config: string; kubeconfig: boolean; timeout: number }) => {
   const startedAt = performance.now()
   mkdirSync(layout.root, { recursive: true })
   const source = options.config === '' ? join(projectRoot, 'deploy/cluster.yaml') : options.config
   loadClusterConfig(source) // a mistake in the file is told here, before anything of it is applied
-  if (options.config !== '' || !existsSync(layout.clusterFile)) copyFileSync(source, layout.clusterFile)
+  if (options.config !== '' || !existsSync(layout.clusterFile)) applyClusterFile(source, layout)
   const config = loadClusterConfig(layout.clusterFile)
   const isUp = running(layout.run, 'supervisor') !== undefined
   // Kubelets that run already report when they must; those started now do so at once (times are whole seconds).

@@ -1,7 +1,9 @@
 /** The command line of each process of a cluster: upstream's flags, as an administrator would write them. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { dump } from 'js-yaml'
+import { writeFileAtomic } from '../component-base/pki/store.ts'
+import { strongCipherSuites } from '../component-base/tls/cipher-suites.ts'
 import { addressAt } from './cidr.ts'
 import type { ClusterConfig, NodeConfig } from './cluster-config.ts'
 import { encryptionConfigPath } from './encryption.ts'
@@ -74,6 +76,22 @@ const etcdClientFlags = (config: ClusterConfig, layout: Layout): Flags => {
   }
 }
 
+const cipherSuites = strongCipherSuites.join(',')
+
+/**
+ * Who may ask anonymously, and how admission is set up: by files of ours, unless the cluster file says it. Upstream
+ * refuses some flags beside such a file, and one of the plugins without one.
+ */
+const policyFlags = (own: Readonly<Record<string, string>>): Flags => {
+  const saysWho = Object.keys(own).some((flag) => flag === 'anonymous-auth' || flag.startsWith('oidc-'))
+  const hasLimits = own['admission-control-config-file'] === undefined
+  return {
+    ...(saysWho ? {} : { 'authentication-config': join(projectRoot, 'deploy/authentication-config.yaml') }),
+    'admission-control-config-file': join(projectRoot, 'deploy/admission-config.yaml'),
+    'enable-admission-plugins': hasLimits ? 'NodeRestriction,EventRateLimit' : 'NodeRestriction',
+  }
+}
+
 const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<ControlPlaneName, Flags> => {
   const pki = (file: string): string => join(layout.pki, file)
   const { apiServerPort, etcdMetricsPort, controllerManagerPort, schedulerPort } = config.controlPlane
@@ -90,6 +108,7 @@ const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<Contro
       'key-file': pki('etcd/server.key'),
       'trusted-ca-file': pki('etcd/ca.crt'),
       'client-cert-auth': true,
+      'cipher-suites': cipherSuites,
     },
     'kube-apiserver': {
       ...etcdClientFlags(config, layout),
@@ -97,6 +116,8 @@ const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<Contro
       'advertise-address': hostAddress(config),
       'tls-cert-file': pki('apiserver.crt'),
       'tls-private-key-file': pki('apiserver.key'),
+      'tls-cipher-suites': cipherSuites,
+      profiling: false,
       'client-ca-file': pki('ca.crt'),
       'kubelet-client-certificate': pki('apiserver-kubelet-client.crt'),
       'kubelet-client-key': pki('apiserver-kubelet-client.key'),
@@ -111,6 +132,7 @@ const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<Contro
       'proxy-client-key-file': pki('front-proxy-client.key'),
       'service-account-key-file': pki('sa.pub'),
       'service-account-signing-key-file': pki('sa.key'),
+      'service-account-extend-token-expiration': false,
       'service-account-issuer': `https://kubernetes.default.svc.${config.networking.dnsDomain}`,
       'service-cluster-ip-range': serviceCIDR,
       'authorization-mode': 'Node,RBAC',
@@ -121,7 +143,7 @@ const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<Contro
       'audit-log-maxage': 30,
       'audit-log-maxbackup': 10,
       'audit-log-maxsize': 100,
-      'enable-admission-plugins': 'NodeRestriction',
+      ...policyFlags(config.controlPlane.extraArgs['kube-apiserver'] ?? {}),
       'enable-bootstrap-token-auth': true,
       'allow-privileged': true,
     },
@@ -131,6 +153,9 @@ const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<Contro
       'authorization-kubeconfig': layout.controllerManagerConf,
       'bind-address': '127.0.0.1',
       'secure-port': controllerManagerPort,
+      'tls-cipher-suites': cipherSuites,
+      profiling: false,
+      'terminated-pod-gc-threshold': 12_500,
       'client-ca-file': pki('ca.crt'),
       'allocate-node-cidrs': true,
       'cluster-cidr': podCIDR,
@@ -148,6 +173,8 @@ const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<Contro
       'authorization-kubeconfig': layout.schedulerConf,
       'bind-address': '127.0.0.1',
       'secure-port': schedulerPort,
+      'tls-cipher-suites': cipherSuites,
+      profiling: false,
       'client-ca-file': pki('ca.crt'),
       'leader-elect': true,
     },
@@ -182,11 +209,14 @@ const writeKubeletConfig = (config: ClusterConfig, layout: Layout, node: NodeCon
     clusterDomain: config.networking.dnsDomain,
     tlsCertFile: join(paths.pki, 'kubelet.crt'),
     tlsPrivateKeyFile: join(paths.pki, 'kubelet.key'),
+    tlsCipherSuites: strongCipherSuites,
+    seccompDefault: true,
+    podPidsLimit: 4096,
     staticPodPath: paths.manifests,
     ...node.kubelet,
   }
   mkdirSync(paths.manifests, { recursive: true })
-  writeFileSync(paths.kubeletConfig, dump(kubeletConfiguration))
+  writeFileAtomic(paths.kubeletConfig, dump(kubeletConfiguration), 0o600)
 }
 
 const mapFlag = (values: Readonly<Record<string, string>>): string =>

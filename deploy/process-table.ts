@@ -87,7 +87,7 @@ export const start = (
     child.on('exit', onExit)
     child.unref()
     const record: PidRecord = { pid: child.pid, startTime: startTimeOf(child.pid) ?? '', argv: spec.argv }
-    writeFileSync(fileOf(dirs.run, spec.name), JSON.stringify(record))
+    writeFileSync(fileOf(dirs.run, spec.name), JSON.stringify(record), { mode: 0o600 })
     return child.pid
   } finally {
     closeSync(log)

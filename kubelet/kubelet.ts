@@ -23,7 +23,7 @@ import { createNodeManager, type NodeManager } from './node/node-manager.ts'
 import { kubeletPaths } from './paths.ts'
 import { createPleg } from './pleg/pleg.ts'
 import { createProbeManager } from './probes/probe-manager.ts'
-import { createLogRecorder } from './recorder.ts'
+import { createLogRecorder, limitEvents } from './recorder.ts'
 import { createCni, findPlugin } from './runtime/cni/cni.ts'
 import { ensureNetworkConfig } from './runtime/cni/network-config.ts'
 import { createDockerRuntime } from './runtime/docker/docker-runtime.ts'
@@ -91,7 +91,11 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
   const recorder =
     client === undefined
       ? createLogRecorder(log)
-      : createEventRecorder(client, { component: 'kubelet', host: config.nodeName }, { log })
+      : createEventRecorder(
+          limitEvents(client, config.eventRate),
+          { component: 'kubelet', host: config.nodeName },
+          { log },
+        )
   const events = createContainerEvents(recorder)
 
   const pods = createPodManager()
@@ -117,6 +121,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     cgroupDriver: engine.cgroupDriver,
     seccompRoot: join(config.rootDir, 'seccomp'),
     seccompDefault: config.seccompDefault,
+    podPidsLimit: config.podPidsLimit,
   }
 
   const status = createStatusManager({

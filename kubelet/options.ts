@@ -1,5 +1,6 @@
 /** The kubelet's flags, under upstream's names. */
 import { defineFlags, type FlagValues } from '../component-base/flags/flags.ts'
+import { tlsFlags } from '../component-base/tls/tls-settings.ts'
 import { defaultPauseImage } from './runtime/docker/pause-image.ts'
 
 const notUsed = (reason: string) => ({ unsupported: reason })
@@ -65,6 +66,30 @@ export const kubeletFlags = defineFlags({
     default: false,
     help: 'Enable the use of RuntimeDefault as the default seccomp profile for all workloads.',
   },
+  'pod-max-pids': { type: 'int', default: -1, help: 'Set the maximum number of processes per pod; -1 is no limit.' },
+  'event-qps': { type: 'int', default: 50, help: 'QPS to limit event creations. Set to 0 for unlimited.' },
+  'event-burst': {
+    type: 'int',
+    default: 100,
+    help: 'Maximum size of a bursty event records, temporarily allows event records to burst to this number.',
+  },
+  'streaming-connection-idle-timeout': {
+    type: 'duration',
+    default: 4 * 3_600_000,
+    help: 'Maximum time a streaming connection can be idle before the connection is automatically closed. 0 indicates no timeout.',
+  },
+  'make-iptables-util-chains': {
+    type: 'bool',
+    default: true,
+    help: 'If true, kubelet will ensure iptables utility rules are present on host.',
+    ...notUsed('kube-proxy writes nftables and needs no help'),
+  },
+  'protect-kernel-defaults': {
+    type: 'bool',
+    default: false,
+    help: 'Error if any of the kernel tunables is different than the default; kernel settings are never changed.',
+    ...notUsed('the kubelet changes no kernel settings'),
+  },
   'container-runtime-endpoint': {
     type: 'string',
     default: 'unix:///var/run/docker.sock',
@@ -119,6 +144,7 @@ export const kubeletFlags = defineFlags({
     default: '',
     help: 'File containing x509 private key matching --tls-cert-file.',
   },
+  ...tlsFlags,
   'anonymous-auth': {
     type: 'bool',
     default: false,

@@ -69,6 +69,8 @@ export const serveKubelet = async ({ config, client, backend, log, signal }: Ser
   const webhook = config.authorizationMode === 'Webhook' && client !== undefined
   const server = createKubeletServer({
     tls: { cert, key, ca },
+    tlsSettings: config.tlsSettings,
+    streamingIdleTimeoutMs: config.streamingIdleTimeoutMs,
     backend,
     authorize: webhook
       ? webhookAuthorizer(createReviews(client), config.nodeName)

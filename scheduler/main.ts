@@ -15,6 +15,7 @@ import { HealthChecks } from '../component-base/healthz/healthz.ts'
 import { createMetrics } from '../component-base/metrics/metrics.ts'
 import { run } from '../component-base/process/run.ts'
 import { serveComponent } from '../component-base/serving/serving.ts'
+import { tlsSettings } from '../component-base/tls/tls-settings.ts'
 import { createSchedulerMetrics, registerPendingPods } from './metrics.ts'
 import { flags, loadSchedulerConfig } from './options.ts'
 import { Scheduler } from './scheduler.ts'
@@ -38,6 +39,7 @@ run('kube-scheduler', async ({ signal, log }) => {
         keyFile: values['tls-private-key-file'],
         clientCaFile: values['client-ca-file'],
       },
+      tlsSettings: tlsSettings(values['tls-cipher-suites'], values['tls-min-version']),
       health,
       metrics: registry,
       ...delegateAccess(client),

@@ -1,6 +1,7 @@
 import { leaderElectionFlags } from '../client/leader-election/flags.ts'
 import { loadConfigFile } from '../component-base/config/config-file.ts'
 import { defineFlags } from '../component-base/flags/flags.ts'
+import { tlsFlags } from '../component-base/tls/tls-settings.ts'
 import { filterPlugins, scorePlugins } from './plugins/index.ts'
 import type { Profile } from './schedule-pod.ts'
 
@@ -15,6 +16,8 @@ export const flags = defineFlags({
   'client-ca-file': { type: 'string', default: '', help: 'CA whose client certificates may read metrics.' },
   'tls-cert-file': { type: 'string', default: '', help: 'Serving certificate; a self-signed one is made if empty.' },
   'tls-private-key-file': { type: 'string', default: '', help: 'Key of --tls-cert-file.' },
+  ...tlsFlags,
+  profiling: { type: 'bool', default: true, help: 'Serve profiles; none are: use node --inspect.' },
   'kube-api-qps': { type: 'float', default: 0, help: 'Limit of requests per second to the API server; 0 is none.' },
   'kube-api-burst': { type: 'int', default: 0, help: 'Burst of --kube-api-qps.' },
   ...leaderElectionFlags('kube-scheduler'),

@@ -11,6 +11,7 @@ import fastify, { type FastifyInstance } from 'fastify'
 import { sleep } from '../../component-base/clock.ts'
 import { ServerResponse } from '../../component-base/node-http.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
+import type { TlsSettings } from '../../component-base/tls/tls-settings.ts'
 import type { Handler } from './chain.ts'
 import { answerClientError } from './client-error.ts'
 import { Connections } from './connections.ts'
@@ -24,6 +25,7 @@ export interface ServerTls {
   readonly key: string
   /** Client CAs, all together. */
   readonly ca: readonly string[]
+  readonly settings: TlsSettings
 }
 
 export interface ServerOptions {
@@ -56,7 +58,7 @@ const createApp = ({ tls, maxStreams }: ServerOptions): FastifyInstance =>
       ca: [...tls.ca],
       requestCert: true,
       rejectUnauthorized: false,
-      minVersion: 'TLSv1.2',
+      ...tls.settings,
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: headersTimeoutMs,
       keepAlive: true,

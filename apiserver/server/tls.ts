@@ -12,20 +12,20 @@ const clientAuthorities = (config: Config): string[] =>
     .map((file) => readFileSync(file, 'utf8'))
 
 export const readServerTls = async (config: Config): Promise<ServerTls> => {
-  const ca = clientAuthorities(config)
-  const { certFile, keyFile } = config.tls
-  if (certFile !== '') return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8'), ca }
+  const { certFile, keyFile, settings } = config.tls
+  const common = { ca: clientAuthorities(config), settings }
+  if (certFile !== '') return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8'), ...common }
   const names = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', config.advertiseAddress]
   const { certPem, keyPem } = await selfSignedServingCert(names)
-  return { cert: certPem, key: keyPem, ca }
+  return { cert: certPem, key: keyPem, ...common }
 }
 
 /** Rotated files are served to new connections, and new CAs count for them. */
 export const reloadServerTls = (config: Config, server: Server, signal: AbortSignal): void => {
-  const { certFile, keyFile } = config.tls
+  const { certFile, keyFile, settings } = config.tls
   if (certFile === '') return
   const use = ({ cert, key }: TlsMaterial): void =>
-    server.setSecureContext({ cert, key, ca: clientAuthorities(config) })
+    server.setSecureContext({ cert, key, ca: clientAuthorities(config), ...settings })
   const clientCaFiles = [config.clientCaFile, config.requestHeader?.caFile ?? '']
   for (const clientCaFile of new Set(clientCaFiles)) watchTlsFiles({ certFile, keyFile, clientCaFile }, use, signal)
 }

@@ -49,7 +49,7 @@ describe('serveComponent', () => {
     const common = { bindAddress: '127.0.0.1', port: 0, log, signal: stop.signal, metrics: createMetrics('test') }
     const health = new HealthChecks()
     const serve = async (name: string, tls: { certFile: string; keyFile: string; clientCaFile?: string }) => {
-      const server = await serveComponent({ ...common, health, tls })
+      const server = await serveComponent({ ...common, health, tls, tlsSettings: { minVersion: 'TLSv1.2' } })
       portOf[name] = (server.address() as AddressInfo).port
     }
     await serve('files', { certFile: file('server.crt'), keyFile: file('server.key'), clientCaFile: file('ca.crt') })

@@ -8,6 +8,7 @@ import type { HealthChecks } from '../healthz/healthz.ts'
 import type { Logger } from '../logging/logger.ts'
 import { selfSignedServingCert } from '../tls/self-signed.ts'
 import { readTlsFiles, type TlsFiles, type TlsMaterial, watchFiles, watchTlsFiles } from '../tls/tls-files.ts'
+import type { TlsSettings } from '../tls/tls-settings.ts'
 
 /** Who asks, by a client certificate that the client CA signed, or by a token. */
 export interface CallerIdentity {
@@ -23,6 +24,8 @@ export interface ServeOptions {
   readonly port: number
   /** Empty file names: a self-signed certificate is made. */
   readonly tls: TlsFiles
+  /** Of the flags of `tlsFlags`. */
+  readonly tlsSettings: TlsSettings
   readonly health: HealthChecks
   readonly metrics: Registry
   readonly log: Logger
@@ -35,7 +38,6 @@ export interface ServeOptions {
   readonly extra?: (request: IncomingMessage, response: ServerResponse) => boolean
 }
 
-const minVersion = 'TLSv1.2'
 /** Requests under way at shutdown may take this long; then their connections are cut. */
 const closeTimeoutMs = 5_000
 
@@ -99,11 +101,12 @@ const handle = async (request: IncomingMessage, response: ServerResponse, option
 /** Gives the server its certificate, from files or self-signed, now and whenever a file changes. */
 const manageTls = async ({
   tls,
+  tlsSettings,
   signal,
   log,
 }: ServeOptions): Promise<{ first: TlsMaterial; follow: (s: Server) => void }> => {
   const swap = (server: Server, material: TlsMaterial): void => {
-    server.setSecureContext({ ...material, minVersion })
+    server.setSecureContext({ ...material, ...tlsSettings })
     log.info('certificates were read again')
   }
   if (tls.certFile !== '') {
@@ -134,7 +137,7 @@ export const serveComponent = async (options: ServeOptions): Promise<Server> => 
   const { log, signal } = options
   const { first, follow } = await manageTls(options)
   const server = createServer(
-    { ...first, requestCert: true, rejectUnauthorized: false, minVersion },
+    { ...first, requestCert: true, rejectUnauthorized: false, ...options.tlsSettings },
     (request, response) => {
       handle(request, response, options).catch((err: unknown) => {
         log.error({ err }, 'request failed')

@@ -3,7 +3,7 @@
  * under that name, with the same flags. What the launcher does itself has names here too: `init` makes certificates
  * and files, `cluster-sync` keeps Nodes and routes, `wait` waits until all is Ready, `cleanup` takes away Pods.
  */
-import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { execFileSync } from 'node:child_process'
@@ -46,7 +46,7 @@ const composedNodes = (config: ClusterConfig): NodeConfig[] =>
 const init = async (): Promise<void> => {
   mkdirSync(layout.root, { recursive: true })
   const wanted = join(projectRoot, 'deploy/compose/cluster.yaml')
-  if (!existsSync(layout.clusterFile)) copyFileSync(wanted, layout.clusterFile)
+  if (!existsSync(layout.clusterFile)) writeFileAtomic(layout.clusterFile, readFileSync(wanted, 'utf8'), 0o600)
   const config = readConfig()
   await ensureClusterPki(config, layout)
   for (const node of composedNodes(config)) {

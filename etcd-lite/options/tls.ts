@@ -1,6 +1,7 @@
 /** TLS of the client URLs: certificates, who is let in, versions and ciphers. */
-import { getCiphers, type SecureVersion } from 'node:tls'
+import type { SecureVersion } from 'node:tls'
 import { UsageError } from '../../component-base/process/run.ts'
+import { cipherList } from '../../component-base/tls/cipher-suites.ts'
 import type { FlagValues } from './flag-types.ts'
 import type { etcdFlags } from './flag-table.ts'
 import type { ListenAddress } from './urls.ts'
@@ -36,51 +37,11 @@ const versionOf = (text: string, ifEmpty: SecureVersion): SecureVersion => {
   return version
 }
 
-/** OpenSSL's names of the suites that Go's crypto/tls knows; those of TLS 1.3 have one name. */
-const cipherNames: Readonly<Record<string, string>> = {
-  TLS_AES_128_GCM_SHA256: 'TLS_AES_128_GCM_SHA256',
-  TLS_AES_256_GCM_SHA384: 'TLS_AES_256_GCM_SHA384',
-  TLS_CHACHA20_POLY1305_SHA256: 'TLS_CHACHA20_POLY1305_SHA256',
-  TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA: 'ECDHE-ECDSA-AES128-SHA',
-  TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256: 'ECDHE-ECDSA-AES128-SHA256',
-  TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: 'ECDHE-ECDSA-AES128-GCM-SHA256',
-  TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA: 'ECDHE-ECDSA-AES256-SHA',
-  TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384: 'ECDHE-ECDSA-AES256-GCM-SHA384',
-  TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305: 'ECDHE-ECDSA-CHACHA20-POLY1305',
-  TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256: 'ECDHE-ECDSA-CHACHA20-POLY1305',
-  TLS_ECDHE_ECDSA_WITH_RC4_128_SHA: 'ECDHE-ECDSA-RC4-SHA',
-  TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA: 'ECDHE-RSA-DES-CBC3-SHA',
-  TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA: 'ECDHE-RSA-AES128-SHA',
-  TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256: 'ECDHE-RSA-AES128-SHA256',
-  TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: 'ECDHE-RSA-AES128-GCM-SHA256',
-  TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA: 'ECDHE-RSA-AES256-SHA',
-  TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384: 'ECDHE-RSA-AES256-GCM-SHA384',
-  TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305: 'ECDHE-RSA-CHACHA20-POLY1305',
-  TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256: 'ECDHE-RSA-CHACHA20-POLY1305',
-  TLS_ECDHE_RSA_WITH_RC4_128_SHA: 'ECDHE-RSA-RC4-SHA',
-  TLS_RSA_WITH_3DES_EDE_CBC_SHA: 'DES-CBC3-SHA',
-  TLS_RSA_WITH_AES_128_CBC_SHA: 'AES128-SHA',
-  TLS_RSA_WITH_AES_128_CBC_SHA256: 'AES128-SHA256',
-  TLS_RSA_WITH_AES_128_GCM_SHA256: 'AES128-GCM-SHA256',
-  TLS_RSA_WITH_AES_256_CBC_SHA: 'AES256-SHA',
-  TLS_RSA_WITH_AES_256_GCM_SHA384: 'AES256-GCM-SHA384',
-  TLS_RSA_WITH_RC4_128_SHA: 'RC4-SHA',
-}
-
-/** Go's suites of TLS 1.3 are always on; in OpenSSL's list they stand beside the others. */
-const tls13Ciphers = ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256']
-
 const ciphersOf = (suites: readonly string[]): string | undefined => {
   if (suites.length === 0) return undefined
-  const names = suites.map((suite) => {
-    const name = Object.hasOwn(cipherNames, suite) ? cipherNames[suite] : undefined
-    if (name === undefined) throw invalid(`unexpected TLS cipher suite ${JSON.stringify(suite)}`)
-    return name
-  })
-  const here = new Set(getCiphers())
-  const usable = names.filter((name) => here.has(name.toLowerCase()))
-  if (usable.length === 0) throw invalid(`none of --cipher-suites ${suites.join(',')} is in this machine's OpenSSL`)
-  return [...new Set([...tls13Ciphers, ...usable])].join(':')
+  const list = cipherList(suites, (suite) => invalid(`unexpected TLS cipher suite ${JSON.stringify(suite)}`))
+  if (list === undefined) throw invalid(`none of --cipher-suites ${suites.join(',')} is in this machine's OpenSSL`)
+  return list
 }
 
 export interface TlsOptionsInput {

@@ -6,6 +6,7 @@ import { loadConfigFile } from '../../component-base/config/config-file.ts'
 import { parseDuration } from '../../component-base/flags/duration.ts'
 import type { ParsedFlags } from '../../component-base/flags/flags.ts'
 import { UsageError } from '../../component-base/process/run.ts'
+import { type TlsSettings, tlsSettings } from '../../component-base/tls/tls-settings.ts'
 import type { KubeletFlags, kubeletFlags } from '../options.ts'
 import { configFields } from './fields.ts'
 
@@ -21,6 +22,12 @@ export interface KubeletConfig {
   readonly rootDir: string
   readonly certDir: string
   readonly seccompDefault: boolean
+  /** Of one Pod; 0 or less is no limit. */
+  readonly podPidsLimit: number
+  /** A qps of 0 is no limit. */
+  readonly eventRate: { readonly qps: number; readonly burst: number }
+  /** Silence after which exec, attach and port-forward are cut; 0 never. */
+  readonly streamingIdleTimeoutMs: number
   readonly runtimeEndpoint: string
   readonly pauseImage: string
   readonly cniConfDir: string
@@ -34,6 +41,7 @@ export interface KubeletConfig {
   readonly clientCaFile: string
   readonly tlsCertFile: string
   readonly tlsKeyFile: string
+  readonly tlsSettings: TlsSettings
   readonly authorizationMode: 'AlwaysAllow' | 'Webhook'
   readonly tokenAuthentication: boolean
   readonly clusterDNS: readonly string[]
@@ -162,6 +170,15 @@ export const toConfig = ({ values, isSet }: Parsed): KubeletConfig => {
     rootDir,
     certDir: values['cert-dir'] === '' ? join(rootDir, 'pki') : resolve(values['cert-dir']),
     seccompDefault: choose('seccomp-default', file.bool('seccompDefault')),
+    podPidsLimit: choose('pod-max-pids', file.number('podPidsLimit')),
+    eventRate: {
+      qps: choose('event-qps', file.number('eventRecordQPS')),
+      burst: choose('event-burst', file.number('eventBurst')),
+    },
+    streamingIdleTimeoutMs: choose(
+      'streaming-connection-idle-timeout',
+      file.duration('streamingConnectionIdleTimeout'),
+    ),
     runtimeEndpoint: choose('container-runtime-endpoint', file.string('containerRuntimeEndpoint')),
     pauseImage: values['pod-infra-container-image'],
     cniConfDir: resolve(values['cni-conf-dir']),
@@ -175,6 +192,10 @@ export const toConfig = ({ values, isSet }: Parsed): KubeletConfig => {
     clientCaFile: choose('client-ca-file', filePath('authentication.x509.clientCAFile')),
     tlsCertFile: choose('tls-cert-file', filePath('tlsCertFile')),
     tlsKeyFile: choose('tls-private-key-file', filePath('tlsPrivateKeyFile')),
+    tlsSettings: tlsSettings(
+      choose('tls-cipher-suites', file.strings('tlsCipherSuites')),
+      choose('tls-min-version', file.string('tlsMinVersion')),
+    ),
     authorizationMode: mode,
     tokenAuthentication: choose('authentication-token-webhook', file.bool('authentication.webhook.enabled')),
     clusterDNS: choose('cluster-dns', file.strings('clusterDNS')),

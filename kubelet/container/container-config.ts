@@ -38,6 +38,8 @@ export interface NodeFacts {
   readonly cgroupDriver: string
   readonly seccompRoot: string
   readonly seccompDefault: boolean
+  /** 0 or less is no limit. */
+  readonly podPidsLimit: number
 }
 
 export interface ContainerConfigRequest {

@@ -183,6 +183,7 @@ describe('securityConfig', () => {
     imageUser,
     seccompRoot: '/s',
     seccompDefault: false,
+    podPidsLimit: -1,
   })
   it('refuses root where the Pod must not be root', () => {
     const nonRoot = { runAsNonRoot: true }

@@ -1,5 +1,5 @@
-/** The cgroups of Pods. The engine makes them as parents of its containers and leaves them behind. */
-import { readdir, rmdir } from 'node:fs/promises'
+/** The cgroups of Pods. The engine makes them as parents of its containers, without limits, and leaves them behind. */
+import { readdir, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 const cgroupRoot = '/sys/fs/cgroup'
@@ -19,15 +19,38 @@ const hierarchies = async (): Promise<string[]> => {
   return names.filter((entry) => entry.isDirectory()).map(({ name }) => join(cgroupRoot, name))
 }
 
-/** Removes what is left of a Pod's cgroup, whatever its quality of service was. */
-export const removePodCgroup = async (podUid: string): Promise<void> => {
-  const roots = await hierarchies()
+/** Where a Pod's cgroup may be in a hierarchy, whatever its quality of service and the engine's driver are. */
+const placesOf = (podUid: string): string[] => {
   const slice = podUid.replaceAll('-', '_')
-  const paths = qosFolders.flatMap((qos) => [
+  return qosFolders.flatMap((qos) => [
     join('kubepods', qos, `pod${podUid}`),
     qos === ''
       ? join('kubepods.slice', `kubepods-pod${slice}.slice`)
       : join('kubepods.slice', `kubepods-${qos}.slice`, `kubepods-${qos}-pod${slice}.slice`),
   ])
+}
+
+/** Removes what is left of a Pod's cgroup. */
+export const removePodCgroup = async (podUid: string): Promise<void> => {
+  const roots = await hierarchies()
+  const paths = placesOf(podUid)
   await Promise.all(roots.flatMap((root) => paths.map((path) => removeTree(join(root, path)))))
+}
+
+/**
+ * Bounds the processes of all containers of a Pod together, whose sandbox runs. False if the kernel counts none here.
+ * Upstream: KubeletConfiguration.podPidsLimit.
+ */
+export const limitPodPids = async (podUid: string, limit: number): Promise<boolean> => {
+  const roots = await hierarchies()
+  const files = roots.flatMap((root) => placesOf(podUid).map((path) => join(root, path, 'pids.max')))
+  const written = await Promise.all(
+    files.map((file) =>
+      writeFile(file, String(limit), { flag: 'r+' }).then(
+        () => true,
+        () => false, // no such cgroup
+      ),
+    ),
+  )
+  return written.includes(true)
 }

@@ -4,12 +4,13 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Clock, realClock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import { refuseUpgrade, UpgradeRefused, type UpgradeRequest } from '../../component-base/streams/upgrade.ts'
 import type { TlsMaterial } from '../../component-base/tls/tls-files.ts'
+import type { TlsSettings } from '../../component-base/tls/tls-settings.ts'
 import { type AuthenticateToken, type AuthorizeKubelet, authenticate, subresourcesOf, verbOf } from './auth.ts'
 import type { KubeletServerBackend } from './backend.ts'
 import { serveAttach, serveExec } from './exec.ts'
@@ -20,6 +21,10 @@ import { createRoutes, notFound } from './routes.ts'
 export interface KubeletServerOptions {
   /** `ca` is the authority of client certificates (`authentication.x509.clientCAFile`). */
   readonly tls: TlsMaterial
+  /** Default: TLS 1.2 and Node's own ciphers. */
+  readonly tlsSettings?: TlsSettings
+  /** Silence after which a stream is cut; 0, the default, never. */
+  readonly streamingIdleTimeoutMs?: number
   readonly backend: KubeletServerBackend
   readonly authorize: AuthorizeKubelet
   /** Without it only certificates are accepted. */
@@ -37,7 +42,10 @@ export interface KubeletServer {
   close(): Promise<void>
 }
 
-const secureContext = (tls: TlsMaterial) => ({ ...tls, minVersion: 'TLSv1.2' }) as const
+const secureContext = (tls: TlsMaterial, { tlsSettings }: KubeletServerOptions) => ({
+  ...tls,
+  ...(tlsSettings ?? ({ minVersion: 'TLSv1.2' } as const)),
+})
 
 /** Throws HttpError 401 or 403. */
 const admit = async (request: KubeletRequest, options: KubeletServerOptions): Promise<void> => {
@@ -91,7 +99,7 @@ export const createKubeletServer = (options: KubeletServerOptions): KubeletServe
     }
   }
 
-  const onUpgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+  const onUpgrade = async (request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> => {
     upgraded.add(socket)
     socket.once('close', () => upgraded.delete(socket))
     // Every stream ends by 'close'; an error of the socket alone is no news.
@@ -99,6 +107,7 @@ export const createKubeletServer = (options: KubeletServerOptions): KubeletServe
     try {
       const parsed = parseRequest(request)
       await admit(parsed, options)
+      socket.setTimeout(options.streamingIdleTimeoutMs ?? 0, () => socket.destroy())
       await serveUpgrade(parsed, { request, socket, head }, options)
     } catch (error) {
       if (error instanceof HttpError) refuseUpgrade(socket, new UpgradeRefused(error.statusCode, error.message))
@@ -112,10 +121,10 @@ export const createKubeletServer = (options: KubeletServerOptions): KubeletServe
 
   const server: Server = createServer(
     // Who has no certificate may still have a token: the handshake lets everyone in, admit() does not.
-    { ...secureContext(options.tls), requestCert: true, rejectUnauthorized: false },
+    { ...secureContext(options.tls, options), requestCert: true, rejectUnauthorized: false },
     (request, response) => void onRequest(request, response),
   )
-  server.on('upgrade', (request, socket, head) => void onUpgrade(request, socket, head))
+  server.on('upgrade', (request, socket, head) => void onUpgrade(request, socket as Socket, head))
   server.on('secureConnection', (socket) => socket.setKeepAlive(true, 30_000))
   server.on('tlsClientError', (err) => log.debug({ err }, 'TLS handshake failed'))
 
@@ -128,7 +137,7 @@ export const createKubeletServer = (options: KubeletServerOptions): KubeletServe
           resolve((server.address() as AddressInfo).port)
         })
       }),
-    setTls: (tls) => server.setSecureContext(secureContext(tls)),
+    setTls: (tls) => server.setSecureContext(secureContext(tls, options)),
     close: async () =>
       new Promise((resolve) => {
         server.close(() => resolve())

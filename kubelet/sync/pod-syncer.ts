@@ -4,7 +4,7 @@ import type { PodStatus } from '../../api/types.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import { formatDuration, KeyedBackoff } from '../backoff.ts'
 import { makeSandboxConfig, type NodeFacts } from '../container/container-config.ts'
-import { removePodCgroup } from '../container/pod-cgroup.ts'
+import { limitPodPids, removePodCgroup } from '../container/pod-cgroup.ts'
 import { type BoundPod, containersOf, formatPod, isHostNetwork, type PodContainer } from '../pod.ts'
 import type { ProbeManager } from '../probes/probe-manager.ts'
 import type { EventRecorder } from '../recorder.ts'
@@ -138,7 +138,12 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
 
   const createSandbox = async (pod: BoundPod, attempt: number): Promise<PodSandboxStatus> => {
     try {
-      return await runtime.runPodSandbox(makeSandboxConfig(pod, attempt, facts))
+      const sandbox = await runtime.runPodSandbox(makeSandboxConfig(pod, attempt, facts))
+      const { podPidsLimit } = facts
+      if (podPidsLimit > 0 && !(await limitPodPids(pod.metadata.uid, podPidsLimit))) {
+        log.warn({ pod: formatPod(pod) }, 'no cgroup counts processes here: podPidsLimit has no effect')
+      }
+      return sandbox
     } catch (error) {
       recorder.event(
         pod,

@@ -51,6 +51,7 @@ after(async () => {
 const running = useCluster({
   extraArgs: {
     'kube-apiserver': {
+      'anonymous-auth': 'true',
       'audit-policy-file': file('policy.yaml'),
       'audit-log-path': log,
       'audit-webhook-config-file': file('webhook.conf'),

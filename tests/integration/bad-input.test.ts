@@ -32,7 +32,7 @@ const aDeployment = (change: object = {}): object => ({
   },
 })
 
-useCluster({}, (started) => {
+useCluster({ extraArgs: { 'kube-apiserver': { 'anonymous-auth': 'true' } } }, (started) => {
   cluster = started
   call = createHttp(cluster, pkiCredentials(cluster, 'admin'))
 })

@@ -15,6 +15,7 @@ const theCluster = useCluster(
   {
     extraArgs: {
       'kube-apiserver': {
+        profiling: 'true',
         'request-timeout': `${requestTimeoutMs / 1000}s`,
         'strict-transport-security-directives': 'max-age=31536000,includeSubDomains',
         'max-mutating-requests-inflight': '20',
@@ -191,7 +192,7 @@ describe('pages about the process', () => {
   })
 
   it('are not for everybody', async () => {
-    assert.equal((await anonymous('/statusz')).code, 403)
+    assert.equal((await anonymous('/statusz')).code, 401)
     const role = await http('/apis/rbac.authorization.k8s.io/v1/clusterroles/system:monitoring')
     assert.match(role.text, /"\/flagz"/)
   })

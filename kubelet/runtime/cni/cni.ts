@@ -185,7 +185,7 @@ export const createCni = ({ confDir, binDirs, cacheDir }: CniOptions): Cni => {
     add: async (target) => {
       const network = await loadNetworkConfig(confDir)
       if (network === undefined) throw new Error(`no CNI network is configured in ${confDir}`)
-      await mkdir(cacheDir, { recursive: true })
+      await mkdir(cacheDir, { recursive: true, mode: 0o700 })
       const save = async (result: unknown): Promise<void> => {
         const entry: CachedNetwork = { target, network, result }
         await writeFile(`${cacheFile(target.sandboxId)}.tmp`, JSON.stringify(entry))

@@ -88,6 +88,8 @@ export const bridgeNetwork = ({ podCidr, dataDir, mtu, hostPorts }: BridgeOption
 /** Writes the bridge network unless the folder has a network of someone else's. */
 export const ensureNetworkConfig = async (folder: string, network: BridgeOptions): Promise<void> => {
   await mkdir(folder, { recursive: true })
+  // The IPAM plugin writes files that all may read: nobody else comes in.
+  await mkdir(network.dataDir, { recursive: true, mode: 0o700 })
   const others = (await readdir(folder)).filter(
     (name) => name !== ownFile && ['.conflist', '.conf', '.json'].includes(extname(name)),
   )
@@ -95,6 +97,6 @@ export const ensureNetworkConfig = async (folder: string, network: BridgeOptions
   const text = `${JSON.stringify(bridgeNetwork(network), null, 2)}\n`
   const file = join(folder, ownFile)
   if ((await readFile(file, 'utf8').catch(() => '')) === text) return
-  await writeFile(`${file}.tmp`, text)
+  await writeFile(`${file}.tmp`, text, { mode: 0o600 })
   await rename(`${file}.tmp`, file)
 }
