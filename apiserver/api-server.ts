@@ -14,6 +14,7 @@ import { createWebhookMetrics } from './admission/webhook/metrics.ts'
 import { buildAuthentication, readVerificationKeys } from './authentication/build.ts'
 import { parseSigningKey } from './authentication/service-account/keys.ts'
 import { buildAuthorization } from './authorization/build.ts'
+import { createAuthorizationMetrics } from './authorization/metrics.ts'
 import { createCrdController } from './extensions/crd-controller.ts'
 import { CustomServer } from './extensions/serve-custom.ts'
 import { startBootstrap } from './bootstrap/bootstrap.ts'
@@ -53,12 +54,13 @@ export const runApiServer = async (
   /** Ends the background work; the caches go on until the last request is answered. */
   const stopped = new AbortController()
   const storeClosed = new AbortController()
+  const apiServerId = `${config.advertiseAddress}:${config.securePort}`
   const encryption =
     config.encryption === undefined
       ? undefined
       : await openEncryption(config.encryption, {
           log,
-          metrics: createEncryptionMetrics(registry, `${config.advertiseAddress}:${config.securePort}`),
+          metrics: createEncryptionMetrics(registry, apiServerId),
           signal: storeClosed.signal,
         })
   const deps = await openStore(config, metrics.etcdRequest, log, storeClosed.signal, encryption)
@@ -73,12 +75,17 @@ export const runApiServer = async (
     log,
     signal: stopped.signal,
   })
-  const { authorizer, rbac } = buildAuthorization(config.authorizationModes, resources)
+  const { authorizer, rules, rbac } = buildAuthorization(config.authorization, {
+    resources,
+    metrics: createAuthorizationMetrics(registry, apiServerId),
+    log,
+    signal: stopped.signal,
+  })
   const watches = new WatchRegistry(metrics.watchEvents)
   const install = {
     resources,
     authorizer,
-    rules: rbac,
+    rules,
     tokens,
     kubelet: config.kubelet,
     etcd: config.etcd,

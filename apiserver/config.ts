@@ -10,6 +10,7 @@ import { readPluginConfigurations } from './admission/config/admission-configura
 import { checkPluginNames, type PluginSelection } from './admission/plugins.ts'
 import { type AuditConfig, auditConfig } from './audit/config.ts'
 import { type ExternalTokensConfig, externalTokensConfig } from './authentication/config.ts'
+import { type AuthorizationConfig, authorizationConfig } from './authorization/config.ts'
 import type { EncryptionOptions } from './encryption/encryption.ts'
 import { type FeatureGates, parseFeatureGates } from './features/feature-gates.ts'
 import { parseRuntimeConfig, type ServesApi } from './features/runtime-config.ts'
@@ -17,8 +18,6 @@ import { flagSpecs } from './options.ts'
 import { checkServingFlags } from './serving-flags.ts'
 import { type IpRange, parseServiceRanges } from './registry/services/ip-range.ts'
 import type { KubeletClientConfig } from './server/context.ts'
-
-export type AuthorizationMode = 'AlwaysAllow' | 'AlwaysDeny' | 'Node' | 'RBAC'
 
 export interface RequestHeaderConfig {
   readonly caFile: string
@@ -62,7 +61,7 @@ export interface Config {
   readonly tokenAuthFile: string
   readonly bootstrapTokens: boolean
   readonly serviceAccount: ServiceAccountConfig
-  readonly authorizationModes: readonly AuthorizationMode[]
+  readonly authorization: AuthorizationConfig
   readonly admission: PluginSelection
   readonly notReadyTolerationSeconds: number
   readonly unreachableTolerationSeconds: number
@@ -89,16 +88,6 @@ export interface Config {
   readonly strictTransportSecurity: readonly string[]
   readonly http2: { readonly disabled: boolean; readonly maxStreams: number; readonly goawayChance: number }
 }
-
-const modes: readonly AuthorizationMode[] = ['AlwaysAllow', 'AlwaysDeny', 'Node', 'RBAC']
-
-const authorizationModes = (names: readonly string[]): AuthorizationMode[] =>
-  names.map((name) => {
-    const mode = modes.find((candidate) => candidate === name)
-    if (mode === undefined)
-      throw new UsageError(`authorization-mode ${JSON.stringify(name)} is not implemented by kubets`)
-    return mode
-  })
 
 const portRange = (text: string): { first: number; last: number } => {
   const match = /^(\d+)(?:-(\d+)|\+(\d+))?$/.exec(text)
@@ -200,7 +189,7 @@ export const parseConfig = (argv: readonly string[]): Config => {
       extendExpiration: flags['service-account-extend-token-expiration'],
       jwksUri: flags['service-account-jwks-uri'],
     },
-    authorizationModes: authorizationModes(flags['authorization-mode']),
+    authorization: authorizationConfig(flags, isSet),
     admission: pluginSelection(flags),
     notReadyTolerationSeconds: flags['default-not-ready-toleration-seconds'],
     unreachableTolerationSeconds: flags['default-unreachable-toleration-seconds'],

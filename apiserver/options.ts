@@ -3,6 +3,7 @@ import { defineFlags } from '../component-base/flags/flags.ts'
 import { tlsFlags } from '../component-base/tls/tls-settings.ts'
 import { auditFlags } from './audit/flags.ts'
 import { authenticationFlags } from './authentication/flags.ts'
+import { authorizationFlags } from './authorization/flags.ts'
 import { otherFlags } from './features/other-flags.ts'
 
 const notYet = 'not implemented yet'
@@ -286,29 +287,7 @@ export const flagSpecs = defineFlags({
   },
   ...authenticationFlags,
   // Authorization
-  'authorization-mode': {
-    type: 'strings',
-    default: ['AlwaysAllow'],
-    help: 'Ordered list of plug-ins to do authorization on secure port: AlwaysAllow,AlwaysDeny,Node,RBAC.',
-  },
-  'authorization-config': {
-    type: 'string',
-    default: '',
-    help: 'File with Authorization Configuration.',
-    unsupported: notYet,
-  },
-  'authorization-webhook-config-file': {
-    type: 'string',
-    default: '',
-    help: 'File with webhook configuration.',
-    unsupported: notYet,
-  },
-  'authorization-policy-file': {
-    type: 'string',
-    default: '',
-    help: 'File with authorization policy in json line by line format.',
-    unsupported: notYet,
-  },
+  ...authorizationFlags,
   // Admission
   'admission-control': {
     type: 'strings',

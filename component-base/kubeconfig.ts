@@ -47,44 +47,85 @@ const cachedFile = (path: string): (() => string) => {
   }
 }
 
-/** Loads the current context of a kubeconfig; throws an Error that names the file if there is none. */
-export const loadKubeconfig = (path: string): ClientConfig => {
-  const document = load(readFileSync(path, 'utf8'))
-  if (!isRecord(document)) throw new Error(`${path}: not a kubeconfig`)
-  const context = named(document['contexts'], text(document['current-context']) ?? '', 'context')
-  const cluster = named(document['clusters'], text(context['cluster']) ?? '', 'cluster')
-  const user = named(document['users'], text(context['user']) ?? '', 'user')
-  const server = text(cluster['server'])
-  if (server === undefined) throw new Error(`${path}: no cluster for the current context`)
+/** How a user of a kubeconfig shows who it is. Files are read when asked for. */
+export interface UserCredentials {
+  readonly cert: () => Buffer | undefined
+  readonly key: () => Buffer | undefined
+  /** The bearer token, or undefined. */
+  readonly token: () => string | undefined
+}
+
+/** What a file or base64 text in the field holds; files are added to `files`. */
+const material = (from: Raw, field: string, path: string, files: string[]): (() => Buffer | undefined) => {
+  const data = text(from[`${field}-data`])
+  if (data !== undefined) {
+    const bytes = Buffer.from(data, 'base64')
+    return () => bytes
+  }
+  const file = text(from[field])
+  if (file === undefined) return () => undefined
+  const absolute = resolve(dirname(path), file)
+  files.push(absolute)
+  return () => readFileSync(absolute)
+}
+
+const credentialsOf = (user: Raw, path: string, files: string[]): UserCredentials => {
   for (const login of unsupportedLogins) {
     if (user[login] !== undefined) throw new Error(`${path}: ${login} of a user is not implemented by kubets`)
-  }
-  const files: string[] = []
-  const material = (from: Raw, field: string): (() => Buffer | undefined) => {
-    const data = text(from[`${field}-data`])
-    if (data !== undefined) {
-      const bytes = Buffer.from(data, 'base64')
-      return () => bytes
-    }
-    const file = text(from[field])
-    if (file === undefined) return () => undefined
-    const absolute = resolve(dirname(path), file)
-    files.push(absolute)
-    return () => readFileSync(absolute)
   }
   const tokenFile = text(user['tokenFile'])
   const token = text(user['token'])
   const fromFile = tokenFile === undefined ? undefined : cachedFile(resolve(dirname(path), tokenFile))
   return {
+    cert: material(user, 'client-certificate', path, files),
+    key: material(user, 'client-key', path, files),
+    token: fromFile ?? (() => token),
+  }
+}
+
+const readDocument = (path: string): Raw => {
+  const document = load(readFileSync(path, 'utf8'))
+  if (!isRecord(document)) throw new Error(`${path}: not a kubeconfig`)
+  return document
+}
+
+/** Loads the current context of a kubeconfig; throws an Error that names the file if there is none. */
+export const loadKubeconfig = (path: string): ClientConfig => {
+  const document = readDocument(path)
+  const context = named(document['contexts'], text(document['current-context']) ?? '', 'context')
+  const cluster = named(document['clusters'], text(context['cluster']) ?? '', 'cluster')
+  const user = named(document['users'], text(context['user']) ?? '', 'user')
+  const server = text(cluster['server'])
+  if (server === undefined) throw new Error(`${path}: no cluster for the current context`)
+  const files: string[] = []
+  return {
     server: server.replace(/\/$/, ''),
     insecureSkipTlsVerify: cluster['insecure-skip-tls-verify'] === true,
     tlsServerName: text(cluster['tls-server-name']),
-    ca: material(cluster, 'certificate-authority'),
-    cert: material(user, 'client-certificate'),
-    key: material(user, 'client-key'),
-    token: fromFile ?? (() => token),
+    ca: material(cluster, 'certificate-authority', path, files),
+    ...credentialsOf(user, path, files),
     tlsVersion: () => files.map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0).join(),
   }
+}
+
+export interface KubeconfigUsers {
+  readonly byName: ReadonlyMap<string, UserCredentials>
+  /** The current context's, if it has one. */
+  readonly current: UserCredentials | undefined
+}
+
+/** All users of a kubeconfig, for who talks to many servers. Throws an Error that names the file. */
+export const loadKubeconfigUsers = (path: string): KubeconfigUsers => {
+  const document = readDocument(path)
+  const users = Array.isArray(document['users']) ? document['users'].filter(isRecord) : []
+  const byName = new Map(
+    users.map(({ name, user }): [string, UserCredentials] => [
+      text(name) ?? '',
+      credentialsOf(isRecord(user) ? user : {}, path, []),
+    ]),
+  )
+  const context = named(document['contexts'], text(document['current-context']) ?? '', 'context')
+  return { byName, current: byName.get(text(context['user']) ?? '') }
 }
 
 const serviceAccountDir = '/var/run/secrets/kubernetes.io/serviceaccount'

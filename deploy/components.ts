@@ -181,6 +181,12 @@ const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<Contro
   }
 }
 
+/** A file that says which authorizers there are and the flag that says it cannot both be; kubeadm's way. */
+const withExtraArgs = (flags: Flags, extra: Readonly<Record<string, string>> = {}): Flags => {
+  const { 'authorization-mode': mode, ...rest } = flags
+  return { ...('authorization-config' in extra ? rest : flags), ...extra }
+}
+
 /** The control plane's processes in the order in which they are started. */
 export const controlPlaneProcesses = (config: ClusterConfig, layout: Layout): ProcessSpec[] => {
   const flags = controlPlaneFlags(config, layout)
@@ -188,7 +194,7 @@ export const controlPlaneProcesses = (config: ClusterConfig, layout: Layout): Pr
   const names = controlPlaneNames.filter((name) => name !== 'etcd' || !external)
   return names.map((name) => ({
     name,
-    argv: commandLine(name, { ...flags[name], ...config.controlPlane.extraArgs[name] }),
+    argv: commandLine(name, withExtraArgs(flags[name], config.controlPlane.extraArgs[name])),
     env: environment,
   }))
 }

@@ -16,6 +16,7 @@ import { parsePodSecurityConfiguration } from './pod-security/configuration.ts'
 import { podSecurity } from './pod-security/pod-security.ts'
 import type { HookDependencies } from './webhook/call-hook.ts'
 import { createWebhookCaller } from './webhook/client.ts'
+import { readWebhookCredentials } from './webhook/credentials.ts'
 import { hookSource } from './webhook/hooks.ts'
 import type { WebhookMetrics, WebhookType } from './webhook/metrics.ts'
 import { mutatingWebhook } from './webhook/mutating-webhook.ts'
@@ -93,19 +94,18 @@ const storage = ({ resources }: PluginDependencies, resource: string) =>
 const webhooks = ({ resources }: PluginDependencies, resource: string) =>
   resources.get({ group: 'admissionregistration.k8s.io', version: 'v1', resource })
 
-const hookDependencies = (deps: PluginDependencies, type: WebhookType): HookDependencies => ({
+const hookDependencies = (
+  deps: PluginDependencies,
+  type: WebhookType,
+  configuration: ParsedText | undefined,
+): HookDependencies => ({
   matcher: createMatcher(deps.resources),
   authorizer: deps.authorizer,
-  call: createWebhookCaller(createServiceResolver(deps.resources)),
+  call: createWebhookCaller(createServiceResolver(deps.resources), readWebhookCredentials(configuration)),
   metrics: deps.webhookMetrics,
   type,
   warnLog: (message, fields) => deps.log.warn(fields, message),
 })
-
-/** WebhookAdmissionConfiguration names a kubeconfig with credentials for webhooks. */
-const refuseConfiguration = (configuration: ParsedText | undefined): void => {
-  if (configuration !== undefined) throw new ConfigError('credentials for webhooks are not implemented by kubets')
-}
 
 const rows: readonly Row[] = [
   { name: 'AlwaysAdmit', is: 'off', create: () => alwaysAdmit },
@@ -209,9 +209,8 @@ const rows: readonly Row[] = [
     name: 'MutatingAdmissionWebhook',
     is: 'on',
     create: (deps, configuration) => {
-      refuseConfiguration(configuration)
       return mutatingWebhook(
-        { ...hookDependencies(deps, 'admit'), resources: deps.resources },
+        { ...hookDependencies(deps, 'admit', configuration), resources: deps.resources },
         hookSource(webhooks(deps, 'mutatingwebhookconfigurations')),
       )
     },
@@ -221,9 +220,8 @@ const rows: readonly Row[] = [
     name: 'ValidatingAdmissionWebhook',
     is: 'on',
     create: (deps, configuration) => {
-      refuseConfiguration(configuration)
       return validatingWebhook(
-        hookDependencies(deps, 'validating'),
+        hookDependencies(deps, 'validating', configuration),
         hookSource(webhooks(deps, 'validatingwebhookconfigurations')),
       )
     },

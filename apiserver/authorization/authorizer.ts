@@ -1,6 +1,9 @@
 /** May this user do that? Upstream: k8s.io/apiserver/pkg/authorization/authorizer */
+import type { FieldRequirement } from '../../api/meta/fields.ts'
+import type { LabelRequirement } from '../../api/meta/labels.ts'
 import type { UserInfo } from '../authentication/user.ts'
 import type { RequestInfo } from '../server/request-info.ts'
+import { requestSelectors } from './selectors.ts'
 
 export interface Attributes {
   readonly user: UserInfo
@@ -13,15 +16,24 @@ export interface Attributes {
   readonly subresource: string
   readonly name: string
   readonly path: string
-  /** As given in the request; '' for none. */
-  readonly fieldSelector: string
+  /** What lists, watches and deletions of collections are narrowed to; what cannot be read narrows nothing. */
+  readonly fieldSelector: readonly FieldRequirement[]
+  readonly labelSelector: readonly LabelRequirement[]
 }
 
-export type Decision =
-  | { readonly type: 'allow'; readonly reason: string }
-  /** Ends the chain of authorizers. */
-  | { readonly type: 'deny'; readonly reason: string }
-  | { readonly type: 'no-opinion'; readonly reason: string }
+interface Judged {
+  readonly reason: string
+  /** What went wrong on the way; whoever is not allowed anyway gets a 500 for it. */
+  readonly error?: Error
+}
+
+export type Decision = Judged &
+  (
+    | { readonly type: 'allow' }
+    /** Ends the chain of authorizers. */
+    | { readonly type: 'deny' }
+    | { readonly type: 'no-opinion' }
+  )
 
 export interface Authorizer {
   authorize(attributes: Attributes): Promise<Decision> | Decision
@@ -38,7 +50,7 @@ export const attributesOf = (user: UserInfo, info: RequestInfo, query: URLSearch
   subresource: info.subresource,
   name: info.name,
   path: info.path,
-  fieldSelector: query.get('fieldSelector') ?? '',
+  ...requestSelectors(info.verb, query),
 })
 
 export const resourceAttributes = (
@@ -51,6 +63,8 @@ export const resourceAttributes = (
     name?: string
     namespace?: string
     subresource?: string
+    fieldSelector?: readonly FieldRequirement[]
+    labelSelector?: readonly LabelRequirement[]
   },
 ): Attributes => ({
   user,
@@ -63,19 +77,30 @@ export const resourceAttributes = (
   namespace: of.namespace ?? '',
   subresource: of.subresource ?? '',
   path: '',
-  fieldSelector: '',
+  fieldSelector: of.fieldSelector ?? [],
+  labelSelector: of.labelSelector ?? [],
 })
 
-/** The first that allows or denies decides; reasons of those without an opinion are kept for the answer. */
+/** Errors as one, in Go's form. Upstream: utilerrors.NewAggregate */
+export const aggregate = (errors: readonly Error[]): Error | undefined => {
+  const texts = [...new Set(errors.map(({ message }) => message))]
+  const [first] = errors
+  return texts.length < 2 ? first : new Error(`[${texts.join(', ')}]`)
+}
+
+/** The first that allows or denies decides; reasons and errors of those without an opinion are kept for the answer. */
 export const unionAuthorizer = (authorizers: readonly Authorizer[]): Authorizer => ({
   authorize: async (attributes) => {
     const reasons: string[] = []
+    const errors: Error[] = []
     for (const authorizer of authorizers) {
       const decision = await authorizer.authorize(attributes)
       if (decision.type !== 'no-opinion') return decision
       if (decision.reason !== '') reasons.push(decision.reason)
+      if (decision.error !== undefined) errors.push(decision.error)
     }
-    return { type: 'no-opinion', reason: reasons.join(', ') }
+    const error = aggregate(errors)
+    return { type: 'no-opinion', reason: reasons.join('\n'), ...(error === undefined ? {} : { error }) }
   },
 })
 

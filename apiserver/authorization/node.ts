@@ -3,7 +3,6 @@
  * Upstream: plugin/pkg/auth/authorizer/node
  */
 import type { PersistentVolumeClaim, Pod, VolumeAttachment } from '../../api/types.ts'
-import { parseFieldSelector } from '../../api/meta/fields.ts'
 import type { Resources } from '../registry/resources.ts'
 import type { Attributes, Authorizer, Decision } from './authorizer.ts'
 import { componentRoles } from './bootstrap-policy/component-roles.ts'
@@ -20,15 +19,8 @@ const unrelated = (node: string): Decision => noOpinion(`no relationship found b
 const readVerbs = new Set(['get', 'list', 'watch'])
 
 /** True if the request's field selector fixes `field` to `value`. */
-const selects = ({ fieldSelector }: Attributes, field: string, value: string): boolean => {
-  try {
-    return parseFieldSelector(fieldSelector).some(
-      (term) => term.field === field && term.op === '=' && term.value === value,
-    )
-  } catch {
-    return false
-  }
-}
+const selects = ({ fieldSelector }: Attributes, field: string, value: string): boolean =>
+  fieldSelector.some((term) => term.field === field && term.op === '=' && term.value === value)
 
 export const createNodeAuthorizer = (resources: Resources): Authorizer => {
   const core = (resource: string) => resources.get({ group: '', version: 'v1', resource }).store

@@ -7,7 +7,7 @@ import type { ClusterRole, ClusterRoleBinding, KubeObject, Role, RoleBinding } f
 import type { UserInfo } from '../authentication/user.ts'
 import type { Resources } from '../registry/resources.ts'
 import type { WatchCache } from '../storage/watch-cache/watch-cache.ts'
-import type { Attributes, Authorizer, Decision } from './authorizer.ts'
+import { aggregate, type Attributes, type Authorizer, type Decision } from './authorizer.ts'
 import { type PolicyRule, ruleAllows } from './rbac-rules.ts'
 
 interface Subject {
@@ -133,7 +133,8 @@ export const createRbacAuthorizer = (resources: Resources): RbacAuthorizer => {
         return { type: 'allow', reason: `RBAC: allowed by ${role.description}` }
       }
     }
-    return { type: 'no-opinion', reason: missing.length === 0 ? '' : `RBAC: ${[...new Set(missing)].join(', ')}` }
+    const errors = aggregate(missing.map((text) => new Error(text)))
+    return { type: 'no-opinion', reason: errors === undefined ? '' : `RBAC: ${errors.message}` }
   }
   const ready = async (): Promise<void> => {
     await Promise.all(caches.map((cache) => cache.ready()))

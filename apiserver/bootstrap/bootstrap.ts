@@ -103,7 +103,7 @@ export const startBootstrap = (
       await serviceCidr.promise
       await repairs.first()
     }),
-    ...(config.authorizationModes.includes('RBAC')
+    ...(config.authorization.authorizers.some(({ type }) => type === 'RBAC')
       ? [
           hook('rbac/bootstrap-roles', async () => {
             await reconcileRbac(resources)

@@ -27,15 +27,27 @@ export interface Webhook {
   close(): void
 }
 
+/** No answer in time; Go's words. */
+export class WebhookTimeout extends Error {
+  constructor(url: string, cause: unknown) {
+    super(`Post ${JSON.stringify(url)}: context deadline exceeded`, { cause })
+    this.name = 'WebhookTimeout'
+  }
+}
+
 /** Upstream: defaultRequestTimeout. */
-const timeoutMs = 30_000
+const defaultTimeoutMs = 30_000
 const maxAnswerBytes = 3 * 1024 * 1024
 
 const https = process.getBuiltinModule('node:https')
 const http = process.getBuiltinModule('node:http')
 
 /** One agent for all calls: connections are kept. Certificates are read again when their files change. */
-export const createWebhook = (config: ClientConfig, userAgent: string): Webhook => {
+export const createWebhook = (
+  config: ClientConfig,
+  userAgent: string,
+  timeoutMs: number = defaultTimeoutMs,
+): Webhook => {
   const url = new URL(config.server)
   const secure = url.protocol === 'https:'
   const plainAgent = new http.Agent({ keepAlive: true })
@@ -62,7 +74,7 @@ export const createWebhook = (config: ClientConfig, userAgent: string): Webhook 
       const token = config.token()
       const bytes = Buffer.from(body)
       const limit = AbortSignal.timeout(timeoutMs)
-      const answer = await send(secure, url, bytes, {
+      const options: RequestOptions = {
         method: 'POST',
         agent: currentAgent(),
         signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
@@ -73,8 +85,12 @@ export const createWebhook = (config: ClientConfig, userAgent: string): Webhook 
           'User-Agent': userAgent,
           ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
         },
-      })
-      return readAnswer(answer)
+      }
+      try {
+        return await readAnswer(await send(secure, url, bytes, options))
+      } catch (error) {
+        throw limit.aborted ? new WebhookTimeout(config.server, error) : error
+      }
     },
     close: () => agent.destroy(),
   }
@@ -140,6 +156,9 @@ export const withRetries = async <T>(
 }
 
 const connectionLost: readonly string[] = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']
+
+export const isTimeout = (error: unknown): boolean =>
+  error instanceof WebhookTimeout || (error instanceof WebhookError && error.code === 504)
 
 /** Upstream: DefaultShouldRetry. */
 export const isPassing = (error: unknown): boolean => {

@@ -5,6 +5,7 @@
 import type { Ask, AuthorizerAnswer, AuthorizerQuestion } from '../../../api/cel/library/authorizer.ts'
 import type { UserInfo } from '../../authentication/user.ts'
 import type { Attributes, Authorizer, Decision } from '../../authorization/authorizer.ts'
+import { fieldRequirements, labelRequirements } from '../../authorization/selectors.ts'
 
 export interface Answers {
   readonly ask: Ask
@@ -39,10 +40,15 @@ const attributesFor = (user: UserInfo, question: AuthorizerQuestion): Attributes
   subresource: question.subresource ?? '',
   namespace: question.namespace ?? '',
   name: question.name ?? '',
-  fieldSelector: question.fieldSelector ?? '',
+  fieldSelector: fieldRequirements(question.fieldSelector ?? ''),
+  labelSelector: labelRequirements(question.labelSelector ?? ''),
 })
 
-const answerOf = ({ type, reason }: Decision): AuthorizerAnswer => ({ allowed: type === 'allow', reason })
+const answerOf = ({ type, reason, error }: Decision): AuthorizerAnswer => ({
+  allowed: type === 'allow',
+  reason,
+  ...(error === undefined ? {} : { error: error.message }),
+})
 
 /** One request's answers: a question is put to the authorizer once. */
 export const createAnswers = (authorizer: Authorizer, user: UserInfo): Answers => {

@@ -1,7 +1,9 @@
 /** Calls of webhooks over HTTPS. Upstream: apiserver/pkg/util/webhook/client.go */
 import type { IncomingMessage } from 'node:http'
 import type { RequestOptions } from 'node:https'
+import type { UserCredentials } from '../../../component-base/kubeconfig.ts'
 import { bodyOf, send } from '../../webhook/webhook.ts'
+import type { CredentialsFor } from './credentials.ts'
 import type { Hook } from './hooks.ts'
 import type { ResolveService } from './service-resolver.ts'
 
@@ -24,7 +26,25 @@ const refusal = (code: number, body: string): string => {
   return `the server rejected our request for an unknown reason (${code})`
 }
 
-export const createWebhookCaller = (resolveService: ResolveService): CallWebhook => {
+/** As a key of credentials: with the port, also where it is https' own. */
+const hostPortOf = ({ hostname, port }: URL): string => `${hostname}:${port || 443}`
+
+const withCredentials = (options: RequestOptions, credentials: UserCredentials | undefined): RequestOptions => {
+  const token = credentials?.token()
+  const cert = credentials?.cert()
+  const key = credentials?.key()
+  return {
+    ...options,
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    headers: {
+      ...(options.headers as Record<string, string> | undefined),
+      ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+    },
+  }
+}
+
+export const createWebhookCaller = (resolveService: ResolveService, credentialsFor: CredentialsFor): CallWebhook => {
   const agent = new https.Agent({ keepAlive: true })
 
   const targetOf = async ({ spec: { clientConfig } }: Hook): Promise<Target> => {
@@ -47,10 +67,10 @@ export const createWebhookCaller = (resolveService: ResolveService): CallWebhook
   }
 
   return async (hook, body) => {
-    const { url, options } = await targetOf(hook)
+    const { url, options: bare } = await targetOf(hook)
+    const options = withCredentials(bare, credentialsFor(hostPortOf(url)))
     url.searchParams.set('timeout', `${hook.timeout}s`)
-    const shown =
-      options.headers === undefined ? url.href : url.href.replace(url.host, `${url.hostname}:${url.port || 443}`)
+    const shown = bare.headers === undefined ? url.href : url.href.replace(url.host, hostPortOf(url))
     const bytes = Buffer.from(body)
     const signal = AbortSignal.timeout(hook.timeout * 1000)
     const headers = {

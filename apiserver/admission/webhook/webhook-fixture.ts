@@ -1,5 +1,6 @@
 /** For tests: webhooks on this machine, over TLS with a CA of their own, that answer what a test says. */
 import type { AddressInfo } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { json } from 'node:stream/consumers'
 import { createCa, issueCertificate } from '../../../component-base/pki/certificates.ts'
 
@@ -33,8 +34,16 @@ export interface WebhookServer extends AsyncDisposable {
   readonly clientConfig: (path: string) => { readonly url: string; readonly caBundle: string }
   /** All reviews that came, the last last. */
   readonly reviews: SentReview[]
+  /** Who sent each of them. */
+  readonly callers: Caller[]
   /** By path; the others answer 404. */
   readonly replies: Map<string, Reply>
+}
+
+export interface Caller {
+  readonly authorization: string | undefined
+  /** Of the client certificate; it is not looked at who issued it. */
+  readonly commonName: string | string[] | undefined
 }
 
 /** The answer with a JSON Patch. */
@@ -54,8 +63,13 @@ export const startWebhookServer = async (names: readonly string[] = []): Promise
     days: 1,
   })
   const reviews: SentReview[] = []
+  const callers: Caller[] = []
   const replies = new Map<string, Reply>()
-  const server = https.createServer({ cert: certPem, key: keyPem }, (request, response) => {
+  const tls = { cert: certPem, key: keyPem, requestCert: true, rejectUnauthorized: false }
+  const server = https.createServer(tls, (request, response) => {
+    const subject: { readonly CN?: string | string[] } | undefined = (request.socket as TLSSocket).getPeerCertificate()
+      .subject
+    callers.push({ authorization: request.headers.authorization, commonName: subject?.CN })
     void json(request).then((body) => {
       const url = new URL(request.url ?? '/', 'https://localhost')
       const review = body as SentReview
@@ -81,6 +95,7 @@ export const startWebhookServer = async (names: readonly string[] = []): Promise
     caBundle,
     clientConfig: (path) => ({ url: `https://127.0.0.1:${port}${path}`, caBundle }),
     reviews,
+    callers,
     replies,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()

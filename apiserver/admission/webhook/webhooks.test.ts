@@ -44,7 +44,7 @@ describe('admission webhooks', () => {
     const deps = (type: 'admit' | 'validating'): HookDependencies => ({
       matcher: createMatcher(resources),
       authorizer: { authorize: () => ({ type: 'allow', reason: '' }) },
-      call: createWebhookCaller(createServiceResolver(resources)),
+      call: createWebhookCaller(createServiceResolver(resources), () => undefined),
       metrics,
       type,
       warnLog: (message) => void logged.push(message),

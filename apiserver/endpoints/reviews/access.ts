@@ -3,6 +3,7 @@ import { invalidObject } from '../../../api/meta/field-error.ts'
 import type { LocalSubjectAccessReview, SelfSubjectAccessReview, SubjectAccessReview } from '../../../api/types.ts'
 import type { UserInfo } from '../../authentication/user.ts'
 import { type Attributes, type Authorizer, resourceAttributes } from '../../authorization/authorizer.ts'
+import { reviewedSelectors } from '../../authorization/selectors.ts'
 import type { HttpContext } from '../../server/context.ts'
 import type { ResourceHandler } from '../router.ts'
 import type { Scope } from '../scope.ts'
@@ -24,6 +25,7 @@ const attributesOf = (
         subresource: resource?.subresource ?? '',
         name: resource?.name ?? '',
         namespace: resource?.namespace ?? '',
+        ...reviewedSelectors(resource ?? {}),
       })
     : {
         ...resourceAttributes(user, { verb: path.verb ?? '', group: '', resource: '' }),
@@ -50,6 +52,7 @@ const answerAccess = async <T extends AccessReview>(
       allowed: decision.type === 'allow',
       ...(decision.type === 'deny' ? { denied: true } : {}),
       ...(decision.reason === '' ? {} : { reason: decision.reason }),
+      ...(decision.error === undefined ? {} : { evaluationError: decision.error.message }),
     },
   })
 }

@@ -4,7 +4,7 @@ import { nowRfc3339 } from '../../../api/meta/time.ts'
 import type { SelfSubjectRulesReview, TokenReview } from '../../../api/types.ts'
 import { allAuthenticated, type UserInfo } from '../../authentication/user.ts'
 import { noNotes, type TokenAuthenticator, TokenError, userOfToken } from '../../authentication/authenticator.ts'
-import type { PolicyRule } from '../../authorization/rbac-rules.ts'
+import type { RulesResolver } from '../../authorization/rules.ts'
 import type { ResourceHandler } from '../router.ts'
 import { readReview } from './review.ts'
 
@@ -68,10 +68,6 @@ export const selfSubjectReview: ResourceHandler = async (scope, ctx) => {
   await answer({ metadata, status: { userInfo: userStatus(ctx.user) } })
 }
 
-export interface RulesResolver {
-  rulesFor(user: UserInfo, namespace: string): { rules: readonly PolicyRule[]; missing: readonly string[] }
-}
-
 export const selfSubjectRulesReview =
   (resolver: RulesResolver): ResourceHandler =>
   async (scope, ctx) => {
@@ -79,7 +75,7 @@ export const selfSubjectRulesReview =
     const namespace = object.spec?.namespace ?? ''
     if (namespace === '') throw badRequest('no namespace on request')
     await admit()
-    const { rules, missing } = resolver.rulesFor(ctx.user, namespace)
+    const { rules, incomplete, error } = resolver.rulesFor(ctx.user, namespace)
     const resourceRules = rules
       .filter(({ resources = [] }) => resources.length > 0)
       .map(({ verbs, apiGroups = [], resources = [], resourceNames = [] }) => ({
@@ -98,8 +94,8 @@ export const selfSubjectRulesReview =
       status: {
         resourceRules,
         nonResourceRules,
-        incomplete: missing.length > 0,
-        ...(missing.length === 0 ? {} : { evaluationError: missing.join(', ') }),
+        incomplete,
+        ...(error === undefined ? {} : { evaluationError: error.message }),
       },
     })
   }
