@@ -183,7 +183,7 @@ const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<Contro
 
 /** A file that says which authorizers there are and the flag that says it cannot both be; kubeadm's way. */
 const withExtraArgs = (flags: Flags, extra: Readonly<Record<string, string>> = {}): Flags => {
-  const { 'authorization-mode': mode, ...rest } = flags
+  const { 'authorization-mode': _, ...rest } = flags
   return { ...('authorization-config' in extra ? rest : flags), ...extra }
 }
 

@@ -56,7 +56,7 @@ describe('credentials for webhooks', () => {
 
   it('are refused where the file cannot be read or does not say what it must', () => {
     const refused = (why: RegExp, path: string): void =>
-      void assert.throws(() => readWebhookCredentials(configuration(path)), why)
+      assert.throws(() => readWebhookCredentials(configuration(path)), why)
     refused(/^ConfigError: kubeConfigFile: Invalid value: "users.conf": must be an absolute file path$/, 'users.conf')
     refused(/^ConfigError: kubeConfigFile: Invalid value: "": must be an absolute file path$/, '')
     refused(/ENOENT/, join(directory, 'missing'))
