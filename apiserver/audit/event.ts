@@ -57,17 +57,45 @@ export interface AuditEvent {
 
 export const apiVersion = 'audit.k8s.io/v1'
 
-const orAbsent = (text: string | undefined): string | undefined => (text === '' ? undefined : text)
+/** `,"name":"value"`; nothing for an empty text. */
+const textField = (name: string, value: string | undefined): string =>
+  value === undefined || value === '' ? '' : `,"${name}":${JSON.stringify(value)}`
 
-const userFields = (user: UserInfo | undefined) =>
-  user === undefined
-    ? {}
-    : {
-        username: orAbsent(user.name),
-        uid: orAbsent(user.uid),
-        groups: user.groups.length === 0 ? undefined : user.groups,
-        extra: Object.keys(user.extra).length === 0 ? undefined : user.extra,
-      }
+const valueField = (name: string, value: unknown): string =>
+  value === undefined ? '' : `,"${name}":${JSON.stringify(value)}`
+
+/** Of fields that each begin with a comma. */
+const objectText = (fields: string): string => `{${fields.slice(1)}}`
+
+const userTexts = new WeakMap<UserInfo, string>()
+
+/** Most requests are of a user who is known already: a connection's, a token's. */
+const userText = (user: UserInfo | undefined): string => {
+  if (user === undefined) return '{}'
+  let text = userTexts.get(user)
+  if (text === undefined) {
+    text = objectText(
+      textField('username', user.name) +
+        textField('uid', user.uid) +
+        valueField('groups', user.groups.length === 0 ? undefined : user.groups) +
+        valueField('extra', Object.keys(user.extra).length === 0 ? undefined : user.extra),
+    )
+    userTexts.set(user, text)
+  }
+  return text
+}
+
+const referenceText = (ref: ObjectReference): string =>
+  objectText(
+    textField('resource', ref.resource) +
+      textField('namespace', ref.namespace) +
+      textField('name', ref.name) +
+      textField('uid', ref.uid) +
+      textField('apiGroup', ref.apiGroup) +
+      textField('apiVersion', ref.apiVersion) +
+      textField('resourceVersion', ref.resourceVersion) +
+      textField('subresource', ref.subresource),
+  )
 
 /** Go writes maps in the order of their keys. */
 const sorted = (map: Readonly<Record<string, string>>): Record<string, string> =>
@@ -80,49 +108,28 @@ const escapes: Readonly<Record<string, string>> = {
   '\u2028': '\\u2028',
   '\u2029': '\\u2029',
 }
-const special = /[<>&\u2028\u2029]/g
+const special = /[<>&\u2028\u2029]/
+const specials = /[<>&\u2028\u2029]/g
 
 /** The event as JSON in upstream's order of fields, without a newline. */
 export const encodeEvent = (event: AuditEvent): string => {
-  const { objectRef: ref, responseStatus, requestObject, responseObject, annotations } = event
-  const head = JSON.stringify({
-    kind: 'Event',
-    apiVersion,
-    level: event.level,
-    auditID: event.auditID,
-    stage: event.stage,
-    requestURI: event.requestURI,
-    verb: event.verb,
-    user: userFields(event.user),
-    impersonatedUser: event.impersonatedUser === undefined ? undefined : userFields(event.impersonatedUser),
-    authenticationMetadata:
-      (event.impersonationConstraint ?? '') === ''
-        ? undefined
-        : { impersonationConstraint: event.impersonationConstraint },
-    sourceIPs: event.sourceIPs.length === 0 ? undefined : event.sourceIPs,
-    userAgent: orAbsent(event.userAgent),
-    objectRef:
-      ref === undefined
-        ? undefined
-        : {
-            resource: orAbsent(ref.resource),
-            namespace: orAbsent(ref.namespace),
-            name: orAbsent(ref.name),
-            uid: orAbsent(ref.uid),
-            apiGroup: orAbsent(ref.apiGroup),
-            apiVersion: orAbsent(ref.apiVersion),
-            resourceVersion: orAbsent(ref.resourceVersion),
-            subresource: orAbsent(ref.subresource),
-          },
-    responseStatus: responseStatus === undefined ? undefined : { metadata: {}, ...responseStatus },
-  })
-  // Objects are JSON already: parsing them to write them again would be the dearest part of an event.
-  const objects =
-    (requestObject === undefined ? '' : `,"requestObject":${requestObject}`) +
-    (responseObject === undefined ? '' : `,"responseObject":${responseObject}`)
-  const times = `,"requestReceivedTimestamp":"${microTime(event.requestReceivedMs)}","stageTimestamp":"${microTime(event.stageMs)}"`
-  const tail = annotations === undefined ? '}' : `,"annotations":${JSON.stringify(sorted(annotations))}}`
-  const text = `${head.slice(0, -1)}${objects}${times}${tail}`
+  const { impersonatedUser, impersonationConstraint = '', sourceIPs, objectRef, responseStatus, annotations } = event
+  const text =
+    `{"kind":"Event","apiVersion":"${apiVersion}","level":"${event.level}","auditID":${JSON.stringify(event.auditID)}` +
+    `,"stage":"${event.stage}","requestURI":${JSON.stringify(event.requestURI)},"verb":${JSON.stringify(event.verb)}` +
+    `,"user":${userText(event.user)}` +
+    (impersonatedUser === undefined ? '' : `,"impersonatedUser":${userText(impersonatedUser)}`) +
+    valueField('authenticationMetadata', impersonationConstraint === '' ? undefined : { impersonationConstraint }) +
+    valueField('sourceIPs', sourceIPs.length === 0 ? undefined : sourceIPs) +
+    textField('userAgent', event.userAgent) +
+    (objectRef === undefined ? '' : `,"objectRef":${referenceText(objectRef)}`) +
+    valueField('responseStatus', responseStatus === undefined ? undefined : { metadata: {}, ...responseStatus }) +
+    // Objects are JSON already: parsing them to write them again would be the dearest part of an event.
+    (event.requestObject === undefined ? '' : `,"requestObject":${event.requestObject}`) +
+    (event.responseObject === undefined ? '' : `,"responseObject":${event.responseObject}`) +
+    `,"requestReceivedTimestamp":"${microTime(event.requestReceivedMs)}","stageTimestamp":"${microTime(event.stageMs)}"` +
+    valueField('annotations', annotations === undefined ? undefined : sorted(annotations)) +
+    '}'
   // These characters stand inside strings only. Upstream: encoding/json escapes them for HTML's sake.
-  return text.replace(special, (character) => escapes[character] ?? character)
+  return special.test(text) ? text.replace(specials, (character) => escapes[character] ?? character) : text
 }

@@ -13,52 +13,69 @@ export interface LineWriter {
 
 interface Waiting {
   readonly events: readonly AuditEvent[]
-  readonly lines: Buffer
+  readonly lines: string
   readonly done: (stored: boolean) => void
 }
 
 /** More than this is not joined to one write: rotation measures by writes. */
 const maxWriteBytes = 1024 * 1024
 
-/** One write is under way at a time; what comes meanwhile is written together by the next. */
+/** How long a line may wait for others: a write costs as much as several requests' lines. */
+const gatherMs = 4
+
+/** Nobody answers a request before this stage is stored; of the others nobody waits for. */
+const isAwaited = ({ stage }: AuditEvent): boolean => stage === 'RequestReceived'
+
+/** One write is under way at a time; what comes meanwhile, or shortly after another, is written together. */
 export const createLogBackend = (writer: LineWriter, format: LogFormat, reportLoss: ReportLoss): AuditBackend => {
   const encode = format === 'json' ? encodeEvent : eventLine
   let waiting: Waiting[] = []
   let writing: Promise<void> | undefined
+  let hurry: (() => void) | undefined
 
   const takeSome = (): Waiting[] => {
     let size = 0
     const count = waiting.findIndex(({ lines }) => (size += lines.length) > maxWriteBytes)
     return waiting.splice(0, count < 0 ? waiting.length : Math.max(count, 1))
   }
-  const writeAll = async (): Promise<void> => {
-    // What else this turn of the event loop brings goes along.
-    await new Promise<void>((resolve) => setImmediate(resolve))
-    while (waiting.length > 0) {
-      const batch = takeSome()
-      let stored = true
-      try {
-        await writer.append(Buffer.concat(batch.map(({ lines }) => lines)))
-      } catch (error) {
-        stored = false
-        reportLoss(
-          'log',
-          error,
-          batch.flatMap(({ events }) => events),
-        )
+  /** Whoever is in a hurry still takes along what else this turn of the event loop brings. */
+  const gather = (): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, gatherMs)
+      hurry = () => {
+        clearTimeout(timer)
+        setImmediate(resolve)
       }
-      for (const { done } of batch) done(stored)
+      if (waiting.some(({ events }) => events.some(isAwaited))) hurry()
+    })
+  const write = async (batch: readonly Waiting[]): Promise<void> => {
+    let stored = true
+    try {
+      await writer.append(Buffer.from(batch.map(({ lines }) => lines).join('')))
+    } catch (error) {
+      stored = false
+      const lost = batch.flatMap(({ events }) => events)
+      reportLoss('log', error, lost)
     }
+    for (const { done } of batch) done(stored)
+  }
+  const writeAll = async (): Promise<void> => {
+    do {
+      await gather()
+      await write(takeSome())
+    } while (waiting.length > 0)
     writing = undefined
   }
   return {
     process: (events) =>
       new Promise((done) => {
-        const lines = Buffer.from(events.map((event) => `${encode(event)}\n`).join(''))
+        const lines = events.map((event) => `${encode(event)}\n`).join('')
         waiting.push({ events, lines, done })
         writing ??= writeAll()
+        if (events.some(isAwaited)) hurry?.()
       }),
     close: async () => {
+      hurry?.()
       await writing
       await writer.close()
     },

@@ -43,10 +43,14 @@ const statusOf = (error: StatusError): ResponseStatus => {
   return { status, message, reason, details, code }
 }
 
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
+
 export class RequestAudit {
   readonly #recording: Recording
   readonly #sink: Sink
-  #event: AuditEvent
+  /** Changes as the request goes on; backends get copies. */
+  readonly #event: Mutable<AuditEvent>
+  #annotations: Record<string, string> | undefined
   #responseBegun = false
 
   constructor(ctx: HttpContext, user: UserInfo | undefined, recording: Recording, sink: Sink) {
@@ -77,45 +81,44 @@ export class RequestAudit {
 
   /** Adds a fact by a plugin of the chain. The first value of a key stays. */
   annotate(key: string, value: string): void {
-    const { annotations } = this.#event
-    if (annotations !== undefined && Object.hasOwn(annotations, key)) return
-    this.#event = { ...this.#event, annotations: { ...annotations, [key]: value } }
+    const annotations = (this.#annotations ??= {})
+    if (!Object.hasOwn(annotations, key)) annotations[key] = value
   }
 
   /** `constraint` is the verb of a constrained impersonation, or ''. */
   impersonate(impersonatedUser: UserInfo, constraint: string): void {
-    this.#event = { ...this.#event, impersonatedUser, impersonationConstraint: constraint }
+    this.#event.impersonatedUser = impersonatedUser
+    this.#event.impersonationConstraint = constraint
   }
 
   /** The object as it was sent, with defaults: what it is called, and from the level Request on what it says. */
   requestObject(object: KubeObject): void {
     const ref = this.#event.objectRef ?? {}
     const { name, namespace, uid, resourceVersion } = object.metadata ?? {}
-    const objectRef = {
+    this.#event.objectRef = {
       ...ref,
       namespace: either(ref.namespace, namespace),
       name: either(ref.name, name),
       uid,
       resourceVersion,
     }
-    this.#event = { ...this.#event, objectRef }
     if (this.recordsRequest) this.requestBody(jsonText(this.#shown(object)))
   }
 
   /** A patch or options, as JSON. */
   requestBody(json: string): void {
-    if (this.recordsRequest) this.#event = { ...this.#event, requestObject: compact(json) }
+    if (this.recordsRequest) this.#event.requestObject = compact(json)
   }
 
   /** The value that is answered; a Status is told at every level. `json` is its text if it is there already. */
   responded(value: { readonly kind?: unknown }, json?: string): void {
     if (value.kind === 'Status') {
       const { status, message, reason, details, code } = value as ResponseStatus
-      this.#event = { ...this.#event, responseStatus: { status, message, reason, details, code } }
+      this.#event.responseStatus = { status, message, reason, details, code }
     }
     if (!this.recordsResponse) return
     const text = json === undefined || this.#recording.omitManagedFields ? this.#responseText(value, json) : json
-    this.#event = { ...this.#event, responseObject: text.trimEnd() }
+    this.#event.responseObject = text.trimEnd()
   }
 
   /** The head of the answer to a long-running request leaves. */
@@ -129,10 +132,7 @@ export class RequestAudit {
   /** The handler is done. `code` is undefined if nothing was answered. */
   completed(code: number | undefined, longRunning: boolean): void {
     if (code === undefined && this.#event.responseStatus === undefined) {
-      this.#event = {
-        ...this.#event,
-        responseStatus: { status: 'Success', message: 'Connection closed early', code: 200 },
-      }
+      this.#event.responseStatus = { status: 'Success', message: 'Connection closed early', code: 200 }
       if (longRunning) void this.stage('ResponseStarted')
     } else if (code !== undefined) {
       if (longRunning) this.started(code)
@@ -150,16 +150,13 @@ export class RequestAudit {
       return
     }
     const message = `APIServer panic'd: ${thrown instanceof Error ? thrown.message : String(thrown)}`
-    this.#event = {
-      ...this.#event,
-      responseStatus: { status: 'Failure', message, reason: 'InternalError', code: 500 },
-    }
+    this.#event.responseStatus = { status: 'Failure', message, reason: 'InternalError', code: 500 }
     void this.stage('Panic')
   }
 
   /** Nobody could be made out: the only event that such a request has. */
   unauthenticated(error: StatusError): void {
-    this.#event = { ...this.#event, responseStatus: statusOf(error) }
+    this.#event.responseStatus = statusOf(error)
     void this.stage('ResponseStarted')
   }
 
@@ -167,11 +164,12 @@ export class RequestAudit {
   stage(stage: Stage): Promise<boolean> | boolean {
     if (this.#recording.omitStages.has(stage)) return true
     const stageMs = stage === 'RequestReceived' ? this.#event.requestReceivedMs : preciseNow()
-    return this.#sink({ ...this.#event, stage, stageMs })
+    const annotations = this.#annotations === undefined ? undefined : { ...this.#annotations }
+    return this.#sink({ ...this.#event, stage, stageMs, annotations })
   }
 
   #setCode(code: number): void {
-    this.#event = { ...this.#event, responseStatus: { ...this.#event.responseStatus, code } }
+    this.#event.responseStatus = { ...this.#event.responseStatus, code }
   }
 
   #responseText(value: object, json: string | undefined): string {

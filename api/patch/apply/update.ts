@@ -4,9 +4,10 @@
  */
 import { equalJson } from '../../meta/clone.ts'
 import type { KubeObject } from '../../types.ts'
-import { interned, isEmpty, union } from './field-set.ts'
+import { type FieldSet, interned, isEmpty, union } from './field-set.ts'
 import { capManagers, decodeManagers, type Manager, managersOf, sameManager, setManagers } from './managed-fields.ts'
-import { effectOf, type VersionOf, withoutManagedFields, withoutSystemFields } from './ownership.ts'
+import { effectOf, type Version, type VersionOf, withoutManagedFields, withoutSystemFields } from './ownership.ts'
+import { shapeOf } from './shape.ts'
 
 export interface UpdateRequest {
   /** The stored object; undefined where it is created. */
@@ -46,25 +47,58 @@ const startingPoint = ({ before, after, subresource }: UpdateRequest): readonly 
   return managers === undefined || managers.length === 0 ? managersOf(before) : managers
 }
 
-/** Managers after a change; the same list where nothing changed. */
-export const managersAfterUpdate = (request: UpdateRequest, managers: readonly Manager[]): readonly Manager[] => {
-  const { apiVersion, versionOf } = request
+interface Changed {
+  /** Fields that are new or not as they were. */
+  readonly fields: FieldSet
+  /** Their former managers, without them. */
+  readonly remaining: readonly Manager[]
+}
+
+const compared = (request: UpdateRequest, managers: readonly Manager[]): Changed => {
   const before = withoutManagedFields(request.before ?? {})
   const after = withoutManagedFields(request.after)
-  const { comparison, remaining } = effectOf(before, after, apiVersion, versionOf, managers)
-  const changed = withoutSystemFields(union(comparison.modified, comparison.added))
+  const { comparison, remaining } = effectOf(before, after, request.apiVersion, request.versionOf, managers)
+  return { fields: withoutSystemFields(union(comparison.modified, comparison.added)), remaining }
+}
+
+const maxShapes = 1024
+const fieldsByShape = new WeakMap<Version, Map<string, FieldSet>>()
+
+/** A new object that nobody manages yet: its shape alone says what it has. */
+const fieldsOfNew = (request: UpdateRequest): FieldSet => {
+  const version = request.versionOf(request.apiVersion)
+  if (version === undefined) return compared(request, []).fields
+  let known = fieldsByShape.get(version)
+  if (known === undefined) fieldsByShape.set(version, (known = new Map()))
+  const shape = shapeOf(version.schema, withoutManagedFields(request.after))
+  let fields = known.get(shape)
+  if (fields === undefined) {
+    fields = interned(compared(request, []).fields)
+    if (known.size >= maxShapes) known.delete(known.keys().next().value ?? '')
+    known.set(shape, fields)
+  }
+  return fields
+}
+
+/** Managers after a change; the same list where nothing changed. */
+export const managersAfterUpdate = (request: UpdateRequest, managers: readonly Manager[]): readonly Manager[] => {
+  const isNew = request.before === undefined && managers.length === 0
+  const { fields: changed, remaining } = isNew
+    ? { fields: fieldsOfNew(request), remaining: [] }
+    : compared(request, managers)
   if (isEmpty(changed)) return remaining
   const updater: Manager = {
     name: request.manager === '' ? 'unknown' : request.manager,
     operation: 'Update',
-    apiVersion,
+    apiVersion: request.apiVersion,
     subresource: request.subresource,
     time: request.time,
     fields: changed,
   }
   const former = remaining.find((manager) => sameManager(manager, updater))
-  const fields = former === undefined ? changed : union(changed, former.fields)
-  const now = { ...updater, fields: interned(fields) }
+  const now = isNew
+    ? updater
+    : { ...updater, fields: interned(former === undefined ? changed : union(changed, former.fields)) }
   return capManagers([...remaining.filter((manager) => manager !== former), now])
 }
 
