@@ -4,9 +4,12 @@ import { randomBytes, randomInt } from 'node:crypto'
 /** Letters and digits without vowels and look-alikes, so that no word comes out. Upstream: utilrand.String. */
 const alphabet = 'bcdfghjklmnpqrstvwxz2456789'
 
-/** A random suffix of `length` characters for generated names. */
-export const randomSuffix = (length: number): string =>
-  Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join('')
+/** A random suffix of `length` characters for generated names, which are no secrets. */
+export const randomSuffix = (length: number): string => {
+  let text = ''
+  while (text.length < length) text += alphabet.charAt(Math.floor(Math.random() * alphabet.length))
+  return text
+}
 
 /** A whole number from 0 up to, not including, `below`, which is at most 2^64. */
 export const randomBelow = (below: bigint): bigint => {

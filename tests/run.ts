@@ -1,7 +1,10 @@
 /** `npm test`: runs every suite in order and ends with one line that sums them: `N passed, N failed`. */
 import { spawn } from 'node:child_process'
-import { globSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
 import { projectRoot } from '../deploy/layout.ts'
+import type { Failure } from './harness/failures-reporter.ts'
 
 interface Suite {
   readonly name: string
@@ -58,21 +61,34 @@ interface Result {
   readonly passed: number
   readonly failed: number
   /** What is said once more at the end, where CI's reader looks first. */
-  readonly failures: string
+  readonly notes: readonly string[]
 }
-
-const maxFailureText = 8_000
 
 const count = (output: string, word: string): number =>
   Number(new RegExp(`^ℹ ${word} (\\d+)$`, 'm').exec(output)?.[1] ?? 0)
 
-const runSuite = (suite: Suite): Promise<Result> => {
-  const files = suite.patterns.flatMap((pattern) => globSync(pattern, { cwd: projectRoot })).sort()
-  if (files.length === 0) return Promise.resolve({ passed: 0, failed: 0, failures: '' })
+interface Run {
+  readonly passed: number
+  readonly failed: number
+  readonly failures: readonly Failure[]
+}
+
+const readFailures = (path: string): Failure[] =>
+  readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Failure)
+
+const runFiles = (suite: Suite, files: readonly string[]): Promise<Run> => {
+  const directory = mkdtempSync(join(tmpdir(), 'kubets-run-'))
+  const failuresPath = join(directory, 'failures')
   return new Promise((resolve) => {
     const args = [
       '--test',
       '--test-reporter=spec',
+      '--test-reporter-destination=stdout',
+      `--test-reporter=${join(projectRoot, 'tests/harness/failures-reporter.ts')}`,
+      `--test-reporter-destination=${failuresPath}`,
       `--test-concurrency=${suite.concurrency}`,
       `--test-timeout=${suite.timeoutMs}`,
     ]
@@ -87,14 +103,44 @@ const runSuite = (suite: Suite): Promise<Result> => {
       tail = (tail + chunk).slice(-1_000_000)
     })
     child.on('close', (code) => {
-      const passed = count(tail, 'pass')
-      const counted = count(tail, 'fail') + count(tail, 'cancelled')
+      const failures = existsSync(failuresPath) ? readFailures(failuresPath) : []
+      rmSync(directory, { recursive: true, force: true })
+      const failed = count(tail, 'fail') + count(tail, 'cancelled')
       // A runner that died counted nothing: that is a failure too.
-      const failed = counted === 0 && code !== 0 ? 1 : counted
-      const list = tail.split('✖ failing tests:')[1] ?? `the runner of ${suite.name} ended with ${code}`
-      resolve({ passed, failed, failures: failed === 0 ? '' : list.slice(0, maxFailureText) })
+      resolve({ passed: count(tail, 'pass'), failed: failed === 0 && code !== 0 ? 1 : failed, failures })
     })
   })
+}
+
+/** More than this is no accident of a busy machine. */
+const maxFilesAgain = 8
+
+/**
+ * Runs a suite. A few files with failures run once more, alone: clusters that are killed, cut and starved on a shared
+ * machine now and then miss a deadline. What passes then counts as passed, and is told at the end by name.
+ */
+const runSuite = async (suite: Suite): Promise<Result> => {
+  const files = suite.patterns.flatMap((pattern) => globSync(pattern, { cwd: projectRoot })).sort()
+  if (files.length === 0) return { passed: 0, failed: 0, notes: [] }
+  const { passed, failed, failures } = await runFiles(suite, files)
+  const told = failures.map(
+    ({ file, name, message }) => `✖ ${suite.name}: ${relative(projectRoot, file)}: ${name}\n${message}`,
+  )
+  const bad = [...new Set(failures.map(({ file }) => relative(projectRoot, file)))]
+  if (failed === 0 || bad.length === 0 || bad.length > maxFilesAgain) {
+    return { passed, failed, notes: failed > 0 && told.length === 0 ? [`✖ the runner of ${suite.name} died`] : told }
+  }
+  process.stdout.write(`\n=== ${suite.name}, once more: ${bad.join(', ')}\n`)
+  const again = await runFiles({ ...suite, concurrency: 1 }, bad)
+  const names = new Set(again.failures.map(({ file, name }) => `${file} ${name}`))
+  const notes = told.map((text, index) => {
+    const failure = failures[index]
+    const fails = failure === undefined || names.has(`${failure.file} ${failure.name}`)
+    return fails ? text : text.replace('✖', '↻ passed when it ran once more:')
+  })
+  return again.failed === 0
+    ? { passed: passed + failed, failed: 0, notes }
+    : { passed: passed + Math.max(failed - again.failed, 0), failed: again.failed, notes }
 }
 
 /** Checks that are one command each and count as one test each. */
@@ -102,13 +148,16 @@ const runCheck = (name: string, args: readonly string[]): Promise<Result> =>
   new Promise((resolve) => {
     const [file = '', ...rest] = args
     const child = spawn(file, rest, { cwd: projectRoot, stdio: ['ignore', 'inherit', 'inherit'] })
-    const failures = `✖ ${name}`
-    child.on('error', () => resolve({ passed: 0, failed: 1, failures }))
+    const failed: Result = { passed: 0, failed: 1, notes: [`✖ ${name}`] }
+    child.on('error', () => resolve(failed))
     child.on('close', (code) => {
       process.stdout.write(`${code === 0 ? '✔' : '✖'} ${name}\n`)
-      resolve(code === 0 ? { passed: 1, failed: 0, failures: '' } : { passed: 0, failed: 1, failures })
+      resolve(code === 0 ? { passed: 1, failed: 0, notes: [] } : failed)
     })
   })
+
+/** Of a suite. */
+const maxNotes = 30
 
 const only = process.argv.slice(2)
 const wanted = (name: string): boolean => only.length === 0 || only.includes(name)
@@ -126,6 +175,6 @@ for (const suite of suites) {
 }
 const sum = (pick: (result: Result) => number): number => results.reduce((total, result) => total + pick(result), 0)
 const failed = sum((result) => result.failed)
-for (const { failures } of results) if (failures !== '') process.stdout.write(`\n${failures.trim()}\n`)
+for (const { notes } of results) for (const note of notes.slice(0, maxNotes)) process.stdout.write(`\n${note}\n`)
 process.stdout.write(`\n${sum((result) => result.passed)} passed, ${failed} failed\n`)
 process.exitCode = failed === 0 ? 0 : 1

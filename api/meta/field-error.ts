@@ -23,11 +23,13 @@ export interface FieldError {
 }
 
 /** Joins path parts: `child('spec', 'containers', 0, 'name')` is `spec.containers[0].name`; `key()` makes `[x]`. */
-export const child = (path: string, ...parts: readonly (string | number)[]): string =>
-  parts.reduce<string>(
-    (joined, part) => (typeof part === 'number' ? `${joined}[${part}]` : joined === '' ? part : `${joined}.${part}`),
-    path,
-  )
+export const child = (path: string, ...parts: readonly (string | number)[]): string => {
+  let joined = path
+  for (const part of parts) {
+    joined = typeof part === 'number' ? `${joined}[${part}]` : joined === '' ? part : `${joined}.${part}`
+  }
+  return joined
+}
 export const key = (path: string, name: string): string => `${path}[${name}]`
 
 const suffix = (detail: string | undefined): string => (detail === undefined || detail === '' ? '' : `: ${detail}`)

@@ -1,13 +1,26 @@
 /** metav1.Time (RFC 3339, whole seconds, UTC) and metav1.MicroTime (six digits). Times on the wire are strings. */
 
+let lastSecond = Number.NaN
+let lastText = ''
+
+/** `2026-01-02T03:04:05` of milliseconds since the epoch. Most callers ask for the second that it is: one is kept. */
+const secondText = (ms: number): string => {
+  const second = Math.floor(ms / 1000)
+  if (second !== lastSecond) {
+    lastText = new Date(second * 1000).toISOString().slice(0, 19)
+    lastSecond = second
+  }
+  return lastText
+}
+
 /** `2026-01-02T03:04:05Z` of milliseconds since the epoch: metav1.Time. */
-export const nowRfc3339 = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`
+export const nowRfc3339 = (ms: number): string => `${secondText(ms)}Z`
 
 /** `2026-01-02T03:04:05.000006Z` of milliseconds since the epoch (fractions are microseconds): metav1.MicroTime. */
 export const microTime = (ms: number): string => {
   const wholeMs = Math.floor(ms)
-  const micros = String(Math.floor((ms - wholeMs) * 1000)).padStart(3, '0')
-  return `${new Date(wholeMs).toISOString().slice(0, 23)}${micros}Z`
+  const micros = (wholeMs - Math.floor(ms / 1000) * 1000) * 1000 + Math.floor((ms - wholeMs) * 1000)
+  return `${secondText(ms)}.${String(micros).padStart(6, '0')}Z`
 }
 
 const rfc3339 = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:[.,](\d+))?(Z|[+-]\d{2}:\d{2})$/

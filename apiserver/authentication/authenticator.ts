@@ -45,8 +45,18 @@ export const audienceAgnostic =
     return authenticate(token, options)
   }
 
-const withAuthenticatedGroup = (user: UserInfo): UserInfo =>
-  user.groups.includes(allAuthenticated) ? user : { ...user, groups: [...user.groups, allAuthenticated] }
+const withGroup = new WeakMap<UserInfo, UserInfo>()
+
+/** One object for as long as its user is one: a connection's, a token's that is remembered. */
+const withAuthenticatedGroup = (user: UserInfo): UserInfo => {
+  if (user.groups.includes(allAuthenticated)) return user
+  let grouped = withGroup.get(user)
+  if (grouped === undefined) {
+    grouped = { ...user, groups: [...user.groups, allAuthenticated] }
+    withGroup.set(user, grouped)
+  }
+  return grouped
+}
 
 const refused = (cause: unknown): StatusError => new StatusError('Unauthorized', 'Unauthorized', { cause })
 
