@@ -42,6 +42,24 @@ const covers = (owned: PolicyRule, wanted: PolicyRule): boolean => {
 export const uncoveredRules = (owned: readonly PolicyRule[], wanted: readonly PolicyRule[]): PolicyRule[] =>
   wanted.flatMap(breakDown).filter((part) => !owned.some((rule) => covers(rule, part)))
 
+/** Rules of one resource that differ in their verbs alone, as one. Upstream: rbacregistryvalidation.CompactRules */
+export const compactRules = (rules: readonly PolicyRule[]): PolicyRule[] => {
+  const simple = new Map<string, PolicyRule>()
+  const others: PolicyRule[] = []
+  for (const rule of rules) {
+    const { apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [], verbs } = rule
+    const isSimple =
+      apiGroups.length === 1 && resources.length === 1 && resourceNames.length <= 1 && nonResourceURLs.length === 0
+    if (!isSimple) {
+      others.push(rule)
+      continue
+    }
+    const key = JSON.stringify([apiGroups, resources, resourceNames])
+    simple.set(key, { ...rule, verbs: [...(simple.get(key)?.verbs ?? []), ...verbs] })
+  }
+  return [...others, ...simple.values()]
+}
+
 const quoted = (list: readonly string[]): string => `[${list.map((item) => JSON.stringify(item)).join(' ')}]`
 
 /** A rule as upstream's messages show it: `{APIGroups:[""], Resources:["pods"], Verbs:["get"]}`. */

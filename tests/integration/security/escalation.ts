@@ -82,6 +82,69 @@ export const describeEscalation = (running: () => TestCluster): void => {
       await waitFor(async () => (await bind('view')).code === 0, { what: 'the verb bind to count' })
     })
 
+    it('is refused in ClusterRoles: by rules, by aggregation, by labels that put one role into another', async () => {
+      const who = `--as=system:serviceaccount:${namespace}:curator`
+      const verbs = '--verb=get,list,create,update,patch'
+      const resources =
+        '--resource=clusterroles.rbac.authorization.k8s.io,clusterrolebindings.rbac.authorization.k8s.io'
+      await admin('create', 'clusterrole', 'curator', verbs, resources)
+      const subject = `--serviceaccount=${namespace}:curator`
+      await admin('create', 'clusterrolebinding', 'curator', '--clusterrole=curator', subject)
+      await admin('create', 'clusterrole', 'powerful', '--verb=get,list', '--resource=secrets', '--resource=nodes')
+      const as = (...args: readonly string[]) => admin.run([...args, who])
+      await waitFor(async () => (await as('auth', 'can-i', 'create', 'clusterroles')).code === 0, {
+        what: 'the role of the curator to count',
+      })
+      const notHeld =
+        'user "system:serviceaccount:escalation:curator" (groups=["system:serviceaccounts" "system:serviceaccounts:escalation" "system:authenticated"]) is attempting to grant RBAC permissions not currently held:\n'
+      const role = (name: string, more: object): string =>
+        JSON.stringify({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name }, ...more })
+      const create = async (name: string, more: object): Promise<string> => {
+        const file = join(running().layout.root, `${name}.json`)
+        writeFileSync(file, role(name, more))
+        return (await as('create', '-f', file)).stderr
+      }
+      const wanted = [
+        { apiGroups: [''], resources: ['secrets', 'nodes'], verbs: ['get', 'list'] },
+        { nonResourceURLs: ['/metrics'], verbs: ['get'] },
+      ]
+      const shown =
+        '{APIGroups:[""], Resources:["nodes"], Verbs:["get" "list"]}\n{APIGroups:[""], Resources:["secrets"], Verbs:["get" "list"]}\n{NonResourceURLs:["/metrics"], Verbs:["get"]}'
+      assert.ok((await create('more', { rules: wanted })).includes(`"more" is forbidden: ${notHeld}${shown}\n`))
+
+      const aggregationRule = { clusterRoleSelectors: [{ matchLabels: { any: 'thing' } }] }
+      const aggregated = await create('aggregate', { rules: [], aggregationRule })
+      assert.ok(
+        aggregated.includes(
+          '"aggregate" is forbidden: must have cluster-admin privileges to use the aggregationRule\n',
+        ),
+        aggregated,
+      )
+      const unaggregated = await as('patch', 'clusterrole', 'edit', '--type=merge', '-p={"aggregationRule":null}')
+      assert.match(unaggregated.stderr, /"edit" is forbidden: /)
+
+      const label = await as('label', 'clusterrole', 'powerful', 'rbac.authorization.k8s.io/aggregate-to-view=true')
+      assert.ok(label.stderr.includes(`"powerful" is forbidden: ${notHeld}`), label.stderr)
+      const finalizers = '-p={"metadata":{"finalizers":["example.com/wait"]}}'
+      assert.equal((await as('patch', 'clusterrole', 'powerful', '--type=merge', finalizers)).code, 0)
+      await admin('patch', 'clusterrole', 'powerful', '--type=merge', '-p={"metadata":{"finalizers":null}}')
+
+      const bind = (clusterRole: string, name = clusterRole) =>
+        as('create', 'clusterrolebinding', `to-${name}`, `--clusterrole=${clusterRole}`, subject)
+      assert.match((await bind('absent')).stderr, /clusterroles.rbac.authorization.k8s.io "absent" not found/)
+      assert.ok((await bind('powerful')).stderr.includes(`"to-powerful" is forbidden: ${notHeld}{APIGroups`))
+      await admin('create', 'clusterrolebinding', 'existing', '--clusterrole=powerful', '--group=nobody')
+      const subjects = JSON.stringify({ subjects: [{ kind: 'Group', name: 'system:authenticated', apiGroup: '' }] })
+      const patched = await as('patch', 'clusterrolebinding', 'existing', '--type=merge', `-p=${subjects}`)
+      assert.ok(patched.stderr.includes(`"existing" is forbidden: ${notHeld}`), patched.stderr)
+      const escalate = ['--verb=escalate', '--resource=clusterroles.rbac.authorization.k8s.io']
+      await admin('create', 'clusterrole', 'escalator', ...escalate)
+      await admin('create', 'clusterrolebinding', 'escalator', '--clusterrole=escalator', subject)
+      await waitFor(async () => (await create('more', { rules: wanted })) === '', {
+        what: 'the verb escalate to count',
+      })
+    })
+
     it('is refused in a PUT that would create: who may only update does not make objects', async () => {
       const user = `--as=system:serviceaccount:${namespace}:updater`
       const { layout } = running()
