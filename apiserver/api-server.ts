@@ -36,7 +36,7 @@ import { listedPaths } from './server/listed-paths.ts'
 import { createPathHandler } from './server/paths.ts'
 import { processFacts } from './server/process-facts.ts'
 import { createServer } from './server/server.ts'
-import { readServerTls, reloadServerTls } from './server/tls.ts'
+import { openServerTls } from './server/tls.ts'
 import { flagz, statusz } from './server/zpages.ts'
 import { openStore } from './storage/open.ts'
 
@@ -167,8 +167,9 @@ export const runApiServer = async (
     strictTransportSecurity: config.strictTransportSecurity,
   })
   const handle: Handler = compose(filters, (ctx) => (ctx.info.isResourceRequest ? route(ctx) : answerPath(ctx)))
+  const tls = await openServerTls(config)
   const server = createServer({
-    tls: await readServerTls(config),
+    tls: tls.initial,
     log,
     maxStreams: config.http2.disabled ? 0 : config.http2.maxStreams,
     drainTimeoutMs: Math.min(config.requestTimeoutMs, maxDrainMs),
@@ -178,7 +179,7 @@ export const runApiServer = async (
       return handle(ctx)
     },
   })
-  reloadServerTls(config, server.server, stopped.signal)
+  tls.follow(server.server, stopped.signal)
 
   if (encryption?.check !== undefined) health.add('kms-providers', encryption.check)
   health.add('etcd', async () => void (await deps.currentRevision()))

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { kinds } from '../api/kinds.ts'
-import { type FlagValues, parseFlags } from '../component-base/flags/flags.ts'
+import type { FlagValues, ParsedFlags } from '../component-base/flags/flags.ts'
 import { formatValue } from '../component-base/flags/values.ts'
 import { UsageError } from '../component-base/process/run.ts'
 import { type TlsSettings, tlsSettings } from '../component-base/tls/tls-settings.ts'
@@ -14,7 +14,7 @@ import { type AuthorizationConfig, authorizationConfig } from './authorization/c
 import type { EncryptionOptions } from './encryption/encryption.ts'
 import { type FeatureGates, parseFeatureGates } from './features/feature-gates.ts'
 import { parseRuntimeConfig, type ServesApi } from './features/runtime-config.ts'
-import { flagSpecs } from './options.ts'
+import { flagSpecs, readFlags } from './options.ts'
 import { checkServingFlags } from './serving-flags.ts'
 import { type IpRange, parseServiceRanges } from './registry/services/ip-range.ts'
 import type { KubeletClientConfig } from './server/context.ts'
@@ -53,7 +53,13 @@ export interface Config {
   readonly securePort: number
   readonly advertiseAddress: string
   readonly reconcileEndpoints: boolean
-  readonly tls: { readonly certFile: string; readonly keyFile: string; readonly settings: TlsSettings }
+  readonly tls: {
+    /** '': `apiserver.crt` of `certDir`, made where there is none. */
+    readonly certFile: string
+    readonly keyFile: string
+    readonly certDir: string
+    readonly settings: TlsSettings
+  }
   readonly clientCaFile: string
   readonly requestHeader: RequestHeaderConfig | undefined
   /** Tokens that others issue, and requests without any. */
@@ -97,9 +103,13 @@ const portRange = (text: string): { first: number; last: number } => {
   return { first, last }
 }
 
+/** Others cannot reach the server by these. */
+const isUnspecifiedOrLoopback = (address: string): boolean =>
+  address === '0.0.0.0' || address === '::' || address === '::1' || address.startsWith('127.')
+
 /** Without --advertise-address: the address that is bound, or the first of this machine that is no loopback. */
 const ownAddress = (bindAddress: string): string => {
-  if (bindAddress !== '0.0.0.0' && bindAddress !== '::') return bindAddress
+  if (!isUnspecifiedOrLoopback(bindAddress)) return bindAddress
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
   return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1'
 }
@@ -126,8 +136,11 @@ const pluginSelection = (flags: FlagValues<typeof flagSpecs>): PluginSelection =
   return selection
 }
 
-export const parseConfig = (argv: readonly string[]): Config => {
-  const { values: flags, isSet } = parseFlags(flagSpecs, argv, { name: 'kube-apiserver', version: 'v1.36.0' })
+/** The configuration that a command line asks for; throws UsageError with what is wrong with it. */
+export const parseConfig = (argv: readonly string[]): Config => configOf(readFlags(argv))
+
+/** The same of flags that are read already. */
+export const configOf = ({ values: flags, isSet }: ParsedFlags<typeof flagSpecs>): Config => {
   if (flags['etcd-servers'].length === 0) throw new UsageError('--etcd-servers must be specified')
   if (flags['encryption-provider-config-automatic-reload'] && flags['encryption-provider-config'] === '') {
     throw new UsageError('--encryption-provider-config-automatic-reload must be set with --encryption-provider-config')
@@ -159,6 +172,7 @@ export const parseConfig = (argv: readonly string[]): Config => {
     tls: {
       certFile: flags['tls-cert-file'],
       keyFile: flags['tls-private-key-file'],
+      certDir: flags['cert-dir'],
       settings: tlsSettings(flags['tls-cipher-suites'], flags['tls-min-version']),
     },
     clientCaFile: flags['client-ca-file'],

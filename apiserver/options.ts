@@ -1,5 +1,5 @@
 /** kube-apiserver's flags. */
-import { defineFlags } from '../component-base/flags/flags.ts'
+import { defineFlags, type ParsedFlags, parseFlags } from '../component-base/flags/flags.ts'
 import { tlsFlags } from '../component-base/tls/tls-settings.ts'
 import { auditFlags } from './audit/flags.ts'
 import { authenticationFlags } from './authentication/flags.ts'
@@ -405,3 +405,7 @@ export const flagSpecs = defineFlags({
   },
   ...otherFlags,
 })
+
+/** Reads a command line; `--help` and `--version` are answered here, before anything else is loaded. */
+export const readFlags = (argv: readonly string[]): ParsedFlags<typeof flagSpecs> =>
+  parseFlags(flagSpecs, argv, { name: 'kube-apiserver', version: 'v1.36.0' })

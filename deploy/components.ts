@@ -27,7 +27,8 @@ const sources: Readonly<Record<ControlPlaneName | 'kubelet' | 'kube-proxy', stri
   'kube-proxy': 'proxy/main.ts',
 }
 
-type Flags = Readonly<Record<string, string | number | boolean>>
+/** Flags by name, without the dashes. */
+export type Flags = Readonly<Record<string, string | number | boolean>>
 
 /**
  * Young generation in MiB: room keeps the garbage of requests out of the old one; the store's lives for no longer than
@@ -45,9 +46,10 @@ const heapFlags = (name: keyof typeof sources): string[] => [
 ]
 
 /** With an arena for each thread, glibc keeps for the others what one of them has freed: some 20 MiB a process. */
-const environment = { MALLOC_ARENA_MAX: '1' }
+export const environment = { MALLOC_ARENA_MAX: '1' }
 
-const commandLine = (name: keyof typeof sources, flags: Flags): string[] => [
+/** argv of a component, with the heap that suits it. */
+export const commandLine = (name: keyof typeof sources, flags: Flags): string[] => [
   process.execPath,
   ...heapFlags(name),
   '--disable-warning=ExperimentalWarning',

@@ -19,6 +19,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'cloud-controller-manager': libraries,
   kubelet: libraries,
   proxy: libraries,
+  testing: [...libraries, 'deploy'],
 }
 
 /** Modules of which components import types alone, and what has their values. */

@@ -28,6 +28,7 @@ const components = [
   'kubelet',
   'proxy',
   'scheduler',
+  'testing',
 ]
 
 /** Integration tests whose API servers keep their data somewhere else: see KUBETS_TEST_STORE in harness/. */

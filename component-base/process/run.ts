@@ -35,8 +35,8 @@ export const verbosityOf = (argv: readonly string[]): number => {
 }
 
 /**
- * Runs a component. `main` returns when it has stopped after `signal`; the process then exits 0. A UsageError ends it
- * with 2; a second signal, a missed deadline, an uncaught exception or an unhandled rejection end it with 1.
+ * Runs a component. `main` returns when it has stopped after `signal`; the process then exits with `process.exitCode`,
+ * 0 if nobody set it. A UsageError ends it with 2; a second signal, a missed deadline, an uncaught exception or an unhandled rejection end it with 1.
  */
 export const run = (name: string, main: (context: RunContext) => Promise<void>, options: RunOptions = {}): void => {
   useCompileCache()
@@ -60,7 +60,7 @@ export const run = (name: string, main: (context: RunContext) => Promise<void>, 
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
   main({ signal: controller.signal, log }).then(
-    () => process.exit(0),
+    () => process.exit(),
     (err: unknown) => {
       if (err instanceof UsageError) {
         process.stderr.write(`Error: ${err.message}\n`)

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -12,6 +11,7 @@ import { projectRoot } from '../../deploy/layout.ts'
 import { busyboxImage, ensureTestImages, webImage } from '../harness/images.ts'
 import { createKubectl, type Kubectl } from '../harness/kubectl.ts'
 import { waitFor } from '../harness/wait.ts'
+import { restartablePort } from '../../testing/ports.ts'
 
 interface List<T> {
   readonly items: readonly T[]
@@ -69,16 +69,6 @@ const ensureCompose = (): void => {
     { apt-get update && apt-get install -y --no-install-recommends docker-compose; }`
   execFileSync('sh', ['-c', script], { stdio: ['ignore', 'ignore', 'inherit'] })
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 
 const manifest = `
 apiVersion: apps/v1
@@ -187,7 +177,7 @@ describe('docker compose', () => {
         ...process.env,
         KUBETS_PROJECT: project,
         KUBETS_ROOT: root,
-        KUBETS_PORT: String(await freePort()),
+        KUBETS_PORT: String(await restartablePort()),
         KUBETS_NETWORK: network,
       }
       await compose('up')

@@ -14,7 +14,7 @@ import { createCa, issueCertificate } from '../../component-base/pki/certificate
 import { projectRoot } from '../../deploy/layout.ts'
 import { etcdVersion } from '../../etcd-lite/version.ts'
 import { type CommandResult, type RunningCommand, runCommand, startCommand } from '../harness/command.ts'
-import { restartablePort } from '../harness/ports.ts'
+import { restartablePort } from '../../testing/ports.ts'
 import { waitFor } from '../harness/wait.ts'
 
 const main = join(projectRoot, 'etcd-lite/main.ts')

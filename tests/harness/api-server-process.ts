@@ -6,7 +6,7 @@ import { createRestClient, type RestClient } from '../../client/rest/rest-client
 import { controlPlaneProcesses } from '../../deploy/components.ts'
 import { projectRoot } from '../../deploy/layout.ts'
 import type { TestCluster } from './cluster.ts'
-import { restartablePort } from './ports.ts'
+import { restartablePort } from '../../testing/ports.ts'
 import { waitFor } from './wait.ts'
 
 export interface ApiServerOptions {

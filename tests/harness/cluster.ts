@@ -1,7 +1,6 @@
 /** Whole clusters for tests: real processes in a temporary directory, on free ports, gone when the test ends. */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -11,22 +10,11 @@ import { createRestClient, type RestClient } from '../../client/rest/rest-client
 import { EtcdClient } from '../../component-base/etcd/client.ts'
 import { type ClusterConfig, loadClusterConfig, type NodeConfig, nodesOf } from '../../deploy/cluster-config.ts'
 import { type Layout, layoutOf, projectRoot } from '../../deploy/layout.ts'
+import { restartablePort } from '../../testing/ports.ts'
 import { type ClusterStore, type ClusterStoreKind, startClusterStore, wantedStore } from './cluster-store.ts'
 import { createKubectl, type Kubectl } from './kubectl.ts'
 
 const execFileAsync = promisify(execFile)
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() =>
-        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port')),
-      )
-    })
-  })
 
 export interface TestClusterOptions {
   /** 0: a control plane alone. */
@@ -70,11 +58,11 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
   const layout = layoutOf(root)
   const file = join(root, 'wanted.yaml')
   const controlPlane = {
-    apiServerPort: await freePort(),
-    etcdPort: await freePort(),
-    etcdMetricsPort: await freePort(),
-    controllerManagerPort: await freePort(),
-    schedulerPort: await freePort(),
+    apiServerPort: await restartablePort(),
+    etcdPort: await restartablePort(),
+    etcdMetricsPort: await restartablePort(),
+    controllerManagerPort: await restartablePort(),
+    schedulerPort: await restartablePort(),
     extraArgs: options.extraArgs ?? {},
   }
   const store = await startClusterStore(options.store ?? wantedStore())

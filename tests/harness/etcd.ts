@@ -7,7 +7,7 @@ import type { ChannelTls } from '../../component-base/grpc/client.ts'
 import { type CommandOptions, type CommandResult, type RunningCommand, runCommand, startCommand } from './command.ts'
 import { createMember, type EtcdKind, type EtcdMember, etcdctlBinary } from './etcd-process.ts'
 import { createEtcdTls, type EtcdTls, type EtcdTlsMode, type TlsFiles } from './etcd-tls.ts'
-import { restartablePort } from './ports.ts'
+import { restartablePort } from '../../testing/ports.ts'
 
 export interface EtcdOptions {
   readonly kind: EtcdKind

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { running } from '../../../deploy/process-table.ts'
 import type { TestCluster } from '../../harness/cluster.ts'
 import { createHttpTo } from '../../harness/http.ts'
-import { restartablePort } from '../../harness/ports.ts'
+import { restartablePort } from '../../../testing/ports.ts'
 import { waitFor } from '../../harness/wait.ts'
 import { identityOf } from './stage.ts'
 
