@@ -100,6 +100,8 @@ export interface CustomSchema {
   readonly schema: ObjectSchema
   /** Drops, in place, what no schema names; the paths of that. */
   readonly prune: (object: Record<string, unknown>) => readonly string[]
+  /** Fills in place what its schema has defaults for; whether that changed anything. */
+  readonly fill: (object: Record<string, unknown>) => boolean
 }
 
 export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch'

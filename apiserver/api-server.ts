@@ -15,6 +15,7 @@ import { buildAuthentication, readVerificationKeys } from './authentication/buil
 import { parseSigningKey } from './authentication/service-account/keys.ts'
 import { buildAuthorization } from './authorization/build.ts'
 import { createAuthorizationMetrics } from './authorization/metrics.ts'
+import { createConversionMetrics } from './extensions/conversion/metrics.ts'
 import { createCrdController } from './extensions/crd-controller.ts'
 import { CustomServer } from './extensions/serve-custom.ts'
 import { startBootstrap } from './bootstrap/bootstrap.ts'
@@ -39,6 +40,8 @@ import { createServer } from './server/server.ts'
 import { openServerTls } from './server/tls.ts'
 import { flagz, statusz } from './server/zpages.ts'
 import { openStore } from './storage/open.ts'
+import { createReviewCaller } from './webhook/review-caller.ts'
+import { createServiceResolver } from './webhook/service-resolver.ts'
 
 /** The process is ended half a minute after the signal: what is under way then is lost anyway. */
 const maxDrainMs = 25_000
@@ -81,6 +84,7 @@ export const runApiServer = async (
     log,
     signal: stopped.signal,
   })
+  const callReview = createReviewCaller(createServiceResolver(resources))
   const watches = new WatchRegistry(metrics.watchEvents)
   const install = {
     resources,
@@ -112,6 +116,7 @@ export const runApiServer = async (
           allowPrivileged: config.allowPrivileged,
           podSecurityMetrics: createPodSecurityMetrics(registry),
           webhookMetrics: createWebhookMetrics(registry),
+          callReview,
           log,
           clock: realClock,
         },
@@ -137,7 +142,8 @@ export const runApiServer = async (
   }
   const openApi = new OpenApi(resources)
   const discovery = new Discovery(resources, `${config.advertiseAddress}:${config.securePort}`)
-  const customServer = new CustomServer(resources, log, () => {
+  const conversions = { call: callReview, metrics: createConversionMetrics(registry) }
+  const customServer = new CustomServer(resources, conversions, log, () => {
     discovery.invalidate()
     openApi.invalidate()
   })

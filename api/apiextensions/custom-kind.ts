@@ -101,14 +101,6 @@ const selectable = (version: Version): Readonly<Record<string, (object: KubeObje
     }),
   )
 
-const apiVersionOf = ({ spec }: CustomResourceDefinition, version: Version): string => `${spec.group}/${version.name}`
-
-/** The object in another version, where conversion changes nothing but the version. */
-const asVersion =
-  (apiVersion: string) =>
-  (object: KubeObject): KubeObject =>
-    object.apiVersion === apiVersion ? object : { ...object, apiVersion }
-
 const deprecationOf = ({ spec }: CustomResourceDefinition, version: Version): string | undefined => {
   if (version.deprecated !== true) return undefined
   return version.deprecationWarning ?? `${spec.group}/${version.name} ${spec.names.kind} is deprecated`
@@ -135,12 +127,8 @@ const withoutStatus = (object: KubeObject): void => {
   delete object['status']
 }
 
-/** The declaration of a version; `storage` is that of the version that is stored, undefined for that one itself. */
-export const customKind = (
-  definition: CustomResourceDefinition,
-  version: Version,
-  storage: KindDefinition | undefined,
-): KindDefinition => {
+/** The declaration of a version. */
+export const customKind = (definition: CustomResourceDefinition, version: Version): KindDefinition => {
   const { group, names, scope } = definition.spec
   const schema = version.schema?.openAPIV3Schema ?? anything
   const structural = structuralOf(schema)
@@ -170,8 +158,9 @@ export const customKind = (
       openApi: schema,
       schema: resourceSchema(structural),
       prune: (object) => prune(structural, object),
+      fill: (object) => applyDefaults(structural, object),
     },
-    setDefaults: (object) => applyDefaults(structural, object),
+    setDefaults: (object) => void applyDefaults(structural, object),
     ...(hasStatus ? { prepareForCreate: withoutStatus, prepareForStatusUpdate: keepAllButStatus } : {}),
     validate,
     validateCreate: (object) => keepsRules(object, undefined),
@@ -181,14 +170,5 @@ export const customKind = (
     selectableFields: selectable(version),
     ...(scale === undefined ? {} : { scale }),
     ...(deprecation === undefined ? {} : { deprecation }),
-    ...(storage === undefined
-      ? {}
-      : {
-          storedAs: {
-            kind: storage,
-            toStored: asVersion(`${group}/${storage.version}`),
-            fromStored: (object: KubeObject) => clone(asVersion(apiVersionOf(definition, version))(object)),
-          },
-        }),
   })
 }

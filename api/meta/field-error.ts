@@ -96,16 +96,20 @@ export const typeInvalid = (field: string, value: unknown, detail: string): Fiel
   detail: `Invalid value: ${shown(value)}${suffix(detail)}`,
 })
 
+/** All errors in one text. Upstream: ErrorList.ToAggregate. */
+export const errorSummary = (errors: readonly FieldError[]): string => {
+  const lines = [...new Set(errors.map((e) => `${e.field}: ${e.detail}`))]
+  return lines.length === 1 ? (lines[0] ?? '') : `[${lines.join(', ')}]`
+}
+
 /** The 422 that a non-empty list becomes. Upstream: apierrors.NewInvalid. */
 export const invalidObject = (
   gk: { readonly group: string; readonly kind: string },
   name: string,
   errors: readonly FieldError[],
 ): StatusError => {
-  const lines = [...new Set(errors.map((e) => `${e.field}: ${e.detail}`))]
-  const summary = lines.length === 1 ? lines[0] : `[${lines.join(', ')}]`
   const kind = gk.group === '' ? gk.kind : `${gk.kind}.${gk.group}`
-  return new StatusError('Invalid', `${kind} "${name}" is invalid: ${summary}`, {
+  return new StatusError('Invalid', `${kind} "${name}" is invalid: ${errorSummary(errors)}`, {
     details: {
       ...(name === '' ? {} : { name }),
       ...(gk.group === '' ? {} : { group: gk.group }),

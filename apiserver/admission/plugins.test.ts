@@ -43,6 +43,7 @@ const select = (selection: Partial<PluginSelection> & { configFile?: string }) =
       allowPrivileged: true,
       podSecurityMetrics: createPodSecurityMetrics(createMetrics('test')),
       webhookMetrics: createWebhookMetrics(createMetrics('test')),
+      callReview: () => Promise.reject(new Error('no webhook is called')),
       log: createLogger('test'),
       clock: realClock,
     },

@@ -6,6 +6,7 @@ import { UsageError } from '../../component-base/process/run.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
 import type { RbacAuthorizer } from '../authorization/rbac.ts'
 import type { Resources } from '../registry/resources.ts'
+import type { CallReview } from '../webhook/review-caller.ts'
 import type { AdmissionPlugin } from './admission.ts'
 import type { PluginConfigurations } from './config/admission-configuration.ts'
 import { ConfigError } from './config/decode-config.ts'
@@ -20,7 +21,6 @@ import { readWebhookCredentials } from './webhook/credentials.ts'
 import { hookSource } from './webhook/hooks.ts'
 import type { WebhookMetrics, WebhookType } from './webhook/metrics.ts'
 import { mutatingWebhook } from './webhook/mutating-webhook.ts'
-import { createServiceResolver } from './webhook/service-resolver.ts'
 import { validatingWebhook } from './webhook/validating-webhook.ts'
 import { createMatcher } from './matching/matcher.ts'
 import { resourceQuota } from './quota/resource-quota.ts'
@@ -65,6 +65,7 @@ export interface PluginDependencies {
   readonly allowPrivileged: boolean
   readonly podSecurityMetrics: PodSecurityMetrics
   readonly webhookMetrics: WebhookMetrics
+  readonly callReview: CallReview
   readonly log: Logger
   readonly clock: Clock
 }
@@ -101,7 +102,7 @@ const hookDependencies = (
 ): HookDependencies => ({
   matcher: createMatcher(deps.resources),
   authorizer: deps.authorizer,
-  call: createWebhookCaller(createServiceResolver(deps.resources), readWebhookCredentials(configuration)),
+  call: createWebhookCaller(deps.callReview, readWebhookCredentials(configuration)),
   metrics: deps.webhookMetrics,
   type,
   warnLog: (message, fields) => deps.log.warn(fields, message),

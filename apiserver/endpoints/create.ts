@@ -1,7 +1,7 @@
 /** POST to a collection. */
 import { canonicalStored } from '../registry/canonical.ts'
 import { createObject } from '../registry/create.ts'
-import { fieldScopeOf, trackWrite } from '../registry/field-manager.ts'
+import { fieldScopeOf, trackWrite, withConversions } from '../registry/field-manager.ts'
 import { readBody } from '../server/body.ts'
 import type { HttpContext } from '../server/context.ts'
 import { decodeBytesAs } from './decode.ts'
@@ -18,7 +18,8 @@ export const create = async (scope: Scope, ctx: HttpContext): Promise<void> => {
   resource.definition.setDefaults?.(object)
   ctx.audit?.requestObject(object)
   checkNamespace(object, resource, ctx.info.namespace)
-  trackWrite(fieldScopeOf(resource, ''), undefined, object, managerOf(ctx, fieldManager), clock.now())
+  const manager = managerOf(ctx, fieldManager)
+  await withConversions(() => trackWrite(fieldScopeOf(resource, ''), undefined, object, manager, clock.now()))
   await admission.mutate(admissionAttributes(scope, ctx, 'CREATE', { object, dryRun }))
   resource.definition.setDefaults?.(object)
   const entry = await createObject(resource, object, {

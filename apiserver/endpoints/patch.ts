@@ -18,7 +18,7 @@ import type { KindDefinition } from '../../api/kind.ts'
 import type { ObjectSchema } from '../../api/schema/schema.ts'
 import type { KubeObject } from '../../api/types.ts'
 import { canonicalStored } from '../registry/canonical.ts'
-import { type FieldScope, fieldScopeOf, trackWrite } from '../registry/field-manager.ts'
+import { type FieldScope, fieldScopeOf, trackWrite, withConversions } from '../registry/field-manager.ts'
 import type { Resource } from '../registry/resource.ts'
 import { updateObject } from '../registry/update.ts'
 import { readBody } from '../server/body.ts'
@@ -202,7 +202,14 @@ export const patchObject = async (scope: Scope, ctx: HttpContext): Promise<void>
     async (current) => {
       if (current === undefined && !mayCreate) throw notFound(resource.groupResource, name)
       before = current
-      const patched = applyPatch(ctx, patch, current, fieldScopeOf(resource, subresource), clock.now(), attempts++)
+      const fields = fieldScopeOf(resource, subresource)
+      const attempt = attempts++
+      const told = ctx.warnings.length
+      const patched = await withConversions(() => {
+        // What a run that was broken off has warned of is said again.
+        ctx.warnings.length = told
+        return applyPatch(ctx, patch, current, fields, clock.now(), attempt)
+      })
       const object = canonicalStored(resource.definition, patched)
       const uid = object.metadata?.uid ?? ''
       if (current === undefined && uid !== '') throw uidWithoutObject(resource, name, uid)

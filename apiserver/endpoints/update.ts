@@ -1,7 +1,7 @@
 /** PUT of an object or of its status. */
 import type { KubeObject } from '../../api/types.ts'
 import { canonicalStored } from '../registry/canonical.ts'
-import { fieldScopeOf, trackWrite } from '../registry/field-manager.ts'
+import { fieldScopeOf, trackWrite, withConversions } from '../registry/field-manager.ts'
 import { type UpdateScope, updateObject } from '../registry/update.ts'
 import { readBody } from '../server/body.ts'
 import type { HttpContext } from '../server/context.ts'
@@ -33,7 +33,8 @@ export const update = async (scope: Scope, ctx: HttpContext): Promise<void> => {
       if (attempts++ === 0) ctx.audit?.requestObject(object)
       checkNamespace(object, resource, namespace)
       checkName(object, name)
-      trackWrite(fieldScopeOf(resource, scope.subresource), current, object, managerOf(ctx, fieldManager), clock.now())
+      const fields = fieldScopeOf(resource, scope.subresource)
+      await withConversions(() => trackWrite(fields, current, object, managerOf(ctx, fieldManager), clock.now()))
       const operation = current === undefined ? 'CREATE' : 'UPDATE'
       await admission.mutate(admissionAttributes(scope, ctx, operation, { object, oldObject: current, dryRun }))
       resource.definition.setDefaults?.(object)

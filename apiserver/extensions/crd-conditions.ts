@@ -119,6 +119,12 @@ export const beginTermination = (definition: CustomResourceDefinition, nowMs: nu
   }
 }
 
+/** Objects that cannot be read hold their definition. */
+export const terminationFailure = (status: Status | undefined, error: Error, nowMs: number): Status => {
+  const condition = terminating('True', 'InstanceDeletionFailed', `could not list instances: ${error.message}`)
+  return { ...status, conditions: [...setCondition(status?.conditions, condition, nowRfc3339(nowMs))] }
+}
+
 export const terminationProgress = (status: Status | undefined, left: number, nowMs: number): Status => {
   const condition =
     left === 0

@@ -11,7 +11,8 @@ import { deleteObject } from '../registry/delete.ts'
 import { keyFor, type Resource } from '../registry/resource.ts'
 import type { Resources } from '../registry/resources.ts'
 import { cloneJson, equalJson } from '../storage/json.ts'
-import { cleanupFinalizer, nameOf, nextStatus, terminationProgress } from './crd-conditions.ts'
+import { ConversionError } from '../storage/key-value.ts'
+import { cleanupFinalizer, nameOf, nextStatus, terminationFailure, terminationProgress } from './crd-conditions.ts'
 import type { CustomServer } from './serve-custom.ts'
 
 export interface CrdControllerOptions {
@@ -35,6 +36,12 @@ const failureRetryMs = 1000
 const isGoing = ({ metadata }: CustomResourceDefinition): boolean => metadata?.deletionTimestamp !== undefined
 const holdsCleanup = ({ metadata }: CustomResourceDefinition): boolean =>
   metadata?.finalizers?.includes(cleanupFinalizer) === true
+
+/** What keeps objects from being read; any other error goes on. */
+const asConversionError = (error: unknown): ConversionError => {
+  if (error instanceof ConversionError) return error
+  throw error
+}
 
 export const createCrdController = ({ resources, server, clock, log }: CrdControllerOptions): CrdController => {
   const crds = resources.get({ group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions' })
@@ -88,7 +95,14 @@ export const createCrdController = ({ resources, server, clock, log }: CrdContro
   const cleanUp = async (definition: CustomResourceDefinition): Promise<void> => {
     const { group, names } = definition.spec
     const resource = resources.findAnyVersion(group, names.plural)
-    const left = resource === undefined ? 0 : await removeAll(resource)
+    const left = resource === undefined ? 0 : await removeAll(resource).catch(asConversionError)
+    if (typeof left !== 'number') {
+      await write(nameOf(definition), (current) => {
+        current.status = terminationFailure(current.status, left, clock.now())
+      })
+      again = true
+      return
+    }
     await write(nameOf(definition), (current) => {
       current.status = terminationProgress(current.status, left, clock.now())
       const finalizers = current.metadata?.finalizers ?? []

@@ -1,20 +1,17 @@
 /** Serves what CustomResourceDefinitions declare, and stops when they go. */
 import { customKind } from '../../api/apiextensions/custom-kind.ts'
-import { unimplemented } from '../../api/meta/status-error.ts'
-import type { KindDefinition } from '../../api/kind.ts'
+import type { CustomSchema, KindDefinition } from '../../api/kind.ts'
 import type { CustomResourceDefinition } from '../../api/types.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
-import type { Resources } from '../registry/resources.ts'
+import { apiVersionOf, type VersionConversion } from '../registry/resource.ts'
+import type { CustomVersion, CustomVersions, Resources } from '../registry/resources.ts'
+import type { StoreDependencies } from '../storage/resource-store.ts'
+import { cloneJson } from '../storage/json.ts'
+import { type Converter, converterOf, type WebhookDependencies } from './conversion/converter.ts'
+import { createVersionCodec, then } from './conversion/version-codec.ts'
+import { VersionHub } from './conversion/version-hub.ts'
+import { ConversionMemory, versionStore } from './conversion/version-store.ts'
 import { isEstablished, nameOf } from './crd-conditions.ts'
-
-/** Objects are kept in their storage version; the others need a webhook that is not called yet. */
-const withoutConversion = (kind: KindDefinition): KindDefinition => {
-  if (kind.storedAs === undefined) return kind
-  const refuse = (): never => {
-    throw unimplemented('conversion of custom resources by a webhook')
-  }
-  return { ...kind, storedAs: { ...kind.storedAs, toStored: refuse, fromStored: refuse } }
-}
 
 /** A definition that goes takes no new objects. */
 const withoutCreation = (kind: KindDefinition): KindDefinition => ({
@@ -22,20 +19,51 @@ const withoutCreation = (kind: KindDefinition): KindDefinition => ({
   verbs: kind.verbs.filter((verb) => verb !== 'create'),
 })
 
-const kindsOf = (definition: CustomResourceDefinition): readonly KindDefinition[] => {
-  const { versions, conversion } = definition.spec
-  const stored = versions.find(({ storage }) => storage)
-  if (stored === undefined) return []
-  const storage = customKind(definition, stored, undefined)
-  const byWebhook = conversion?.strategy === 'Webhook'
-  const kinds = versions
-    .filter(({ served }) => served)
-    .map((version) => {
-      if (version === stored) return storage
-      const kind = customKind(definition, version, storage)
-      return byWebhook ? withoutConversion(kind) : kind
-    })
-  return definition.metadata?.deletionTimestamp === undefined ? kinds : kinds.map(withoutCreation)
+type Schemas = ReadonlyMap<string, CustomSchema>
+
+/** From version to version while a request is under way: admission and the owners of fields see other versions. */
+const conversionOf = (schemas: Schemas, converter: Converter): VersionConversion => ({
+  waits: converter.waits,
+  convert: (object, apiVersion) =>
+    then(converter.convert([object], apiVersion), ([converted]) => {
+      if (converted === undefined || converted === object) return object
+      const own = cloneJson(converted)
+      schemas.get(apiVersion)?.prune(own)
+      return own
+    }),
+})
+
+/** All versions of a definition, each with the store as it sees it; undefined where none is stored. */
+const versionsOf = (
+  definition: CustomResourceDefinition,
+  deps: StoreDependencies,
+  webhooks: WebhookDependencies,
+  log: Logger,
+): CustomVersions | undefined => {
+  const storage = definition.spec.versions.find((version) => version.storage)
+  if (storage === undefined) return undefined
+  const others = definition.spec.versions.filter((version) => version !== storage)
+  const going = definition.metadata?.deletionTimestamp !== undefined
+  const kinds = [storage, ...others].map((version) => {
+    const kind = customKind(definition, version)
+    return { kind: going ? withoutCreation(kind) : kind, served: version.served }
+  })
+  const schemas: Schemas = new Map(
+    kinds.flatMap(({ kind }) => (kind.custom === undefined ? [] : [[apiVersionOf(kind), kind.custom] as const])),
+  )
+  const converter = converterOf(definition, webhooks)
+  const stored = customKind(definition, storage)
+  const versions = kinds.map(({ kind, served }): CustomVersion => {
+    const options = { shown: apiVersionOf(kind), stored: apiVersionOf(stored), schemas, converter }
+    const codec = createVersionCodec(kind.kind, options)
+    const memory = new ConversionMemory(codec)
+    return {
+      definition: kind,
+      served,
+      deps: { ...deps, store: versionStore(deps.store, codec, memory), hub: new VersionHub(deps.hub, memory, log) },
+    }
+  })
+  return { stored, versions, conversion: conversionOf(schemas, converter) }
 }
 
 interface Served {
@@ -48,13 +76,15 @@ interface Served {
 export class CustomServer {
   readonly #resources: Resources
   readonly #log: Logger
+  readonly #webhooks: WebhookDependencies
   readonly #changed: () => void
   /** What is served of each definition: as text, and where. */
   readonly #served = new Map<string, Served>()
 
   /** `changed` is told when the set of resources is another. */
-  constructor(resources: Resources, log: Logger, changed: () => void) {
+  constructor(resources: Resources, webhooks: WebhookDependencies, log: Logger, changed: () => void) {
     this.#resources = resources
+    this.#webhooks = webhooks
     this.#log = log
     this.#changed = changed
   }
@@ -65,7 +95,7 @@ export class CustomServer {
     const wanted = new Map(definitions.filter(isEstablished).map((definition) => [nameOf(definition), definition]))
     for (const [name, { group, plural }] of this.#served) {
       if (wanted.has(name)) continue
-      this.#resources.remove(group, plural)
+      this.#resources.removeCustom(group, plural)
       this.#served.delete(name)
       changed = true
     }
@@ -77,9 +107,10 @@ export class CustomServer {
       const text = JSON.stringify([definition.spec, definition.metadata?.deletionTimestamp])
       this.#served.set(name, { definition, text, group, plural: names.plural })
       if (known?.text === text) continue
-      this.#resources.remove(group, names.plural)
+      this.#resources.removeCustom(group, names.plural)
       try {
-        for (const kind of kindsOf(definition)) this.#resources.add(kind)
+        const versions = versionsOf(definition, this.#resources.deps, this.#webhooks, this.#log)
+        if (versions !== undefined) this.#resources.addCustom(versions)
       } catch (err) {
         // One that was stored by somebody more lenient must not keep the others from being served.
         this.#log.error({ err, definition: name }, 'a CustomResourceDefinition cannot be served')

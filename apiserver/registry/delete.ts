@@ -51,7 +51,7 @@ export const deleteObject = async (
     const decision = planDeletion(resource, current, context.options, context.clock.now())
     if (!context.dryRun) return decision
     const object = decision.type === 'write' ? decision.object : current
-    dryRunResult = { entry: dryRunEntry(resource, key, object), deleted: decision.type === 'delete' }
+    dryRunResult = { entry: await dryRunEntry(resource, key, object), deleted: decision.type === 'delete' }
     return { type: 'keep' }
   }
   if (context.dryRun) {

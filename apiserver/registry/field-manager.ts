@@ -1,12 +1,13 @@
 /** managedFields of what this server stores: the pure rules of api/patch/apply, given a resource and its versions. */
 import type { CustomSchema, KindDefinition } from '../../api/kind.ts'
+import { jsonText } from '../../api/codec/encode.ts'
 import { nowRfc3339 } from '../../api/meta/time.ts'
 import { ignoring, type Version, type VersionOf } from '../../api/patch/apply/ownership.ts'
 import { trackUpdate } from '../../api/patch/apply/update.ts'
 import { type Gvk, type ObjectSchema, schemaFor } from '../../api/schema/schema.ts'
 import type { KubeObject } from '../../api/types.ts'
 import { resetFieldsOf } from './reset-fields.ts'
-import { apiVersionOf, presented, type Resource, toStored } from './resource.ts'
+import { apiVersionOf, inVersion, type Resource } from './resource.ts'
 
 /** What an endpoint's objects are, as far as the ownership of their fields goes. */
 export interface FieldScope {
@@ -34,10 +35,54 @@ const versionIn = (resource: Resource, subresource: string, wanted: string): Ver
   if (other === undefined) return undefined
   const version = { schema: schemaOf(other.definition), ignored: resetFieldsOf(other.definition, subresource) }
   if (other === resource) return version
-  return {
-    ...version,
-    convert: (object) => presented(other, toStored(resource, object)),
-    convertBack: (object) => presented(resource, toStored(other, object)),
+  return { ...version, convert: converting(resource, other), convertBack: converting(other, resource) }
+}
+
+/** What a synchronous conversion throws while its answer is not there. */
+class ConversionPending extends Error {
+  readonly conversion: string
+  readonly answer: Promise<KubeObject>
+
+  constructor(conversion: string, answer: Promise<KubeObject>) {
+    super('a conversion is under way')
+    this.conversion = conversion
+    this.answer = answer
+  }
+}
+
+/** Conversions that the work which runs at this moment has waited for. */
+let answered: ReadonlyMap<string, KubeObject> | undefined
+
+const converting =
+  (from: Resource, to: Resource) =>
+  (object: KubeObject): KubeObject => {
+    if (from.conversion?.waits !== true) return inVersion(from, to, object) as KubeObject
+    const conversion = `${apiVersionOf(to.definition)} ${jsonText(object)}`
+    const known = answered?.get(conversion)
+    if (known !== undefined) return known
+    const converted = inVersion(from, to, object)
+    if (!(converted instanceof Promise)) return converted
+    throw new ConversionPending(conversion, converted)
+  }
+
+/**
+ * Runs work on managed fields, which is synchronous and may need objects in versions that only a webhook can make: then
+ * it is broken off and run anew when they are there. `work` changes nothing before its end, or nothing that a second
+ * run does not change again. Rejects with ConversionError.
+ */
+export const withConversions = async <T>(work: () => T): Promise<T> => {
+  const known = new Map<string, KubeObject>()
+  for (;;) {
+    try {
+      answered = known
+      return work()
+    } catch (error) {
+      if (!(error instanceof ConversionPending)) throw error
+      answered = undefined
+      known.set(error.conversion, await error.answer)
+    } finally {
+      answered = undefined
+    }
   }
 }
 

@@ -32,6 +32,14 @@ export interface ResourceHooks {
   readonly onDeletionBegins?: (object: KubeObject) => void
 }
 
+/** How a custom resource goes from one of its versions to another. */
+export interface VersionConversion {
+  /** Whether a webhook is asked; else it is done at once. */
+  readonly waits: boolean
+  /** Rejects with ConversionError. */
+  readonly convert: (object: KubeObject, apiVersion: string) => KubeObject | Promise<KubeObject>
+}
+
 export interface Resource {
   readonly definition: KindDefinition
   /** The declaration of the version that is stored; the same as `definition` for most. */
@@ -42,6 +50,8 @@ export interface Resource {
   readonly hooks: ResourceHooks
   /** All versions and groups that one stored kind is served in, this one among them. */
   readonly versions: readonly Resource[]
+  /** Of custom resources, which are stored behind their conversion. */
+  readonly conversion?: VersionConversion
   /** Seconds after which objects vanish (Events). */
   readonly ttlSeconds: number | undefined
 }
@@ -59,6 +69,13 @@ export const presented = ({ definition }: Resource, object: KubeObject): KubeObj
 /** The object of a request in the version that is stored. */
 export const toStored = ({ definition }: Resource, object: KubeObject): KubeObject =>
   definition.storedAs === undefined ? object : definition.storedAs.toStored(object)
+
+/** An object of `from` as an object of `to`, another version of the same resource. Rejects with ConversionError. */
+export const inVersion = (from: Resource, to: Resource, object: KubeObject): KubeObject | Promise<KubeObject> => {
+  if (from === to) return object
+  if (from.conversion === undefined) return presented(to, toStored(from, object))
+  return from.conversion.convert(object, apiVersionOf(to.definition))
+}
 
 /** The bytes of an entry in the version of this resource. Custom resources are stored in another order than shown. */
 export const presentedBytes = (resource: Resource, entry: Entry): Buffer => {

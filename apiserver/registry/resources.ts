@@ -6,7 +6,7 @@ import type { ObjectReader, ResourceId } from '../server/context.ts'
 import { resourcePrefix } from '../storage/keys.ts'
 import { ResourceStore, type StoreDependencies } from '../storage/resource-store.ts'
 import { canonicalStored } from './canonical.ts'
-import { keyFor, presented, type Resource, type ResourceHooks } from './resource.ts'
+import { keyFor, presented, type Resource, type ResourceHooks, type VersionConversion } from './resource.ts'
 
 export interface ResourcesOptions {
   /** `--etcd-prefix`. */
@@ -16,6 +16,22 @@ export interface ResourcesOptions {
   readonly eventTtlSeconds: number
   /** `--runtime-config`: what clients see; the server itself uses the rest all the same. Default: all. */
   readonly serves?: (definition: KindDefinition) => boolean
+}
+
+/** One version of a custom resource. */
+export interface CustomVersion {
+  readonly definition: KindDefinition
+  /** One that is not served is used by the server itself alone. */
+  readonly served: boolean
+  /** Shows the store in this version. */
+  readonly deps: StoreDependencies
+}
+
+export interface CustomVersions {
+  /** Declaration of the version that is stored. */
+  readonly stored: KindDefinition
+  readonly versions: readonly CustomVersion[]
+  readonly conversion: VersionConversion
 }
 
 export class Resources implements ObjectReader {
@@ -59,13 +75,37 @@ export class Resources implements ObjectReader {
     return resource
   }
 
-  /** Stops serving a custom resource in all its versions. Its store stays, for when it comes back. */
-  remove(group: string, plural: string): void {
+  /** Serves a custom resource. Each version has a store of its own; the one that is stored comes first. */
+  addCustom({ stored, versions, conversion }: CustomVersions): void {
+    const prefix = resourcePrefix(this.#options.root, stored)
+    const all: Resource[] = []
+    for (const { definition, served, deps } of versions) {
+      const groupResource = { group: definition.group, resource: definition.plural }
+      const resource: Resource = {
+        definition,
+        stored,
+        groupResource,
+        namespaced: definition.scope === 'Namespaced',
+        store: new ResourceStore(prefix, groupResource, deps, (object) => canonicalStored(definition, object)),
+        hooks: {},
+        versions: all,
+        conversion,
+        ttlSeconds: undefined,
+      }
+      if (served) all.push(resource)
+      const id = idOf(definition.group, definition.version, definition.plural)
+      this.#byId.set(id, resource)
+      if (served && this.#options.serves?.(definition) !== false) this.#served.set(id, resource)
+    }
+  }
+
+  /** Stops serving a custom resource in all its versions; its watches end. */
+  removeCustom(group: string, plural: string): void {
     for (const [id, { definition, store }] of this.#byId) {
       if (definition.group !== group || definition.plural !== plural) continue
       this.#byId.delete(id)
       this.#served.delete(id)
-      this.#versions.set(store, [])
+      store.cache.retire()
     }
   }
 
@@ -81,12 +121,16 @@ export class Resources implements ObjectReader {
     return found
   }
 
-  /** The first version that serves this resource. */
+  /** The first version of this resource: of a custom one, that which is stored. */
   findAnyVersion(group: string, plural: string): Resource | undefined {
     for (const resource of this.#byId.values()) {
       if (resource.definition.group === group && resource.definition.plural === plural) return resource
     }
     return undefined
+  }
+
+  get deps(): StoreDependencies {
+    return this.#options.deps
   }
 
   /** Whether any version of the group has a resource that clients see. */
@@ -124,7 +168,8 @@ export class Resources implements ObjectReader {
 
   /** Forgets history older than what clients still resume from. */
   trim(revision: number): void {
-    for (const store of this.#stores.values()) store.cache.trim(revision)
+    const stores = new Set([...this.#byId.values()].map(({ store }) => store))
+    for (const store of stores) store.cache.trim(revision)
   }
 }
 

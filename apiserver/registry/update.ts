@@ -58,7 +58,10 @@ export const updateObject = async (
       await options.validating(object, current)
     }
     if (options.dryRun) {
-      dryRunResult = { entry: dryRunEntry(resource, key, toStored(resource, object)), created: current === undefined }
+      dryRunResult = {
+        entry: await dryRunEntry(resource, key, toStored(resource, object)),
+        created: current === undefined,
+      }
       return { type: 'keep' }
     }
     if (current !== undefined && isRemovable(resource, object)) return { type: 'delete' }

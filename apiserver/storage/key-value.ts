@@ -1,4 +1,5 @@
 /** What the storage layer needs of etcd: the few transactions that Kubernetes uses, in plain words. */
+import { StatusError } from '../../api/meta/status-error.ts'
 
 export interface KeyValue {
   readonly key: string
@@ -19,7 +20,12 @@ export interface ListPage {
 
 /** A conditional write either happened at `revision`, or did not because the key is not as expected. */
 export type WriteResult =
-  | { readonly type: 'written'; readonly revision: number }
+  | {
+      readonly type: 'written'
+      readonly revision: number
+      /** What readers get, where it is not what was put. */
+      readonly value?: Buffer
+    }
   | { readonly type: 'conflict'; readonly current: KeyValue | undefined }
 
 export type StoreEvent =
@@ -47,6 +53,14 @@ export class FutureRevisionError extends Error {
   constructor() {
     super('required revision is a future revision')
     this.name = 'FutureRevisionError'
+  }
+}
+
+/** A value that cannot be had in the version in which it was asked for: a 500 without a reason, as upstream. */
+export class ConversionError extends StatusError {
+  constructor(message: string, cause?: unknown) {
+    super('', message, { cause })
+    this.name = 'ConversionError'
   }
 }
 

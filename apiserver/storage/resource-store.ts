@@ -5,10 +5,11 @@
 import { alreadyExists, type GroupResource, isReason, notFound, StatusError } from '../../api/meta/status-error.ts'
 import type { KubeObject } from '../../api/types.ts'
 import { type Entry, encodeForStorage, entryFromStore, withRevision } from './encoding.ts'
+import { ConversionError } from './key-value.ts'
 import { equalJson } from './json.ts'
 import type { KeyValue, KeyValueStore } from './key-value.ts'
 import type { LeasePool } from './lease-pool.ts'
-import type { EventHub } from './watch-cache/event-hub.ts'
+import type { EventSource } from './watch-cache/event-hub.ts'
 import { WatchCache } from './watch-cache/watch-cache.ts'
 
 /** What an update function decides, given the current object (undefined: there is none). */
@@ -28,7 +29,7 @@ export interface UpdateOutcome {
 
 export interface StoreDependencies {
   readonly store: KeyValueStore
-  readonly hub: EventHub
+  readonly hub: EventSource
   readonly leases: LeasePool
   /** The store's revision now, shared among concurrent readers. */
   readonly currentRevision: () => Promise<number>
@@ -93,13 +94,16 @@ export class ResourceStore {
       : { entry: this.#entry(current), stale: current.stale === true }
   }
 
-  /** False where one object cannot be read, and so the cache not be filled: the others are to be had from the store. */
+  /**
+   * False where one object cannot be read or converted, and so the cache not be filled, or where another store takes its
+   * place: the others are to be had from the store.
+   */
   async #isLoaded(): Promise<boolean> {
     try {
       await this.cache.ready()
       return true
     } catch (error) {
-      if (isReason(error, 'InternalError')) return false
+      if (isReason(error, 'InternalError', 'TooManyRequests') || error instanceof ConversionError) return false
       throw error
     }
   }
@@ -201,6 +205,10 @@ export class ResourceStore {
       if (result.type === 'conflict') {
         this.cache.forgetWrite(key, stored)
         return result
+      }
+      if (result.value !== undefined) {
+        this.cache.forgetWrite(key, stored)
+        return { type: 'written', entry: entryFromStore(key, result.value, result.revision) }
       }
       return { type: 'written', entry: this.cache.entryOfWrite(key, object, stored, result.revision) }
     } catch (error) {

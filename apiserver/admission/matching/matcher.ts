@@ -4,7 +4,7 @@
  */
 import { matcherFromLabelSelector } from '../../../api/meta/labels.ts'
 import type { KubeObject, LabelSelector, Namespace } from '../../../api/types.ts'
-import { keyFor, presented, type Resource, toStored } from '../../registry/resource.ts'
+import { inVersion, keyFor, type Resource } from '../../registry/resource.ts'
 import type { Resources } from '../../registry/resources.ts'
 import type { AdmissionAttributes } from '../admission.ts'
 import { matchesRule, type Rule, type RuleSubject } from './rules.ts'
@@ -47,8 +47,8 @@ const matchesObject = (selector: LabelSelector | undefined, { object, oldObject 
 }
 
 /** The object of a subresource (a Scale, an Eviction) has versions of its own: only the resource's object is converted. */
-const inVersion = (from: Resource, to: Resource, object: KubeObject | undefined): KubeObject | undefined =>
-  object === undefined || from === to ? object : presented(to, toStored(from, object))
+const asSeen = async (from: Resource, to: Resource, object: KubeObject | undefined): Promise<KubeObject | undefined> =>
+  object === undefined ? undefined : inVersion(from, to, object)
 
 export const createMatcher = (resources: Resources): Matcher => {
   const namespaces = resources.get({ group: '', version: 'v1', resource: 'namespaces' })
@@ -108,8 +108,8 @@ export const createMatcher = (resources: Resources): Matcher => {
       version: definition.version,
       resource: definition.plural,
       kind: converts && seen !== own ? definition : attributes.kind,
-      object: converts ? inVersion(own, seen, attributes.object) : attributes.object,
-      oldObject: converts ? inVersion(own, seen, attributes.oldObject) : attributes.oldObject,
+      object: converts ? await asSeen(own, seen, attributes.object) : attributes.object,
+      oldObject: converts ? await asSeen(own, seen, attributes.oldObject) : attributes.oldObject,
     }
   }
   return { match, namespaceOf }

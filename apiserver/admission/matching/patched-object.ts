@@ -2,7 +2,7 @@
 import { decodeValue } from '../../../api/codec/decode.ts'
 import { schemaFor } from '../../../api/schema/schema.ts'
 import type { KubeObject } from '../../../api/types.ts'
-import { presented, toStored } from '../../registry/resource.ts'
+import { inVersion } from '../../registry/resource.ts'
 import type { Resources } from '../../registry/resources.ts'
 import type { AdmissionAttributes } from '../admission.ts'
 import type { MatchedRequest } from './matcher.ts'
@@ -19,23 +19,23 @@ const asRequested = (
   { group, version, resource }: AdmissionAttributes,
   seen: MatchedRequest,
   object: KubeObject,
-): KubeObject => {
+): KubeObject | Promise<KubeObject> => {
   if (seen.version === version && seen.group === group) return object
   const from = resources.get({ group: seen.group, version: seen.version, resource: seen.resource })
-  return presented(resources.get({ group, version, resource }), toStored(from, object))
+  return inVersion(from, resources.get({ group, version, resource }), object)
 }
 
 /** Fills the request's object, in place, with what `patched` holds. Who manages which field is not admission's to say. */
-export const replaceObject = (
+export const replaceObject = async (
   resources: Resources,
   attributes: AdmissionAttributes,
   seen: MatchedRequest,
   patched: KubeObject,
-): void => {
+): Promise<void> => {
   const target = attributes.object as (KubeObject & Record<string, unknown>) | undefined
   if (target === undefined) return
   const { managedFields } = target.metadata ?? {}
-  const source = asRequested(resources, attributes, seen, patched)
+  const source = await asRequested(resources, attributes, seen, patched)
   for (const name of Object.keys(target)) delete target[name]
   Object.assign(target, source)
   if (managedFields === undefined) delete target.metadata?.managedFields

@@ -60,7 +60,7 @@ export const mutatingAdmissionPolicy = ({ resources, authorizer }: PolicyDepende
       return matched.type === 'no-match' ? undefined : mutate(compiled, seen, variables)
     })
     const changed = object !== undefined && !equalJson(object, seen.object)
-    if (changed) replaceObject(resources, attributes, seen, object)
+    if (changed) await replaceObject(resources, attributes, seen, object)
     return changed
   }
 

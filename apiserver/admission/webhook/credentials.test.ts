@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { dump } from 'js-yaml'
 import { createCa, issueCertificate } from '../../../component-base/pki/certificates.ts'
+import { createReviewCaller } from '../../webhook/review-caller.ts'
 import { createWebhookCaller } from './client.ts'
 import { readWebhookCredentials } from './credentials.ts'
 import type { Hook } from './hooks.ts'
@@ -80,7 +81,7 @@ describe('credentials for webhooks', () => {
       },
     })
     const caller = createWebhookCaller(
-      () => Promise.reject(new Error('no services here')),
+      createReviewCaller(() => Promise.reject(new Error('no services here'))),
       readWebhookCredentials(configuration(path)),
     )
     const hook = (host: string): Hook => {

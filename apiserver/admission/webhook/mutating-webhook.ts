@@ -16,17 +16,17 @@ export interface MutatingDependencies extends HookDependencies {
 }
 
 /** Changes the request's object as the webhook wants. Throws an InternalError for a patch that does not fit. */
-const applyPatch = (
+const applyPatch = async (
   { resources }: MutatingDependencies,
   attributes: AdmissionAttributes,
   seen: MatchedRequest,
   patch: unknown,
-): boolean => {
+): Promise<boolean> => {
   if (patch === undefined || seen.object === undefined) return false
   try {
     const object = decodePatched(seen, applyJsonPatch(cloneJson(seen.object), patch))
     if (equalJson(object, seen.object)) return false
-    replaceObject(resources, attributes, seen, object)
+    await replaceObject(resources, attributes, seen, object)
     return true
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
@@ -49,7 +49,7 @@ const ask = async (
   const round = `round_${attributes.reinvocation?.secondTurn === true ? 1 : 0}_index_${index}`
   if (verdict === undefined)
     return attributes.annotate(`failed-open.mutating.webhook.admission.k8s.io/${round}`, hook.name)
-  const mutated = applyPatch(deps, attributes, seen, verdict.patch)
+  const mutated = await applyPatch(deps, attributes, seen, verdict.patch)
   const note = { configuration: hook.configuration, webhook: hook.name, mutated }
   attributes.annotate(`mutation.webhook.admission.k8s.io/${round}`, JSON.stringify(note))
   attributes.reinvocation?.asked(pluginName, hook.id, { changed: mutated, again: hook.asksAgain })

@@ -3,15 +3,8 @@ import { randomUUID } from 'node:crypto'
 import type { KubeObject } from '../../../api/types.ts'
 import type { StatusDetails } from '../../../api/meta/status-error.ts'
 import type { AdmissionAttributes } from '../admission.ts'
+import { type Review, reviewVersion } from '../../webhook/review.ts'
 import type { MatchedRequest } from '../matching/matcher.ts'
-
-export interface Review {
-  readonly uid: string
-  readonly apiVersion: string
-  readonly body: string
-}
-
-const known: readonly string[] = ['v1', 'v1beta1']
 
 /** The review in the first version of the webhook's list that we speak. Throws ReviewError. */
 export const buildReview = (
@@ -19,7 +12,7 @@ export const buildReview = (
   attributes: AdmissionAttributes,
   seen: MatchedRequest,
 ): Review => {
-  const version = versions.find((candidate) => known.includes(candidate))
+  const version = reviewVersion(versions)
   if (version === undefined)
     throw new ReviewError('webhook does not accept known AdmissionReview versions (v1, v1beta1)')
   const apiVersion = `admission.k8s.io/${version}`

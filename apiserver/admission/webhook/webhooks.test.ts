@@ -9,11 +9,12 @@ import { createAdmissionChain } from '../chain.ts'
 import type { AdmissionAttributes, AdmissionPlugin } from '../admission.ts'
 import { createMatcher } from '../matching/matcher.ts'
 import type { HookDependencies } from './call-hook.ts'
+import { createReviewCaller } from '../../webhook/review-caller.ts'
+import { createServiceResolver } from '../../webhook/service-resolver.ts'
 import { createWebhookCaller } from './client.ts'
 import { hookSource } from './hooks.ts'
 import { createWebhookMetrics } from './metrics.ts'
 import { mutatingWebhook } from './mutating-webhook.ts'
-import { createServiceResolver } from './service-resolver.ts'
 import { validatingWebhook } from './validating-webhook.ts'
 import { patchReply, startWebhookServer, type WebhookServer } from './webhook-fixture.ts'
 
@@ -44,7 +45,7 @@ describe('admission webhooks', () => {
     const deps = (type: 'admit' | 'validating'): HookDependencies => ({
       matcher: createMatcher(resources),
       authorizer: { authorize: () => ({ type: 'allow', reason: '' }) },
-      call: createWebhookCaller(createServiceResolver(resources), () => undefined),
+      call: createWebhookCaller(createReviewCaller(createServiceResolver(resources)), () => undefined),
       metrics,
       type,
       warnLog: (message) => void logged.push(message),
@@ -198,7 +199,10 @@ describe('admission webhooks', () => {
   it('of Services are reached at an endpoint, by the Service’s name', async () => {
     const service = { namespace: 'default', name: 'hook', path: '/hook', port: 8443 }
     await configure('validating', { clientConfig: { service, caBundle: server.caBundle } })
-    assert.match(await refusal(), /failed calling webhook "hook0\.example\.com": service "hook" not found$/)
+    assert.match(
+      await refusal(),
+      /failed calling webhook "hook0\.example\.com": failed to call webhook: Post "https:\/\/hook\.default\.svc:8443\/hook\?timeout=5s": service "hook" not found$/,
+    )
     await fixture.put('services', {
       metadata: { namespace: 'default', name: 'hook' },
       spec: { ports: [{ name: 'https', port: 8443 }] },

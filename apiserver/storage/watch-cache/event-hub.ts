@@ -13,6 +13,18 @@ import type { Logger } from '../../../component-base/logging/logger.ts'
 import { CompactedError, type KeyValueStore, type StoreEvent, type StoreEvents } from '../key-value.ts'
 import { HistoryBudget } from './history-budget.ts'
 
+/** What feeds a watch cache. */
+export interface EventSource {
+  /** What the histories of all caches may take together. */
+  readonly history: HistoryBudget
+  /** All events up to here have been applied. */
+  readonly revision: number
+  add(subscriber: HubSubscriber): void
+  remove(subscriber: HubSubscriber): void
+  /** Waits until `revision` has been applied; after 3 s throws what upstream answers: retry, too large version. */
+  waitFor(revision: number): Promise<void>
+}
+
 export interface HubSubscriber {
   /** Keys that begin with it, both slashes included. */
   readonly prefix: string
@@ -21,21 +33,23 @@ export interface HubSubscriber {
   restart(): void
 }
 
+const none: ReadonlySet<HubSubscriber> = new Set()
+
 interface Waiter {
   readonly revision: number
   readonly resolve: () => void
 }
 
 /** How long a read waits for the cache to catch up. Upstream: blockTimeout of the watch cache. */
-const freshnessTimeoutMs = 3000
+export const freshnessTimeoutMs = 3000
 
-export class EventHub {
-  /** What the histories of all caches may take together. */
+export class EventHub implements EventSource {
   readonly history = new HistoryBudget()
   readonly #store: KeyValueStore
   readonly #log: Logger
   readonly #root: string
-  readonly #subscribers = new Map<string, HubSubscriber>()
+  /** By prefix: versions of a custom resource have a cache each. */
+  readonly #subscribers = new Map<string, Set<HubSubscriber>>()
   #waiters: Waiter[] = []
   #revision = 0
 
@@ -45,17 +59,19 @@ export class EventHub {
     this.#log = log
   }
 
-  /** All events up to here have been applied to all caches. */
   get revision(): number {
     return this.#revision
   }
 
   add(subscriber: HubSubscriber): void {
-    this.#subscribers.set(subscriber.prefix, subscriber)
+    const others = this.#subscribers.get(subscriber.prefix)
+    if (others === undefined) this.#subscribers.set(subscriber.prefix, new Set([subscriber]))
+    else others.add(subscriber)
   }
 
   remove(subscriber: HubSubscriber): void {
-    if (this.#subscribers.get(subscriber.prefix) === subscriber) this.#subscribers.delete(subscriber.prefix)
+    const others = this.#subscribers.get(subscriber.prefix)
+    if (others?.delete(subscriber) === true && others.size === 0) this.#subscribers.delete(subscriber.prefix)
   }
 
   /** Starts at the store's present revision; resolves when known. The watch runs until the signal. */
@@ -64,7 +80,6 @@ export class EventHub {
     void this.#run(signal)
   }
 
-  /** Waits until `revision` has been applied; after 3 s throws what upstream answers: retry, too large version. */
   async waitFor(revision: number): Promise<void> {
     if (this.#revision >= revision) return
     await new Promise<void>((resolve, reject) => {
@@ -107,7 +122,7 @@ export class EventHub {
     while (!signal.aborted) {
       try {
         const revision = await this.#store.currentRevision()
-        for (const subscriber of this.#subscribers.values()) subscriber.restart()
+        for (const subscribers of this.#subscribers.values()) for (const one of subscribers) one.restart()
         this.#advance(revision)
         return
       } catch (error) {
@@ -119,16 +134,19 @@ export class EventHub {
 
   #apply(batch: StoreEvents): void {
     for (const event of batch.events) {
-      const subscriber = this.#subscriberOf(event.key)
-      try {
-        subscriber?.apply(event)
-      } catch (error) {
-        this.#log.error({ err: error, key: event.key }, 'cannot apply an event of the store')
-        // What cannot be read cannot be passed over: the cache would go on with what was there before.
-        subscriber?.restart()
-      }
+      for (const subscriber of this.#subscribersOf(event.key) ?? none) this.#tell(subscriber, event)
     }
     if (batch.revision > this.#revision) this.#advance(batch.revision)
+  }
+
+  #tell(subscriber: HubSubscriber, event: StoreEvent): void {
+    try {
+      subscriber.apply(event)
+    } catch (error) {
+      this.#log.error({ err: error, key: event.key }, 'cannot apply an event of the store')
+      // What cannot be read cannot be passed over: the cache would go on with what was there before.
+      subscriber.restart()
+    }
   }
 
   #advance(revision: number): void {
@@ -141,7 +159,7 @@ export class EventHub {
   }
 
   /** Prefixes have one segment below the root (`pods`) or two (`services/specs`, `<group>/<plural>`). */
-  #subscriberOf(key: string): HubSubscriber | undefined {
+  #subscribersOf(key: string): ReadonlySet<HubSubscriber> | undefined {
     if (!key.startsWith(this.#root)) return undefined
     const first = key.indexOf('/', this.#root.length)
     if (first < 0) return undefined

@@ -2,17 +2,19 @@
  * The state of one resource in memory, with its recent history: serves get, list and watch.
  * Upstream: k8s.io/apiserver/pkg/storage/cacher
  *
- * Life: *idle* until first asked, *loading* while the initial list runs and events are kept aside, *ready* afterwards.
+ * Life: *idle* until first asked, *loading* while the initial list runs and events are kept aside, *ready* afterwards;
+ * *retired* when another takes its place.
  * Writes put their object into `pending` first, so that the event which comes back need not be parsed.
  */
 import { setImmediate as immediate } from 'node:timers/promises'
+import { type StatusError, tooManyRequests } from '../../../api/meta/status-error.ts'
 import type { KubeObject } from '../../../api/types.ts'
 import { type Entry, entryFromStore, entryFromWrite } from '../encoding.ts'
 import type { StoredEntry } from '../entry.ts'
 import type { KeyValueStore, ListPage, StoreEvent } from '../key-value.ts'
 import { prefixEnd } from '../keys.ts'
 import { CacheEvent, type Change } from './cache-event.ts'
-import type { EventHub, HubSubscriber } from './event-hub.ts'
+import type { EventSource, HubSubscriber } from './event-hub.ts'
 import { EventRing } from './event-ring.ts'
 import { SortedKeys } from './sorted-keys.ts'
 
@@ -33,15 +35,19 @@ type State =
   | { readonly type: 'idle' }
   | { readonly type: 'loading'; readonly buffered: StoreEvent[]; readonly done: Promise<void> }
   | { readonly type: 'ready' }
+  | { readonly type: 'retired' }
 
 const initialListPageSize = 500
 /** Bounds `pending`: a write whose event never comes back (lost leadership of the store) must not leak. */
 const maxPendingWrites = 10_000
 
+/** Upstream: what its cacher says while it is not ready. */
+export const reinitializing = (): StatusError => tooManyRequests('storage is (re)initializing', 1)
+
 export class WatchCache implements HubSubscriber {
   readonly prefix: string
   readonly #store: KeyValueStore
-  readonly #hub: EventHub
+  readonly #hub: EventSource
   readonly #entries = new Map<string, StoredEntry>()
   readonly #keys = new SortedKeys()
   readonly #pending = new Map<string, PendingWrite>()
@@ -52,7 +58,7 @@ export class WatchCache implements HubSubscriber {
   #lastChange = 0
   #loadedAt = 0
 
-  constructor(prefix: string, store: KeyValueStore, hub: EventHub) {
+  constructor(prefix: string, store: KeyValueStore, hub: EventSource) {
     this.prefix = prefix
     this.#store = store
     this.#hub = hub
@@ -84,6 +90,7 @@ export class WatchCache implements HubSubscriber {
   async ready(): Promise<void> {
     if (this.#state.type === 'ready') return
     if (this.#state.type === 'loading') return this.#state.done
+    if (this.#state.type === 'retired') throw reinitializing()
     const buffered: StoreEvent[] = []
     const done = this.#load(buffered)
     this.#state = { type: 'loading', buffered, done }
@@ -154,12 +161,25 @@ export class WatchCache implements HubSubscriber {
     else if (this.#state.type === 'ready') this.#applyNow(event)
   }
 
+  /** Ends its watches and its work: what asks it from now on is told to try again. */
+  retire(): void {
+    this.#state = { type: 'retired' }
+    this.#hub.remove(this)
+    this.#ring.close()
+    this.#endWatches()
+  }
+
   restart(): void {
+    if (this.#state.type === 'retired') return
     const buffered: StoreEvent[] = []
     const done = this.#load(buffered)
     // Whoever asks next tries again: a failure here has nobody to go to.
     done.catch(() => {})
     this.#state = { type: 'loading', buffered, done }
+    this.#endWatches()
+  }
+
+  #endWatches(): void {
     const watchers = [...this.#watchers]
     this.#watchers.clear()
     for (const watcher of watchers) watcher.onRestart()
@@ -169,6 +189,8 @@ export class WatchCache implements HubSubscriber {
     this.#hub.add(this)
     try {
       const { entries, revision } = await this.#listAll()
+      // What was begun anew meanwhile, or is not wanted any more, is not this list's to fill.
+      if (!this.#isLoading(buffered)) return await this.ready()
       this.#entries.clear()
       for (const entry of entries) this.#entries.set(entry.key, entry)
       this.#keys.replace(entries.map((entry) => entry.key))
@@ -180,11 +202,17 @@ export class WatchCache implements HubSubscriber {
       for (const event of buffered) this.#applyNow(event)
       this.#state = { type: 'ready' }
     } catch (error) {
-      this.#hub.remove(this)
-      this.#state = { type: 'idle' }
+      if (this.#isLoading(buffered)) {
+        this.#hub.remove(this)
+        this.#state = { type: 'idle' }
+      }
       throw error
     }
     for (const listener of this.#listeners) listener()
+  }
+
+  #isLoading(buffered: StoreEvent[]): boolean {
+    return this.#state.type === 'loading' && this.#state.buffered === buffered
   }
 
   /** The whole resource at one revision, page by page: others get their turn, and no single answer grows too large. */

@@ -1,8 +1,8 @@
 /** Where a Service is reached from here: one of its ready endpoints. Upstream: proxy.ResolveEndpoint */
 import { randomInt } from 'node:crypto'
-import type { EndpointSlice, Service } from '../../../api/types.ts'
-import { keyFor } from '../../registry/resource.ts'
-import type { Resources } from '../../registry/resources.ts'
+import type { EndpointSlice, Service } from '../../api/types.ts'
+import { keyFor } from '../registry/resource.ts'
+import type { Resources } from '../registry/resources.ts'
 
 export interface Address {
   readonly host: string
