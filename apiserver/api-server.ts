@@ -143,10 +143,7 @@ export const runApiServer = async (
   const openApi = new OpenApi(resources)
   const discovery = new Discovery(resources, `${config.advertiseAddress}:${config.securePort}`)
   const conversions = { call: callReview, metrics: createConversionMetrics(registry) }
-  const customServer = new CustomServer(resources, conversions, log, () => {
-    discovery.invalidate()
-    openApi.invalidate()
-  })
+  const customServer = new CustomServer(resources, conversions, log, () => discovery.invalidate())
   const crds = createCrdController({ resources, server: customServer, clock: realClock, log })
   const answerPath = createPathHandler({
     discovery,

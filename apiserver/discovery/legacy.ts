@@ -6,6 +6,26 @@ import { compareVersions } from '../../api/meta/version-order.ts'
 import { apiVersionOf, type Resource } from '../registry/resource.ts'
 import type { Resources } from '../registry/resources.ts'
 
+interface Index {
+  readonly generation: number
+  readonly groups: readonly ApiGroup[]
+  readonly byVersion: ReadonlyMap<string, readonly Resource[]>
+}
+
+const indexes = new WeakMap<Resources, Index>()
+
+/** Derived once from each set of resources: with hundreds of definitions, clients ask far oftener than it changes. */
+const indexOf = (resources: Resources): Index => {
+  const known = indexes.get(resources)
+  if (known?.generation === resources.generation) return known
+  const byVersion = Map.groupBy(resources.all(), ({ definition }) => apiVersionOf(definition))
+  for (const list of byVersion.values()) list.sort((a, b) => (a.definition.plural < b.definition.plural ? -1 : 1))
+  const groups = [...builtInGroups(resources), ...customGroups(resources)]
+  const index = { generation: resources.generation, groups, byVersion }
+  indexes.set(resources, index)
+  return index
+}
+
 /** Groups of custom resources, by name; of their versions the most stable and newest is preferred. */
 const customGroups = (resources: Resources): readonly ApiGroup[] => {
   const known = new Set<string>(apiGroups.map(({ name }) => name))
@@ -24,10 +44,7 @@ const customGroups = (resources: Resources): readonly ApiGroup[] => {
 }
 
 /** Groups in discovery's order, with the versions that have resources. */
-export const servedGroups = (resources: Resources): readonly ApiGroup[] => [
-  ...builtInGroups(resources),
-  ...customGroups(resources),
-]
+export const servedGroups = (resources: Resources): readonly ApiGroup[] => indexOf(resources).groups
 
 const builtInGroups = (resources: Resources): readonly ApiGroup[] => {
   const served = new Set([...resources.all()].map(({ definition: { group, version } }) => `${group}/${version}`))
@@ -103,10 +120,9 @@ const resourceEntries = ({ definition, stored }: Resource) => {
   ]
 }
 
-export const resourcesOf = (resources: Resources, group: string, version: string): Resource[] =>
-  [...resources.all()]
-    .filter(({ definition }) => definition.group === group && definition.version === version)
-    .toSorted((a, b) => (a.definition.plural < b.definition.plural ? -1 : 1))
+/** By name. */
+export const resourcesOf = (resources: Resources, group: string, version: string): readonly Resource[] =>
+  indexOf(resources).byVersion.get(apiVersionOf({ group, version })) ?? []
 
 export const apiResourceList = (resources: Resources, group: string, version: string) => ({
   kind: 'APIResourceList',

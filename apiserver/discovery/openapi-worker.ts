@@ -11,7 +11,8 @@ export type DocumentRequest = {
   readonly id: number
   /** Names of the resources that it is about. */
   readonly served: readonly string[]
-  readonly custom: readonly CustomKindFacts[]
+  /** CustomKindFacts as JSON. */
+  readonly custom: readonly string[]
 } & ({ readonly type: 'v2'; readonly protobuf: boolean } | { readonly type: 'v3'; readonly key: string })
 
 export interface DocumentAnswer {
@@ -25,7 +26,11 @@ export interface DocumentAnswer {
 const texts = loadDescriptions()
 
 const build = async (request: DocumentRequest): Promise<Uint8Array | undefined> => {
-  const options = { descriptions: await texts, resources: servedRows(request.served), custom: request.custom }
+  const options = {
+    descriptions: await texts,
+    resources: servedRows(request.served),
+    custom: request.custom.map((text) => JSON.parse(text) as CustomKindFacts),
+  }
   if (request.type === 'v2') {
     const document = openApiV2Document(options)
     return request.protobuf ? encodeOpenApiV2(document) : Buffer.from(JSON.stringify(document))

@@ -4,7 +4,8 @@ import { Worker } from 'node:worker_threads'
 import { protobufAcceptType, protobufContentType } from '../../api/openapi/v2-protobuf.ts'
 import { openApiHash, openApiV3Index, openApiV3Keys, openApiV3Url } from '../../api/openapi/v3.ts'
 import { customRow } from '../../api/openapi/custom.ts'
-import type { CustomKindFacts } from '../../api/kind.ts'
+import type { KindDefinition } from '../../api/kind.ts'
+import type { ResourceRow } from '../../api/schema/resource-table.ts'
 import { StatusError } from '../../api/meta/status-error.ts'
 import { realClock } from '../../component-base/clock.ts'
 import type { Resources } from '../registry/resources.ts'
@@ -54,14 +55,35 @@ const sendEmpty = ({ response }: HttpContext, code: number): void => {
   response.writeHead(code, { 'Content-Length': 0 }).end()
 }
 
+interface CustomFacts {
+  readonly key: string
+  readonly row: ResourceRow
+  /** CustomKindFacts as JSON: threads hand text over far quicker than objects. */
+  readonly text: string
+}
+
+/** What documents are made of, at one moment. */
+interface Contents {
+  readonly generation: number
+  readonly keys: readonly string[]
+  readonly hashes: ReadonlyMap<string, string>
+  readonly custom: readonly CustomFacts[]
+}
+
+interface Document {
+  readonly hash: string
+  readonly bytes: Promise<Buffer | undefined>
+}
+
 export class OpenApi {
   readonly #resources: Resources
-  readonly #documents = new Map<string, Promise<Buffer | undefined>>()
+  readonly #facts = new WeakMap<KindDefinition, CustomFacts>()
+  readonly #documents = new Map<string, Document>()
   readonly #waiting = new Map<number, (answer: DocumentAnswer) => void>()
   #worker: Worker | undefined
   #idle: NodeJS.Timeout | undefined
   #nextId = 1
-  #contentHash: string | undefined
+  #contents: Contents | undefined
 
   constructor(resources: Resources) {
     this.#resources = resources
@@ -77,7 +99,7 @@ export class OpenApi {
   }
 
   #sendIndex(ctx: HttpContext): true {
-    const keys = this.#keys()
+    const { keys } = this.#now()
     const bytes = Buffer.from(JSON.stringify(openApiV3Index(keys, (key) => this.#hashOf(key))))
     this.#send(ctx, jsonType, bytes, openApiHash(bytes))
     return true
@@ -99,7 +121,7 @@ export class OpenApi {
   }
 
   async #sendV3(ctx: HttpContext, key: string): Promise<true> {
-    if (!this.#keys().includes(key)) {
+    if (!this.#now().keys.includes(key)) {
       sendEmpty(ctx, 404)
       return true
     }
@@ -134,26 +156,58 @@ export class OpenApi {
     sendBytes(ctx, 200, contentType, bytes)
   }
 
-  /** Forgets all documents: the set of resources has changed. */
-  invalidate(): void {
-    this.#documents.clear()
-    this.#contentHash = undefined
+  /** What there is now; worked out anew when the set of resources has changed. */
+  #now(): Contents {
+    const { generation } = this.#resources
+    if (this.#contents?.generation === generation) return this.#contents
+    const definitions = [...this.#resources.all()].map(({ definition }) => definition)
+    const custom = definitions.flatMap((definition) => this.#factsOf(definition) ?? [])
+    const keys = openApiV3Keys([...servedRows(this.#served()), ...custom.map(({ row }) => row)])
+    // A document is a function of the tables, of what is served and of our own code: a hash of these stands for it.
+    const base = this.#baseHash()
+    const byKey = Map.groupBy(custom, ({ key }) => key)
+    const groups = [...new Set(custom.map(({ row }) => row.group))].join(' ')
+    const hashes = new Map([['v2', openApiHash([base, ...custom.map(({ text }) => text)].join('\n'))]])
+    for (const key of keys) {
+      const own = byKey.get(key)?.map(({ text }) => text) ?? [groups]
+      hashes.set(key, openApiHash([base, key, ...own].join('\n')))
+    }
+    const current = new Set(hashes.values())
+    for (const [name, { hash }] of this.#documents) if (!current.has(hash)) this.#documents.delete(name)
+    this.#contents = { generation, keys, hashes, custom }
+    return this.#contents
   }
 
-  #keys(): readonly string[] {
-    return openApiV3Keys([...servedRows(this.#served()), ...this.#custom().map(customRow)])
+  /** Undefined for a built-in kind. */
+  #factsOf(definition: KindDefinition): CustomFacts | undefined {
+    const { group, version, kind, listKind, plural, scope, verbs, subresources, custom } = definition
+    if (custom === undefined) return undefined
+    const known = this.#facts.get(definition)
+    if (known !== undefined) return known
+    const parts = subresources.map(({ name }) => name)
+    const namespaced = scope === 'Namespaced'
+    const facts = {
+      group,
+      version,
+      kind,
+      listKind,
+      plural,
+      namespaced,
+      verbs,
+      subresources: parts,
+      schema: custom.openApi,
+    }
+    const made = { key: `apis/${group}/${version}`, row: customRow(facts), text: JSON.stringify(facts) }
+    this.#facts.set(definition, made)
+    return made
   }
 
-  #custom(): CustomKindFacts[] {
-    return [...this.#resources.all()].flatMap(({ definition }) => {
-      const { group, version, kind, listKind, plural, scope, verbs, subresources, custom } = definition
-      if (custom === undefined) return []
-      const parts = subresources.map(({ name }) => name)
-      const namespaced = scope === 'Namespaced'
-      return [
-        { group, version, kind, listKind, plural, namespaced, verbs, subresources: parts, schema: custom.openApi },
-      ]
-    })
+  #base: string | undefined
+  #baseHash(): string {
+    this.#base ??= openApiHash(
+      [documentFormat, readTable('schema'), readTable('resources'), ...this.#served()].join('\n'),
+    )
+    return this.#base
   }
 
   /** Names of the resources that documents are about, custom ones aside. */
@@ -163,28 +217,26 @@ export class OpenApi {
       .map(({ definition: { group, version, plural } }) => resourceName({ group, version, plural }))
   }
 
-  /** A document is a function of the schema table, of what is served and of our own code: their hash stands for it. */
   #hashOf(key: string): string {
-    this.#contentHash ??= openApiHash(
-      [
-        documentFormat,
-        readTable('schema'),
-        readTable('resources'),
-        ...this.#served(),
-        JSON.stringify(this.#custom()),
-      ].join('\n'),
-    )
-    return openApiHash(`${this.#contentHash} ${key}`)
+    return this.#now().hashes.get(key) ?? ''
   }
 
+  /** A document is kept as long as what it is made of stays the same: one group's definitions do not touch another's. */
   #document(key: string, wanted: Wanted): Promise<Buffer | undefined> {
-    let document = this.#documents.get(key)
-    if (document === undefined) {
-      document = this.#build(wanted)
-      this.#documents.set(key, document)
-      document.catch(() => this.#documents.delete(key))
-    }
-    return document
+    const hash = this.#hashOf(wanted.type === 'v2' ? 'v2' : wanted.key)
+    const known = this.#documents.get(key)
+    if (known?.hash === hash) return known.bytes
+    const bytes = this.#build(wanted)
+    this.#documents.set(key, { hash, bytes })
+    bytes.catch(() => this.#documents.delete(key))
+    return bytes
+  }
+
+  /** The kinds that a document is about: those of its group and version, or of all for documents about groups. */
+  #customFor(wanted: Wanted): string[] {
+    const { custom } = this.#now()
+    const own = wanted.type === 'v2' ? [] : custom.filter(({ key }) => key === wanted.key)
+    return (own.length > 0 ? own : custom).map(({ text }) => text)
   }
 
   async #build(wanted: Wanted): Promise<Buffer | undefined> {
@@ -193,7 +245,12 @@ export class OpenApi {
     clearTimeout(this.#idle)
     const answer = await new Promise<DocumentAnswer>((resolve) => {
       this.#waiting.set(id, resolve)
-      worker.postMessage({ ...wanted, id, served: this.#served(), custom: this.#custom() } satisfies DocumentRequest)
+      worker.postMessage({
+        ...wanted,
+        id,
+        served: this.#served(),
+        custom: this.#customFor(wanted),
+      } satisfies DocumentRequest)
     })
     if (this.#waiting.size === 0) this.#idle = setTimeout(() => this.#stopWorker(), idleMs).unref()
     if (answer.error !== undefined) {

@@ -16,16 +16,31 @@ const isTrue = (definition: CustomResourceDefinition, type: string): boolean =>
 
 export const isEstablished = (definition: CustomResourceDefinition): boolean => isTrue(definition, 'Established')
 
-/** The names that others of the group have been given, and may keep. */
-const takenNames = (others: readonly CustomResourceDefinition[]): { resources: Set<string>; kinds: Set<string> } => {
-  const resources = new Set<string>()
-  const kinds = new Set<string>()
-  for (const { status } of others) {
-    const { plural, singular, shortNames, kind, listKind } = status?.acceptedNames ?? { plural: '', kind: '' }
-    for (const name of [plural, singular ?? '', ...(shortNames ?? [])]) if (name !== '') resources.add(name)
-    for (const name of [kind, listKind ?? '']) if (name !== '') kinds.add(name)
+/** Who has been given which names of a group, and may keep them: of resources (with short ones) and of kinds. */
+export class NamesInUse {
+  readonly #owners = new Map<string, Set<string>>()
+
+  constructor(definitions: readonly CustomResourceDefinition[]) {
+    for (const definition of definitions) this.give(nameOf(definition), definition.status?.acceptedNames)
   }
-  return { resources, kinds }
+
+  /** Adds what a definition was given; what it had before stays its own. */
+  give(owner: string, names: Names | undefined): void {
+    if (names === undefined) return
+    const { plural, singular = '', shortNames = [], kind, listKind = '' } = names
+    for (const name of [plural, singular, ...shortNames]) this.#add(`resource ${name}`, owner)
+    for (const name of [kind, listKind]) this.#add(`kind ${name}`, owner)
+  }
+
+  #add(name: string, owner: string): void {
+    this.#owners.set(name, (this.#owners.get(name) ?? new Set()).add(owner))
+  }
+
+  /** Whether anybody else has it. */
+  isTaken(type: 'resource' | 'kind', name: string, owner: string): boolean {
+    const owners = this.#owners.get(`${type} ${name}`)
+    return owners !== undefined && (owners.size > 1 || !owners.has(owner))
+  }
 }
 
 interface Acceptance {
@@ -39,27 +54,27 @@ interface Acceptance {
 }
 
 /** Which of the wanted names it gets: a name that another has stays with that one. Upstream: calculateNamesAndConditions. */
-const acceptNames = (definition: CustomResourceDefinition, others: readonly CustomResourceDefinition[]): Acceptance => {
+const acceptNames = (definition: CustomResourceDefinition, inUse: NamesInUse): Acceptance => {
   const { names: wanted } = definition.spec
   const held = definition.status?.acceptedNames ?? { plural: '', kind: '' }
-  const { resources, kinds } = takenNames(others)
+  const owner = nameOf(definition)
   const conflicts: { reason: string; message: string }[] = []
-  const check = (name: string, taken: ReadonlySet<string>, reason: string): boolean => {
-    if (name === '' || !taken.has(name)) return true
+  const check = (name: string, type: 'resource' | 'kind', reason: string): boolean => {
+    if (name === '' || !inUse.isTaken(type, name, owner)) return true
     conflicts.push({ reason, message: `${JSON.stringify(name)} is already in use` })
     return false
   }
   const { singular = '', listKind = '' } = wanted
-  const plural = check(wanted.plural, resources, 'PluralConflict') ? wanted.plural : held.plural
-  const acceptedSingular = check(singular, resources, 'SingularConflict') ? singular : held.singular
+  const plural = check(wanted.plural, 'resource', 'PluralConflict') ? wanted.plural : held.plural
+  const acceptedSingular = check(singular, 'resource', 'SingularConflict') ? singular : held.singular
   const short = wanted.shortNames ?? []
-  const shortConflicts = short.filter((name) => resources.has(name))
+  const shortConflicts = short.filter((name) => inUse.isTaken('resource', name, owner))
   if (shortConflicts.length > 0) {
     const message = shortConflicts.map((name) => `${JSON.stringify(name)} is already in use`).join(', ')
     conflicts.push({ reason: 'ShortNamesConflict', message })
   }
-  const kind = check(wanted.kind, kinds, 'KindConflict') ? wanted.kind : held.kind
-  const acceptedListKind = check(listKind, kinds, 'ListKindConflict') ? listKind : held.listKind
+  const kind = check(wanted.kind, 'kind', 'KindConflict') ? wanted.kind : held.kind
+  const acceptedListKind = check(listKind, 'kind', 'ListKindConflict') ? listKind : held.listKind
   const shortNames = shortConflicts.length > 0 ? held.shortNames : wanted.shortNames
   const { categories } = wanted
   const names: Names = {
@@ -77,14 +92,10 @@ const acceptNames = (definition: CustomResourceDefinition, others: readonly Cust
   return { names, condition: { type, status: 'False', ...last } }
 }
 
-/** The status as it should be, given the other definitions of its group. Pure. */
-export const nextStatus = (
-  definition: CustomResourceDefinition,
-  others: readonly CustomResourceDefinition[],
-  nowMs: number,
-): Status => {
+/** The status as it should be, given the names that its group has in use. Pure. */
+export const nextStatus = (definition: CustomResourceDefinition, inUse: NamesInUse, nowMs: number): Status => {
   const now = nowRfc3339(nowMs)
-  const { names, condition } = acceptNames(definition, others)
+  const { names, condition } = acceptNames(definition, inUse)
   let conditions = setCondition(definition.status?.conditions, condition, now) as Conditions
   const accepted = condition.status === 'True'
   if (findCondition(conditions, 'Established')?.status !== 'True') {

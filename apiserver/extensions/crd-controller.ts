@@ -10,9 +10,10 @@ import type { Logger } from '../../component-base/logging/logger.ts'
 import { deleteObject } from '../registry/delete.ts'
 import { keyFor, type Resource } from '../registry/resource.ts'
 import type { Resources } from '../registry/resources.ts'
-import { cloneJson, equalJson } from '../storage/json.ts'
+import { cloneJson } from '../storage/json.ts'
 import { ConversionError } from '../storage/key-value.ts'
-import { cleanupFinalizer, nameOf, nextStatus, terminationFailure, terminationProgress } from './crd-conditions.ts'
+import { cleanupFinalizer, nameOf, terminationFailure, terminationProgress } from './crd-conditions.ts'
+import { isGoing, type PlannedStatus, planStatuses } from './plan-statuses.ts'
 import type { CustomServer } from './serve-custom.ts'
 
 export interface CrdControllerOptions {
@@ -33,7 +34,9 @@ export interface CrdController {
 const cleanupRetryMs = 500
 const failureRetryMs = 1000
 
-const isGoing = ({ metadata }: CustomResourceDefinition): boolean => metadata?.deletionTimestamp !== undefined
+/** Definitions that are written at a time. */
+const parallelWrites = 32
+
 const holdsCleanup = ({ metadata }: CustomResourceDefinition): boolean =>
   metadata?.finalizers?.includes(cleanupFinalizer) === true
 
@@ -46,6 +49,8 @@ const asConversionError = (error: unknown): ConversionError => {
 export const createCrdController = ({ resources, server, clock, log }: CrdControllerOptions): CrdController => {
   const crds = resources.get({ group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions' })
   let again = false
+  /** Definitions, each as it is stored, whose status is as it should be. */
+  const settled = new WeakSet<CustomResourceDefinition>()
 
   const all = (): CustomResourceDefinition[] =>
     crds.store.cache.range('').map(({ object }) => object as CustomResourceDefinition)
@@ -61,15 +66,17 @@ export const createCrdController = ({ resources, server, clock, log }: CrdContro
       return gone ? { type: 'delete' } : { type: 'write', object }
     })
 
-  const keepStatus = async (definition: CustomResourceDefinition): Promise<void> => {
-    const { group } = definition.spec
-    const othersOf = (name: string) => all().filter((other) => other.spec.group === group && nameOf(other) !== name)
-    const name = nameOf(definition)
-    const wanted = nextStatus(definition, othersOf(name), clock.now())
-    if (equalJson(wanted, definition.status)) return
-    await write(name, (current) => {
-      current.status = nextStatus(current, othersOf(name), clock.now())
+  /**
+   * Writes a planned status, if the definition is still what was planned for; else the change that came between is
+   * another reason to look. Resolves when the cache has it.
+   */
+  const writeStatus = async ({ definition, status }: PlannedStatus): Promise<void> => {
+    const outcome = await crds.store.update(keyFor(crds, '', nameOf(definition)), (current) => {
+      if (current === undefined) throw notFound(crds.groupResource, nameOf(definition))
+      if (current.metadata?.resourceVersion !== definition.metadata?.resourceVersion) return { type: 'keep' }
+      return { type: 'write', object: { ...cloneJson(current), status } as CustomResourceDefinition }
     })
+    await crds.store.waitFor(outcome.entry.revision)
   }
 
   const removeAll = async (resource: Resource): Promise<number> => {
@@ -112,10 +119,9 @@ export const createCrdController = ({ resources, server, clock, log }: CrdContro
     if (left > 0) again = true
   }
 
-  const lookAt = async (definition: CustomResourceDefinition): Promise<void> => {
+  const attempt = async (definition: CustomResourceDefinition, work: () => Promise<void>): Promise<void> => {
     try {
-      if (!isGoing(definition)) await keepStatus(definition)
-      else if (holdsCleanup(definition)) await cleanUp(definition)
+      await work()
     } catch (err) {
       if (isReason(err, 'NotFound')) return
       log.warn({ err, definition: nameOf(definition) }, 'a CustomResourceDefinition could not be seen to')
@@ -123,12 +129,22 @@ export const createCrdController = ({ resources, server, clock, log }: CrdContro
     }
   }
 
+  /** Some at a time: the store writes those to the disk at once, and they are served before the next ones are seen to. */
+  const together = async <T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> => {
+    for (let start = 0; start < items.length; start += parallelWrites) {
+      await Promise.all(items.slice(start, start + parallelWrites).map(work))
+      server.serve(all())
+    }
+  }
+
   const sync = async (): Promise<void> => {
     await crds.store.consistent()
-    server.serve(all())
-    for (const definition of all()) await lookAt(definition)
-    await crds.store.consistent()
-    server.serve(all())
+    const definitions = all()
+    server.serve(definitions)
+    const statuses = planStatuses(definitions, settled, clock.now())
+    await together(statuses, (planned) => attempt(planned.definition, () => writeStatus(planned)))
+    const going = definitions.filter((definition) => isGoing(definition) && holdsCleanup(definition))
+    await together(going, (definition) => attempt(definition, () => cleanUp(definition)))
   }
 
   const run = async (signal: AbortSignal): Promise<void> => {

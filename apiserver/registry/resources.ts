@@ -40,6 +40,7 @@ export class Resources implements ObjectReader {
   readonly #served = new Map<string, Resource>()
   readonly #stores = new Map<string, ResourceStore>()
   readonly #versions = new Map<ResourceStore, Resource[]>()
+  #generation = 0
 
   constructor(options: ResourcesOptions) {
     this.#options = options
@@ -69,6 +70,7 @@ export class Resources implements ObjectReader {
       ttlSeconds: stored.plural === 'events' && stored.custom === undefined ? this.#options.eventTtlSeconds : undefined,
     }
     versions.push(resource)
+    this.#generation++
     const id = idOf(definition.group, definition.version, definition.plural)
     this.#byId.set(id, resource)
     if (this.#options.serves?.(definition) !== false) this.#served.set(id, resource)
@@ -79,6 +81,7 @@ export class Resources implements ObjectReader {
   addCustom({ stored, versions, conversion }: CustomVersions): void {
     const prefix = resourcePrefix(this.#options.root, stored)
     const all: Resource[] = []
+    this.#generation++
     for (const { definition, served, deps } of versions) {
       const groupResource = { group: definition.group, resource: definition.plural }
       const resource: Resource = {
@@ -103,6 +106,7 @@ export class Resources implements ObjectReader {
   removeCustom(group: string, plural: string): void {
     for (const [id, { definition, store }] of this.#byId) {
       if (definition.group !== group || definition.plural !== plural) continue
+      this.#generation++
       this.#byId.delete(id)
       this.#served.delete(id)
       store.cache.retire()
@@ -137,6 +141,11 @@ export class Resources implements ObjectReader {
   hasGroup(group: string): boolean {
     for (const { definition } of this.#served.values()) if (definition.group === group) return true
     return false
+  }
+
+  /** Another one whenever the set of resources is another: what is derived from the set is good as long as it stays. */
+  get generation(): number {
+    return this.#generation
   }
 
   /** All that clients see. */

@@ -28,9 +28,13 @@ export interface Structural {
 }
 
 /** The generated types name extensions and reserved words with underscores. */
+const otherSpellings = new Map<string, readonly [string, string]>()
 const raw = (schema: JsonSchema, name: string): unknown => {
   const fields = schema as Readonly<Record<string, unknown>>
-  return fields[name] ?? fields[name.replaceAll('-', '_')] ?? fields[`_${name}`]
+  if (fields[name] !== undefined) return fields[name]
+  let others = otherSpellings.get(name)
+  if (others === undefined) otherSpellings.set(name, (others = [name.replaceAll('-', '_'), `_${name}`]))
+  return fields[others[0]] ?? fields[others[1]]
 }
 const textOf = (schema: JsonSchema, name: string): string | undefined => {
   const value = raw(schema, name)
