@@ -1,4 +1,5 @@
 /** The life of a process, once for all components: signals, deadline, and no error that nobody hears. */
+import { writeFileSync } from 'node:fs'
 import { createLogger, describeError, type Logger } from '../logging/logger.ts'
 import { useCompileCache } from './compile-cache.ts'
 
@@ -34,13 +35,23 @@ export const verbosityOf = (argv: readonly string[]): number => {
   return Number.isInteger(value) ? value : 0
 }
 
+/** In `ps` it is upstream's component with its flags; `pgrep -x` and `ps -C` know it by the name alone. */
+const nameProcess = (name: string): void => {
+  process.title = [name, ...process.argv.slice(2)].join(' ')
+  try {
+    writeFileSync('/proc/self/comm', name)
+  } catch {
+    // Elsewhere than on Linux the title is all there is.
+  }
+}
+
 /**
  * Runs a component. `main` returns when it has stopped after `signal`; the process then exits with `process.exitCode`,
  * 0 if nobody set it. A UsageError ends it with 2; a second signal, a missed deadline, an uncaught exception or an unhandled rejection end it with 1.
  */
 export const run = (name: string, main: (context: RunContext) => Promise<void>, options: RunOptions = {}): void => {
   useCompileCache()
-  process.title = name
+  nameProcess(name)
   const log = createLogger(name, verbosityOf(process.argv.slice(2)))
   const controller = new AbortController()
   const fail = (err: unknown, message: string): never => {
