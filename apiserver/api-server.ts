@@ -28,7 +28,13 @@ import { subresourceHandlers, virtualHandlers } from './endpoints/install.ts'
 import { createRouter } from './endpoints/router.ts'
 import { offerUpgrade } from './server/upgrades.ts'
 import { WatchRegistry } from './endpoints/watch-registry.ts'
-import { createApiServerMetrics } from './metrics.ts'
+import { realFlowClock } from './flow-control/clock.ts'
+import { flowControlDumps } from './flow-control/dump.ts'
+import { FlowControl } from './flow-control/flow-control.ts'
+import { FlowController } from './flow-control/flow-controller.ts'
+import { listStatistics } from './flow-control/list-statistics.ts'
+import { registerFlowControlMetrics } from './flow-control/metrics.ts'
+import { createApiServerMetrics, createInFlightMetric } from './metrics.ts'
 import { createServiceMetrics } from './registry/services/metrics.ts'
 import { serveKinds } from './registry/serve-kinds.ts'
 import { buildChain, compose, type Handler } from './server/chain.ts'
@@ -85,6 +91,15 @@ export const runApiServer = async (
     signal: stopped.signal,
   })
   const callReview = createReviewCaller(createServiceResolver(resources))
+  const flowController = new FlowController({
+    serverLimit: config.maxInFlight.readOnly + config.maxInFlight.mutating,
+    clock: realFlowClock,
+    log,
+  })
+  const flowControl = config.priorityAndFairness
+    ? new FlowControl({ controller: flowController, statisticsOf: listStatistics(resources) })
+    : undefined
+  if (flowControl !== undefined) registerFlowControlMetrics(registry, flowController)
   const watches = new WatchRegistry(metrics.watchEvents)
   const install = {
     resources,
@@ -150,6 +165,7 @@ export const runApiServer = async (
     health,
     metrics: { '/metrics': registry, '/metrics/slis': healthRegistry },
     zPages,
+    debug: flowControl === undefined ? {} : flowControlDumps(flowController),
     profiling: config.profiling,
     openapi: (ctx) => openApi.handle(ctx),
     issuerDocuments: documents,
@@ -164,7 +180,7 @@ export const runApiServer = async (
       const { enabled, paths } = config.externalTokens.anonymous
       return enabled && (paths.length === 0 || paths.includes(path))
     },
-    inFlight: config.maxInFlight,
+    limit: flowControl ?? { ...config.maxInFlight, note: createInFlightMetric(registry) },
     requestTimeoutMs: config.requestTimeoutMs,
     goawayChance: config.http2.goawayChance,
     strictTransportSecurity: config.strictTransportSecurity,
@@ -194,6 +210,7 @@ export const runApiServer = async (
       served,
       serviceMetrics,
       crds,
+      flowController: flowControl?.controller,
       log,
       rbacReady: () => rbac.ready(),
       facts: {

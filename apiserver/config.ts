@@ -78,6 +78,7 @@ export interface Config {
   readonly allowPrivileged: boolean
   readonly kubelet: KubeletClientConfig
   readonly maxInFlight: { readonly readOnly: number; readonly mutating: number }
+  readonly priorityAndFairness: boolean
   readonly minRequestTimeoutSeconds: number
   readonly shutdownDelayMs: number
   /** undefined: everything is stored as it is. */
@@ -218,6 +219,7 @@ export const configOf = ({ values: flags, isSet }: ParsedFlags<typeof flagSpecs>
       preferredAddressTypes: flags['kubelet-preferred-address-types'],
     },
     maxInFlight: { readOnly: flags['max-requests-inflight'], mutating: flags['max-mutating-requests-inflight'] },
+    priorityAndFairness: flags['enable-priority-and-fairness'],
     minRequestTimeoutSeconds: flags['min-request-timeout'],
     shutdownDelayMs: flags['shutdown-delay-duration'],
     encryption:

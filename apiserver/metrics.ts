@@ -5,7 +5,6 @@ import type { RequestInfo } from './server/request-info.ts'
 export interface ApiServerMetrics {
   /** `seconds` is undefined for long-running requests, whose duration says nothing. */
   request(info: RequestInfo, code: number, seconds: number | undefined): void
-  inFlight(kind: 'readOnly' | 'mutating', count: number): void
   longRunning(info: RequestInfo, change: 1 | -1): void
   etcdRequest(operation: string, seconds: number): void
   /** A counter of the events that watchers of a kind get. */
@@ -45,12 +44,6 @@ export const createApiServerMetrics = (registry: Registry): ApiServerMetrics => 
     help: 'Response latency in seconds by verb, group, version, resource, subresource, scope and component.',
     labelNames: [...labels],
     buckets: latencyBuckets,
-    registers: [registry],
-  })
-  const inFlight = new Gauge({
-    name: 'apiserver_current_inflight_requests',
-    help: 'Number of requests in flight, reading and mutating.',
-    labelNames: ['request_kind'],
     registers: [registry],
   })
   const longRunning = new Gauge({
@@ -110,7 +103,6 @@ export const createApiServerMetrics = (registry: Registry): ApiServerMetrics => 
       child.counter.inc()
       if (seconds !== undefined) child.histogram.observe(seconds)
     },
-    inFlight: (kind, count) => inFlight.labels(kind).set(count),
     watchEvents: ({ group, version, kind }) => {
       const child = watchEvents.labels(group, version, kind)
       return () => child.inc()
@@ -125,4 +117,15 @@ export const createApiServerMetrics = (registry: Registry): ApiServerMetrics => 
       child.observe(seconds)
     },
   }
+}
+
+/** For the plain limit: flow control has a metric of that name too. */
+export const createInFlightMetric = (registry: Registry): ((kind: 'readOnly' | 'mutating', count: number) => void) => {
+  const inFlight = new Gauge({
+    name: 'apiserver_current_inflight_requests',
+    help: 'Number of requests in flight, reading and mutating.',
+    labelNames: ['request_kind'],
+    registers: [registry],
+  })
+  return (kind, count) => inFlight.labels(kind).set(count)
 }

@@ -36,6 +36,12 @@ export const checkServingFlags = (flags: FlagValues<typeof flagSpecs>): void => 
     const error = directiveError(directive)
     if (error !== undefined) errors.push(error)
   }
+  const [reading, mutating] = [flags['max-requests-inflight'], flags['max-mutating-requests-inflight']]
+  if (flags['enable-priority-and-fairness'] && reading + mutating <= 0) {
+    errors.push(
+      `invalid configuration: MaxRequestsInFlight=${reading} and MaxMutatingRequestsInFlight=${mutating}; they must add up to something positive`,
+    )
+  }
   if (errors.length === 1) throw new UsageError(errors[0] ?? '')
   if (errors.length > 1) throw new UsageError(`[${errors.join(', ')}]`)
 }

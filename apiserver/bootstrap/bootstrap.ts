@@ -10,7 +10,10 @@ import type { ServiceMetrics } from '../registry/services/metrics.ts'
 import type { NodePortAllocator } from '../registry/services/node-port-allocator.ts'
 import type { StoreDependencies } from '../storage/resource-store.ts'
 import { runCompactor } from './compactor.ts'
+import type { FlowController } from '../flow-control/flow-controller.ts'
 import { createDefaultServiceCidr } from './default-service-cidr.ts'
+import { createFlowControlConfig } from './flow-control-config.ts'
+import { createFlowControlObjects } from './flow-control-objects.ts'
 import { ensureKubernetesService, keepEndpoints, keepKubernetesService } from './kubernetes-service.ts'
 import { reconcileRbac } from './rbac.ts'
 import { createRepairs } from './repair-services.ts'
@@ -26,6 +29,8 @@ export interface BootstrapOptions {
   }
   readonly serviceMetrics: ServiceMetrics
   readonly crds: CrdController
+  /** undefined: requests are limited without it. */
+  readonly flowController: FlowController | undefined
   readonly facts: AuthenticationFacts
   readonly rbacReady: () => Promise<void>
   readonly log: Logger
@@ -68,7 +73,7 @@ const startHook = (
 }
 
 export const startBootstrap = (
-  { config, deps, served, serviceMetrics, crds, facts, rbacReady, log }: BootstrapOptions,
+  { config, deps, served, serviceMetrics, crds, flowController, facts, rbacReady, log }: BootstrapOptions,
   signal: AbortSignal,
 ): Bootstrap => {
   const { resources, ips, ports } = served
@@ -87,6 +92,11 @@ export const startBootstrap = (
   const defaultCidr = createDefaultServiceCidr({ ...common, cidrs: ips.flagRanges.map(({ text }) => text) })
   const repairs = createRepairs({ ...common, ips, ports, metrics: serviceMetrics, ...config.serviceRepair })
   const hook = (name: string, work: () => Promise<void>) => startHook(name, work, log, signal)
+  const flowObjects = createFlowControlObjects(resources, realClock)
+  const flowConfig =
+    flowController === undefined
+      ? undefined
+      : createFlowControlConfig({ ...common, controller: flowController, objects: flowObjects })
   const namespaces = hook('start-system-namespaces-controller', () => ensureSystemObjects(resources, facts))
   const serviceCidr = hook('start-kubernetes-service-cidr-controller', () => defaultCidr.sync())
   const hooks = [
@@ -103,6 +113,8 @@ export const startBootstrap = (
       await serviceCidr.promise
       await repairs.first()
     }),
+    hook('priority-and-fairness-config-producer', () => flowObjects.ensureAll()),
+    ...(flowConfig === undefined ? [] : [hook('priority-and-fairness-config-consumer', () => flowConfig.sync())]),
     ...(config.authorization.authorizers.some(({ type }) => type === 'RBAC')
       ? [
           hook('rbac/bootstrap-roles', async () => {
@@ -116,6 +128,7 @@ export const startBootstrap = (
     crds.run(signal),
     defaultCidr.keep(signal),
     repairs.run(signal),
+    flowConfig?.run(signal),
     keepKubernetesService(service, signal),
     config.reconcileEndpoints ? keepEndpoints(service, signal) : Promise.resolve(),
     runCompactor(

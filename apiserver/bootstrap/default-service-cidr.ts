@@ -7,16 +7,13 @@ import { findCondition } from '../../api/meta/conditions.ts'
 import { isReason } from '../../api/meta/status-error.ts'
 import { nowRfc3339 } from '../../api/meta/time.ts'
 import { defaultServiceCidrName } from '../../api/networking/service-ranges.ts'
-import { applyConfiguration } from '../../api/patch/apply/apply.ts'
-import { setManagers } from '../../api/patch/apply/managed-fields.ts'
 import type { KubeObject, ServiceCIDR } from '../../api/types.ts'
 import { type Clock, sleep } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
-import { fieldScopeOf } from '../registry/field-manager.ts'
 import type { Resource } from '../registry/resource.ts'
 import type { Resources } from '../registry/resources.ts'
-import { updateObject } from '../registry/update.ts'
 import { equalJson } from '../storage/json.ts'
+import { applyStatus } from './apply-status.ts'
 import { ensureExists, ensureLike } from './ensure.ts'
 import { createWarn, type Warn } from './system-events.ts'
 
@@ -55,30 +52,25 @@ export const planDefaultCidr = ({ metadata, spec, status }: ServiceCIDR, cidrs: 
   return ready?.status === 'True' ? { type: 'nothing' } : { type: 'set-ready' }
 }
 
-/** Applies the condition, so that it is known whose it is; the controller manager takes it over. */
-const setReady = async (resource: Resource, clock: Clock): Promise<void> => {
-  const scope = fieldScopeOf(resource, 'status')
-  const time = nowRfc3339(clock.now())
+/** The controller manager takes the condition over. */
+const setReady = (resource: Resource, clock: Clock): Promise<void> => {
+  const lastTransitionTime = nowRfc3339(clock.now())
   const condition = { type: 'Ready', status: 'True', message: 'Kubernetes default Service CIDR is ready' }
   const applied: KubeObject = {
     kind: 'ServiceCIDR',
     apiVersion: 'networking.k8s.io/v1',
     metadata: { name: defaultServiceCidrName },
-    status: { conditions: [{ ...condition, lastTransitionTime: time }] },
+    status: { conditions: [{ ...condition, lastTransitionTime }] },
   }
-  await updateObject(
-    resource,
-    { namespace: '', name: defaultServiceCidrName },
-    (live) => {
-      const result = applyConfiguration({ ...scope, live, applied, manager: controllerName, force: true, time })
-      const object = structuredClone(result.object) as ServiceCIDR
-      // The field has no omitempty: it is there even when there is nothing to say.
-      for (const entry of object.status?.conditions ?? []) entry.reason ??= ''
-      setManagers(object, result.managers)
-      return object
+  return applyStatus(resource, {
+    applied,
+    manager: controllerName,
+    clock,
+    // The field has no omitempty: it is there even when there is nothing to say.
+    finish: (object) => {
+      for (const entry of (object as ServiceCIDR).status?.conditions ?? []) entry.reason ??= ''
     },
-    { dryRun: false, clock, validating: async () => {}, scope: 'status' },
-  )
+  })
 }
 
 export interface DefaultServiceCidr {

@@ -87,6 +87,7 @@ const setUp = async (t: TestContext) => {
       matches: undefined,
       encoder,
       bookmarks,
+      onInitialized: () => {},
       countEvent: () => {},
       onError: (error) => assert.fail(String(error)),
     })

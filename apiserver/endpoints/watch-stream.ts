@@ -22,6 +22,8 @@ export interface WatchStreamOptions {
   readonly matches: Matches | undefined
   readonly encoder: FrameEncoder
   readonly bookmarks: boolean
+  /** Called when all that comes before the events was sent. */
+  readonly onInitialized: () => void
   /** Called for each event that is sent. */
   readonly countEvent: () => void
   /** Called when an event cannot be encoded: the watch is broken off. */
@@ -71,7 +73,9 @@ export class WatchStream implements CacheWatcher, OpenWatch {
     transport.whenClosed(() => this.end())
     const timer = this.#scheduleTimers(timeoutMs)
     try {
-      if (await this.#sendInTurns(start.frames)) await this.#catchUp()
+      const goesOn = await this.#sendInTurns(start.frames)
+      this.#options.onInitialized()
+      if (goesOn) await this.#catchUp()
       await this.#ended.promise
     } catch (error) {
       this.#fail(error)

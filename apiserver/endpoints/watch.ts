@@ -43,6 +43,7 @@ export const watch = async (scope: Scope & { watches: WatchRegistry }, ctx: Http
     matches,
     encoder,
     bookmarks: query.allowWatchBookmarks,
+    onInitialized: () => ctx.watchInitialized?.(),
     countEvent: scope.watches.countEvents(resource.definition),
     onError: (err) => ctx.log.error({ err, path: ctx.info.path }, 'a watch event cannot be encoded'),
   }

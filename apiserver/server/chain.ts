@@ -5,6 +5,7 @@
 import type { Auditor } from '../audit/auditor.ts'
 import type { Authenticator } from '../authentication/authenticator.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
+import type { FlowControl } from '../flow-control/flow-control.ts'
 import type { ApiServerMetrics } from '../metrics.ts'
 import type { HttpContext } from './context.ts'
 import { auditUnauthenticated, withAudit } from './filters/audit.ts'
@@ -13,6 +14,7 @@ import { withAuthorization } from './filters/authorization.ts'
 import { withErrors } from './filters/errors.ts'
 import { withProbabilisticGoaway } from './filters/goaway.ts'
 import { withImpersonation } from './filters/impersonation.ts'
+import { withFlowControl } from './filters/flow-control.ts'
 import { type InFlightLimits, withInFlightLimit } from './filters/in-flight-limit.ts'
 import { withRequestMetrics } from './filters/request-metrics.ts'
 import { withRequestTimeout } from './filters/request-timeout.ts'
@@ -29,7 +31,8 @@ export interface ChainOptions {
   readonly authenticator: Authenticator
   readonly authorizer: Authorizer
   readonly allowAnonymous: AllowAnonymous
-  readonly inFlight: InFlightLimits
+  /** Priority and fairness, or plain limits. */
+  readonly limit: FlowControl | InFlightLimits
   readonly requestTimeoutMs: number
   /** How often a request is told to be the last one of its HTTP/2 connection: between 0 and 1. */
   readonly goawayChance: number
@@ -50,7 +53,9 @@ export const buildChain = (options: ChainOptions): readonly Filter[] => [
   ),
   ...(options.auditor === undefined ? [] : [withAudit(options.auditor)]),
   withImpersonation(options.authorizer),
-  withInFlightLimit(options.inFlight, options.metrics),
+  'controller' in options.limit
+    ? withFlowControl(options.limit, options.requestTimeoutMs)
+    : withInFlightLimit(options.limit),
   withAuthorization(options.authorizer),
 ]
 

@@ -52,6 +52,8 @@ export interface RequestContext {
   readonly log: Logger
   /** Set by the authentication filter, replaced by impersonation. */
   user: UserInfo
+  /** Set for a watch: to be called once its initial state was sent, from when on it costs next to nothing. */
+  watchInitialized?: (() => void) | undefined
   /** Texts of Warning headers, code 299; collected until the answer is sent. */
   readonly warnings: string[]
   /** Aborted when the client goes away or the server stops. */

@@ -26,6 +26,7 @@ export class HttpRequestContext implements HttpContext {
   readonly log: Logger
   readonly warnings: string[] = []
   user: UserInfo = anonymousUser
+  watchInitialized: (() => void) | undefined
   #abort: AbortController | undefined
   #aborted: StatusError | undefined
 

@@ -22,6 +22,8 @@ export interface PathsOptions {
   readonly metrics: Readonly<Record<'/metrics' | '/metrics/slis', MetricsSource>>
   /** By path: /statusz, /flagz, as far as they are on. */
   readonly zPages: Readonly<Record<string, ZPage>>
+  /** By path: texts about the inside of the server, which `/` does not list. */
+  readonly debug: Readonly<Record<string, (query: URLSearchParams) => string>>
   /** Whether /debug/pprof is there at all, and metrics may be reset. */
   readonly profiling: boolean
   /** /openapi/…; true if it answered. */
@@ -66,6 +68,11 @@ const sendHealth = async (ctx: HttpContext, health: HealthChecks): Promise<boole
   return true
 }
 
+const sendDebug =
+  (text: (query: URLSearchParams) => string): Handler =>
+  async (ctx) =>
+    sendText(ctx, 200, text(ctx.query))
+
 const profileRefusal = (): StatusError =>
   new StatusError('Unimplemented', 'profiles in the form of Go’s pprof are not implemented by kubets', { details: {} })
 
@@ -73,7 +80,7 @@ export const createPathHandler = (options: PathsOptions): Handler => {
   const { metrics, profiling, zPages } = options
   const index: Handler = async (ctx) => sendRawJson(ctx, { paths: options.listedPaths() })
   const version = onlyGet(async (ctx) => sendRawJson(ctx, versionInfo))
-  const exact: Readonly<Record<string, Handler>> = {
+  const exact: Record<string, Handler> = {
     '/': index,
     '/index.html': index,
     '/version': version,
@@ -84,6 +91,7 @@ export const createPathHandler = (options: PathsOptions): Handler => {
       Object.entries(zPages).map(([path, page]) => [path, (ctx: HttpContext) => sendZPage(ctx, page)]),
     ),
   }
+  for (const [path, text] of Object.entries(options.debug)) exact[path] = sendDebug(text)
   return async (ctx) => {
     const { path } = ctx.info
     const handler = Object.hasOwn(exact, path) ? exact[path] : undefined

@@ -1,4 +1,7 @@
-/** Plain histograms in a registry of prom-client, whose own histograms cost more than what some of them measure. */
+/**
+ * Plain numbers and histograms in a registry of prom-client: read when they are scraped. Its own metrics cost more than
+ * what some of them measure.
+ */
 import type { PlainHistogram } from './histogram.ts'
 import type { Histogram, Registry } from './prometheus.ts'
 
@@ -30,19 +33,36 @@ const valuesOf = (name: string, labels: Readonly<Record<string, string>>, histog
   ]
 }
 
-/** Throws if the registry has the name already. */
-export const registerHistograms = (registry: Registry, { name, help, samples }: HistogramFamily): void => {
+const register = (
+  registry: Registry,
+  { name, help }: { readonly name: string; readonly help: string },
+  type: 'counter' | 'gauge' | 'histogram',
+  values: () => readonly object[],
+): void => {
   const metric = {
     name,
-    get: () =>
-      Promise.resolve({
-        name,
-        help,
-        type: 'histogram',
-        aggregator: 'sum',
-        values: [...samples()].flatMap(({ labels, histogram }) => valuesOf(name, labels, histogram)),
-      }),
+    get: () => Promise.resolve({ name, help, type, aggregator: 'sum', values: values() }),
+    // What is counted elsewhere is not set back by somebody who reads it.
+    reset: () => {},
   }
   // A registry asks its metrics for no more than this.
   registry.registerMetric(metric as unknown as Histogram)
 }
+
+/** Throws if the registry has the name already. */
+export const registerHistograms = (registry: Registry, family: HistogramFamily): void =>
+  register(registry, family, 'histogram', () =>
+    [...family.samples()].flatMap(({ labels, histogram }) => valuesOf(family.name, labels, histogram)),
+  )
+
+export interface NumberFamily {
+  readonly name: string
+  readonly help: string
+  readonly type: 'counter' | 'gauge'
+  /** Read at every scrape. */
+  readonly samples: () => Iterable<{ readonly labels: Readonly<Record<string, string>>; readonly value: number }>
+}
+
+/** Throws if the registry has the name already. */
+export const registerNumbers = (registry: Registry, family: NumberFamily): void =>
+  register(registry, family, family.type, () => [...family.samples()])

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { connect } from 'node:tls'
 import { createHttp, type Http, pkiCredentials } from '../harness/http.ts'
+import { openPost } from '../harness/open-post.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 
 const requestTimeoutMs = 3_000
@@ -19,6 +20,8 @@ const theCluster = useCluster(
         'request-timeout': `${requestTimeoutMs / 1000}s`,
         'strict-transport-security-directives': 'max-age=31536000,includeSubDomains',
         'max-mutating-requests-inflight': '20',
+        // Flow control has a file of its own: here the plain limits are.
+        'enable-priority-and-fairness': 'false',
       },
     },
   },
@@ -247,26 +250,8 @@ describe('headers of every answer', () => {
   })
 })
 
-/** A POST whose body does not come. Resolves with the answer when the server gives one. */
-const openPost = (path: string) => {
-  const { server, layout } = theCluster()
-  const answer = Promise.withResolvers<{ code: number; headers: Record<string, unknown>; text: string }>()
-  const request = httpsRequest(`${server}${path}`, {
-    method: 'POST',
-    agent: false,
-    ca: readFileSync(join(layout.pki, 'ca.crt'), 'utf8'),
-    ...notMaster(),
-    headers: { 'content-type': 'application/json', 'content-length': 100 },
-  })
-  request.on('error', () => undefined)
-  request.on('response', (response) => {
-    let text = ''
-    response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
-    response.on('end', () => answer.resolve({ code: response.statusCode ?? 0, headers: response.headers, text }))
-  })
-  request.write('{')
-  return { request, answer: answer.promise }
-}
+/** A POST whose body does not come. */
+const openBody = (path: string) => openPost(theCluster(), path, notMaster())
 
 /** system:masters is not counted; the controller manager's own account is. */
 const notMaster = () => {
@@ -278,7 +263,7 @@ const notMaster = () => {
 
 describe('limits', () => {
   it('ends a request whose body does not come with 504, in upstream’s words', async () => {
-    const { answer } = openPost('/api/v1/namespaces/default/events?dryRun=All')
+    const { answer } = openBody('/api/v1/namespaces/default/events?dryRun=All')
     const { code, headers, text } = await answer
     assert.equal(code, 504)
     assert.equal(headers['connection'], 'close')
@@ -306,13 +291,13 @@ describe('limits', () => {
     assert.equal(status.message, 'invalid timeout specified in the request URL - time: invalid duration "soon"')
     assert.equal((await http(`${configMaps}?timeout=32s`)).code, 200)
     const started = performance.now()
-    const { answer } = openPost('/api/v1/namespaces/default/events?dryRun=All&timeout=500ms')
+    const { answer } = openBody('/api/v1/namespaces/default/events?dryRun=All&timeout=500ms')
     assert.equal((await answer).code, 504)
     assert.ok(performance.now() - started < requestTimeoutMs)
   })
 
   it('refuses more writes at once than it may have, as text with Retry-After', async () => {
-    const open = Array.from({ length: 21 }, () => openPost('/api/v1/namespaces/default/events?dryRun=All'))
+    const open = Array.from({ length: 21 }, () => openBody('/api/v1/namespaces/default/events?dryRun=All'))
     const { code, headers, text } = await Promise.race(open.map(({ answer }) => answer))
     for (const { request } of open) request.destroy()
     assert.equal(code, 429)

@@ -3,7 +3,6 @@
  * and system:masters are not counted. Upstream: WithMaxInFlightLimit.
  */
 import { systemMasters } from '../../authentication/user.ts'
-import type { ApiServerMetrics } from '../../metrics.ts'
 import type { Filter } from '../chain.ts'
 import { sendHttpError } from '../http-error.ts'
 import type { RequestInfo } from '../request-info.ts'
@@ -12,6 +11,8 @@ export interface InFlightLimits {
   /** 0 is unlimited. */
   readonly readOnly: number
   readonly mutating: number
+  /** Told how many of a kind run, after each change. */
+  readonly note: (kind: 'readOnly' | 'mutating', count: number) => void
 }
 
 const longRunningSubresources = new Set(['log', 'exec', 'attach', 'portforward', 'proxy'])
@@ -20,7 +21,7 @@ const readVerbs = new Set(['get', 'list', 'watch'])
 export const isLongRunning = (info: RequestInfo): boolean =>
   info.verb === 'watch' || info.verb === 'proxy' || longRunningSubresources.has(info.subresource)
 
-export const withInFlightLimit = (limits: InFlightLimits, metrics: ApiServerMetrics): Filter => {
+export const withInFlightLimit = (limits: InFlightLimits): Filter => {
   const running = { readOnly: 0, mutating: 0 }
   return async (ctx, next) => {
     if (isLongRunning(ctx.info)) return next()
@@ -30,12 +31,12 @@ export const withInFlightLimit = (limits: InFlightLimits, metrics: ApiServerMetr
       return sendHttpError(ctx, 429, 'Too many requests, please try again later.')
     }
     running[kind]++
-    metrics.inFlight(kind, running[kind])
+    limits.note(kind, running[kind])
     try {
       await next()
     } finally {
       running[kind]--
-      metrics.inFlight(kind, running[kind])
+      limits.note(kind, running[kind])
     }
   }
 }

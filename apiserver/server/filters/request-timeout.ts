@@ -16,7 +16,7 @@ const maxWriteMs = 34_000
 const writes: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection'])
 
 /** `?timeout=` may shorten the time, and 0 asks for nothing. Throws BadRequest. */
-const timeoutOf = ({ query }: HttpContext, maximumMs: number): number => {
+export const timeoutOf = ({ query }: HttpContext, maximumMs: number): number => {
   const text = query.get('timeout') ?? ''
   if (text === '') return maximumMs
   const asked = parseGoDuration(text)

@@ -56,6 +56,7 @@ export class WatchCache implements HubSubscriber {
   #ring: EventRing
   #state: State = { type: 'idle' }
   #lastChange = 0
+  #sizeBytes = 0
   #loadedAt = 0
 
   constructor(prefix: string, store: KeyValueStore, hub: EventSource) {
@@ -81,6 +82,10 @@ export class WatchCache implements HubSubscriber {
   }
   get size(): number {
     return this.#entries.size
+  }
+  /** JSON of all current objects. */
+  get sizeBytes(): number {
+    return this.#sizeBytes
   }
   get watcherCount(): number {
     return this.#watchers.size
@@ -193,6 +198,7 @@ export class WatchCache implements HubSubscriber {
       if (!this.#isLoading(buffered)) return await this.ready()
       this.#entries.clear()
       for (const entry of entries) this.#entries.set(entry.key, entry)
+      this.#sizeBytes = entries.reduce((sum, { bytes }) => sum + bytes.length, 0)
       this.#keys.replace(entries.map((entry) => entry.key))
       this.#ring.close()
       this.#ring = new EventRing(revision, this.#hub.history)
@@ -241,6 +247,7 @@ export class WatchCache implements HubSubscriber {
     const { revision } = event
     const previous = this.#entries.get(key)
     this.#lastChange = revision
+    this.#sizeBytes -= previous?.bytes.length ?? 0
     if (event.type === 'delete') {
       if (previous === undefined) return
       this.#entries.delete(key)
@@ -249,6 +256,7 @@ export class WatchCache implements HubSubscriber {
     } else {
       const entry = this.#entryOf(key, event)
       this.#entries.set(key, entry)
+      this.#sizeBytes += entry.bytes.length
       if (previous === undefined) this.#keys.add(key)
       this.#publish({ type: previous === undefined ? 'ADDED' : 'MODIFIED', revision, entry, previous })
     }

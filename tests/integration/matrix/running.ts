@@ -16,8 +16,13 @@ export interface Matrix {
 /** The matrix of the running test; throws where no test runs yet. */
 export type RunningMatrix = () => Matrix
 
-/** No controller touches what the tests make, but for the one that gives Pods an account. */
-const options = { extraArgs: { 'kube-controller-manager': { controllers: 'serviceaccount-controller' } } }
+/** No controller touches what the tests make, but for the one that gives Pods an account: not the server's own either. */
+const options = {
+  extraArgs: {
+    'kube-apiserver': { 'enable-priority-and-fairness': 'false' },
+    'kube-controller-manager': { controllers: 'serviceaccount-controller' },
+  },
+}
 
 /** A control plane for all tests of the file. */
 export const useMatrix = (): RunningMatrix => {
