@@ -1,6 +1,7 @@
 /** pods/proxy, services/proxy and nodes/proxy, on a control plane whose Pods, Services and Node are servers of the test. */
 import { after, before, describe } from 'node:test'
 import { startCluster, type TestCluster } from '../harness/cluster.ts'
+import { type OwnAddress, takeOwnAddress } from '../harness/own-address.ts'
 import { describeBodies } from './proxy/bodies.ts'
 import { describeKubelets } from './proxy/kubelets.ts'
 import { describePages } from './proxy/pages.ts'
@@ -11,11 +12,13 @@ import { createWorld, type World } from './proxy/world.ts'
 
 let cluster: TestCluster | undefined
 let world: World | undefined
+let own: OwnAddress | undefined
 
 before(
   async () => {
     cluster = await startCluster()
-    world = await createWorld(cluster)
+    own = takeOwnAddress()
+    world = await createWorld(cluster, own.address)
   },
   { timeout: 120_000 },
 )
@@ -23,6 +26,7 @@ after(
   async () => {
     await world?.[Symbol.asyncDispose]()
     await cluster?.[Symbol.asyncDispose]()
+    own?.[Symbol.dispose]()
   },
   { timeout: 60_000 },
 )

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer, type ServerOptions } from 'node:https'
 import { type AddressInfo, type Socket } from 'node:net'
-import { networkInterfaces } from 'node:os'
 
 /** What a backend saw of a request. */
 export interface Seen {
@@ -27,16 +26,6 @@ export interface Backend extends AsyncDisposable {
   readonly server: Server | TlsServer
   /** Answers of paths; any other path tells what was seen, as JSON. */
   readonly answers: Map<string, Answer>
-}
-
-/** An address of this machine that is not of the loopback network: proxies refuse those. */
-export const ownAddress = (): string => {
-  for (const addresses of Object.values(networkInterfaces())) {
-    for (const { family, internal, address } of addresses ?? []) {
-      if (family === 'IPv4' && !internal && !address.startsWith('169.254.')) return address
-    }
-  }
-  throw new Error('this machine has no address but the loopback one')
 }
 
 export const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex')

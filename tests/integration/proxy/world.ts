@@ -5,7 +5,7 @@ import { createCa, issueCertificate } from '../../../component-base/pki/certific
 import type { TestCluster } from '../../harness/cluster.ts'
 import { createHttp, type Http, pkiCredentials } from '../../harness/http.ts'
 import { waitFor } from '../../harness/wait.ts'
-import { type Backend, ownAddress, startBackend } from './backend.ts'
+import { type Backend, startBackend } from './backend.ts'
 import { createProxyClient, type ProxyClient } from './client.ts'
 
 export const pods = '/api/v1/namespaces/default/pods'
@@ -73,11 +73,11 @@ const waitForEndpoints = (http: Http, name: string): Promise<unknown> =>
     what: `endpoints of ${name}`,
   })
 
-export const createWorld = async (cluster: TestCluster): Promise<World> => {
+/** `host` is where the backends of Pods listen: an address that the API server goes to. */
+export const createWorld = async (cluster: TestCluster, host: string): Promise<World> => {
   const http = createHttp(cluster, pkiCredentials(cluster, 'admin'))
   const read = (name: string): string => readFileSync(join(cluster.layout.pki, name), 'utf8')
   const ca = { certPem: read('ca.crt'), keyPem: read('ca.key') }
-  const host = ownAddress()
   const stranger = await issueCertificate(await createCa('stranger'), { commonName: 's', usages: ['server'], days: 1 })
   const kubeletPair = await issueCertificate(ca, {
     commonName: 'system:node:fake',
