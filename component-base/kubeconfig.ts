@@ -13,7 +13,7 @@ export interface ClientConfig {
   readonly key: () => Buffer | undefined
   /** The bearer token, or undefined. */
   readonly token: () => string | undefined
-  /** Changes whenever `ca`, `cert` or `key` would give something new. */
+  /** Changes when `ca`, `cert` or `key` give something new: of files within half a minute. */
   readonly tlsVersion: () => string
 }
 
@@ -33,6 +33,8 @@ const text = (value: unknown): string | undefined => (typeof value === 'string' 
 const unsupportedLogins = ['exec', 'auth-provider', 'username', 'password', 'as', 'as-uid', 'as-groups'] as const
 
 const tokenLifeMs = 60_000
+/** How often files of certificates are looked at. */
+const rotationCheckMs = 30_000
 
 /** A file's text, read again after a minute: projected tokens are replaced in place. */
 const cachedFile = (path: string): (() => string) => {
@@ -44,6 +46,19 @@ const cachedFile = (path: string): (() => string) => {
       readAt = performance.now()
     }
     return content
+  }
+}
+
+/** Changes with the files, looked at no more often than worth it. */
+const fileVersion = (files: readonly string[]): (() => string) => {
+  const look = (): string => files.map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0).join()
+  let version = look()
+  let checkedAt = performance.now()
+  return () => {
+    if (performance.now() - checkedAt < rotationCheckMs) return version
+    checkedAt = performance.now()
+    version = look()
+    return version
   }
 }
 
@@ -89,22 +104,37 @@ const readDocument = (path: string): Raw => {
   return document
 }
 
-/** Loads the current context of a kubeconfig; throws an Error that names the file if there is none. */
-export const loadKubeconfig = (path: string): ClientConfig => {
+interface Context {
+  readonly cluster: Raw
+  readonly user: Raw
+}
+
+const currentContext = (path: string): Context => {
   const document = readDocument(path)
   const context = named(document['contexts'], text(document['current-context']) ?? '', 'context')
   const cluster = named(document['clusters'], text(context['cluster']) ?? '', 'cluster')
-  const user = named(document['users'], text(context['user']) ?? '', 'user')
-  const server = text(cluster['server'])
-  if (server === undefined) throw new Error(`${path}: no cluster for the current context`)
+  if (text(cluster['server']) === undefined) throw new Error(`${path}: no cluster for the current context`)
+  return { cluster, user: named(document['users'], text(context['user']) ?? '', 'user') }
+}
+
+/** The cluster of a kubeconfig's current context, as its fields are written, paths made absolute. */
+export const clusterOfKubeconfig = (path: string): Readonly<Record<string, unknown>> => {
+  const { cluster } = currentContext(path)
+  const file = text(cluster['certificate-authority'])
+  return file === undefined ? cluster : { ...cluster, 'certificate-authority': resolve(dirname(path), file) }
+}
+
+/** Loads the current context of a kubeconfig; throws an Error that names the file if there is none. */
+export const loadKubeconfig = (path: string): ClientConfig => {
+  const { cluster, user } = currentContext(path)
   const files: string[] = []
   return {
-    server: server.replace(/\/$/, ''),
+    server: (text(cluster['server']) ?? '').replace(/\/$/, ''),
     insecureSkipTlsVerify: cluster['insecure-skip-tls-verify'] === true,
     tlsServerName: text(cluster['tls-server-name']),
     ca: material(cluster, 'certificate-authority', path, files),
     ...credentialsOf(user, path, files),
-    tlsVersion: () => files.map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0).join(),
+    tlsVersion: fileVersion(files),
   }
 }
 

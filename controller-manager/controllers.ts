@@ -1,6 +1,8 @@
 /** All controllers, and which of them `--controllers` asks for. */
 import { UsageError } from '../component-base/process/run.ts'
 import type { Controller } from './context.ts'
+import { bootstrapSignerController } from './bootstrap/signer.ts'
+import { tokenCleanerController } from './bootstrap/token-cleaner.ts'
 import { clusterRoleAggregationController } from './clusterrole-aggregation/controller.ts'
 import { csrApprovingController } from './csr-approving/controller.ts'
 import { csrCleanerController } from './csr-cleaner/controller.ts'
@@ -40,6 +42,8 @@ export const controllers: readonly Controller[] = [
   csrApprovingController,
   csrSigningController,
   csrCleanerController,
+  bootstrapSignerController,
+  tokenCleanerController,
   ttlController,
   nodeIpamController,
   replicaSetController,
@@ -91,6 +95,8 @@ const aliases: Readonly<Record<string, string>> = {
   'ttl-after-finished': 'ttl-after-finished-controller',
   csrsigning: 'certificatesigningrequest-signing-controller',
   csrapproving: 'certificatesigningrequest-approving-controller',
+  bootstrapsigner: 'bootstrap-signer-controller',
+  tokencleaner: 'token-cleaner-controller',
   csrcleaner: 'certificatesigningrequest-cleaner-controller',
   'clusterrole-aggregation': 'clusterrole-aggregation-controller',
   'persistentvolume-binder': 'persistentvolume-binder-controller',

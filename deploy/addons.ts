@@ -5,16 +5,17 @@ import { loadAll } from 'js-yaml'
 import { isReason } from '../api/meta/status-error.ts'
 import { resourceRef } from '../api/resources.ts'
 import { resourceRows } from '../api/schema/resource-table.ts'
-import type { KubeObject } from '../api/types.ts'
+import type { ClusterRoleBinding, KubeObject } from '../api/types.ts'
 import { loadKubeconfig } from '../component-base/kubeconfig.ts'
 import { createRestClient, type RestClient } from '../client/rest/rest-client.ts'
 import { sleep } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
+import { bootstrapObjects } from './bootstrap-token.ts'
 import type { ClusterConfig } from './cluster-config.ts'
 import { dnsAddress } from './components.ts'
 import { type Layout, projectRoot } from './layout.ts'
 
-const retryMs = 100
+const retryMs = 50
 
 /** All objects of deploy/addons, in the order of file names. */
 export const addonObjects = (config: ClusterConfig): KubeObject[] => {
@@ -34,33 +35,51 @@ const ensureObject = async (client: RestClient, object: KubeObject): Promise<voi
   const row = resourceRows().find((r) => r.group === group && r.version === version && r.kind === object.kind)
   if (row === undefined) throw new Error(`${object.apiVersion} ${object.kind}: no such kind`)
   const ref = resourceRef({ group, version, resource: row.plural, kind: row.kind, namespaced: row.namespaced })
-  const { name = '', namespace } = object.metadata ?? {}
   try {
-    await client.get(ref, name, namespace)
-  } catch (error) {
-    if (!isReason(error, 'NotFound')) throw error
     await client.create(ref, object)
+  } catch (error) {
+    if (!isReason(error, 'AlreadyExists')) throw error
   }
 }
 
-/** Makes all addons, waiting for the API server as long as it takes. */
-export const ensureAddons = async (
-  config: ClusterConfig,
-  layout: Layout,
-  context: { log: Logger; signal: AbortSignal },
+export interface AddonContext {
+  readonly log: Logger
+  readonly signal: AbortSignal
+}
+
+/** Makes objects, all at once, waiting for the API server as long as it takes. */
+const ensureObjects = async (
+  client: RestClient,
+  objects: readonly KubeObject[],
+  { log, signal }: AddonContext,
 ): Promise<void> => {
-  const client = createRestClient(loadKubeconfig(layout.superAdminConf), { userAgent: 'kubets-addons' })
-  for (const object of addonObjects(config)) {
-    for (;;) {
+  const ensure = async (object: KubeObject): Promise<void> => {
+    while (!signal.aborted) {
       try {
-        await ensureObject(client, object)
-        break
+        return await ensureObject(client, object)
       } catch (err) {
-        if (context.signal.aborted) return
-        context.log.debug({ err, kind: object.kind, name: object.metadata?.name }, 'addon not made yet')
-        await sleep(retryMs, context.signal).catch(() => undefined)
+        log.debug({ err, kind: object.kind, name: object.metadata?.name }, 'addon not made yet')
+        await sleep(retryMs, signal).catch(() => undefined)
       }
     }
   }
-  await client.close()
+  await Promise.all(objects.map(ensure))
+}
+
+/** The binding that makes administrators of those who have admin.conf. Nobody else could make it. */
+const adminBinding: ClusterRoleBinding = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRoleBinding',
+  metadata: { name: 'kubeadm:cluster-admins' },
+  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+  subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'kubeadm:cluster-admins' }],
+}
+
+/** Makes all addons, and what nodes need to join. As kubeadm does it: super-admin.conf is used for one object alone. */
+export const ensureAddons = async (config: ClusterConfig, layout: Layout, context: AddonContext): Promise<void> => {
+  const superAdmin = createRestClient(loadKubeconfig(layout.superAdminConf), { userAgent: 'kubets-addons' })
+  const admin = createRestClient(loadKubeconfig(layout.adminConf), { userAgent: 'kubets-addons' })
+  await ensureObjects(superAdmin, [adminBinding], context)
+  await ensureObjects(admin, [...bootstrapObjects(config, layout), ...addonObjects(config)], context)
+  await Promise.all([superAdmin.close(), admin.close()])
 }

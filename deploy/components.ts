@@ -167,6 +167,7 @@ const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<Contro
       'root-ca-file': pki('ca.crt'),
       'service-account-private-key-file': pki('sa.key'),
       'use-service-account-credentials': true,
+      controllers: '*,bootstrapsigner,tokencleaner',
       'leader-elect': true,
     },
     'kube-scheduler': {
@@ -215,8 +216,8 @@ const writeKubeletConfig = (config: ClusterConfig, layout: Layout, node: NodeCon
     authorization: { mode: 'Webhook' },
     clusterDNS: [dnsAddress(config)],
     clusterDomain: config.networking.dnsDomain,
-    tlsCertFile: join(paths.pki, 'kubelet.crt'),
-    tlsPrivateKeyFile: join(paths.pki, 'kubelet.key'),
+    rotateCertificates: true,
+    serverTLSBootstrap: true,
     tlsCipherSuites: strongCipherSuites,
     seccompDefault: true,
     podPidsLimit: 4096,
@@ -249,6 +250,8 @@ export const nodeProcesses = (
   )
   const kubelet = commandLine('kubelet', {
     kubeconfig: paths.kubeletConf,
+    'bootstrap-kubeconfig': paths.bootstrapConf,
+    'cert-dir': paths.pki,
     config: paths.kubeletConfig,
     'hostname-override': node.name,
     'node-ip': node.address,

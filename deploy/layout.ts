@@ -24,7 +24,10 @@ export interface Layout {
 
 export interface NodeLayout {
   readonly root: string
+  /** Written by the kubelet, once the cluster has signed its certificate. */
   readonly kubeletConf: string
+  /** What the kubelet asks for it with. */
+  readonly bootstrapConf: string
   readonly kubeletConfig: string
   readonly proxyConf: string
   readonly pki: string
@@ -53,6 +56,7 @@ export const layoutOf = (root: string): Layout => {
       return {
         root: node,
         kubeletConf: join(node, 'kubelet.conf'),
+        bootstrapConf: join(node, 'bootstrap-kubelet.conf'),
         kubeletConfig: join(node, 'kubelet-config.yaml'),
         proxyConf: join(node, 'kube-proxy.conf'),
         pki: join(node, 'pki'),

@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { CertificatePair } from '../component-base/pki/certificates.ts'
-import { writeKubeconfig } from '../component-base/pki/kubeconfig.ts'
+import { writeKubeconfig, writeTokenKubeconfig } from '../component-base/pki/kubeconfig.ts'
 import { type CertificateSpec, ensureCertificateFrom, ensurePki } from '../component-base/pki/store.ts'
+import { ensureBootstrapToken, nodeServer, tokenText } from './bootstrap-token.ts'
 import { addressAt } from './cidr.ts'
 import type { ClusterConfig, NodeConfig } from './cluster-config.ts'
 import { ensureEncryptionConfig } from './encryption.ts'
@@ -92,30 +93,20 @@ export const ensureClusterPki = async (config: ClusterConfig, layout: Layout): P
   }
 }
 
-/** A node's identities: its kubelet as client and server, and its proxy. */
+/**
+ * A node's identities: the token with which its kubelet joins, and its proxy. The kubelet asks the cluster for its own
+ * certificates. The CA is named by its file, so that a kubelet follows when that changes.
+ */
 export const ensureNodePki = async (config: ClusterConfig, layout: Layout, node: NodeConfig): Promise<void> => {
   const paths = layout.node(node.name)
+  const caFile = join(layout.pki, 'ca.crt')
   const ca: CertificatePair = {
-    certPem: readFileSync(join(layout.pki, 'ca.crt'), 'utf8'),
+    certPem: readFileSync(caFile, 'utf8'),
     keyPem: readFileSync(join(layout.pki, 'ca.key'), 'utf8'),
   }
-  const server = `https://${hostAddress(config)}:${config.controlPlane.apiServerPort}`
-  const issue = (spec: CertificateSpec): Promise<CertificatePair> => ensureCertificateFrom(ca, paths.pki, spec)
-  const user = `system:node:${node.name}`
-  const [kubelet, proxy] = await Promise.all([
-    issue(client('kubelet-client', 'ca', user, ['system:nodes'])),
-    issue(client('kube-proxy', 'ca', 'system:kube-proxy')),
-    issue({
-      file: 'kubelet',
-      ca: 'ca',
-      commonName: user,
-      organizations: ['system:nodes'],
-      dnsNames: [node.name],
-      ips: [node.address],
-      usages: ['server'],
-      days,
-    }),
-  ])
-  kubeconfig(paths.kubeletConf, { config, layout, user, server, pair: kubelet })
-  kubeconfig(paths.proxyConf, { config, layout, user: 'system:kube-proxy', server, pair: proxy })
+  const server = nodeServer(config)
+  const pair = await ensureCertificateFrom(ca, paths.pki, client('kube-proxy', 'ca', 'system:kube-proxy'))
+  kubeconfig(paths.proxyConf, { config, layout, user: 'system:kube-proxy', server, pair })
+  const place = { cluster: config.name, user: 'tls-bootstrap-token-user', server, caFile }
+  writeTokenKubeconfig(paths.bootstrapConf, place, tokenText(ensureBootstrapToken(layout)))
 }

@@ -6,7 +6,10 @@
 import { mkdirSync, watch } from 'node:fs'
 import { defineFlags, parseFlags } from '../component-base/flags/flags.ts'
 import { run } from '../component-base/process/run.ts'
+import { createRestClient } from '../client/rest/rest-client.ts'
+import { loadKubeconfig } from '../component-base/kubeconfig.ts'
 import { ensureAddons } from './addons.ts'
+import { approveServingCertificates } from './approve-serving.ts'
 import { type ConvergeContext, convergeProcesses, prepare, removeSurplusNodes } from './converge.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { followNodes } from './node-sync.ts'
@@ -64,14 +67,18 @@ run('kubets-supervisor', async ({ signal, log }) => {
   followFile(layout, onFileChange, signal)
   signal.addEventListener('abort', alarm.wake, { once: true })
   let desired = await prepare(layout)
-  const addons = ensureAddons(desired.config, layout, { log, signal })
+  let addons = ensureAddons(desired.config, layout, { log, signal })
   let follower = followNodes(desired.nodes, layout, log)
+  const admin = createRestClient(loadKubeconfig(layout.adminConf), { userAgent: 'kubets-supervisor' })
+  const approver = approveServingCertificates(admin, () => desired.nodes, { log, signal })
   await removeSurplusNodes(desired, layout, log)
   while (!signal.aborted) {
     if (fileChanged) {
       fileChanged = false
       try {
         desired = await prepare(layout)
+        await addons
+        addons = ensureAddons(desired.config, layout, { log, signal })
         await follower.stop()
         follower = followNodes(desired.nodes, layout, log)
         await convergeProcesses(desired.processes, layout, context)
@@ -84,5 +91,6 @@ run('kubets-supervisor', async ({ signal, log }) => {
     await convergeProcesses(desired.processes, layout, context)
     await alarm.wait(checkIntervalMs)
   }
-  await Promise.all([follower.stop(), addons])
+  await Promise.all([follower.stop(), addons, approver])
+  await admin.close()
 })

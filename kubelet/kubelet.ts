@@ -7,9 +7,11 @@ import { nodes, pods as podsRef, resourcePath, serviceAccounts } from '../api/re
 import type { Node, TokenRequest } from '../api/types.ts'
 import { createInformerFactory } from '../client/cache/informer.ts'
 import { createEventRecorder } from '../client/events/event-recorder.ts'
-import { loadKubeconfig } from '../component-base/kubeconfig.ts'
-import { createRestClient, type RestClient } from '../client/rest/rest-client.ts'
+import type { RestClient } from '../client/rest/rest-client.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
+import { createMetrics } from '../component-base/metrics/metrics.ts'
+import { openClientCredentials } from './certificates/client-credentials.ts'
+import { type CertificateMetrics, createCertificateMetrics } from './certificates/metrics.ts'
 import type { KubeletConfig } from './config/config.ts'
 import { type ApiObjects, createApiObjects } from './container/api-objects.ts'
 import type { NodeFacts } from './container/container-config.ts'
@@ -50,6 +52,9 @@ export interface Kubelet {
   readonly client: RestClient | undefined
   readonly backend: KubeletServerBackend
   readonly metrics: KubeletMetrics
+  readonly certificateMetrics: CertificateMetrics
+  /** The IP addresses that the Node reports. */
+  readonly addresses: readonly string[]
   /** Runs until the signal aborts; containers go on running. */
   run(): Promise<void>
 }
@@ -71,6 +76,15 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
   const hostIPs = config.nodeIPs.length > 0 ? config.nodeIPs : hostAddresses()
 
   const cni = createCni({ confDir: config.cniConfDir, binDirs: config.cniBinDirs, cacheDir: paths.cniCache })
+  const registry = createMetrics('kubelet')
+  const certificateMetrics = createCertificateMetrics(registry)
+  // Signing a certificate takes its time: meanwhile the engine is looked for.
+  const connecting = openClientCredentials(config, {
+    metrics: certificateMetrics,
+    log: log.child({ subsystem: 'certificates' }),
+    signal,
+  })
+  connecting.catch(() => undefined) // told where it is awaited
   const engine = await createDockerRuntime({
     endpoint: config.runtimeEndpoint,
     nodeName: config.nodeName,
@@ -83,10 +97,8 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
   const { runtime, images } = engine
   const runtimeVersion = await runtime.version()
 
-  const client =
-    config.kubeconfig === ''
-      ? undefined
-      : createRestClient(loadKubeconfig(config.kubeconfig), { userAgent: 'kubelet/v1.36.0' })
+  const credentials = await connecting
+  const { client } = credentials
   const factory = client === undefined ? undefined : createInformerFactory(client, log)
   const recorder =
     client === undefined
@@ -173,7 +185,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     relistMs,
   })
   const stats: SummaryDeps = { runtime, pods, nodeName: config.nodeName, rootDir: config.rootDir, startedAt, now }
-  const metrics = createKubeletMetrics({
+  const metrics = createKubeletMetrics(registry, {
     nodeName: config.nodeName,
     pods: () => allWorkers.active().length,
     containers: () =>
@@ -269,7 +281,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
   }
 
   const run = async (): Promise<void> => {
-    const tasks: Promise<unknown>[] = [pleg.run(signal)]
+    const tasks: Promise<unknown>[] = [pleg.run(signal), credentials.run(signal)]
     if (config.podCidr !== '') await configureNetwork(config.podCidr)
     const sources: Promise<unknown>[] = []
     if (config.staticPodPath !== '') {
@@ -354,5 +366,5 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     }),
     healthChecks: { syncloop: () => pleg.healthy() },
   })
-  return { client, backend, metrics, run }
+  return { client, backend, addresses: hostIPs, metrics, certificateMetrics, run }
 }

@@ -13,8 +13,8 @@ run('kubelet', async ({ signal, log }) => {
   const ignored = Object.keys(config.raw).filter((field) => !honouredFields.has(field))
   if (ignored.length > 0) log.warn({ fields: ignored }, 'these fields of KubeletConfiguration have no effect here')
   const kubelet = await createKubelet(config, log, signal)
-  const { client, backend } = kubelet
+  const { client, backend, addresses, certificateMetrics } = kubelet
   await serveHealthz({ config, backend, log, signal })
-  await serveKubelet({ config, client, backend, log, signal })
+  await serveKubelet({ config, client, addresses, certificateMetrics, backend, log, signal })
   await kubelet.run()
 })

@@ -1,6 +1,5 @@
 /** The kubelet's metrics, under upstream's names. */
 import { Gauge, Histogram, type Registry } from '../component-base/metrics/prometheus.ts'
-import { createMetrics } from '../component-base/metrics/metrics.ts'
 
 export interface KubeletMetrics {
   readonly registry: Registry
@@ -8,12 +7,14 @@ export interface KubeletMetrics {
   readonly podStart: Histogram
 }
 
-export const createKubeletMetrics = (counts: {
-  readonly pods: () => number
-  readonly containers: () => number
-  readonly nodeName: string
-}): KubeletMetrics => {
-  const registry = createMetrics('kubelet')
+export const createKubeletMetrics = (
+  registry: Registry,
+  counts: {
+    readonly pods: () => number
+    readonly containers: () => number
+    readonly nodeName: string
+  },
+): KubeletMetrics => {
   const registers = [registry]
   const gauge = (name: string, help: string, read: () => number): void => {
     new Gauge({

@@ -14,8 +14,7 @@ export const kubeletFlags = defineFlags({
   'bootstrap-kubeconfig': {
     type: 'string',
     default: '',
-    help: 'Path to a kubeconfig file that will be used to get client certificate for kubelet.',
-    ...notUsed('client certificates come from the kubeconfig'),
+    help: 'Path to a kubeconfig file that will be used to get client certificate for kubelet. If the file specified by --kubeconfig does not exist, the bootstrap kubeconfig is used to request a client certificate from the API server. On success, a kubeconfig file referencing the generated client certificate and key is written to the path specified by --kubeconfig. The client certificate and key file will be stored in the directory pointed by --cert-dir.',
   },
   config: { type: 'string', default: '', help: 'The Kubelet will load its initial configuration from this file.' },
   'config-dir': {
@@ -226,8 +225,12 @@ export const kubeletFlags = defineFlags({
   'rotate-certificates': {
     type: 'bool',
     default: false,
-    help: 'Auto rotate the kubelet client certificates.',
-    ...notUsed('certificates are read anew when their files change'),
+    help: 'Auto rotate the kubelet client certificates by requesting new certificates from the kube-apiserver when the certificate expiration approaches.',
+  },
+  'rotate-server-certificates': {
+    type: 'bool',
+    default: false,
+    help: 'Auto-request and rotate the kubelet serving certificates by requesting new certificates from the kube-apiserver when the certificate expiration approaches.',
   },
   'cgroup-driver': {
     type: 'string',

@@ -1,13 +1,13 @@
 /** The kubelet's ports: the HTTPS API (10250) and the plain health check on the loopback address (10248). */
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { createServer } from '../component-base/node-http.ts'
 import { createReviews, type Reviews } from '../client/auth/delegated.ts'
 import type { RestClient } from '../client/rest/rest-client.ts'
 import { HealthChecks } from '../component-base/healthz/healthz.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
-import { selfSignedServingCert } from '../component-base/tls/self-signed.ts'
-import { watchTlsFiles } from '../component-base/tls/tls-files.ts'
+import { readTlsFiles, type TlsMaterial, watchFileContent, watchTlsFiles } from '../component-base/tls/tls-files.ts'
+import type { CertificateMetrics } from './certificates/metrics.ts'
+import { createServingCertificateManager, servingFiles } from './certificates/serving-certificate.ts'
 import type { KubeletConfig } from './config/config.ts'
 import type { AuthenticateToken, AuthorizeKubelet } from './server/auth.ts'
 import type { KubeletServerBackend } from './server/backend.ts'
@@ -31,44 +31,69 @@ const webhookAuthenticator =
     return found === undefined ? undefined : { name: found.user, groups: [...found.groups] }
   }
 
-/** Files of the serving certificate; a self-signed one is made in --cert-dir where none is given. */
-const servingFiles = async (config: KubeletConfig): Promise<{ certFile: string; keyFile: string }> => {
-  if (config.tlsCertFile !== '') return { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile }
-  const certFile = join(config.certDir, 'kubelet.crt')
-  const keyFile = join(config.certDir, 'kubelet.key')
-  const exists = await readFile(certFile).then(
-    () => true,
-    () => false,
-  )
-  if (!exists) {
-    const pair = await selfSignedServingCert([config.nodeName, ...config.nodeIPs])
-    await mkdir(config.certDir, { recursive: true, mode: 0o750 })
-    await writeFile(keyFile, pair.keyPem, { mode: 0o600 })
-    await writeFile(certFile, pair.certPem, { mode: 0o644 })
-  }
-  return { certFile, keyFile }
-}
-
 export interface ServingDeps {
   readonly config: KubeletConfig
   readonly client: RestClient | undefined
+  /** What the Node reports: what a certificate of the cluster is asked for. */
+  readonly addresses: readonly string[]
+  readonly certificateMetrics: CertificateMetrics
   readonly backend: KubeletServerBackend
   readonly log: Logger
   readonly signal: AbortSignal
 }
 
+/** Where the server's certificates come from: what there is now, and `follow`, which tells of every change. */
+interface TlsSource {
+  readonly first: Partial<TlsMaterial>
+  readonly follow: (use: (material: TlsMaterial) => void) => void
+}
+
+const tlsFromFiles = async ({ config, signal }: ServingDeps): Promise<TlsSource> => {
+  const files = { ...(await servingFiles(config)), clientCaFile: config.clientCaFile }
+  return { first: readTlsFiles(files), follow: (use) => watchTlsFiles(files, use, signal) }
+}
+
+/** Until the cluster has signed the first certificate, handshakes fail. */
+const tlsFromCluster = async (deps: ServingDeps, client: RestClient): Promise<TlsSource> => {
+  const { config, addresses, certificateMetrics: metrics, signal } = deps
+  const log = deps.log.child({ subsystem: 'certificates' })
+  let ca: Buffer = await readFile(config.clientCaFile)
+  let apply = (): void => undefined
+  const manager = createServingCertificateManager({ config, addresses, client, metrics, log, onRotated: () => apply() })
+  const material = (): Partial<TlsMaterial> => {
+    const current = manager.current()
+    if (current === undefined) return { ca }
+    return { ca, cert: Buffer.from(current.certPem), key: Buffer.from(current.keyPem) }
+  }
+  return {
+    first: material(),
+    follow: (use) => {
+      apply = () => {
+        const { cert, key } = material()
+        if (cert !== undefined && key !== undefined) use({ ca, cert, key })
+      }
+      const changed = (content: Buffer): void => {
+        ca = content
+        apply()
+      }
+      watchFileContent(config.clientCaFile, changed, { log, signal })
+      manager.run(signal).catch((err: unknown) => log.error({ err }, 'the serving certificate is not kept any more'))
+    },
+  }
+}
+
 /** Listens until the signal aborts. Without a client CA nobody could ask, and the API is not served. */
-export const serveKubelet = async ({ config, client, backend, log, signal }: ServingDeps): Promise<void> => {
-  const { clientCaFile } = config
-  if (clientCaFile === '') {
+export const serveKubelet = async (deps: ServingDeps): Promise<void> => {
+  const { config, client, backend, log, signal } = deps
+  if (config.clientCaFile === '') {
     log.warn('the kubelet API is not served: no client CA file is configured (authentication.x509.clientCAFile)')
     return
   }
-  const files = { ...(await servingFiles(config)), clientCaFile }
-  const [cert, key, ca] = await Promise.all([readFile(files.certFile), readFile(files.keyFile), readFile(clientCaFile)])
+  const fromCluster = config.serverTLSBootstrap && client !== undefined
+  const tls = fromCluster ? await tlsFromCluster(deps, client) : await tlsFromFiles(deps)
   const webhook = config.authorizationMode === 'Webhook' && client !== undefined
   const server = createKubeletServer({
-    tls: { cert, key, ca },
+    tls: tls.first,
     tlsSettings: config.tlsSettings,
     streamingIdleTimeoutMs: config.streamingIdleTimeoutMs,
     backend,
@@ -80,14 +105,19 @@ export const serveKubelet = async ({ config, client, backend, log, signal }: Ser
       : {}),
     log: log.child({ subsystem: 'server' }),
   })
-  watchTlsFiles(files, (material) => server.setTls(material), signal)
+  tls.follow((material) => server.setTls(material))
   const port = await server.listen(config.address, config.port)
   log.info({ address: config.address, port }, 'kubelet API served')
   signal.addEventListener('abort', () => void server.close(), { once: true })
 }
 
 /** http://127.0.0.1:10248/healthz, for supervisors on the node. */
-export const serveHealthz = async ({ config, backend, log, signal }: Omit<ServingDeps, 'client'>): Promise<void> => {
+export const serveHealthz = async ({
+  config,
+  backend,
+  log,
+  signal,
+}: Pick<ServingDeps, 'config' | 'backend' | 'log' | 'signal'>): Promise<void> => {
   if (config.healthzPort === 0) return
   const health = new HealthChecks()
   for (const [name, check] of Object.entries(backend.healthChecks)) health.add(name, check)

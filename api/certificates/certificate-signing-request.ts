@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, textOr } from '../printers/columns.ts'
 import { humanDuration } from '../printers/duration.ts'
+import { isValidPathSegmentName } from '../meta/names.ts'
 import { nowRfc3339 } from '../meta/time.ts'
 import { keepField } from '../strategy.ts'
 import type { CertificateSigningRequest } from '../types.ts'
@@ -70,6 +71,8 @@ export const certificateSigningRequestKind = defineKind<CertificateSigningReques
   plural: 'certificatesigningrequests',
   scope: 'Cluster',
   shortNames: ['csr'],
+  // A kubelet's first request is named by a digest, in letters of both cases.
+  validateName: isValidPathSegmentName,
   subresources: ['approval', 'status'],
   selectableFields: { 'spec.signerName': ({ spec }) => spec?.signerName ?? '' },
   setDefaults: (request) => {

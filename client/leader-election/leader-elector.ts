@@ -8,6 +8,7 @@
  * should end the process on LeadershipLostError. Upstream: client-go's leaderelection.
  */
 import type { Lease } from '../../api/types.ts'
+import { Backoff } from '../../component-base/backoff.ts'
 import { type Clock, realClock, sleep } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import { jitter } from '../../component-base/random.ts'
@@ -51,12 +52,12 @@ export const runLeaderElection = async (options: LeaderElectionOptions): Promise
     },
   })
 
-  const attempt = async (timeoutMs: number): Promise<boolean> => {
+  const attempt = async (timeoutMs: number): Promise<'ours' | 'held' | 'failed'> => {
     try {
-      return await lock.acquireOrRenew(timeoutMs)
+      return (await lock.acquireOrRenew(timeoutMs)) ? 'ours' : 'held'
     } catch (err) {
       log?.debug({ err, lease }, 'lease not updated')
-      return false
+      return 'failed'
     }
   }
 
@@ -74,11 +75,14 @@ export const runLeaderElection = async (options: LeaderElectionOptions): Promise
     )
 
   let renewedAt = clock.now()
-  while (!(await attempt(options.renewDeadlineMs))) {
+  // A cluster that starts has its API server in a moment; who holds a Lease holds it for longer.
+  const starting = new Backoff({ initialMs: Math.min(100, options.retryPeriodMs), maxMs: options.retryPeriodMs })
+  for (let outcome = await attempt(options.renewDeadlineMs); outcome !== 'ours'; ) {
     if (signal.aborted) return
-    await pause(jitter(options.retryPeriodMs, 0.2), signal)
+    await pause(outcome === 'failed' ? starting.next() : jitter(options.retryPeriodMs, 0.2), signal)
     if (signal.aborted) return
     renewedAt = clock.now()
+    outcome = await attempt(options.renewDeadlineMs)
   }
   if (signal.aborted) return release()
 
@@ -99,7 +103,7 @@ export const runLeaderElection = async (options: LeaderElectionOptions): Promise
     if (leading.signal.aborted) break
     const startedAt = clock.now()
     const leftMs = renewedAt + options.renewDeadlineMs - startedAt
-    if (leftMs > 0 && (await attempt(leftMs))) renewedAt = startedAt
+    if (leftMs > 0 && (await attempt(leftMs)) === 'ours') renewedAt = startedAt
     else if (!workEnded && !signal.aborted && clock.now() - renewedAt >= options.renewDeadlineMs) {
       tell('stopped leading')
       const lost = new LeadershipLostError(`leader election lost: lease ${lease} was not renewed in time`)

@@ -12,8 +12,6 @@ import { type Answer, parseRetryAfter } from './request.ts'
 
 /** Connections for plain requests: requests beyond them wait for one. */
 const maxConnections = 32
-/** How often certificates are looked at for rotation. */
-const rotationCheckMs = 30_000
 const probeTimeoutMs = 15_000
 /** A server answers a watch at once, long before its first event. */
 const watchHeadersTimeoutMs = 60_000
@@ -75,10 +73,7 @@ const createAgents = (config: ClientConfig): { requests: Agent; watches: Agent }
 const rotatingAgents = (config: ClientConfig) => {
   let agents = createAgents(config)
   let version = config.tlsVersion()
-  let checkedAt = performance.now()
   return (): { requests: Agent; watches: Agent } => {
-    if (performance.now() - checkedAt < rotationCheckMs) return agents
-    checkedAt = performance.now()
     const now = config.tlsVersion()
     if (now === version) return agents
     const old = agents

@@ -1,19 +1,41 @@
-/**
- * X.509 certificates for a cluster, on P-256 keys. The X.509 library is loaded when the first one is made: most
- * starts find all certificates on disk.
- */
-import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto'
+/** X.509 certificates for a cluster: authorities, and what they sign. Ours are on P-256 keys. RFC 5280. */
+import {
+  createHash,
+  createPrivateKey,
+  generateKeyPair,
+  type KeyObject,
+  randomBytes,
+  X509Certificate,
+} from 'node:crypto'
+import { promisify } from 'node:util'
 import { realClock } from '../clock.ts'
-
-type CryptoKey = webcrypto.CryptoKey
+import type { CertificationRequest } from './certificate-request.ts'
+import {
+  derTime,
+  derTrue,
+  element,
+  elementsOf,
+  expectElement,
+  malformed,
+  octets,
+  oid,
+  sequence,
+  tags,
+  toPem,
+} from './der.ts'
+import {
+  type AlternativeNames,
+  encodeAlternativeNames,
+  encodeSubject,
+  type Subject,
+  subjectAltNameOid,
+} from './names.ts'
+import { signatureAlgorithm, signed } from './signature.ts'
+import { encodeUsages, type KeyUsage } from './usages.ts'
 
 export type CertificateUsage = 'client' | 'server'
 
-export interface CertificateRequest {
-  readonly commonName: string
-  readonly organizations?: readonly string[]
-  readonly dnsNames?: readonly string[]
-  readonly ips?: readonly string[]
+export interface CertificateRequest extends Subject, AlternativeNames {
   readonly usages: readonly CertificateUsage[]
   readonly days: number
 }
@@ -23,160 +45,180 @@ export interface CertificatePair {
   readonly keyPem: string
 }
 
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 const dayMs = 86_400_000
 /** Clocks differ between machines: a new certificate is valid a little before it was made. */
 const backdateMs = 5 * 60_000
+/** Of shorter lives the five minutes are no longer a trifle: they end as late as was asked. Upstream: Short. */
+const shortMs = 8 * 3_600_000
 
-const load = async () => {
-  await import('reflect-metadata')
-  const x509 = await import('@peculiar/x509')
-  x509.cryptoProvider.set(webcrypto)
-  return x509
-}
+const extensionIds = {
+  subjectKey: '551d0e',
+  basicConstraints: '551d13',
+  authorityKey: '551d23',
+} as const
+const extensionsTag = 0xa3
+
+/** [0] EXPLICIT: version 3, which is what has extensions. */
+const version3 = element(0xa0, element(tags.integer, Buffer.from([2])))
 
 /** A positive serial number of 64 bits. */
-const serialNumber = (): string => `00${randomBytes(8).toString('hex')}`
-
-const validity = (days: number): { notBefore: Date; notAfter: Date } => ({
-  notBefore: new Date(realClock.now() - backdateMs),
-  notAfter: new Date(realClock.now() + days * dayMs),
-})
-
-const generateKeys = async (): Promise<webcrypto.CryptoKeyPair> =>
-  (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair
-
-const keyToPem = async (key: CryptoKey): Promise<string> => {
-  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key)).toString('base64')
-  return `-----BEGIN PRIVATE KEY-----\n${der.replace(/.{64}/g, '$&\n').trimEnd()}\n-----END PRIVATE KEY-----\n`
+const serialNumber = (): Buffer => {
+  const bytes = randomBytes(8)
+  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40
+  return element(tags.integer, bytes)
 }
 
-interface SigningKey {
-  readonly key: CryptoKey
-  readonly algorithm: EcdsaSigning | RsaSigning
+const extension = (id: string, value: Buffer, critical = false): Buffer =>
+  sequence(oid(id), ...(critical ? [derTrue] : []), octets(value))
+
+/** SHA-1 of the key's bits: the first of RFC 5280's methods. */
+const keyIdentifier = (publicKey: KeyObject): Buffer => {
+  const [, bits] = elementsOf(expectElement(publicKey.export({ type: 'spki', format: 'der' }), tags.sequence).content)
+  if (bits === undefined) throw malformed()
+  return createHash('sha1').update(bits.content.subarray(1)).digest()
 }
 
-type EcdsaSigning = { readonly name: 'ECDSA'; readonly namedCurve: string; readonly hash: 'SHA-256' }
-type RsaSigning = { readonly name: 'RSASSA-PKCS1-v1_5'; readonly hash: 'SHA-256' }
+interface Issuer {
+  /** Name as it stands in the CA's certificate: it must be the same to the byte. */
+  readonly name: Buffer
+  readonly key: KeyObject
+  /** The CA's subject key identifier, which others may have made otherwise; undefined if it has none. */
+  readonly keyIdentifier: Buffer | undefined
+  readonly notAfterMs: number
+}
 
-const curves: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' }
-
-/** Ours are P-256, but a CA may come from kubeadm or openssl: RSA and the other curves, PKCS #1, #8 or SEC 1. */
-const signingKey = async (pem: string): Promise<SigningKey> => {
-  const key = createPrivateKey(pem)
-  const curve = curves[key.asymmetricKeyDetails?.namedCurve ?? '']
-  if (curve === undefined && key.asymmetricKeyType !== 'rsa') {
-    throw new Error(`a CA key of type ${key.asymmetricKeyType} is not supported`)
+const readIssuer = ({ certPem, keyPem }: CertificatePair): Issuer => {
+  const certificate = new X509Certificate(certPem)
+  const [tbs] = elementsOf(expectElement(certificate.raw, tags.sequence).content)
+  // version, serial number, algorithm, issuer, validity, subject, key, extensions
+  const fields = elementsOf(tbs?.content ?? Buffer.alloc(0))
+  const subject = fields[5]
+  if (subject === undefined) throw malformed()
+  const extensions = fields.find(({ tag }) => tag === extensionsTag)
+  const all = extensions === undefined ? [] : elementsOf(expectElement(extensions.content, tags.sequence).content)
+  const identifier = all
+    .map(({ content }) => elementsOf(content))
+    .find(([id]) => id?.content.toString('hex') === extensionIds.subjectKey)
+    ?.at(-1)
+  return {
+    name: subject.whole,
+    key: createPrivateKey(keyPem),
+    keyIdentifier: identifier === undefined ? undefined : expectElement(identifier.content, tags.octets).content,
+    notAfterMs: certificate.validToDate.getTime(),
   }
-  const signing: EcdsaSigning | RsaSigning =
-    curve === undefined
-      ? { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
-      : { name: 'ECDSA', namedCurve: curve, hash: 'SHA-256' }
-  const der = key.export({ type: 'pkcs8', format: 'der' })
-  return { key: await webcrypto.subtle.importKey('pkcs8', der, signing, true, ['sign']), algorithm: signing }
-}
-
-type NameParts = { CN?: string[]; O?: string[] }[]
-
-const subjectOf = (request: Pick<CertificateRequest, 'commonName' | 'organizations'>): NameParts => [
-  ...(request.organizations ?? []).map((organization) => ({ O: [organization] })),
-  { CN: [request.commonName] },
-]
-
-/** A self-signed certificate authority, valid for `days`. */
-export const createCa = async (commonName: string, days = 3650): Promise<CertificatePair> => {
-  const x509 = await load()
-  const keys = await generateKeys()
-  const { KeyUsageFlags } = x509
-  const cert = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumber(),
-    name: subjectOf({ commonName }),
-    ...validity(days),
-    keys,
-    signingAlgorithm: algorithm,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, undefined, true),
-      new x509.KeyUsagesExtension(
-        KeyUsageFlags.digitalSignature |
-          KeyUsageFlags.keyEncipherment |
-          KeyUsageFlags.keyCertSign |
-          KeyUsageFlags.cRLSign,
-        true,
-      ),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-      new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: commonName }]),
-    ],
-  })
-  return { certPem: `${cert.toString('pem')}\n`, keyPem: await keyToPem(keys.privateKey) }
 }
 
 interface Issuance {
-  readonly ca: CertificatePair
-  readonly publicKey: CryptoKey
-  readonly request: CertificateRequest
+  readonly subject: Buffer
+  readonly publicKey: KeyObject
+  readonly notBeforeMs: number
+  readonly notAfterMs: number
+  readonly extensions: readonly Buffer[]
 }
 
-const sign = async ({ ca, publicKey, request }: Issuance): Promise<string> => {
-  const x509 = await load()
-  const issuer = new x509.X509Certificate(ca.certPem)
-  const signing = await signingKey(ca.keyPem)
-  const usages = request.usages.map((usage) =>
-    usage === 'client' ? x509.ExtendedKeyUsage.clientAuth : x509.ExtendedKeyUsage.serverAuth,
+const issue = (issuer: Pick<Issuer, 'name' | 'key'>, what: Issuance): string => {
+  const algorithm = signatureAlgorithm(issuer.key)
+  const tbs = sequence(
+    version3,
+    serialNumber(),
+    algorithm,
+    issuer.name,
+    sequence(derTime(what.notBeforeMs), derTime(what.notAfterMs)),
+    what.subject,
+    what.publicKey.export({ type: 'spki', format: 'der' }),
+    element(extensionsTag, sequence(...what.extensions)),
   )
-  const names = [
-    ...(request.dnsNames ?? []).map((value) => ({ type: 'dns' as const, value })),
-    ...(request.ips ?? []).map((value) => ({ type: 'ip' as const, value })),
-  ]
-  const cert = await x509.X509CertificateGenerator.create({
-    serialNumber: serialNumber(),
-    subject: subjectOf(request),
-    issuer: issuer.subjectName,
-    ...validity(request.days),
-    publicKey,
-    signingKey: signing.key,
-    signingAlgorithm: signing.algorithm,
-    extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment, true),
-      new x509.ExtendedKeyUsageExtension(usages),
-      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
-      ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
-    ],
-  })
-  return `${cert.toString('pem')}\n`
+  return toPem('CERTIFICATE', signed(tbs, algorithm, issuer.key))
 }
+
+const generateKeys = async (): Promise<{ publicKey: KeyObject; keyPem: string }> => {
+  const { publicKey, privateKey } = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' })
+  return { publicKey, keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string }
+}
+
+/** A self-signed certificate authority, valid for `days`. */
+export const createCa = async (commonName: string, days = 3650): Promise<CertificatePair> => {
+  const { publicKey, keyPem } = await generateKeys()
+  const name = encodeSubject({ commonName })
+  const now = realClock.now()
+  const certPem = issue(
+    { name, key: createPrivateKey(keyPem) },
+    {
+      subject: name,
+      publicKey,
+      notBeforeMs: now - backdateMs,
+      notAfterMs: now + days * dayMs,
+      extensions: [
+        extension(extensionIds.basicConstraints, sequence(derTrue), true),
+        ...encodeUsages(['digital signature', 'key encipherment', 'cert sign', 'crl sign']),
+        extension(extensionIds.subjectKey, octets(keyIdentifier(publicKey))),
+        extension(subjectAltNameOid, encodeAlternativeNames({ dnsNames: [commonName] })),
+      ],
+    },
+  )
+  return { certPem, keyPem }
+}
+
+/** Extensions of every certificate that is no authority. */
+const leafExtensions = (
+  issuer: Issuer,
+  usages: readonly KeyUsage[],
+  alternativeNames: Buffer | undefined,
+): readonly Buffer[] => [
+  ...encodeUsages(usages),
+  extension(extensionIds.basicConstraints, sequence(), true),
+  ...(issuer.keyIdentifier === undefined
+    ? []
+    : [extension(extensionIds.authorityKey, sequence(element(0x80, issuer.keyIdentifier)))]),
+  ...(alternativeNames === undefined ? [] : [extension(subjectAltNameOid, alternativeNames)]),
+]
+
+const leafUsages = (usages: readonly CertificateUsage[]): readonly KeyUsage[] => [
+  'digital signature',
+  'key encipherment',
+  ...usages.map((usage) => (usage === 'client' ? 'client auth' : 'server auth')),
+]
 
 /** A new key and a certificate for it, signed by `ca`. */
 export const issueCertificate = async (ca: CertificatePair, request: CertificateRequest): Promise<CertificatePair> => {
-  const keys = await generateKeys()
-  const certPem = await sign({ ca, publicKey: keys.publicKey, request })
-  return { certPem, keyPem: await keyToPem(keys.privateKey) }
+  const { publicKey, keyPem } = await generateKeys()
+  const issuer = readIssuer(ca)
+  const now = realClock.now()
+  const hasNames = (request.dnsNames ?? []).length + (request.ips ?? []).length > 0
+  const certPem = issue(issuer, {
+    subject: encodeSubject(request),
+    publicKey,
+    notBeforeMs: now - backdateMs,
+    notAfterMs: now + request.days * dayMs,
+    extensions: leafExtensions(
+      issuer,
+      leafUsages(request.usages),
+      hasNames ? encodeAlternativeNames(request) : undefined,
+    ),
+  })
+  return { certPem, keyPem }
 }
 
-/** What a PKCS #10 request asks for; throws if it is no valid request or its signature is wrong. */
-export const readCsr = async (
-  pem: string,
-): Promise<{
-  commonName: string
-  organizations: string[]
-  dnsNames: string[]
-  ips: string[]
-  publicKey: CryptoKey
-}> => {
-  const x509 = await load()
-  const csr = new x509.Pkcs10CertificateRequest(pem)
-  if (!(await csr.verify())) throw new Error('the signature of the certificate request is wrong')
-  const alternative = csr.extensions.find((extension) => extension instanceof x509.SubjectAlternativeNameExtension)
-  const names = alternative?.names.items ?? []
-  return {
-    commonName: csr.subjectName.getField('CN')[0] ?? '',
-    organizations: csr.subjectName.getField('O'),
-    dnsNames: names.filter(({ type }) => type === 'dns').map(({ value }) => value),
-    ips: names.filter(({ type }) => type === 'ip').map(({ value }) => value),
-    publicKey: await csr.publicKey.export(),
+/**
+ * The certificate for a request, with the subject and the names that it asks for, for `lifetimeMs` but not beyond its
+ * CA. Throws when the CA has ended. Upstream: PermissiveSigningPolicy
+ */
+export const signRequest = (
+  ca: CertificatePair,
+  request: CertificationRequest,
+  { usages, lifetimeMs }: { readonly usages: readonly KeyUsage[]; readonly lifetimeMs: number },
+): string => {
+  const issuer = readIssuer(ca)
+  const now = realClock.now()
+  if (issuer.notAfterMs <= now) {
+    throw new Error(`the signer has expired: NotAfter=${new Date(issuer.notAfterMs).toISOString()}`)
   }
+  const endMs = lifetimeMs < shortMs ? now + lifetimeMs : now + lifetimeMs - backdateMs
+  return issue(issuer, {
+    subject: request.subjectDer,
+    publicKey: request.publicKey,
+    notBeforeMs: now - backdateMs,
+    notAfterMs: Math.min(endMs, issuer.notAfterMs),
+    extensions: leafExtensions(issuer, usages, request.alternativeNamesDer),
+  })
 }
-
-/** Signs the key of a PKCS #10 request with the names that the caller has checked. */
-export const signCsr = (ca: CertificatePair, publicKey: CryptoKey, request: CertificateRequest): Promise<string> =>
-  sign({ ca, publicKey, request })

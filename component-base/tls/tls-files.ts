@@ -2,6 +2,7 @@
 import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { createSecureContext } from 'node:tls'
+import type { Logger } from '../logging/logger.ts'
 import { type Clock, realClock, type TimerHandle } from '../clock.ts'
 
 export interface TlsFiles {
@@ -99,4 +100,25 @@ export const watchTlsFiles = (files: TlsFiles, changed: (material: TlsMaterial) 
     }
   }
   watchFiles(paths, look, { signal })
+}
+
+/** Calls `changed` with the file's content whenever it is another; one that cannot be read leaves the last in use. */
+export const watchFileContent = (
+  path: string,
+  changed: (content: Buffer) => void,
+  { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
+): void => {
+  let last = readFileSync(path)
+  const look = (): void => {
+    try {
+      const now = readFileSync(path)
+      if (now.equals(last)) return
+      changed(now)
+      last = now
+      log.info({ file: path }, 'file read again')
+    } catch (err) {
+      log.warn({ err, file: path }, 'cannot read the file: what it said before stays')
+    }
+  }
+  watchFiles([path], look, { signal })
 }

@@ -2,7 +2,7 @@
 import { nowRfc3339 } from '../../api/meta/time.ts'
 import { certificateSigningRequests } from '../../api/resources.ts'
 import type { CertificateSigningRequest, SubjectAccessReview } from '../../api/types.ts'
-import { readCsr } from '../../component-base/pki/certificates.ts'
+import { type CertificationRequest, readCertificateRequest } from '../../component-base/pki/certificate-request.ts'
 import type { Controller } from '../context.ts'
 import { isApproved, isDenied, isDone } from '../csr-state.ts'
 import { isKubeletClientRequest } from '../csr-signing/signers.ts'
@@ -21,6 +21,15 @@ const recognizers = [
     message: 'Auto approving kubelet client certificate after SubjectAccessReview.',
   },
 ] as const
+
+/** undefined where there is no valid request: the signer says so. */
+const parsed = ({ spec }: CertificateSigningRequest): CertificationRequest | undefined => {
+  try {
+    return readCertificateRequest(Buffer.from(spec?.request ?? '', 'base64').toString())
+  } catch {
+    return undefined
+  }
+}
 
 export const csrApprovingController: Controller = {
   name: 'certificatesigningrequest-approving-controller',
@@ -70,7 +79,7 @@ export const csrApprovingController: Controller = {
     const reconcile = async (name: string): Promise<undefined> => {
       const request = cache.lister.get(name)
       if (request === undefined || isApproved(request) || isDenied(request) || isDone(request)) return
-      const names = await readCsr(Buffer.from(request.spec?.request ?? '', 'base64').toString()).catch(() => undefined)
+      const names = parsed(request)
       if (names === undefined || !isKubeletClientRequest(request, names)) return
       for (const { subresource, isFor, message } of recognizers) {
         if (isFor(request, names.commonName) && (await isAllowed(request, subresource))) {

@@ -4,7 +4,9 @@ import { setCondition } from '../../api/meta/conditions.ts'
 import { nowRfc3339 } from '../../api/meta/time.ts'
 import { certificateSigningRequests } from '../../api/resources.ts'
 import type { CertificateSigningRequest } from '../../api/types.ts'
-import { readCsr, signCsr } from '../../component-base/pki/certificates.ts'
+import { type CertificationRequest, readCertificateRequest } from '../../component-base/pki/certificate-request.ts'
+import { signRequest } from '../../component-base/pki/certificates.ts'
+import { isKeyUsage } from '../../component-base/pki/usages.ts'
 import type { Controller } from '../context.ts'
 import { isApproved, isDone } from '../csr-state.ts'
 import { messageOf } from '../errors.ts'
@@ -12,7 +14,8 @@ import { nameOf } from '../objects.ts'
 import { enqueueSelf, queueOf, workersOf } from '../wiring.ts'
 import { clientSigner, kubeletClientSigner, kubeletServingSigner, legacySigner, signerProblem } from './signers.ts'
 
-const dayMs = 86_400_000
+/** Upstream: twice the backdate, as a lower bound. */
+const shortestMs = 600_000
 const signers = new Set([clientSigner, kubeletClientSigner, kubeletServingSigner, legacySigner])
 
 type Condition = NonNullable<NonNullable<CertificateSigningRequest['status']>['conditions']>[number]
@@ -41,41 +44,32 @@ export const csrSigningController: Controller = {
       await client.update(certificateSigningRequests, { ...request, status }, { subresource: 'status' })
     }
 
-    const lifetimeDays = (request: CertificateSigningRequest): number => {
-      const asked = request.spec?.expirationSeconds
+    const lifetimeMs = ({ spec }: CertificateSigningRequest): number => {
       const longest = config['cluster-signing-duration']
-      // Shorter than ten minutes serves nobody: clocks differ.
-      const ms = asked === undefined || asked === null ? longest : Math.min(longest, Math.max(600, asked) * 1000)
-      return ms / dayMs
+      const asked = spec?.expirationSeconds
+      return asked === undefined || asked === null ? longest : Math.min(longest, Math.max(shortestMs, asked * 1000))
     }
 
     const reconcile = async (name: string): Promise<undefined> => {
       const request = cache.lister.get(name)
       if (request === undefined || !isApproved(request) || isDone(request)) return
       if (!signers.has(request.spec?.signerName ?? '')) return
-      let names: Awaited<ReturnType<typeof readCsr>>
+      let asked: CertificationRequest
       try {
-        names = await readCsr(Buffer.from(request.spec?.request ?? '', 'base64').toString())
+        asked = readCertificateRequest(Buffer.from(request.spec?.request ?? '', 'base64').toString())
       } catch (error) {
         await fail(request, 'SignerValidationFailure', `unable to parse csr "${nameOf(request)}": ${messageOf(error)}`)
         return
       }
-      const problem = signerProblem(request, names)
+      const problem = signerProblem(request, asked)
       if (problem !== undefined) {
         await fail(request, 'SignerValidationFailure', problem)
         return
       }
       // Read each time: the files may have been rotated.
       const ca = { certPem: readFileSync(certFile, 'utf8'), keyPem: readFileSync(keyFile, 'utf8') }
-      const usages = request.spec?.usages ?? []
-      const certificate = await signCsr(ca, names.publicKey, {
-        ...names,
-        usages: [
-          ...(usages.includes('client auth') ? (['client'] as const) : []),
-          ...(usages.includes('server auth') ? (['server'] as const) : []),
-        ],
-        days: lifetimeDays(request),
-      })
+      const usages = (request.spec?.usages ?? []).filter(isKeyUsage)
+      const certificate = signRequest(ca, asked, { usages, lifetimeMs: lifetimeMs(request) })
       const status = { ...request.status, certificate: Buffer.from(certificate).toString('base64') }
       await client.update(certificateSigningRequests, { ...request, status }, { subresource: 'status' })
     }

@@ -10,7 +10,10 @@ import { execFileSync } from 'node:child_process'
 import { load } from 'js-yaml'
 import { writeFileAtomic } from '../../component-base/pki/store.ts'
 import { run, UsageError } from '../../component-base/process/run.ts'
+import { createRestClient } from '../../client/rest/rest-client.ts'
+import { loadKubeconfig } from '../../component-base/kubeconfig.ts'
 import { ensureAddons } from '../addons.ts'
+import { approveServingCertificates } from '../approve-serving.ts'
 import { removeContainers, unmountAll } from '../cleanup.ts'
 import { type ClusterConfig, ClusterConfigError, type NodeConfig, nodesOf, toClusterConfig } from '../cluster-config.ts'
 import { controlPlaneProcesses, dnsAddress, nodeProcesses } from '../components.ts'
@@ -85,8 +88,12 @@ run(`kubets-${name}`, async ({ signal, log }) => {
   }
   if (name === 'cluster-sync') {
     const follower = followNodes(nodes, layout, log)
-    await ensureAddons(config, layout, { log, signal })
-    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    const admin = createRestClient(loadKubeconfig(layout.adminConf), { userAgent: 'kubets-cluster-sync' })
+    await Promise.all([
+      ensureAddons(config, layout, { log, signal }),
+      approveServingCertificates(admin, () => nodes, { log, signal }),
+    ])
+    await admin.close()
     return follower.stop()
   }
   const own = nodes.find((node) => name.startsWith(`${node.name}-`))

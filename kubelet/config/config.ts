@@ -12,6 +12,11 @@ import { configFields } from './fields.ts'
 
 export interface KubeletConfig {
   readonly kubeconfig: string
+  /** A kubeconfig with a token, to ask for the first client certificate with; '' asks for none. */
+  readonly bootstrapKubeconfig: string
+  readonly rotateCertificates: boolean
+  /** The serving certificate is asked of the cluster. */
+  readonly serverTLSBootstrap: boolean
   readonly nodeName: string
   readonly nodeIPs: readonly string[]
   readonly nodeLabels: Readonly<Record<string, string>>
@@ -160,6 +165,9 @@ export const toConfig = ({ values, isSet }: Parsed): KubeletConfig => {
   const rootDir = resolve(values['root-dir'])
   return {
     kubeconfig: values.kubeconfig,
+    bootstrapKubeconfig: values['bootstrap-kubeconfig'],
+    rotateCertificates: choose('rotate-certificates', file.bool('rotateCertificates')),
+    serverTLSBootstrap: choose('rotate-server-certificates', file.bool('serverTLSBootstrap')),
     nodeName: (values['hostname-override'] === '' ? hostname() : values['hostname-override']).toLowerCase(),
     nodeIPs: values['node-ip'].split(',').filter((ip) => ip !== ''),
     nodeLabels: values['node-labels'],

@@ -32,7 +32,7 @@ export const honouredFields: ReadonlySet<string> = new Set(
   authorization healthzPort healthzBindAddress clusterDomain clusterDNS nodeStatusUpdateFrequency
   nodeLeaseDurationSeconds maxPods podCIDR resolvConf serializeImagePulls maxParallelImagePulls containerLogMaxSize
   containerLogMaxFiles systemReserved kubeReserved evictionHard providerID seccompDefault registerWithTaints
-  registerNode containerRuntimeEndpoint tlsCipherSuites tlsMinVersion
+  registerNode containerRuntimeEndpoint rotateCertificates serverTLSBootstrap tlsCipherSuites tlsMinVersion
   podPidsLimit eventRecordQPS eventBurst streamingConnectionIdleTimeout`
     .trim()
     .split(/\s+/),

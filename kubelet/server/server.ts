@@ -19,8 +19,8 @@ import { servePortForwardRequest } from './port-forward.ts'
 import { createRoutes, notFound } from './routes.ts'
 
 export interface KubeletServerOptions {
-  /** `ca` is the authority of client certificates (`authentication.x509.clientCAFile`). */
-  readonly tls: TlsMaterial
+  /** `ca` is the authority of client certificates (`authentication.x509.clientCAFile`); no certificate, no handshake. */
+  readonly tls: Partial<TlsMaterial>
   /** Default: TLS 1.2 and Node's own ciphers. */
   readonly tlsSettings?: TlsSettings
   /** Silence after which a stream is cut; 0, the default, never. */
@@ -42,7 +42,7 @@ export interface KubeletServer {
   close(): Promise<void>
 }
 
-const secureContext = (tls: TlsMaterial, { tlsSettings }: KubeletServerOptions) => ({
+const secureContext = (tls: Partial<TlsMaterial>, { tlsSettings }: KubeletServerOptions) => ({
   ...tls,
   ...(tlsSettings ?? ({ minVersion: 'TLSv1.2' } as const)),
 })

@@ -37,6 +37,12 @@ export const pkiCredentials = (cluster: TestCluster, name: string): Credentials 
   key: readFileSync(join(cluster.layout.pki, `${name}.key`), 'utf8'),
 })
 
+/** Credentials of a node's kubelet: the certificate that it got from the cluster. */
+export const kubeletCredentials = (cluster: TestCluster, node: string): Credentials => {
+  const pem = readFileSync(join(cluster.layout.node(node).pki, 'kubelet-client-current.pem'), 'utf8')
+  return { cert: pem, key: pem }
+}
+
 const encode = (body: unknown): string | undefined =>
   body === undefined || typeof body === 'string' ? body : JSON.stringify(body)
 

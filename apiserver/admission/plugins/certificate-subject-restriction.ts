@@ -1,6 +1,6 @@
 /** CertificateSubjectRestriction: the signer of API clients makes nobody a member of system:masters. */
 import type { CertificateSigningRequest } from '../../../api/types.ts'
-import { requestSubject } from '../../../component-base/pki/request-subject.ts'
+import { requestSubject } from '../../../component-base/pki/certificate-request.ts'
 import { systemMasters } from '../../authentication/user.ts'
 import { type AdmissionPlugin, isResource } from '../admission.ts'
 import { admissionForbidden } from '../forbidden.ts'

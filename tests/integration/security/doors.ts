@@ -6,7 +6,7 @@ import { before, describe, it } from 'node:test'
 import { EtcdClient } from '../../../component-base/etcd/client.ts'
 import { createCa, issueCertificate } from '../../../component-base/pki/certificates.ts'
 import type { TestCluster } from '../../harness/cluster.ts'
-import { createHttpTo, type Http, pkiCredentials } from '../../harness/http.ts'
+import { createHttpTo, type Http, kubeletCredentials, pkiCredentials } from '../../harness/http.ts'
 
 /** All files below a directory. */
 const filesBelow = (directory: string): string[] =>
@@ -37,9 +37,7 @@ export const describeDoors = (running: () => TestCluster): void => {
       }
       await assert.rejects(read(pkiCredentials(cluster, 'front-proxy-client')))
       for (const { name } of cluster.nodes()) {
-        const { pki } = cluster.layout.node(name)
-        const file = (end: string): string => readFileSync(join(pki, `kubelet-client.${end}`), 'utf8')
-        await assert.rejects(read({ cert: file('crt'), key: file('key') }), `the certificate of ${name}`)
+        await assert.rejects(read(kubeletCredentials(cluster, name)), `the certificate of ${name}`)
       }
       const stranger = await issueCertificate(await createCa('etcd-ca'), {
         commonName: 'kube-apiserver-etcd-client',
@@ -97,12 +95,13 @@ export const describeDoors = (running: () => TestCluster): void => {
       const nodes = cluster.nodes().map(({ name }) => layout.node(name))
       const secret = [
         ...filesBelow(layout.pki).filter((file) => file.endsWith('.key')),
-        ...nodes.flatMap(({ pki }) => filesBelow(pki)).filter((file) => file.endsWith('.key')),
+        ...nodes.flatMap(({ pki }) => filesBelow(pki)).filter((file) => /\.(key|pem)$/.test(file)),
+        join(layout.pki, 'bootstrap-token.json'),
         layout.adminConf,
         layout.superAdminConf,
         layout.controllerManagerConf,
         layout.schedulerConf,
-        ...nodes.flatMap(({ kubeletConf, proxyConf }) => [kubeletConf, proxyConf]),
+        ...nodes.flatMap(({ kubeletConf, bootstrapConf, proxyConf }) => [kubeletConf, bootstrapConf, proxyConf]),
       ]
       assert.ok(secret.length > 15)
       for (const file of secret) assert.equal(statSync(file).mode & 0o077, 0, file)

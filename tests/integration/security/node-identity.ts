@@ -1,12 +1,10 @@
 /** A kubelet's identity reaches its own Node, its own Pods and what they use, and no further. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
 import { leases, nodes, pods, secrets } from '../../../api/resources.ts'
 import type { Pod } from '../../../api/types.ts'
 import type { TestCluster } from '../../harness/cluster.ts'
-import { type Answer, createHttp, type Http } from '../../harness/http.ts'
+import { type Answer, createHttp, type Http, kubeletCredentials } from '../../harness/http.ts'
 import { waitFor } from '../../harness/wait.ts'
 
 export const describeNodeIdentity = (running: () => TestCluster): void => {
@@ -32,9 +30,7 @@ export const describeNodeIdentity = (running: () => TestCluster): void => {
       const cluster = running()
       client = cluster.client
       own = cluster.nodes()[0]?.name ?? ''
-      const pki = cluster.layout.node(own).pki
-      const read = (file: string): string => readFileSync(join(pki, file), 'utf8')
-      kubelet = createHttp(cluster, { cert: read('kubelet-client.crt'), key: read('kubelet-client.key') })
+      kubelet = createHttp(cluster, kubeletCredentials(cluster, own))
       await client.create(nodes, { metadata: { name: 'other' } })
       for (const name of ['mine', 'theirs', 'unused']) {
         await client.create(secrets, { metadata: { namespace: 'default', name }, stringData: { a: 'b' } })

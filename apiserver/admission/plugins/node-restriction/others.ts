@@ -1,7 +1,7 @@
 /** Leases, CSINodes, ResourceSlices, status of claims, and certificates: a kubelet has its own. */
 import { semanticEqual } from '../../../../api/meta/equal.ts'
 import type { CertificateSigningRequest, PersistentVolumeClaim, ResourceSlice } from '../../../../api/types.ts'
-import { requestSubject } from '../../../../component-base/pki/request-subject.ts'
+import { requestSubject } from '../../../../component-base/pki/certificate-request.ts'
 import { cloneJson } from '../../../storage/json.ts'
 import type { NodeRequest } from './request.ts'
 
