@@ -142,7 +142,7 @@ export const describeBootstrap = (running: () => TestCluster): void => {
       const content = Buffer.from(data['kubeconfig'] ?? '').toString('base64url')
       const wanted = createHmac('sha256', token.secret).update(`${header}.${content}`).digest('base64url')
       assert.equal(signature, wanted)
-      assert.equal((await anonymous('/api/v1/namespaces/kube-public/configmaps')).code, 403)
+      assert.equal((await anonymous('/api/v1/namespaces/kube-public/configmaps')).code, 401)
       // A token that may not sign has no signature.
       assert.equal(data['jws-kubeconfig-waiter'], undefined)
     })
