@@ -20,6 +20,10 @@ import { statefulSetController } from './statefulset/controller.ts'
 import { taintEvictionController } from './taint-eviction/controller.ts'
 import { ttlAfterFinishedController } from './ttl-after-finished/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
+import { ephemeralVolumeController } from './ephemeral-volume/controller.ts'
+import { legacyServiceAccountTokenCleaner } from './legacy-serviceaccount-token-cleaner/controller.ts'
+import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/controller.ts'
+import { volumeAttributesClassProtectionController } from './volumeattributesclass-protection/controller.ts'
 import { endpointsController } from './endpoints/controller.ts'
 import { endpointSliceMirroringController } from './endpointslice-mirroring/controller.ts'
 import { endpointSliceController } from './endpointslice/controller.ts'
@@ -37,6 +41,7 @@ import { claimProtectionController, volumeProtectionController } from './volume-
 export const controllers: readonly Controller[] = [
   serviceAccountTokenController,
   serviceAccountController,
+  legacyServiceAccountTokenCleaner,
   rootCaPublisher,
   clusterRoleAggregationController,
   csrApprovingController,
@@ -61,10 +66,13 @@ export const controllers: readonly Controller[] = [
   taintEvictionController,
   podGarbageCollector,
   disruptionController,
+  horizontalPodAutoscalerController,
   resourceQuotaController,
   persistentVolumeBinder,
   claimProtectionController,
   volumeProtectionController,
+  volumeAttributesClassProtectionController,
+  ephemeralVolumeController,
   serviceCidrController,
   namespaceController,
   garbageCollector,
@@ -102,6 +110,8 @@ const aliases: Readonly<Record<string, string>> = {
   'persistentvolume-binder': 'persistentvolume-binder-controller',
   'pvc-protection': 'persistentvolumeclaim-protection-controller',
   'pv-protection': 'persistentvolume-protection-controller',
+  'ephemeral-volume': 'ephemeral-volume-controller',
+  'legacy-serviceaccount-token-cleaner': 'legacy-serviceaccount-token-cleaner-controller',
   'serviceaccount-token': 'serviceaccount-token-controller',
 }
 

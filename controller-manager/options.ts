@@ -211,6 +211,31 @@ export const flags = defineFlags({
     default: 15_000,
     help: 'Time between looks at metrics.',
   },
+  'horizontal-pod-autoscaler-downscale-stabilization': {
+    type: 'duration',
+    default: 300_000,
+    help: 'How long a higher recommendation keeps a target from shrinking.',
+  },
+  'horizontal-pod-autoscaler-tolerance': {
+    type: 'float',
+    default: 0.1,
+    help: 'How far a metric may be from its target without consequence.',
+  },
+  'horizontal-pod-autoscaler-cpu-initialization-period': {
+    type: 'duration',
+    default: 300_000,
+    help: 'How long the CPU of starting Pods may not count.',
+  },
+  'horizontal-pod-autoscaler-initial-readiness-delay': {
+    type: 'duration',
+    default: 30_000,
+    help: 'How soon after its start an unready Pod is taken for one that never was ready.',
+  },
+  'legacy-service-account-token-clean-up-period': {
+    type: 'duration',
+    default: 365 * 24 * 3_600_000,
+    help: 'How long a generated token may be unused before it is made invalid, and then deleted.',
+  },
   'pvclaimbinder-sync-period': { type: 'duration', default: 15_000, help: 'Time between looks at claims and volumes.' },
   'enable-dynamic-provisioning': {
     type: 'bool',

@@ -7,7 +7,7 @@ import type { Resources } from '../registry/resources.ts'
 import type { Attributes, Authorizer, Decision } from './authorizer.ts'
 import { componentRoles } from './bootstrap-policy/component-roles.ts'
 import { nodeNameOf } from './node-identity.ts'
-import { type ReferencedKind, refersTo } from './pod-references.ts'
+import { type ReferencedKind, refersTo } from '../../api/core/pod/references.ts'
 import { PodsByNode } from './pods-by-node.ts'
 import { ruleAllows } from './rbac-rules.ts'
 

@@ -1,5 +1,8 @@
 /** Namespaces, priority classes and other objects that every cluster has from the start. */
+import { legacyTokenTracking } from '../../api/core/legacy-token-tracking.ts'
 import type { ConfigMap, KubeObject, Namespace, PriorityClass } from '../../api/types.ts'
+import { nowRfc3339 } from '../../api/meta/time.ts'
+import { realClock } from '../../component-base/clock.ts'
 import type { RequestHeaderConfig } from '../config.ts'
 import type { Resources } from '../registry/resources.ts'
 import { ensureExists, ensureLike } from './ensure.ts'
@@ -55,9 +58,20 @@ const authenticationConfigMap = ({ clientCa, requestHeader }: AuthenticationFact
   },
 })
 
+/** Since today, unless it is said already since when; what is no date, or to come, is mended. */
+const trackingSince = (today: string): ConfigMap => ({
+  kind: 'ConfigMap',
+  apiVersion: 'v1',
+  metadata: { name: legacyTokenTracking.name, namespace: legacyTokenTracking.namespace },
+  data: { [legacyTokenTracking.key]: today },
+})
+const isPastDate = (text: string | undefined, today: string): boolean =>
+  text !== undefined && /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)) && text <= today
+
 export const ensureSystemObjects = async (resources: Resources, facts: AuthenticationFacts): Promise<void> => {
   const core = (resource: string) => resources.get({ group: '', version: 'v1', resource })
   const authentication = authenticationConfigMap(facts)
+  const today = nowRfc3339(realClock.now()).slice(0, 'yyyy-mm-dd'.length)
   await Promise.all([
     ...systemNamespaces.map((name) => ensureExists(core('namespaces'), namespace(name))),
     ...systemPriorityClasses.map((object) =>
@@ -65,6 +79,12 @@ export const ensureSystemObjects = async (resources: Resources, facts: Authentic
     ),
     ensureLike(core('configmaps'), authentication, (current: KubeObject) => {
       ;(current as ConfigMap).data = { ...(current as ConfigMap).data, ...authentication.data }
+    }),
+    ensureLike(core('configmaps'), trackingSince(today), (current: KubeObject) => {
+      const { data } = current as ConfigMap
+      if (!isPastDate(data?.[legacyTokenTracking.key], today)) {
+        ;(current as ConfigMap).data = { ...data, [legacyTokenTracking.key]: today }
+      }
     }),
   ])
 }

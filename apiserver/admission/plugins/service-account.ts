@@ -2,7 +2,7 @@
 import type { Container, Pod, ServiceAccount, Volume } from '../../../api/types.ts'
 import { sleep } from '../../../component-base/clock.ts'
 import { randomSuffix } from '../../../component-base/random.ts'
-import { podReferences } from '../../authorization/pod-references.ts'
+import { podReferences } from '../../../api/core/pod/references.ts'
 import type { Resource } from '../../registry/resource.ts'
 import { type AdmissionAttributes, type AdmissionPlugin, isResource } from '../admission.ts'
 import { admissionForbidden } from '../forbidden.ts'

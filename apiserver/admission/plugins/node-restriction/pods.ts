@@ -2,7 +2,7 @@
 import { semanticEqual } from '../../../../api/meta/equal.ts'
 import { notFound } from '../../../../api/meta/status-error.ts'
 import type { Pod } from '../../../../api/types.ts'
-import { podReferences } from '../../../authorization/pod-references.ts'
+import { podReferences } from '../../../../api/core/pod/references.ts'
 import { type NodeRequest, storedNode, storedPod } from './request.ts'
 
 const mirrorAnnotation = 'kubernetes.io/config.mirror'

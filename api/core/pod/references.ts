@@ -1,5 +1,5 @@
 /** What a Pod refers to by name: the objects that its node must be able to read. Pure. */
-import type { Container, Pod, PodSpec } from '../../api/types.ts'
+import type { Container, Pod, PodSpec } from '../../types.ts'
 
 export type ReferencedKind = 'secrets' | 'configmaps' | 'persistentvolumeclaims' | 'serviceaccounts' | 'resourceclaims'
 
