@@ -229,4 +229,9 @@ export const controllerRoles: Readonly<Record<string, readonly PolicyRule[]>> = 
     rule('update,patch', 'core', 'pods/status'),
     eventsRule,
   ],
+  'volumeattributesclass-protection-controller': [
+    rule(read, 'core', 'persistentvolumeclaims,persistentvolumes'),
+    rule('get,list,update,watch', 'storage.k8s.io', 'volumeattributesclasses'),
+    eventsRule,
+  ],
 }

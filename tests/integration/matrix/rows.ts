@@ -184,7 +184,10 @@ const rules: Readonly<Record<string, Rules>> = {
     versionNeeded: true,
     answersWithObject: true,
   },
-  'volumeattributesclasses.v1.storage.k8s.io': { answersWithObject: true },
+  'volumeattributesclasses.v1.storage.k8s.io': {
+    answersWithObject: true,
+    finalizers: ['kubernetes.io/vac-protection'],
+  },
   'mutatingadmissionpolicies.v1.admissionregistration.k8s.io': {
     edit: spec({ failurePolicy: 'Fail' }),
     counted: true,
