@@ -2,7 +2,11 @@ import { defineKind } from '../kind.ts'
 import { createdAtColumn, nameColumn } from '../printers/columns.ts'
 import { keepField } from '../strategy.ts'
 import type { CustomResourceDefinition } from '../types.ts'
-import { validateCustomResourceDefinition, validateCustomResourceDefinitionUpdate } from './validation.ts'
+import {
+  validateCustomResourceDefinition,
+  validateCustomResourceDefinitionCreate,
+  validateCustomResourceDefinitionUpdate,
+} from './validation.ts'
 
 type Status = NonNullable<CustomResourceDefinition['status']>
 
@@ -53,6 +57,7 @@ export const customResourceDefinitionKind = defineKind<CustomResourceDefinition>
     if (definition.status !== undefined) definition.status = withStorageVersion(definition, definition.status)
   },
   validate: validateCustomResourceDefinition,
+  validateCreate: validateCustomResourceDefinitionCreate,
   validateUpdate: validateCustomResourceDefinitionUpdate,
   columns: [nameColumn, createdAtColumn],
 })

@@ -4,13 +4,16 @@
  */
 import { absent, requiredOneOf, syntax } from '../meta/checks.ts'
 import { child, duplicate, type FieldError, forbiddenField, invalid, required } from '../meta/field-error.ts'
+import { equalJson } from '../meta/clone.ts'
 import { isDns1035Label, isDns1123Subdomain } from '../meta/names.ts'
 import { validateStructure } from './structural/invariants.ts'
-import { checkRules } from './structural/rules.ts'
+import { costErrors } from './structural/rule-costs.ts'
+import { checkRules, type RuleCheck } from './structural/rules.ts'
 import type { CustomResourceDefinition } from '../types.ts'
 
 type Spec = CustomResourceDefinition['spec']
 type Version = Spec['versions'][number]
+type Schema = NonNullable<NonNullable<Version['schema']>['openAPIV3Schema']>
 
 const columnTypes = ['integer', 'number', 'string', 'boolean', 'date']
 const approvedAnnotation = 'api-approved.kubernetes.io'
@@ -65,18 +68,38 @@ const validateColumns = (version: Version, path: string): FieldError[] =>
     return errors
   })
 
+/** Where the schema of each version stands in messages: upstream keeps one that all of them have beside them. */
+const schemaPaths = (versions: readonly Version[]): readonly string[] => {
+  const [first, ...others] = versions.map((version) => version.schema?.openAPIV3Schema)
+  const shared = first !== undefined && others.every((schema) => equalJson(schema, first))
+  return versions.map((_, index) =>
+    shared ? 'spec.validation.openAPIV3Schema' : child('spec.versions', index, 'schema', 'openAPIV3Schema'),
+  )
+}
+
+const examinations = new WeakMap<Schema, { readonly at: string; readonly check: RuleCheck }>()
+
+/** What is wrong with a schema, and what its rules may cost; found once for each schema that is written. */
+const examineSchema = (schema: Schema, at: string): RuleCheck => {
+  const known = examinations.get(schema)
+  if (known?.at === at) return known.check
+  const structure = validateStructure(schema, at)
+  // Types of rules are read from a schema that has them.
+  const check = structure.length === 0 ? checkRules(schema, at) : { errors: structure, costs: [] }
+  examinations.set(schema, { at, check })
+  return check
+}
+
+const validateSchema = (version: Version, at: string): readonly FieldError[] => {
+  const schema = version.schema?.openAPIV3Schema
+  if (schema === undefined) return [required(at, 'schemas are required')]
+  if (!absent(schema.type) && schema.type !== 'object')
+    return [invalid(child(at, 'type'), schema.type, 'must be object at the root')]
+  return examineSchema(schema, at).errors
+}
+
 const validateVersion = (version: Version, path: string): FieldError[] => {
   const errors = syntax(child(path, 'name'), version.name ?? '', isDns1035Label)
-  const schema = version.schema?.openAPIV3Schema
-  const at = child(path, 'schema', 'openAPIV3Schema')
-  if (schema === undefined) errors.push(required(at, 'schemas are required'))
-  else if (!absent(schema.type) && schema.type !== 'object')
-    errors.push(invalid(child(at, 'type'), schema.type, 'must be object at the root'))
-  else {
-    const structure = validateStructure(schema, at)
-    // Types of rules are read from a schema that has them.
-    errors.push(...structure, ...(structure.length === 0 ? checkRules(schema, at) : []))
-  }
   if (version.deprecationWarning !== undefined && version.deprecated !== true) {
     errors.push(
       invalid(child(path, 'deprecationWarning'), version.deprecationWarning, 'can only be set for deprecated versions'),
@@ -125,8 +148,11 @@ export const validateCustomResourceDefinition = ({ metadata, spec }: CustomResou
   errors.push(...requiredOneOf('spec.scope', spec.scope, ['Cluster', 'Namespaced']))
   const versions = spec.versions ?? []
   const names = new Set<string>()
+  const paths = schemaPaths(versions)
   for (const [index, version] of versions.entries()) {
     const at = child('spec.versions', index)
+    const schemaPath = paths[index] ?? at
+    if (!paths.slice(0, index).includes(schemaPath)) errors.push(...validateSchema(version, schemaPath))
     errors.push(...validateVersion(version, at))
     if (names.has(version.name)) errors.push(duplicate(child(at, 'name'), version.name))
     names.add(version.name)
@@ -143,6 +169,23 @@ export const validateCustomResourceDefinition = ({ metadata, spec }: CustomResou
   return [...errors, ...validateNames(spec.names, 'spec.names'), ...validateConversion(spec, 'spec.conversion')]
 }
 
+/** Whether rules may cost too much: asked of schemas that are new, so that none is refused later on. */
+const validateCosts = ({ spec }: CustomResourceDefinition, old?: CustomResourceDefinition): FieldError[] => {
+  const versions = spec?.versions ?? []
+  const paths = schemaPaths(versions)
+  const before = old?.spec?.versions?.map(({ schema }) => schema?.openAPIV3Schema) ?? []
+  return versions.flatMap(({ schema }, index) => {
+    const written = schema?.openAPIV3Schema
+    const at = paths[index] ?? ''
+    if (written === undefined || paths.slice(0, index).includes(at)) return []
+    if (before.some((known) => equalJson(known, written))) return []
+    return costErrors(examineSchema(written, at).costs, at)
+  })
+}
+
+export const validateCustomResourceDefinitionCreate = (definition: CustomResourceDefinition): FieldError[] =>
+  validateCosts(definition)
+
 const isEstablished = ({ status }: CustomResourceDefinition): boolean =>
   status?.conditions?.some(({ type, status: value }) => type === 'Established' && value === 'True') ?? false
 
@@ -150,7 +193,7 @@ export const validateCustomResourceDefinitionUpdate = (
   next: CustomResourceDefinition,
   old: CustomResourceDefinition,
 ): FieldError[] => {
-  const errors: FieldError[] = []
+  const errors = validateCosts(next, old)
   if (isEstablished(old)) {
     if (next.spec?.scope !== old.spec?.scope) errors.push(invalid('spec.scope', next.spec?.scope, 'field is immutable'))
     if (next.spec?.names?.kind !== old.spec?.names?.kind)

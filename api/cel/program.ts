@@ -1,4 +1,5 @@
 /** The door to CEL: text in, a function out. */
+import type { Expr } from './ast.ts'
 import { type Checked, check } from './checker.ts'
 import type { Environment } from './environment.ts'
 import { Frame, type Variables } from './frame.ts'
@@ -26,10 +27,21 @@ const run = (planned: Plan, variables: Variables, costLimit: number): Evaluation
   return { value, cost: frame.cost }
 }
 
-/** Parses, checks and plans an expression. Throws CelSourceError, whose message is cel-go's. */
-export const compile = (source: string, environment: Environment): Program => {
+/** An expression with its types. */
+export interface CheckedSource {
+  readonly root: Expr
+  readonly checked: Checked
+}
+
+/** Parses and checks an expression. Throws CelSourceError, whose message is cel-go's. */
+export const checkSource = (source: string, environment: Environment): CheckedSource => {
   const root = parse(source)
-  const checked: Checked = check(source, root, environment)
+  return { root, checked: check(source, root, environment) }
+}
+
+/** The same, and a plan that runs. */
+export const compile = (source: string, environment: Environment): Program => {
+  const { root, checked } = checkSource(source, environment)
   const planned = plan(root, environment, checked.overloads)
   return {
     type: checked.typeOf(root),

@@ -19,7 +19,7 @@ const escapes: readonly (readonly [string, string])[] = [
 ]
 
 /** A property's name as expressions write it; undefined for what they cannot. Upstream: cel.Escape */
-const escaped = (name: string): string | undefined => {
+export const escapedName = (name: string): string | undefined => {
   if (reserved.has(name)) return `__${name}__`
   const text = escapes.reduce((part, [plain, replacement]) => part.replaceAll(plain, replacement), name)
   return /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(text) ? text : undefined
@@ -56,7 +56,7 @@ export const typesOf = (schema: Structural, isResource: boolean): SchemaTypes =>
   const struct = (part: Structural, name: string, resource: boolean): Type => {
     const fields = new Map<string, Type>()
     for (const [property, inner] of part.properties) {
-      const known = escaped(property)
+      const known = escapedName(property)
       if (known !== undefined) fields.set(known, typeOf(inner, `${name}.${property}`, inner.embedded))
     }
     if (resource) {
@@ -85,7 +85,7 @@ const namesBySchema = new WeakMap<Structural, ReadonlyMap<string, string>>()
 const namesOf = (schema: Structural): ReadonlyMap<string, string> => {
   let names = namesBySchema.get(schema)
   if (names === undefined) {
-    names = new Map(Array.from(schema.properties.keys(), (name) => [escaped(name) ?? name, name]))
+    names = new Map(Array.from(schema.properties.keys(), (name) => [escapedName(name) ?? name, name]))
     namesBySchema.set(schema, names)
   }
   return names

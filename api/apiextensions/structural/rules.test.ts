@@ -20,7 +20,7 @@ const said = (schema: JsonSchema, spec: unknown, old?: unknown): string[] =>
     old === undefined ? undefined : { spec: old },
   ).map(({ field, detail }) => `${field}: ${detail}`)
 const compiled = (schema: JsonSchema): string[] =>
-  checkRules(schema, 'schema').map(({ field, detail }) => `${field}: ${detail.split('\n')[0]}`)
+  checkRules(schema, 'schema').errors.map(({ field, detail }) => `${field}: ${detail.split('\n')[0]}`)
 
 describe('rules of custom resources', () => {
   const replicas = { properties: { minReplicas: integer, replicas: integer, maxReplicas: integer } }

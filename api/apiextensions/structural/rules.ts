@@ -8,6 +8,8 @@ import { CelCostError, CelError, Optional, type Value } from '../../cel/values.t
 import { checkExpression } from '../../cel/validate.ts'
 import { child, duplicate, type FieldError, forbiddenField, invalid, key, required } from '../../meta/field-error.ts'
 import { toValue, typesOf } from './cel-values.ts'
+import { maxElementsOf, messageCost, type RuleCost, ruleCost } from './rule-costs.ts'
+import { sizesOf } from './sizes.ts'
 import { extension, isObject, type JsonSchema, type Structural, structuralOf } from './structural.ts'
 
 interface Rule {
@@ -56,34 +58,58 @@ const environmentOf = (schema: Structural, isResource: boolean, optionalOld: boo
   return kubernetesEnvironment({ self: type, oldSelf: optionalOld ? optionalOf(type) : type }, types)
 }
 
-/** Whether the rules of a schema and of all that is in it compile. */
-export const checkRules = (schema: JsonSchema, path: string, isRoot = true): FieldError[] => {
+/** What the rules of a schema and of all that is in it have wrong, and what each may cost. */
+export interface RuleCheck {
+  readonly errors: readonly FieldError[]
+  readonly costs: readonly RuleCost[]
+}
+
+/** How often values of a schema may occur in an object; undefined where no limit says. */
+type Cardinality = number | undefined
+
+const within = (schema: JsonSchema, cardinality: Cardinality): Cardinality => {
+  const most = maxElementsOf(schema)
+  return cardinality === undefined || most === undefined ? undefined : cardinality * most
+}
+
+const checkNode = (schema: JsonSchema, path: string, isRoot: boolean, cardinality: Cardinality): RuleCheck => {
+  const errors: FieldError[] = []
+  const costs: RuleCost[] = []
   const rules = rulesOf(schema)
   // Only where there are rules: a schema is read with all that is in it.
   const structural = rules.length === 0 ? undefined : structuralOf(schema)
-  const own = rules.flatMap(({ rule = '', messageExpression = '', optionalOldSelf }, index) => {
+  for (const [index, { rule = '', messageExpression = '', optionalOldSelf }] of rules.entries()) {
     const at = child(path, `x-kubernetes-validations[${index}]`)
-    if (rule.trim() === '') return [required(child(at, 'rule'), 'rule is not specified')]
-    if (structural === undefined) return []
-    const environment = environmentOf(structural, isRoot || structural.embedded, optionalOldSelf === true)
-    const errors = [...checkExpression(child(at, 'rule'), rule, environment, [boolType]).errors]
-    if (messageExpression !== '') {
-      const where = child(at, 'messageExpression')
-      errors.push(...checkExpression(where, messageExpression, environment, [simple('string')]).errors)
-    }
-    return errors
-  })
+    if (rule.trim() === '') errors.push(required(child(at, 'rule'), 'rule is not specified'))
+    if (rule.trim() === '' || structural === undefined) continue
+    const isResource = isRoot || structural.embedded
+    const environment = environmentOf(structural, isResource, optionalOldSelf === true)
+    const size = sizesOf(structural, isResource)
+    const checked = checkExpression(child(at, 'rule'), rule, environment, [boolType])
+    errors.push(...checked.errors)
+    if (checked.source !== undefined && size !== undefined)
+      costs.push(ruleCost(child(at, 'rule'), checked.source, size, cardinality))
+    if (messageExpression === '') continue
+    const where = child(at, 'messageExpression')
+    const message = checkExpression(where, messageExpression, environment, [simple('string')])
+    errors.push(...message.errors)
+    if (message.source !== undefined && size !== undefined) costs.push(messageCost(where, message.source, size))
+  }
+  const below = (part: JsonSchema, at: string): void => {
+    const found = checkNode(part, at, false, within(schema, cardinality))
+    errors.push(...found.errors)
+    costs.push(...found.costs)
+  }
+  for (const [name, part] of Object.entries(schema.properties ?? {})) below(part, key(child(path, 'properties'), name))
   const items = schema.items as JsonSchema | undefined
+  if (items !== undefined) below(items, child(path, 'items'))
   const additional = schema.additionalProperties as JsonSchema | boolean | undefined
-  return [
-    ...own,
-    ...Object.entries(schema.properties ?? {}).flatMap(([name, part]) =>
-      checkRules(part, key(child(path, 'properties'), name), false),
-    ),
-    ...(items === undefined ? [] : checkRules(items, child(path, 'items'), false)),
-    ...(typeof additional === 'object' ? checkRules(additional, child(path, 'additionalProperties'), false) : []),
-  ]
+  if (typeof additional === 'object') below(additional, child(path, 'additionalProperties'))
+  return { errors, costs }
 }
+
+/** Checks a root schema, whose structure is valid. */
+export const checkRules = (schema: JsonSchema, path: string): RuleCheck => checkNode(schema, path, true, 1)
 
 interface CompiledRule {
   readonly rule: Rule
