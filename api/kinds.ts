@@ -157,13 +157,28 @@ const group = (name: string, priority: number, preferredVersion = 'v1', ...other
   versions: [preferredVersion, ...others],
 })
 
+/** The group of APIServices has none itself: its server comes before all others. */
+export const aggregatorGroup = 'apiregistration.k8s.io'
+
+/** Of versions that differ from the usual 15. Upstream: apiVersionPriorities. */
+const versionPriorities: Readonly<Record<string, number>> = {
+  '/v1': 1,
+  'autoscaling/v2': 30,
+  'flowcontrol.apiserver.k8s.io/v1': 21,
+  'resource.k8s.io/v1': 20,
+}
+
+/** APIService.spec.versionPriority of a built-in version. */
+export const versionPriorityOf = (groupName: string, version: string): number =>
+  versionPriorities[`${groupName}/${version}`] ?? 15
+
 /**
  * The groups in the order of discovery. apiregistration.k8s.io is the aggregator's own and comes first.
  * Upstream: pkg/controlplane/apiserver/aggregator.go.
  */
 export const apiGroups: readonly ApiGroup[] = [
   group('', 18000),
-  group('apiregistration.k8s.io', 18000),
+  group(aggregatorGroup, 18000),
   group('apps', 17800),
   group('events.k8s.io', 17750),
   group('authentication.k8s.io', 17700),
@@ -181,8 +196,8 @@ export const apiGroups: readonly ApiGroup[] = [
   group('coordination.k8s.io', 16500),
   group('node.k8s.io', 16300),
   group('discovery.k8s.io', 16200),
+  group('resource.k8s.io', 16200),
   group('flowcontrol.apiserver.k8s.io', 16100),
-  group('resource.k8s.io', 15900),
 ]
 
 const byKind = new Map(kinds.map((kind) => [`${kind.group}/${kind.version}/${kind.kind}`, kind]))

@@ -11,6 +11,7 @@ import { admissionPlugins } from './admission/plugins.ts'
 import { createAdmissionMetrics } from './admission/metrics.ts'
 import { createPodSecurityMetrics } from './admission/pod-security/metrics.ts'
 import { createWebhookMetrics } from './admission/webhook/metrics.ts'
+import { startAggregator } from './aggregator/aggregator.ts'
 import { buildAuthentication, readVerificationKeys } from './authentication/build.ts'
 import { parseSigningKey } from './authentication/service-account/keys.ts'
 import { buildAuthorization } from './authorization/build.ts'
@@ -22,6 +23,7 @@ import { startBootstrap } from './bootstrap/bootstrap.ts'
 import { type Config, readOptional } from './config.ts'
 import { openEncryption } from './encryption/encryption.ts'
 import { createEncryptionMetrics } from './encryption/metrics.ts'
+import { servedGroups } from './discovery/groups.ts'
 import { Discovery } from './discovery/handler.ts'
 import { OpenApi } from './discovery/openapi.ts'
 import { subresourceHandlers, virtualHandlers } from './endpoints/install.ts'
@@ -47,7 +49,7 @@ import { openServerTls } from './server/tls.ts'
 import { flagz, statusz } from './server/zpages.ts'
 import { openStore } from './storage/open.ts'
 import { createReviewCaller } from './webhook/review-caller.ts'
-import { createServiceResolver } from './webhook/service-resolver.ts'
+import { createServiceReader, createServiceResolver } from './webhook/service-resolver.ts'
 
 /** The process is ended half a minute after the signal: what is under way then is lost anyway. */
 const maxDrainMs = 25_000
@@ -90,7 +92,14 @@ export const runApiServer = async (
     log,
     signal: stopped.signal,
   })
-  const callReview = createReviewCaller(createServiceResolver(resources))
+  const serviceReader = createServiceReader(resources)
+  const { toEndpoints } = config.aggregator
+  const resolve = createServiceResolver(serviceReader, { toEndpoints, securePort: config.securePort })
+  const callReview = createReviewCaller(resolve)
+  const aggregator = startAggregator(
+    { config: config.aggregator, resources, reader: serviceReader, resolve, registry, log },
+    stopped.signal,
+  )
   const flowController = new FlowController({
     serverLimit: config.maxInFlight.readOnly + config.maxInFlight.mutating,
     clock: realFlowClock,
@@ -150,14 +159,28 @@ export const runApiServer = async (
   const healthRegistry = new Registry()
   const health = new HealthChecks(log, healthMetrics(healthRegistry))
   const documents = issuerDocuments(config, keys)
-  const paths = (): string[] => listedPaths(resources, [...health.paths(), ...documents.keys(), ...Object.keys(zPages)])
+  const paths = (): string[] =>
+    listedPaths(servedGroups(resources, aggregator.apis), [
+      ...health.paths(),
+      ...documents.keys(),
+      ...Object.keys(zPages),
+    ])
   const zPages = {
     ...(config.gates.ComponentFlagz ? { '/flagz': flagz(config.flagTexts) } : {}),
     ...(config.gates.ComponentStatusz ? { '/statusz': statusz(processFacts(paths)) } : {}),
   }
-  const openApi = new OpenApi(resources)
-  const discovery = new Discovery(resources, `${config.advertiseAddress}:${config.securePort}`)
+  const openApi = new OpenApi(resources, {
+    openApiV2: () => aggregator.documents.openApiV2(),
+    openApiV3: () => aggregator.documents.openApiV3(),
+    remoteFor: aggregator.remoteFor,
+    proxy: aggregator.proxy,
+  })
+  const discovery = new Discovery(resources, aggregator.apis, `${config.advertiseAddress}:${config.securePort}`)
   const conversions = { call: callReview, metrics: createConversionMetrics(registry) }
+  aggregator.onChange(() => {
+    discovery.invalidate()
+    openApi.invalidate()
+  })
   const customServer = new CustomServer(resources, conversions, log, () => discovery.invalidate())
   const crds = createCrdController({ resources, server: customServer, clock: realClock, log })
   const answerPath = createPathHandler({
@@ -185,7 +208,11 @@ export const runApiServer = async (
     goawayChance: config.http2.goawayChance,
     strictTransportSecurity: config.strictTransportSecurity,
   })
-  const handle: Handler = compose(filters, (ctx) => (ctx.info.isResourceRequest ? route(ctx) : answerPath(ctx)))
+  const handle: Handler = compose(filters, (ctx) => {
+    const remote = aggregator.remoteFor(ctx.info.path)
+    if (remote !== undefined) return aggregator.proxy(ctx, remote)
+    return ctx.info.isResourceRequest ? route(ctx) : answerPath(ctx)
+  })
   const tls = await openServerTls(config)
   const server = createServer({
     tls: tls.initial,
@@ -211,6 +238,7 @@ export const runApiServer = async (
       serviceMetrics,
       crds,
       flowController: flowControl?.controller,
+      aggregator,
       log,
       rbacReady: () => rbac.ready(),
       facts: {

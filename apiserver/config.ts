@@ -39,6 +39,15 @@ export interface ServiceAccountConfig {
   readonly jwksUri: string
 }
 
+/** How requests go on to the servers of APIServices. */
+export interface AggregatorConfig {
+  /** By which those servers know us; '' for none. */
+  readonly certFile: string
+  readonly keyFile: string
+  readonly toEndpoints: boolean
+  readonly rejectsRedirects: boolean
+}
+
 export interface Config {
   readonly etcd: {
     readonly servers: readonly string[]
@@ -62,6 +71,7 @@ export interface Config {
   }
   readonly clientCaFile: string
   readonly requestHeader: RequestHeaderConfig | undefined
+  readonly aggregator: AggregatorConfig
   /** Tokens that others issue, and requests without any. */
   readonly externalTokens: ExternalTokensConfig
   readonly tokenAuthFile: string
@@ -188,6 +198,12 @@ export const configOf = ({ values: flags, isSet }: ParsedFlags<typeof flagSpecs>
             groupHeaders: flags['requestheader-group-headers'],
             extraPrefixes: flags['requestheader-extra-headers-prefix'],
           },
+    aggregator: {
+      certFile: flags['proxy-client-cert-file'],
+      keyFile: flags['proxy-client-key-file'],
+      toEndpoints: flags['enable-aggregator-routing'],
+      rejectsRedirects: flags['aggregator-reject-forwarding-redirect'],
+    },
     externalTokens: externalTokensConfig(flags, {
       isSet: (name) => isSet(name as keyof typeof flagSpecs),
       anonymousAuth: flags['anonymous-auth'],

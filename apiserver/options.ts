@@ -365,11 +365,15 @@ export const flagSpecs = defineFlags({
     default: '',
     help: 'Private key for the client certificate used to prove the identity of the aggregator.',
   },
+  'aggregator-reject-forwarding-redirect': {
+    type: 'bool',
+    default: true,
+    help: 'Aggregator reject forwarding redirect response back to client.',
+  },
   'enable-aggregator-routing': {
     type: 'bool',
     default: false,
     help: 'Turns on aggregator routing requests to endpoints IP rather than cluster IP.',
-    unsupported: notYet,
   },
   'egress-selector-config-file': {
     type: 'string',

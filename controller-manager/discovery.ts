@@ -1,4 +1,5 @@
 /** What the API server serves, from its discovery documents: built-in kinds, custom resources, aggregated APIs. */
+import { StatusError } from '../api/meta/status-error.ts'
 import type { RestClient } from '../client/rest/rest-client.ts'
 
 export interface DiscoveredResource {
@@ -42,6 +43,12 @@ export const parseResourceList = (group: string, version: string, document: unkn
     ]
   })
 
+/** A server that is away is what client-go calls stale. */
+const messageOf = (groupVersion: string, error: unknown): string => {
+  if (error instanceof StatusError && error.code === 503) return `stale GroupVersion discovery: ${groupVersion}`
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** Reads all discovery documents; a group that fails is reported and does not hide the others. */
 export const discover = async (client: RestClient): Promise<Discovery> => {
   const groups = list(field(await client.raw('GET', '/apis'), 'groups')).map((group) => ({
@@ -60,7 +67,7 @@ export const discover = async (client: RestClient): Promise<Discovery> => {
             return parseResourceList(name, version, await client.raw('GET', path))
           } catch (error) {
             const groupVersion = name === '' ? version : `${name}/${version}`
-            failed.push({ groupVersion, error: error instanceof Error ? error.message : String(error) })
+            failed.push({ groupVersion, error: messageOf(groupVersion, error) })
             return []
           }
         }),

@@ -132,6 +132,8 @@ const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<Contro
       'requestheader-extra-headers-prefix': 'X-Remote-Extra-',
       'proxy-client-cert-file': pki('front-proxy-client.crt'),
       'proxy-client-key-file': pki('front-proxy-client.key'),
+      // No cluster IP is reached from the control plane's host.
+      'enable-aggregator-routing': true,
       'service-account-key-file': pki('sa.pub'),
       'service-account-signing-key-file': pki('sa.key'),
       'service-account-extend-token-expiration': false,

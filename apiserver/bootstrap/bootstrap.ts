@@ -1,6 +1,7 @@
 /** What happens after the start, upstream's post-start hooks: readiness waits for it, serving does not. */
 import { realClock, sleep } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
+import type { Aggregator } from '../aggregator/aggregator.ts'
 import type { Config } from '../config.ts'
 import type { CrdController } from '../extensions/crd-controller.ts'
 import type { Resources } from '../registry/resources.ts'
@@ -31,6 +32,7 @@ export interface BootstrapOptions {
   readonly crds: CrdController
   /** undefined: requests are limited without it. */
   readonly flowController: FlowController | undefined
+  readonly aggregator: Aggregator
   readonly facts: AuthenticationFacts
   readonly rbacReady: () => Promise<void>
   readonly log: Logger
@@ -73,7 +75,7 @@ const startHook = (
 }
 
 export const startBootstrap = (
-  { config, deps, served, serviceMetrics, crds, flowController, facts, rbacReady, log }: BootstrapOptions,
+  { config, deps, served, serviceMetrics, crds, aggregator, flowController, facts, rbacReady, log }: BootstrapOptions,
   signal: AbortSignal,
 ): Bootstrap => {
   const { resources, ips, ports } = served
@@ -102,6 +104,8 @@ export const startBootstrap = (
   const hooks = [
     // What was defined before is served before this server says that it is ready.
     hook('crd-informer-synced', () => crds.sync()),
+    hook('apiservice-registration-controller', () => aggregator.ready()),
+    hook('kube-apiserver-autoregistration', () => aggregator.autoRegister.sync()),
     namespaces,
     serviceCidr,
     // Each of these needs what the one before it has made.
@@ -126,6 +130,7 @@ export const startBootstrap = (
   ]
   const background = [
     crds.run(signal),
+    aggregator.autoRegister.run(signal),
     defaultCidr.keep(signal),
     repairs.run(signal),
     flowConfig?.run(signal),

@@ -1,7 +1,8 @@
 /** APIGroupDiscoveryList: all of discovery in two documents. Upstream: k8s.io/api/apidiscovery */
 import type { Resource } from '../registry/resource.ts'
 import type { Resources } from '../registry/resources.ts'
-import { resourcesOf, servedGroups } from './legacy.ts'
+import { type AggregatedApis, servedGroups } from './groups.ts'
+import { resourcesOf } from './legacy.ts'
 
 interface GroupVersion {
   readonly group: string
@@ -37,18 +38,28 @@ const discoveryOf = ({ definition }: Resource) => ({
 })
 
 /** `core` is the document of /api, the others are in that of /apis. */
-export const groupDiscoveryList = (resources: Resources, core: boolean, version: 'v2' | 'v2beta1') => ({
-  kind: 'APIGroupDiscoveryList',
-  apiVersion: `apidiscovery.k8s.io/${version}`,
-  metadata: {},
-  items: servedGroups(resources)
-    .filter(({ name }) => (name === '') === core)
-    .map(({ name, versions }) => ({
-      metadata: name === '' ? {} : { name },
-      versions: versions.map((groupVersion) => ({
-        version: groupVersion,
-        resources: resourcesOf(resources, name, groupVersion).map(discoveryOf),
-        freshness: 'Current',
+export const groupDiscoveryList = (
+  resources: Resources,
+  apis: AggregatedApis,
+  core: boolean,
+  version: 'v2' | 'v2beta1',
+) => {
+  const remotes = new Map(apis.remotes().map((remote) => [`${remote.group}/${remote.version}`, remote]))
+  const versionOf = (group: string, groupVersion: string) => {
+    const remote = remotes.get(`${group}/${groupVersion}`)
+    if (remote !== undefined) return apis.discoveryOf(remote)
+    const own = resourcesOf(resources, group, groupVersion).map(discoveryOf)
+    return { version: groupVersion, resources: own, freshness: 'Current' }
+  }
+  return {
+    kind: 'APIGroupDiscoveryList',
+    apiVersion: `apidiscovery.k8s.io/${version}`,
+    metadata: {},
+    items: servedGroups(resources, apis, 'group')
+      .filter(({ name }) => (name === '') === core)
+      .map(({ name, versions }) => ({
+        metadata: name === '' ? {} : { name },
+        versions: versions.map((groupVersion) => versionOf(name, groupVersion)),
       })),
-    })),
-})
+  }
+}

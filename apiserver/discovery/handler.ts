@@ -8,7 +8,8 @@ import { contentTypes, matchesType, negotiate, parseAccept } from '../server/neg
 import { hasEtag } from '../server/etag.ts'
 import { sendBytes, sendValue } from '../server/respond.ts'
 import { groupDiscoveryList } from './aggregated.ts'
-import { apiGroup, apiGroupList, apiResourceList, apiVersions, resourcesOf, servedGroups } from './legacy.ts'
+import { type AggregatedApis, servedGroups } from './groups.ts'
+import { apiGroup, apiGroupList, apiResourceList, apiVersions, resourcesOf } from './legacy.ts'
 
 interface Document {
   readonly bytes: Buffer
@@ -42,17 +43,23 @@ const wantedAggregated = (accept: string | undefined): Aggregated | undefined =>
 
 export class Discovery {
   readonly #resources: Resources
+  readonly #apis: AggregatedApis
   readonly #serverAddress: string
   readonly #aggregated = new Map<string, Document>()
 
-  constructor(resources: Resources, serverAddress: string) {
+  constructor(resources: Resources, apis: AggregatedApis, serverAddress: string) {
     this.#resources = resources
+    this.#apis = apis
     this.#serverAddress = serverAddress
   }
 
   /** Forgets made documents: the set of resources has changed. */
   invalidate(): void {
     this.#aggregated.clear()
+  }
+
+  #groups() {
+    return servedGroups(this.#resources, this.#apis)
   }
 
   /** True if the path was a discovery path and has been answered. */
@@ -65,7 +72,7 @@ export class Discovery {
       return parts.length === 1 ? this.#sendRoot(ctx, true) : this.#sendResources(ctx, '', first)
     }
     if (root !== 'apis' || parts.length > 3) return false
-    if (parts.length > 1 && !servedGroups(this.#resources).some(({ name }) => name === first)) return false
+    if (parts.length > 1 && !this.#groups().some(({ name }) => name === first)) return false
     checkMethod(ctx)
     if (parts.length === 1) return this.#sendRoot(ctx, false)
     return version === undefined ? this.#sendGroup(ctx, first) : this.#sendResources(ctx, first, version)
@@ -75,7 +82,7 @@ export class Discovery {
     const wanted = wantedAggregated(ctx.request.headers.accept)
     ctx.response.setHeader('Vary', 'Accept')
     if (wanted === undefined) {
-      await this.#send(ctx, core ? apiVersions(this.#serverAddress) : apiGroupList(this.#resources))
+      await this.#send(ctx, core ? apiVersions(this.#serverAddress) : apiGroupList(this.#groups()))
       return true
     }
     const document = this.#document(core, wanted)
@@ -94,7 +101,7 @@ export class Discovery {
     const key = `${core} ${version} ${format}`
     let document = this.#aggregated.get(key)
     if (document === undefined) {
-      const list = groupDiscoveryList(this.#resources, core, version)
+      const list = groupDiscoveryList(this.#resources, this.#apis, core, version)
       const json = Buffer.from(JSON.stringify(list))
       const hash = createHash('sha512').update(json).digest('hex').toUpperCase()
       document = { bytes: format === 'json' ? Buffer.concat([json, newline]) : encodeProtobuf(list), etag: `"${hash}"` }
@@ -104,7 +111,7 @@ export class Discovery {
   }
 
   async #sendGroup(ctx: HttpContext, name: string): Promise<boolean> {
-    const group = servedGroups(this.#resources).find((candidate) => candidate.name === name && name !== '')
+    const group = this.#groups().find((candidate) => candidate.name === name && name !== '')
     if (group === undefined) throw notServed()
     await this.#send(ctx, { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(group) })
     return true

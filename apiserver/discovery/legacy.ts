@@ -1,14 +1,12 @@
 /** /api, /apis, /apis/<group>, /api/v1 and /apis/<group>/<version>: the documents that old clients walk. */
 import { createHash } from 'node:crypto'
-import { type ApiGroup, apiGroups } from '../../api/kinds.ts'
+import type { ApiGroup } from '../../api/kinds.ts'
 import type { KindDefinition } from '../../api/kind.ts'
-import { compareVersions } from '../../api/meta/version-order.ts'
 import { apiVersionOf, type Resource } from '../registry/resource.ts'
 import type { Resources } from '../registry/resources.ts'
 
 interface Index {
   readonly generation: number
-  readonly groups: readonly ApiGroup[]
   readonly byVersion: ReadonlyMap<string, readonly Resource[]>
 }
 
@@ -20,46 +18,9 @@ const indexOf = (resources: Resources): Index => {
   if (known?.generation === resources.generation) return known
   const byVersion = Map.groupBy(resources.all(), ({ definition }) => apiVersionOf(definition))
   for (const list of byVersion.values()) list.sort((a, b) => (a.definition.plural < b.definition.plural ? -1 : 1))
-  const groups = [...builtInGroups(resources), ...customGroups(resources)]
-  const index = { generation: resources.generation, groups, byVersion }
+  const index = { generation: resources.generation, byVersion }
   indexes.set(resources, index)
   return index
-}
-
-/** Groups of custom resources, by name; of their versions the most stable and newest is preferred. */
-const customGroups = (resources: Resources): readonly ApiGroup[] => {
-  const known = new Set<string>(apiGroups.map(({ name }) => name))
-  const versionsOf = new Map<string, Set<string>>()
-  for (const { definition } of resources.all()) {
-    const { group, version } = definition
-    if (known.has(group)) continue
-    versionsOf.set(group, (versionsOf.get(group) ?? new Set()).add(version))
-  }
-  return [...versionsOf]
-    .map(([name, set]) => {
-      const versions = [...set].toSorted(compareVersions)
-      return { name, versions, preferredVersion: versions[0] ?? '', priority: 1000 }
-    })
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
-}
-
-/** Groups in discovery's order, with the versions that have resources. */
-export const servedGroups = (resources: Resources): readonly ApiGroup[] => indexOf(resources).groups
-
-const builtInGroups = (resources: Resources): readonly ApiGroup[] => {
-  const served = new Set([...resources.all()].map(({ definition: { group, version } }) => `${group}/${version}`))
-  return apiGroups
-    .map((group) => ({
-      ...group,
-      versions: group.versions.filter((version) => served.has(`${group.name}/${version}`)),
-    }))
-    .filter(({ versions }) => versions.length > 0)
-    .map((group) => ({
-      ...group,
-      preferredVersion: group.versions.includes(group.preferredVersion)
-        ? group.preferredVersion
-        : (group.versions[0] ?? group.preferredVersion),
-    }))
 }
 
 export const apiVersions = (serverAddress: string) => ({
@@ -76,12 +37,10 @@ export const apiGroup = ({ name, versions, preferredVersion }: ApiGroup) => ({
   preferredVersion: groupVersion(name, preferredVersion),
 })
 
-export const apiGroupList = (resources: Resources) => ({
+export const apiGroupList = (groups: readonly ApiGroup[]) => ({
   kind: 'APIGroupList',
   apiVersion: 'v1',
-  groups: servedGroups(resources)
-    .filter(({ name }) => name !== '')
-    .map(apiGroup),
+  groups: groups.filter(({ name }) => name !== '').map(apiGroup),
 })
 
 const optional = <T extends Record<string, unknown>>(values: T): Partial<T> =>

@@ -2,6 +2,7 @@
 import { parentPort } from 'node:worker_threads'
 import type { CustomKindFacts } from '../../api/kind.ts'
 import { loadDescriptions } from '../../api/openapi/descriptions.ts'
+import { type AggregatedSpec, mergeOpenApiV2 } from '../../api/openapi/merge.ts'
 import { encodeOpenApiV2 } from '../../api/openapi/v2-protobuf.ts'
 import { openApiV2Document } from '../../api/openapi/v2.ts'
 import { openApiV3Document } from '../../api/openapi/v3.ts'
@@ -13,7 +14,10 @@ export type DocumentRequest = {
   readonly served: readonly string[]
   /** CustomKindFacts as JSON. */
   readonly custom: readonly string[]
-} & ({ readonly type: 'v2'; readonly protobuf: boolean } | { readonly type: 'v3'; readonly key: string })
+} & (
+  | { readonly type: 'v2'; readonly protobuf: boolean; readonly aggregated: readonly AggregatedSpec[] }
+  | { readonly type: 'v3'; readonly key: string }
+)
 
 export interface DocumentAnswer {
   readonly id: number
@@ -32,7 +36,7 @@ const build = async (request: DocumentRequest): Promise<Uint8Array | undefined> 
     custom: request.custom.map((text) => JSON.parse(text) as CustomKindFacts),
   }
   if (request.type === 'v2') {
-    const document = openApiV2Document(options)
+    const document = mergeOpenApiV2(openApiV2Document(options), request.aggregated)
     return request.protobuf ? encodeOpenApiV2(document) : Buffer.from(JSON.stringify(document))
   }
   const document = openApiV3Document(request.key, options)

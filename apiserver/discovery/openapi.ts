@@ -2,12 +2,15 @@
 import { readFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { protobufAcceptType, protobufContentType } from '../../api/openapi/v2-protobuf.ts'
+import type { AggregatedSpec } from '../../api/openapi/merge.ts'
 import { openApiHash, openApiV3Index, openApiV3Keys, openApiV3Url } from '../../api/openapi/v3.ts'
 import { customRow } from '../../api/openapi/custom.ts'
 import type { KindDefinition } from '../../api/kind.ts'
 import type { ResourceRow } from '../../api/schema/resource-table.ts'
 import { StatusError } from '../../api/meta/status-error.ts'
 import { realClock } from '../../component-base/clock.ts'
+import type { RemoteDocuments } from '../aggregator/documents.ts'
+import type { RemoteService } from '../aggregator/remote-service.ts'
 import type { Resources } from '../registry/resources.ts'
 import type { HttpContext } from '../server/context.ts'
 import { parseAccept } from '../server/negotiation.ts'
@@ -75,8 +78,17 @@ interface Document {
   readonly bytes: Promise<Buffer | undefined>
 }
 
+/** What OpenAPI needs of the aggregator. */
+export interface AggregatedOpenApi {
+  readonly openApiV2: RemoteDocuments['openApiV2']
+  readonly openApiV3: RemoteDocuments['openApiV3']
+  readonly remoteFor: (path: string) => RemoteService | undefined
+  readonly proxy: (ctx: HttpContext, remote: RemoteService) => Promise<void>
+}
+
 export class OpenApi {
   readonly #resources: Resources
+  readonly #apis: AggregatedOpenApi
   readonly #facts = new WeakMap<KindDefinition, CustomFacts>()
   readonly #documents = new Map<string, Document>()
   readonly #waiting = new Map<number, (answer: DocumentAnswer) => void>()
@@ -85,8 +97,9 @@ export class OpenApi {
   #nextId = 1
   #contents: Contents | undefined
 
-  constructor(resources: Resources) {
+  constructor(resources: Resources, apis: AggregatedOpenApi) {
     this.#resources = resources
+    this.#apis = apis
   }
 
   /** True if the path was one of OpenAPI's and has been answered. */
@@ -99,8 +112,11 @@ export class OpenApi {
   }
 
   #sendIndex(ctx: HttpContext): true {
-    const { keys } = this.#now()
-    const bytes = Buffer.from(JSON.stringify(openApiV3Index(keys, (key) => this.#hashOf(key))))
+    const own = openApiV3Index(this.#now().keys, (key) => this.#hashOf(key)) as { readonly paths: object }
+    const remote = this.#apis.openApiV3().map(([key, serverRelativeURL]) => [key, { serverRelativeURL }] as const)
+    const paths = Object.entries({ ...own.paths, ...Object.fromEntries(remote) })
+    const sorted = remote.length === 0 ? paths : paths.toSorted(([a], [b]) => (a < b ? -1 : 1))
+    const bytes = Buffer.from(JSON.stringify({ paths: Object.fromEntries(sorted) }))
     this.#send(ctx, jsonType, bytes, openApiHash(bytes))
     return true
   }
@@ -113,7 +129,7 @@ export class OpenApi {
       return true
     }
     const protobuf = type !== jsonType
-    const bytes = await this.#document(`v2 ${protobuf}`, { type: 'v2', protobuf })
+    const bytes = await this.#document(`v2 ${protobuf}`, { type: 'v2', protobuf, aggregated: this.#aggregated() })
     if (bytes === undefined) return false
     // The ETag is of what is told, not of how.
     this.#send(ctx, protobuf ? protobufContentType : jsonType, bytes, this.#hashOf('v2'))
@@ -121,6 +137,12 @@ export class OpenApi {
   }
 
   async #sendV3(ctx: HttpContext, key: string): Promise<true> {
+    const remote = this.#apis.remoteFor(`/${key}`)
+    if (remote !== undefined) {
+      // The server's own document, for the user who asks.
+      await this.#apis.proxy(ctx, remote)
+      return true
+    }
     if (!this.#now().keys.includes(key)) {
       sendEmpty(ctx, 404)
       return true
@@ -156,6 +178,17 @@ export class OpenApi {
     sendBytes(ctx, 200, contentType, bytes)
   }
 
+  /** Aggregated servers say other things than before. */
+  invalidate(): void {
+    this.#contents = undefined
+  }
+
+  #aggregated(): AggregatedSpec[] {
+    return this.#apis
+      .openApiV2()
+      .map(({ remote, document }) => ({ prefix: `/apis/${remote.group}/${remote.version}`, document }))
+  }
+
   /** What there is now; worked out anew when the set of resources has changed. */
   #now(): Contents {
     const { generation } = this.#resources
@@ -166,8 +199,9 @@ export class OpenApi {
     // A document is a function of the tables, of what is served and of our own code: a hash of these stands for it.
     const base = this.#baseHash()
     const byKey = Map.groupBy(custom, ({ key }) => key)
+    const aggregated = this.#apis.openApiV2().map(({ remote, etag }) => `${remote.name} ${etag}`)
     const groups = [...new Set(custom.map(({ row }) => row.group))].join(' ')
-    const hashes = new Map([['v2', openApiHash([base, ...custom.map(({ text }) => text)].join('\n'))]])
+    const hashes = new Map([['v2', openApiHash([base, ...custom.map(({ text }) => text), ...aggregated].join('\n'))]])
     for (const key of keys) {
       const own = byKey.get(key)?.map(({ text }) => text) ?? [groups]
       hashes.set(key, openApiHash([base, key, ...own].join('\n')))

@@ -5,11 +5,12 @@
  */
 import { isReason, notFound } from '../../api/meta/status-error.ts'
 import type { CustomResourceDefinition } from '../../api/types.ts'
-import { type Clock, sleep } from '../../component-base/clock.ts'
+import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import { deleteObject } from '../registry/delete.ts'
 import { keyFor, type Resource } from '../registry/resource.ts'
 import type { Resources } from '../registry/resources.ts'
+import { wheneverChanged } from '../registry/whenever-changed.ts'
 import { cloneJson } from '../storage/json.ts'
 import { ConversionError } from '../storage/key-value.ts'
 import { cleanupFinalizer, nameOf, terminationFailure, terminationProgress } from './crd-conditions.ts'
@@ -32,7 +33,6 @@ export interface CrdController {
 
 /** While objects of a definition are held by finalizers, it is looked at again and again. */
 const cleanupRetryMs = 500
-const failureRetryMs = 1000
 
 /** Definitions that are written at a time. */
 const parallelWrites = 32
@@ -147,33 +147,18 @@ export const createCrdController = ({ resources, server, clock, log }: CrdContro
     await together(going, (definition) => attempt(definition, () => cleanUp(definition)))
   }
 
-  const run = async (signal: AbortSignal): Promise<void> => {
-    let wake: () => void = () => undefined
-    let dirty = true
-    crds.store.cache.onChange(() => {
-      dirty = true
-      wake()
-    })
-    signal.addEventListener('abort', () => wake(), { once: true })
-    while (!signal.aborted) {
-      if (!dirty) {
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
-      }
-      dirty = false
-      again = false
-      try {
-        await sync()
-        if (!again) continue
-        await sleep(cleanupRetryMs, signal)
-      } catch (err) {
-        if (signal.aborted) return
-        log.warn({ err }, 'CustomResourceDefinitions could not be read')
-        await sleep(failureRetryMs, signal).catch(() => undefined)
-      }
-      dirty = true
-    }
-  }
+  const run = (signal: AbortSignal): Promise<void> =>
+    wheneverChanged(
+      {
+        caches: [crds.store.cache],
+        work: async () => {
+          again = false
+          await sync()
+          return again ? cleanupRetryMs : undefined
+        },
+        onError: (err) => log.warn({ err }, 'CustomResourceDefinitions could not be read'),
+      },
+      signal,
+    )
   return { sync, run }
 }

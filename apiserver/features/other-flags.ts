@@ -70,12 +70,6 @@ export const otherFlags = defineFlags({
     unsupported: notYet,
   },
   // Other API servers
-  'aggregator-reject-forwarding-redirect': {
-    type: 'bool',
-    default: true,
-    help: 'Aggregator reject forwarding redirect response back to client.',
-    unsupported: 'there is no aggregator yet',
-  },
   'peer-advertise-ip': {
     type: 'string',
     default: '',

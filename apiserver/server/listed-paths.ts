@@ -1,6 +1,5 @@
 /** What `/` lists: all that can be asked for beside the objects. */
-import { servedGroups } from '../discovery/legacy.ts'
-import type { Resources } from '../registry/resources.ts'
+import type { ApiGroup } from '../../api/kinds.ts'
 
 const fixedPaths = [
   '/api',
@@ -14,12 +13,12 @@ const fixedPaths = [
   '/version',
 ]
 
-const groupPaths = (resources: Resources): string[] =>
-  servedGroups(resources).flatMap(({ name, versions }) =>
+const groupPaths = (groups: readonly ApiGroup[]): string[] =>
+  groups.flatMap(({ name, versions }) =>
     name === ''
       ? versions.map((version) => `/api/${version}`)
       : [`/apis/${name}`, ...versions.map((version) => `/apis/${name}/${version}`)],
   )
 
-export const listedPaths = (resources: Resources, more: readonly string[]): string[] =>
-  [...fixedPaths, ...groupPaths(resources), ...more].toSorted()
+export const listedPaths = (groups: readonly ApiGroup[], more: readonly string[]): string[] =>
+  [...fixedPaths, ...groupPaths(groups), ...more].toSorted()

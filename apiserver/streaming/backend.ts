@@ -22,7 +22,7 @@ const singleUse = <T extends HttpAgent>(agent: T): T => Object.assign(agent, { k
 
 const httpAgent = singleUse(new Agent({ keepAlive: true }))
 
-const httpsAgent = (options: HttpsAgentOptions): HttpsAgent =>
+export const httpsAgent = (options: HttpsAgentOptions): HttpsAgent =>
   singleUse(new HttpsAgent({ ...options, keepAlive: true }))
 
 /** TLS to Pods, Services and ports of nodes is not verified: nobody knows their certificates. */

@@ -8,7 +8,8 @@ import { createGunzip, deflateRaw, gunzip, gzip, inflateRaw } from 'node:zlib'
 import { StatusError } from '../../api/meta/status-error.ts'
 import { type ApiResponse, bodyOf, sinkOf } from '../server/message.ts'
 import { backendPath } from './backend-path.ts'
-import { dialErrorText, openRequest } from './backend.ts'
+import { type Backend, dialErrorText, openRequest } from './backend.ts'
+import type { HttpContext } from '../server/context.ts'
 import type { ConnectContext } from './context.ts'
 import { requestHeaders, responseHeaders } from './forwarded-headers.ts'
 import { joinHostPort } from './kubelet-address.ts'
@@ -48,19 +49,29 @@ export const httpProxy = async (ctx: ConnectContext): Promise<void> => {
     ...(addedGzip ? { 'Accept-Encoding': 'gzip' } : {}),
   }
 
-  const outgoing = openRequest(backend, ctx.method, headers, ctx.signal)
+  const answer = await askBackend(ctx, backend, headers)
+  await passOn(ctx, answer, {
+    addedGzip,
+    links: { prefix, backendHost: joinHostPort(backend), requestHost: request.headers.host ?? '' },
+  })
+}
+
+/** Sends the request on with these headers, and gives the head of the answer. Rejects with ServiceUnavailable. */
+export const askBackend = async (
+  ctx: HttpContext,
+  backend: Backend,
+  headers: OutgoingHttpHeaders,
+): Promise<IncomingMessage> => {
   const failed = (error: unknown): never => {
     throw new StatusError('ServiceUnavailable', `error trying to reach service: ${dialErrorText(error, backend)}`, {
       cause: error,
     })
   }
+  const outgoing = openRequest(backend, ctx.method, headers, ctx.signal)
   const answered = once(outgoing, 'response')
-  sendBody(bodyOf(request), outgoing)
+  sendBody(bodyOf(ctx.request), outgoing)
   const [answer] = (await answered.catch(failed)) as [IncomingMessage]
-  await passOn(ctx, answer, {
-    addedGzip,
-    links: { prefix, backendHost: joinHostPort(backend), requestHost: request.headers.host ?? '' },
-  })
+  return answer
 }
 
 /** A backend may answer before it has read the body, and close: the client is to see that answer, so it is let finish. */
@@ -76,11 +87,12 @@ const sendBody = (body: Readable, outgoing: ClientRequest): void => {
 
 interface PassOptions {
   readonly addedGzip: boolean
-  readonly links: LinkContext
+  /** Undefined leaves links as they are. */
+  readonly links: LinkContext | undefined
 }
 
 /** The backend's headers after those that every answer of ours has, as Go's ReverseProxy adds them. */
-const answerHeaders = ({ auditId }: ConnectContext, answer: IncomingMessage): Headers => {
+const answerHeaders = ({ auditId }: HttpContext, answer: IncomingMessage): Headers => {
   const headers = responseHeaders(answer)
   const cached = Object.entries(headers).flatMap(([name, value]) =>
     name.toLowerCase() === 'cache-control' ? [value ?? []].flat().map(String) : [],
@@ -90,7 +102,8 @@ const answerHeaders = ({ auditId }: ConnectContext, answer: IncomingMessage): He
   return headers
 }
 
-const passOn = async (ctx: ConnectContext, answer: IncomingMessage, options: PassOptions): Promise<void> => {
+/** Passes the backend's answer on; what breaks off there breaks off here. */
+export const passOn = async (ctx: HttpContext, answer: IncomingMessage, options: PassOptions): Promise<void> => {
   const { response } = ctx
   const { addedGzip, links } = options
   const headers = answerHeaders(ctx, answer)
@@ -98,10 +111,13 @@ const passOn = async (ctx: ConnectContext, answer: IncomingMessage, options: Pas
   const undoGzip = addedGzip && coding.toLowerCase() === 'gzip' && hasBody(answer)
   if (undoGzip) for (const name of ['content-encoding', 'content-length']) replaceHeader(headers, name, undefined)
   const { location } = answer.headers
-  if (location !== undefined) replaceHeader(headers, 'Location', rewriteLink(location, links))
+  if (location !== undefined && links !== undefined) {
+    replaceHeader(headers, 'Location', rewriteLink(location, links))
+  }
   const code = answer.statusCode ?? 502
   // What goes elsewhere has no page to speak of: upstream leaves its body alone.
-  const isPage = location === undefined && mediaType(answer) === 'text/html' && ctx.method !== 'HEAD'
+  const isPage =
+    links !== undefined && location === undefined && mediaType(answer) === 'text/html' && ctx.method !== 'HEAD'
   try {
     const body = undoGzip ? startPipeline(answer, createGunzip(), () => {}) : answer
     if (isPage) await passPage(body, response, { code, headers, links, coding: undoGzip ? '' : coding })

@@ -4,7 +4,7 @@
  * closed, or the client could talk to the backend past our authorization (CVE-2018-1002105).
  */
 import { once } from 'node:events'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { type Duplex, finished } from 'node:stream'
 import { STATUS_CODES } from '../../component-base/node-http.ts'
 import { StatusError } from '../../api/meta/status-error.ts'
@@ -33,13 +33,18 @@ const failure = (error: unknown, backend: Backend): StatusError => {
   return new StatusError('', message, { code: 500, cause: error })
 }
 
-/** Rejects with StatusError if the backend cannot be reached; resolves when the connection stands or is refused. */
-export const proxyUpgrade = async (ctx: UpgradeContext, client: UpgradeSocket, backend: Backend): Promise<void> => {
+/** `more` are headers beside the client's. Rejects with StatusError if the backend cannot be reached; resolves when the connection stands or is refused. */
+export const proxyUpgrade = async (
+  ctx: Pick<UpgradeContext, 'request' | 'method'>,
+  client: UpgradeSocket,
+  backend: Backend,
+  more: OutgoingHttpHeaders = {},
+): Promise<void> => {
   const { socket, head } = client
   const gone = new AbortController()
   const abort = (): void => gone.abort(new Error('the client closed the connection'))
   socket.once('close', abort)
-  const request = openRequest(backend, ctx.method, upgradeHeaders(ctx.request), gone.signal)
+  const request = openRequest(backend, ctx.method, { ...upgradeHeaders(ctx.request), ...more }, gone.signal)
   request.end()
   const answer = new AbortController()
   try {

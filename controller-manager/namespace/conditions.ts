@@ -40,7 +40,10 @@ export const planConditions = (emptying: Emptying): Omit<NamespaceCondition, 'la
   return [
     condition(
       'NamespaceDeletionDiscoveryFailure',
-      joined(`Discovery failed for some groups, ${discoveryErrors.length} failing: `, discoveryErrors),
+      joined(
+        `Discovery failed for some groups, ${discoveryErrors.length} failing: unable to retrieve the complete list of server APIs: `,
+        discoveryErrors,
+      ),
       { bad: 'DiscoveryFailed', good: 'ResourcesDiscovered' },
       'All resources successfully discovered',
     ),

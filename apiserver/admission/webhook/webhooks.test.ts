@@ -10,7 +10,7 @@ import type { AdmissionAttributes, AdmissionPlugin } from '../admission.ts'
 import { createMatcher } from '../matching/matcher.ts'
 import type { HookDependencies } from './call-hook.ts'
 import { createReviewCaller } from '../../webhook/review-caller.ts'
-import { createServiceResolver } from '../../webhook/service-resolver.ts'
+import { createServiceReader, createServiceResolver } from '../../webhook/service-resolver.ts'
 import { createWebhookCaller } from './client.ts'
 import { hookSource } from './hooks.ts'
 import { createWebhookMetrics } from './metrics.ts'
@@ -45,7 +45,12 @@ describe('admission webhooks', () => {
     const deps = (type: 'admit' | 'validating'): HookDependencies => ({
       matcher: createMatcher(resources),
       authorizer: { authorize: () => ({ type: 'allow', reason: '' }) },
-      call: createWebhookCaller(createReviewCaller(createServiceResolver(resources)), () => undefined),
+      call: createWebhookCaller(
+        createReviewCaller(
+          createServiceResolver(createServiceReader(resources), { toEndpoints: true, securePort: 6443 }),
+        ),
+        () => undefined,
+      ),
       metrics,
       type,
       warnLog: (message) => void logged.push(message),

@@ -240,19 +240,19 @@ const groups: readonly (readonly [groupVersion: string, entries: readonly Entry[
   ['node.k8s.io/v1', [['runtimeclasses', 'RuntimeClass', 'C']]],
   ['discovery.k8s.io/v1', [['endpointslices', 'EndpointSlice', 'N']]],
   [
-    'flowcontrol.apiserver.k8s.io/v1',
-    [
-      ['flowschemas', 'FlowSchema', 'C', { sub: status }],
-      ['prioritylevelconfigurations', 'PriorityLevelConfiguration', 'C', { sub: status }],
-    ],
-  ],
-  [
     'resource.k8s.io/v1',
     [
       ['deviceclasses', 'DeviceClass', 'C'],
       ['resourceclaims', 'ResourceClaim', 'N', { sub: status }],
       ['resourceclaimtemplates', 'ResourceClaimTemplate', 'N'],
       ['resourceslices', 'ResourceSlice', 'C'],
+    ],
+  ],
+  [
+    'flowcontrol.apiserver.k8s.io/v1',
+    [
+      ['flowschemas', 'FlowSchema', 'C', { sub: status }],
+      ['prioritylevelconfigurations', 'PriorityLevelConfiguration', 'C', { sub: status }],
     ],
   ],
 ]

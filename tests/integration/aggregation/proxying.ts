@@ -1,0 +1,155 @@
+/** Requests for a group that another server has: as their user, with the main server's permissions, streams included. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { before, describe, it } from 'node:test'
+import { readFileSync } from 'node:fs'
+import { connect } from 'node:tls'
+import { join } from 'node:path'
+import { createHttp, type Http, pkiCredentials } from '../../harness/http.ts'
+import type { Kubectl } from '../../harness/kubectl.ts'
+import { startWatch } from '../matrix/watch-reader.ts'
+import type { World } from './world.ts'
+
+interface WhoAmI {
+  readonly user: {
+    readonly username: string
+    readonly groups: readonly string[]
+    readonly extra: Readonly<Record<string, readonly string[]>>
+  }
+  readonly headers: Readonly<Record<string, readonly string[]>>
+}
+
+export const describeProxying = (running: () => World): void => {
+  describe('an aggregated server', () => {
+    let kubectl: Kubectl
+    let http: Http
+    let base: string
+    const flunder = (name: string): string =>
+      JSON.stringify({ apiVersion: 'wardle.example.com/v1alpha1', kind: 'Flunder', metadata: { name }, spec: {} })
+
+    before(() => {
+      const { cluster, extension } = running()
+      ;({ kubectl } = cluster)
+      http = createHttp(cluster, pkiCredentials(cluster, 'admin'))
+      base = `/apis/${extension.group}/${extension.version}`
+    })
+
+    it('is used by kubectl like the API server itself', async () => {
+      await kubectl.withInput(flunder('one'), 'create', '-f', '-')
+      await kubectl.withInput(flunder('two'), 'create', '-f', '-')
+      assert.match(await kubectl('get', 'fl', '-A'), /default +one +.*\ndefault +two /)
+      assert.match(await kubectl('api-resources', '--api-group=wardle.example.com'), /flunders +fl +wardle.example.com/)
+      assert.match((await kubectl.run(['get', 'fl', 'three'])).stderr, /flunders "three" not found/)
+      await kubectl('delete', 'fl', 'two')
+      assert.match(await kubectl('explain', 'flunder.spec.reference'), /What it refers to\./)
+    })
+
+    it('is watched through', async () => {
+      const watch = await startWatch(running().cluster, `${base}/namespaces/default/flunders?watch=true`)
+      await kubectl.withInput(flunder('watched'), 'create', '-f', '-')
+      assert.equal((await watch.until('ADDED'))[0]?.object.metadata?.name, 'watched')
+      await kubectl('delete', 'fl', 'watched')
+      await watch.until('DELETED')
+      watch.close()
+    })
+
+    it('learns who the user is from us, and from nobody else', async () => {
+      const forged = {
+        'X-Remote-User': 'system:admin',
+        'X-Remote-Group': 'system:masters',
+        'X-Remote-Extra-Forged': 'yes',
+        'X-Remote-Uid': 'forged',
+        Connection: 'keep-alive, X-Remote-User, X-Remote-Group',
+        Authorization: 'Bearer of-the-client',
+        'Impersonate-User': 'jane',
+        'Impersonate-Group': 'developers',
+        'Impersonate-Uid': 'uid-of-jane',
+        'Impersonate-Extra-Scopes': 'all of them',
+      }
+      await kubectl.withInput(
+        JSON.stringify({
+          apiVersion: 'v1',
+          kind: 'List',
+          items: [
+            {
+              apiVersion: 'rbac.authorization.k8s.io/v1',
+              kind: 'ClusterRole',
+              metadata: { name: 'whoami' },
+              rules: [{ apiGroups: ['wardle.example.com'], resources: ['whoami', 'flunders'], verbs: ['get', 'list'] }],
+            },
+            {
+              apiVersion: 'rbac.authorization.k8s.io/v1',
+              kind: 'ClusterRoleBinding',
+              metadata: { name: 'whoami' },
+              roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'whoami' },
+              subjects: [{ kind: 'Group', apiGroup: 'rbac.authorization.k8s.io', name: 'developers' }],
+            },
+          ],
+        }),
+        'apply',
+        '-f',
+        '-',
+      )
+      const { code, json, text } = await http(`${base}/whoami`, { headers: forged })
+      assert.equal(code, 200, text)
+      const { user, headers } = json as unknown as WhoAmI
+      assert.deepEqual(user, {
+        username: 'jane',
+        uid: 'uid-of-jane',
+        groups: ['developers', 'system:authenticated', 'system:authenticated'],
+        extra: { scopes: ['all of them'] },
+      })
+      assert.deepEqual(headers['x-remote-user'], ['jane'])
+      assert.deepEqual(headers['authorization'], undefined)
+      assert.deepEqual(
+        Object.keys(headers).filter((name) => name.startsWith('impersonate-')),
+        [],
+      )
+      assert.match(headers['x-forwarded-for']?.[0] ?? '', /127\.0\.0\.1$/)
+      assert.equal(headers['audit-id']?.length, 1)
+    })
+
+    it('is asked only for what the user may', async () => {
+      const as = (name: string) => ({ headers: { 'Impersonate-User': name } })
+      const refused = await http(`${base}/namespaces/default/flunders`, as('nobody'))
+      assert.equal(refused.code, 403)
+      assert.match(
+        refused.status.message ?? '',
+        /flunders\.wardle\.example\.com is forbidden: User "nobody" cannot list/,
+      )
+      const anonymous = await createHttp(running().cluster)(`${base}/namespaces/default/flunders`)
+      assert.ok(anonymous.code === 401 || anonymous.code === 403)
+    })
+
+    it('cannot send clients elsewhere', async () => {
+      const { code, text, headers } = await http(`${base}/elsewhere`)
+      assert.equal(code, 502)
+      assert.equal(text, 'the backend attempted to redirect this request, which is not permitted')
+      assert.equal(headers['location'], undefined)
+    })
+
+    it('may upgrade the connection', async () => {
+      const { cluster } = running()
+      const { cert, key } = pkiCredentials(cluster, 'admin')
+      const { hostname, port } = new URL(cluster.server)
+      const ca = readFileSync(join(cluster.layout.pki, 'ca.crt'))
+      const socket = connect({ host: hostname, port: Number(port), ca, ...(cert && key ? { cert, key } : {}) })
+      await once(socket, 'secureConnect')
+      let received = ''
+      socket.setEncoding('utf8').on('data', (text: string) => {
+        received += text
+      })
+      const until = async (wanted: RegExp): Promise<void> => {
+        while (!wanted.test(received)) await once(socket, 'data')
+      }
+      socket.write(
+        `GET ${base}/namespaces/default/flunders/one/echo HTTP/1.1\r\nHost: ${hostname}\r\nX-Remote-User: forged\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n`,
+      )
+      await until(/^HTTP\/1\.1 101 Switching Protocols\r\n[^]*\r\n\r\nkubernetes-admin\n/)
+      socket.write('there and back')
+      await until(/there and back$/)
+      socket.end()
+      await once(socket, 'close')
+    })
+  })
+}
