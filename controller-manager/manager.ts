@@ -26,7 +26,7 @@ export const runControllers = async (selected: readonly Controller[], options: M
     ? createServiceAccountTokens(client, { clock: realClock, log, signal })
     : undefined
   const clientOf = ({ name, serviceAccount }: Controller): RestClient => {
-    if (serviceAccount === undefined || tokens?.tokenOf(serviceAccount) === undefined) return client
+    if (serviceAccount === undefined || tokens === undefined) return client
     const own: ClientConfig = {
       ...clientConfig,
       cert: () => undefined,

@@ -14,11 +14,11 @@ import { timeMs } from './objects.ts'
 const namespace = 'kube-system'
 const lifetimeSeconds = 3600
 const retryMs = 1000
-/** An API server that gives no tokens by then will give none later. */
+/** Waiting for longer than this is told. */
 const patienceMs = 10_000
 
 export interface ServiceAccountTokens {
-  /** Makes the accounts and gets their first tokens; those that cannot be had within some time stay without. */
+  /** Makes the accounts and gets their first tokens, however long that takes: no controller runs as another one. */
   readonly prepare: (names: readonly string[]) => Promise<void>
   /** The current token of a prepared account. */
   readonly tokenOf: (name: string) => string | undefined
@@ -59,15 +59,16 @@ export const createServiceAccountTokens = (
     return timeMs(answer.status.expirationTimestamp) ?? clock.now() + lifetimeSeconds * 1000
   }
 
-  /** Tries until there is a token, or until `deadlineMs`; gives the expiry of the token. */
-  const renewUntil = async (name: string, deadlineMs: number): Promise<number | undefined> => {
+  /** Tries until there is a token; gives the expiry of the token. */
+  const renewed = async (name: string): Promise<number> => {
+    const startedAt = clock.now()
     for (;;) {
       try {
         return await renew(name)
       } catch (err) {
         if (signal.aborted) throw err
-        log.debug({ reason: messageOf(err), serviceAccount: name }, 'no token yet')
-        if (clock.now() > deadlineMs) return undefined
+        const level = clock.now() - startedAt > patienceMs ? 'warn' : 'debug'
+        log[level]({ reason: messageOf(err), serviceAccount: name }, 'no token yet')
         await sleep(retryMs, signal)
         // Somebody may have deleted the account.
         await ensureAccount(name).catch(() => undefined)
@@ -76,7 +77,7 @@ export const createServiceAccountTokens = (
   }
 
   const keepFresh = async (name: string, expiresMs: number): Promise<void> => {
-    for (let expiry = expiresMs; ; expiry = (await renewUntil(name, Number.POSITIVE_INFINITY)) ?? clock.now()) {
+    for (let expiry = expiresMs; ; expiry = await renewed(name)) {
       await sleep(Math.max(retryMs, (expiry - clock.now()) * 0.8), signal)
     }
   }
@@ -86,11 +87,7 @@ export const createServiceAccountTokens = (
       await Promise.all(
         [...new Set(names)].map(async (name) => {
           await ensureAccount(name).catch(() => undefined)
-          const expiry = await renewUntil(name, clock.now() + patienceMs)
-          if (expiry === undefined) {
-            log.warn({ serviceAccount: name }, "no token for this service account; the manager's own identity serves")
-            return
-          }
+          const expiry = await renewed(name)
           keepFresh(name, expiry).catch((err: unknown) => {
             if (!signal.aborted) log.error({ err, serviceAccount: name }, 'token is not renewed any more')
           })

@@ -267,6 +267,7 @@ export const nodeProcesses = (
     'hostname-override': node.name,
     'cluster-cidr': config.networking.podCIDR,
     'cluster-dns': dnsAddress(config),
+    'dns-kubeconfig': paths.dnsConf,
     'cluster-domain': config.networking.dnsDomain,
   })
   return [

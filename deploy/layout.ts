@@ -30,6 +30,8 @@ export interface NodeLayout {
   readonly bootstrapConf: string
   readonly kubeletConfig: string
   readonly proxyConf: string
+  /** Who cluster DNS is. */
+  readonly dnsConf: string
   readonly pki: string
   /** The kubelet's --root-dir. */
   readonly kubeletRoot: string
@@ -59,6 +61,7 @@ export const layoutOf = (root: string): Layout => {
         bootstrapConf: join(node, 'bootstrap-kubelet.conf'),
         kubeletConfig: join(node, 'kubelet-config.yaml'),
         proxyConf: join(node, 'kube-proxy.conf'),
+        dnsConf: join(node, 'coredns.conf'),
         pki: join(node, 'pki'),
         kubeletRoot: join(node, 'kubelet'),
         cniConf: join(node, 'cni'),

@@ -42,7 +42,7 @@ const controlPlaneCertificates = (config: ClusterConfig): CertificateSpec[] => {
       usages: ['server'],
       days,
     },
-    client('apiserver-kubelet-client', 'ca', 'kube-apiserver-kubelet-client', ['kubeadm:cluster-admins']),
+    client('apiserver-kubelet-client', 'ca', 'kube-apiserver-kubelet-client'),
     client('front-proxy-client', 'front-proxy-ca', 'front-proxy-client'),
     { file: 'etcd/server', ca: 'etcd/ca', commonName: 'etcd-0', ...local, usages: ['server', 'client'], days },
     { file: 'etcd/peer', ca: 'etcd/ca', commonName: 'etcd-0', ...local, usages: ['server', 'client'], days },
@@ -105,8 +105,15 @@ export const ensureNodePki = async (config: ClusterConfig, layout: Layout, node:
     keyPem: readFileSync(join(layout.pki, 'ca.key'), 'utf8'),
   }
   const server = nodeServer(config)
-  const pair = await ensureCertificateFrom(ca, paths.pki, client('kube-proxy', 'ca', 'system:kube-proxy'))
-  kubeconfig(paths.proxyConf, { config, layout, user: 'system:kube-proxy', server, pair })
+  const users = [
+    { path: paths.proxyConf, spec: client('kube-proxy', 'ca', 'system:kube-proxy') },
+    // By certificate what a Pod of CoreDNS would be by its token.
+    { path: paths.dnsConf, spec: client('coredns', 'ca', 'system:serviceaccount:kube-system:coredns') },
+  ]
+  for (const { path, spec } of users) {
+    const pair = await ensureCertificateFrom(ca, paths.pki, spec)
+    kubeconfig(path, { config, layout, user: spec.commonName, server, pair })
+  }
   const place = { cluster: config.name, user: 'tls-bootstrap-token-user', server, caFile }
   writeTokenKubeconfig(paths.bootstrapConf, place, tokenText(ensureBootstrapToken(layout)))
 }

@@ -104,7 +104,13 @@ run('kube-proxy', async ({ signal, log }) => {
   const metrics = createProxyMetrics(registry)
   const services = informers.for(servicesRef)
   const slices = informers.for(endpointSlicesRef, { indexers: { service: (slice) => [serviceKeyOf(slice)] } })
-  const namespaces = informers.for(namespacesRef)
+  // Namespaces are for cluster DNS alone, which has an identity of its own.
+  const dnsKubeconfig = values['dns-kubeconfig']
+  const dnsInformers =
+    dnsKubeconfig === ''
+      ? informers
+      : createInformerFactory(createRestClient(loadKubeconfig(dnsKubeconfig), { userAgent: 'coredns/v1.36.0' }), log)
+  const namespaces = dnsInformers.for(namespacesRef)
 
   const proxier = new Proxier({
     nodeName,
@@ -129,12 +135,13 @@ run('kube-proxy', async ({ signal, log }) => {
   await serveMetrics(file.metricsBindAddress ?? values['metrics-bind-address'], { registry, signal })
 
   informers.start(signal)
+  dnsInformers.start(signal)
   if (dnsAddress !== '') {
     await ensureDnsAddress(dnsAddress)
     const forward = createForwarder(nameservers(values['resolv-conf'], new Set([dnsAddress])))
     await Promise.all([services.whenSynced(signal), slices.whenSynced(signal), namespaces.whenSynced(signal)])
     await serveDns({ address: dnsAddress, port: 53, zone, forward, metrics, log }, signal)
   }
-  await informers.whenSynced(signal)
+  await Promise.all([informers.whenSynced(signal), dnsInformers.whenSynced(signal)])
   await proxier.run(signal)
 })

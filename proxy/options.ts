@@ -1,7 +1,7 @@
 import { loadConfigFile } from '../component-base/config/config-file.ts'
 import { defineFlags } from '../component-base/flags/flags.ts'
 
-/** kube-proxy's flags, and three of our own for cluster DNS, which runs in this process on every node. */
+/** kube-proxy's flags, and some of our own for cluster DNS, which runs in this process on every node. */
 export const flags = defineFlags({
   config: { type: 'string', default: '', help: 'Path to a KubeProxyConfiguration file; it wins over other flags.' },
   kubeconfig: { type: 'string', default: '', help: 'Path to the kubeconfig with credentials for the API server.' },
@@ -18,6 +18,11 @@ export const flags = defineFlags({
     type: 'string',
     default: '',
     help: 'Address on which this node answers cluster DNS; empty: no DNS.',
+  },
+  'dns-kubeconfig': {
+    type: 'string',
+    default: '',
+    help: 'Kubeconfig of cluster DNS, for what the proxy itself may not read; default: --kubeconfig.',
   },
   'cluster-domain': { type: 'string', default: 'cluster.local', help: 'Domain of cluster DNS.' },
   'resolv-conf': { type: 'string', default: '/etc/resolv.conf', help: 'Resolvers for names outside the cluster.' },

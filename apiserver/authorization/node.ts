@@ -2,7 +2,7 @@
  * The Node authorizer: a kubelet may read what the Pods on its own node refer to, and little else.
  * Upstream: plugin/pkg/auth/authorizer/node
  */
-import type { PersistentVolumeClaim, Pod, VolumeAttachment } from '../../api/types.ts'
+import type { PersistentVolumeClaim, Pod, ResourceSlice, VolumeAttachment } from '../../api/types.ts'
 import type { Resources } from '../registry/resources.ts'
 import type { Attributes, Authorizer, Decision } from './authorizer.ts'
 import { componentRoles } from './bootstrap-policy/component-roles.ts'
@@ -88,6 +88,32 @@ export const createNodeAuthorizer = (resources: Resources): Authorizer => {
     return byRules(attributes)
   }
 
+  /** What may be created the NodeRestriction admission plugin knows. */
+  const resourceSlices = async (node: string, attributes: Attributes): Promise<Decision> => {
+    const { verb, subresource, name } = attributes
+    if (subresource !== '') return noOpinion('cannot access ResourceSlice subresources')
+    switch (verb) {
+      case 'create':
+        return allow
+      case 'list':
+      case 'watch':
+      case 'deletecollection':
+        return selects(attributes, 'spec.nodeName', node)
+          ? allow
+          : noOpinion('can only list/watch/deletecollection resourceslices with spec.nodeName field selector')
+      case 'get':
+      case 'update':
+      case 'patch':
+      case 'delete': {
+        const { store } = resources.get({ group: 'resource.k8s.io', version: 'v1', resource: 'resourceslices' })
+        const slice = (await store.getCached(name))?.object as ResourceSlice | undefined
+        return slice?.spec?.nodeName === node ? allow : unrelated(node)
+      }
+      default:
+        return noOpinion('only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection')
+    }
+  }
+
   const byRules = (attributes: Attributes): Decision =>
     staticRules.some((rule) => ruleAllows(attributes, rule)) ? allow : noOpinion('')
 
@@ -121,6 +147,8 @@ export const createNodeAuthorizer = (resources: Resources): Authorizer => {
         return ownName(node, attributes, 'node lease')
       case 'csinodes.storage.k8s.io':
         return ownName(node, attributes, 'CSINode')
+      case 'resourceslices.resource.k8s.io':
+        return resourceSlices(node, attributes)
       case 'pods.':
         return pods(node, attributes)
       case 'nodes.':

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { isReason } from '../../api/meta/status-error.ts'
 import { certificateSigningRequests } from '../../api/resources.ts'
 import type { CertificateSigningRequest } from '../../api/types.ts'
-import { sleep } from '../../component-base/clock.ts'
+import { createInformer } from '../cache/informer.ts'
 import type { RestClient } from '../rest/rest-client.ts'
 
 export interface SigningRequest {
@@ -19,8 +19,6 @@ export interface SigningRequest {
 export class CertificateRefusedError extends Error {
   override readonly name = 'CertificateRefusedError'
 }
-
-const watchAgainMs = 1_000
 
 /** Creates the CertificateSigningRequest, or finds the one that an earlier life of this process made under its name. */
 export const requestCertificate = async (
@@ -65,34 +63,34 @@ export const waitForCertificate = async (
   signal: AbortSignal,
 ): Promise<string> => {
   const { name = '', uid } = request.metadata ?? {}
-  for (let seen = request; ; ) {
-    const known = outcomeOf(seen)
-    if (known !== undefined) return known
-    const resourceVersion = seen.metadata?.resourceVersion ?? ''
-    const selection = { fieldSelector: `metadata.name=${name}`, resourceVersion }
+  const decided = Promise.withResolvers<string>()
+  const gone = (): void =>
+    decided.reject(new CertificateRefusedError(`certificate signing request ${name} was deleted`))
+  const look = (seen: CertificateSigningRequest): void => {
+    if (seen.metadata?.uid !== uid) return gone()
     try {
-      for await (const { type, object } of client.watch(certificateSigningRequests, selection, signal)) {
-        if (type === 'DELETED') throw new CertificateRefusedError(`certificate signing request ${name} was deleted`)
-        const certificate = outcomeOf(object)
-        if (certificate !== undefined) return certificate
-      }
+      const certificate = outcomeOf(seen)
+      if (certificate !== undefined) decided.resolve(certificate)
     } catch (error) {
-      signal.throwIfAborted()
-      if (error instanceof CertificateRefusedError) throw error
+      decided.reject(error)
     }
-    // The watch ended before the decision, by its time or with its server.
-    for (;;) {
-      try {
-        seen = await client.get(certificateSigningRequests, name, undefined, { signal })
-        break
-      } catch (error) {
-        signal.throwIfAborted()
-        if (isReason(error, 'NotFound')) {
-          throw new CertificateRefusedError(`certificate signing request ${name} was deleted`)
-        }
-        await sleep(watchAgainMs, signal)
-      }
-    }
-    if (seen.metadata?.uid !== uid) throw new CertificateRefusedError(`certificate signing request ${name} is another`)
+  }
+  look(request)
+  const following = new AbortController()
+  const onAbort = (): void => decided.reject(signal.reason)
+  signal.throwIfAborted()
+  signal.addEventListener('abort', onAbort, { once: true })
+  const informer = createInformer(client, certificateSigningRequests, { fieldSelector: `metadata.name=${name}` })
+  informer.addHandler({ onAdd: look, onUpdate: (_old, seen) => look(seen), onDelete: gone })
+  void informer.start(following.signal)
+  informer.whenSynced(following.signal).then(
+    () => (informer.lister.get(name) === undefined ? gone() : undefined),
+    () => undefined,
+  )
+  try {
+    return await decided.promise
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    following.abort()
   }
 }

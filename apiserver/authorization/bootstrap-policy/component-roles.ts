@@ -1,5 +1,5 @@
 /** ClusterRoles of the cluster's own components. Upstream: rbac/bootstrappolicy/policy.go */
-import { eventsRule, read, type RoleSpec, rule } from './rule.ts'
+import { eventsRule, read, readWrite, type RoleSpec, rule } from './rule.ts'
 
 const signers: readonly (readonly [string, string])[] = [
   ['kube-apiserver-client', 'kubernetes.io/kube-apiserver-client'],
@@ -32,7 +32,7 @@ const nodeRules = [
   rule('create,delete,get,patch,update', 'storage.k8s.io', 'csinodes'),
   rule(read, 'node.k8s.io', 'runtimeclasses'),
   rule('get', 'resource.k8s.io', 'resourceclaims'),
-  rule('deletecollection,get,list,watch,create,update,patch,delete', 'resource.k8s.io', 'resourceslices'),
+  rule('deletecollection', 'resource.k8s.io', 'resourceslices'),
 ]
 
 export const componentRoles: readonly RoleSpec[] = [
@@ -46,8 +46,8 @@ export const componentRoles: readonly RoleSpec[] = [
     rules: [
       rule('list,watch', 'core', 'services,endpoints'),
       rule('get,list,watch', 'core', 'nodes'),
-      rule(read, 'discovery.k8s.io', 'endpointslices'),
-      rule(read, 'networking.k8s.io', 'servicecidrs'),
+      rule('list,watch', 'discovery.k8s.io', 'endpointslices'),
+      rule('list,watch', 'networking.k8s.io', 'servicecidrs'),
       eventsRule,
     ],
   },
@@ -56,11 +56,8 @@ export const componentRoles: readonly RoleSpec[] = [
     rules: [
       rule(read, 'core', 'nodes'),
       rule('proxy', 'core', 'nodes'),
-      rule(
-        '*',
-        'core',
-        'nodes/proxy,nodes/metrics,nodes/stats,nodes/log,nodes/spec,nodes/checkpoint,nodes/configz,nodes/healthz,nodes/pods',
-      ),
+      rule('*', 'core', 'nodes/proxy,nodes/metrics,nodes/stats,nodes/log'),
+      rule('*', 'core', 'nodes/configz,nodes/healthz,nodes/pods'),
     ],
   },
   {
@@ -69,7 +66,7 @@ export const componentRoles: readonly RoleSpec[] = [
   },
   {
     name: 'system:kube-aggregator',
-    rules: [rule(read, 'core', 'services,endpoints'), rule(read, 'discovery.k8s.io', 'endpointslices')],
+    rules: [rule(read, 'core', 'services,endpoints')],
   },
   {
     name: 'system:kube-controller-manager',
@@ -93,7 +90,7 @@ export const componentRoles: readonly RoleSpec[] = [
       eventsRule,
       rule('create', 'coordination.k8s.io', 'leases'),
       rule('get,list,watch,update', 'coordination.k8s.io', 'leases', 'kube-scheduler'),
-      rule('create', 'coordination.k8s.io', 'leasecandidates'),
+      rule(readWrite, 'coordination.k8s.io', 'leasecandidates'),
       rule(read, 'core', 'nodes'),
       rule('delete,get,list,watch', 'core', 'pods'),
       rule('create', 'core', 'bindings,pods/binding'),
@@ -122,13 +119,6 @@ export const componentRoles: readonly RoleSpec[] = [
     ],
   },
   { name: 'system:kube-dns', rules: [rule('list,watch', 'core', 'endpoints,services')] },
-  {
-    name: 'system:coredns',
-    rules: [
-      rule('list,watch', 'core', 'endpoints,services,pods,namespaces'),
-      rule('list,watch', 'discovery.k8s.io', 'endpointslices'),
-    ],
-  },
   {
     name: 'system:heapster',
     rules: [rule(read, 'core', 'events,pods,nodes,namespaces'), rule(read, 'extensions', 'deployments')],

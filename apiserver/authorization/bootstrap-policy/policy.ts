@@ -67,8 +67,6 @@ export const clusterRoleBindings: readonly ClusterRoleBinding[] = [
   ]),
   // No subjects: the Node authorizer grants what the role says.
   clusterRoleBinding('system:node', 'system:node', []),
-  // Upstream leaves this one to kubeadm; here nobody else runs before the first administrator.
-  clusterRoleBinding('kubeadm:cluster-admins', 'cluster-admin', [group('kubeadm:cluster-admins')]),
   ...Object.keys(controllerRoles).map((name) =>
     clusterRoleBinding(`system:controller:${name}`, `system:controller:${name}`, [serviceAccount(name)]),
   ),
@@ -99,12 +97,12 @@ export const roles: readonly Role[] = [
     rule('create,patch,update', 'core,events.k8s.io', 'events'),
   ]),
   role('kube-system', 'system::leader-locking-kube-controller-manager', [
-    rule('watch', 'core', 'configmaps'),
-    rule('get,update', 'core', 'configmaps', 'kube-controller-manager'),
+    rule('create,get,list,update,watch', 'coordination.k8s.io', 'leases'),
+    rule('create,get,list,update,watch', 'coordination.k8s.io', 'leasecandidates'),
   ]),
   role('kube-system', 'system::leader-locking-kube-scheduler', [
-    rule('watch', 'core', 'configmaps'),
-    rule('get,update', 'core', 'configmaps', 'kube-scheduler'),
+    rule('create,get,list,update,watch', 'coordination.k8s.io', 'leases'),
+    rule('create,get,list,update,watch', 'coordination.k8s.io', 'leasecandidates'),
   ]),
   role('kube-public', 'system:controller:bootstrap-signer', [
     rule(read, 'core', 'configmaps'),

@@ -19,7 +19,6 @@ export const pathRule = (verbs: string, urls: string): PolicyRule => ({
 export const read = 'get,list,watch'
 export const write = 'create,delete,deletecollection,patch,update'
 export const readWrite = 'get,list,watch,create,update,patch,delete,deletecollection'
-export const readUpdate = 'get,list,watch,update,patch'
 
 /** Both event APIs, as every controller writes them. */
 export const eventsRule = rule('create,update,patch', 'core,events.k8s.io', 'events')

@@ -28,6 +28,11 @@ const editRules = [
   ),
   rule(write, 'autoscaling', 'horizontalpodautoscalers'),
   rule(write, 'batch', 'cronjobs,jobs'),
+  rule(
+    write,
+    'extensions',
+    'daemonsets,deployments,deployments/rollback,deployments/scale,ingresses,networkpolicies,replicasets,replicasets/scale,replicationcontrollers/scale',
+  ),
   rule(write, 'policy', 'poddisruptionbudgets'),
   rule(write, 'networking.k8s.io', 'ingresses,networkpolicies'),
   rule(`${read},${write}`, 'coordination.k8s.io', 'leases'),
@@ -54,6 +59,11 @@ const viewRules = [
   ),
   rule(read, 'autoscaling', 'horizontalpodautoscalers,horizontalpodautoscalers/status'),
   rule(read, 'batch', 'cronjobs,cronjobs/status,jobs,jobs/status'),
+  rule(
+    read,
+    'extensions',
+    'daemonsets,daemonsets/status,deployments,deployments/scale,deployments/status,ingresses,ingresses/status,networkpolicies,replicasets,replicasets/scale,replicasets/status,replicationcontrollers/scale',
+  ),
   rule(read, 'policy', 'poddisruptionbudgets,poddisruptionbudgets/status'),
   rule(read, 'networking.k8s.io', 'ingresses,ingresses/status,networkpolicies'),
   rule(read, 'resource.k8s.io', 'resourceclaims,resourceclaims/status,resourceclaimtemplates'),
