@@ -231,9 +231,4 @@ export const controllerRoles: Readonly<Record<string, readonly PolicyRule[]>> = 
     rule('get,list,update,watch', 'storage.k8s.io', 'volumeattributesclasses'),
     eventsRule,
   ],
-  'volumeattributesclass-protection-controller': [
-    rule(read, 'core', 'persistentvolumeclaims,persistentvolumes'),
-    rule('get,list,update,watch', 'storage.k8s.io', 'volumeattributesclasses'),
-    eventsRule,
-  ],
 }
