@@ -75,22 +75,21 @@ const parseRange = (expression: string, field: Field): number[] => {
   return values
 }
 
-const parseField = (text: string, field: Field): number[] =>
-  [
-    ...new Set(
-      text
-        .split(',')
-        .filter((part) => part !== '')
-        .flatMap((part) => parseRange(part, field)),
-    ),
-  ].sort((a, b) => a - b)
+const parseField = (text: string, field: Field): number[] => {
+  const values = new Set<number>()
+  for (const part of new Set(text.split(','))) {
+    if (part !== '') for (const value of parseRange(part, field)) values.add(value)
+  }
+  return [...values].sort((a, b) => a - b)
+}
 
 const isAny = (text: string): boolean => text.split(',').some((part) => part.startsWith('*') || part.startsWith('?'))
 
 const durationUnits: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 }
 
 const parseEvery = (text: string): number => {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s)/g)]
+  // Sticky: a search would begin anew at every digit.
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s)/gy)]
   if (parts.length === 0 || parts.map(([whole]) => whole).join('') !== text) {
     throw new RangeError(`failed to parse duration @every ${text}: time: invalid duration "${text}"`)
   }

@@ -1,5 +1,5 @@
 /** Decoders of scalar fields: the checks and the canonical forms that upstream's types have. */
-import { formatQuantity, parseQuantity } from '../meta/quantity.ts'
+import { formatQuantity, maxCachedLength, parseQuantity } from '../meta/quantity.ts'
 import { canonicalMicroTime, canonicalTime, timeProblem } from '../meta/time.ts'
 import type { ScalarType } from '../schema/schema.ts'
 import { type DecodeContext, DecodeError, jsonKind } from './decode-context.ts'
@@ -19,6 +19,7 @@ const decodeQuantity: Decoder = (value) => {
   if (known !== undefined) return known
   try {
     const canonical = formatQuantity(parseQuantity(text))
+    if (text.length > maxCachedLength) return canonical
     if (canonicalQuantities.size >= maxCanonicalQuantities) canonicalQuantities.clear()
     canonicalQuantities.set(text, canonical)
     return canonical

@@ -13,6 +13,8 @@ const maxDuplicates = 100
 
 const maxInt64 = 2n ** 63n - 1n
 const minInt64 = -(2n ** 63n)
+/** `-9223372036854775808`: a longer one is not worth a bigint, which takes long to make of a million digits. */
+const maxInt64Length = 20
 
 const escapes = new Map([
   ['"', '"'],
@@ -36,7 +38,7 @@ const quoted = (character: string): string => {
 /** The number that a literal means: bigint only for int64 values that a double cannot hold. */
 const numberOf = (literal: string): number | bigint => {
   const value = Number(literal)
-  if (Number.isSafeInteger(value) || /[.eE]/.test(literal)) return value
+  if (Number.isSafeInteger(value) || literal.length > maxInt64Length || /[.eE]/.test(literal)) return value
   const exact = BigInt(literal)
   return exact >= minInt64 && exact <= maxInt64 ? exact : value
 }

@@ -26,6 +26,8 @@ const maxSourceBytes = 3 * 1024 * 1024
 
 const maxInt64 = 2n ** 63n - 1n
 const minInt64 = -(2n ** 63n)
+/** Of a binary int64, the longest. */
+const maxDigits = 64
 
 /** 0x1f, 0o17, 017, 0b1 and 1_000: YAML 1.1's integers, exact up to int64. */
 const integerTag = defineScalarTag<number | bigint>('tag:yaml.org,2002:int', {
@@ -38,6 +40,8 @@ const integerTag = defineScalarTag<number | bigint>('tag:yaml.org,2002:int', {
     const prefix = binary === undefined ? (hexadecimal === undefined ? (octal === undefined ? '' : '0o') : '0x') : '0b'
     const digits = (binary ?? hexadecimal ?? octal ?? decimal ?? '').replaceAll('_', '')
     if (digits === '') return NOT_RESOLVED
+    // A bigint of a million digits takes long to make.
+    if (digits.length > maxDigits) return decimal === undefined ? NOT_RESOLVED : Number(sign + digits)
     const magnitude = BigInt(prefix + digits)
     const value = sign === '-' ? -magnitude : magnitude
     if (value < minInt64 || value > maxInt64) return Number(value)
@@ -55,9 +59,26 @@ interface Walk {
   expectKey: boolean
 }
 
+/** More are not told: Go's limit of strict errors. */
+const maxDuplicates = 100
+
+/** The line of each position that is asked for, in the order of the text: what was counted is not counted again. */
+const lineCounter = (text: string): ((position: number) => number) => {
+  let line = 1
+  let next = text.indexOf('\n')
+  return (position) => {
+    while (next >= 0 && next < position) {
+      line++
+      next = text.indexOf('\n', next + 1)
+    }
+    return line
+  }
+}
+
 /** `line 9: key "foo" already set in map` for each key that a mapping has twice. */
 const findDuplicates = (events: readonly Event[], text: string): string[] => {
   const problems: string[] = []
+  const lineOf = lineCounter(text)
   const stack: Walk[] = []
   const child = (keys: Set<string> | undefined): void => {
     const parent = stack.at(-1)
@@ -82,8 +103,8 @@ const findDuplicates = (events: readonly Event[], text: string): string[] => {
         if (mapping?.keys === undefined) break
         if (mapping.expectKey && event.type === EVENT_ID.SCALAR) {
           const key = getScalarValue(text, event)
-          if (mapping.keys.has(key)) {
-            const line = text.slice(0, event.valueStart).split('\n').length
+          if (mapping.keys.has(key) && problems.length < maxDuplicates) {
+            const line = lineOf(event.valueStart)
             problems.push(`line ${line}: key ${JSON.stringify(key)} already set in map`)
           }
           mapping.keys.add(key)

@@ -39,7 +39,8 @@ const decimalExponents = new Map([
 const decimalSuffixes = new Map([...decimalExponents].map(([suffix, exponent]) => [exponent, suffix]))
 const binarySuffixes = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'] as const
 
-const grammar = /^([+-]?)(\d*)(?:\.(\d*))?([eEinumkKMGTP]*[-+]?\d*)$/
+/** No two parts can take the same character: a long text that is none is refused in one walk. */
+const grammar = /^([+-]?)(\d*)(?:\.(\d*))?((?:[eEinumkKMGTP]+[-+]?\d*|[-+]\d*)?)$/
 
 interface Suffix {
   readonly base: 2 | 10
@@ -92,6 +93,8 @@ const parseText = (text: string): Quantity => {
 /** Pods repeat the same few texts for ever; a parsed Quantity is immutable and may be shared. */
 const parsed = new Map<string, Quantity>()
 const maxParsed = 4096
+/** Longer ones are nobody's habit, and could fill the memory. */
+export const maxCachedLength = 64
 
 /** Parses `100m`, `1.5Gi`, `1e3`; a JSON number is taken as its text. Throws RangeError with upstream's message. */
 export const parseQuantity = (value: string | number): Quantity => {
@@ -99,6 +102,7 @@ export const parseQuantity = (value: string | number): Quantity => {
   const known = parsed.get(text)
   if (known !== undefined) return known
   const quantity = parseText(text)
+  if (text.length > maxCachedLength) return quantity
   if (parsed.size >= maxParsed) parsed.clear()
   parsed.set(text, quantity)
   return quantity

@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import { isPassing, isTimeout, type Webhook, withRetries } from '../webhook/webhook.ts'
-import type { Attributes, Authorizer, Decision } from './authorizer.ts'
+import type { Authorizer, Decision } from './authorizer.ts'
 import type { WebhookAuthorizerConfig } from './configuration.ts'
 import { compileMatchConditions } from './match-conditions.ts'
 import type { WebhookAuthorizerMetrics } from './metrics.ts'
@@ -17,13 +17,8 @@ export interface WebhookAuthorizerDependencies {
 }
 
 const maxRemembered = 8192
-/** What the asker can make long; longer, and the answer is not worth its memory. Upstream: maxControlledAttrCacheSize */
+/** The asker can make a question long; then the answer is not worth its memory. Upstream: maxControlledAttrCacheSize */
 const maxRememberedLength = 10_000
-
-const isShort = (attributes: Attributes): boolean => {
-  const { namespace, verb, group, version, resource, subresource, name, path } = attributes
-  return [namespace, verb, group, version, resource, subresource, name, path].join('').length < maxRememberedLength
-}
 
 const decisionOf = ({ allowed, denied, reason }: ReviewStatus): Decision => {
   if (allowed && denied) {
@@ -60,11 +55,11 @@ export const webhookAuthorizer = (config: WebhookAuthorizerConfig, deps: Webhook
     }
   }
 
-  const ask = async (key: string, review: string, attributes: Attributes): Promise<ReviewStatus> => {
+  const ask = async (key: string, review: string): Promise<ReviewStatus> => {
     try {
       const status = await withRetries(() => askOnce(review), { initialMs: initialBackoffMs, shouldRetry: isPassing })
       const ttl = status.allowed ? authorizedTtlMs : unauthorizedTtlMs
-      if (ttl > 0 && isShort(attributes)) remembered.set(key, status, { ttl })
+      if (ttl > 0 && key.length < maxRememberedLength) remembered.set(key, status, { ttl })
       return status
     } catch (err) {
       log.error({ err }, 'Failed to make webhook authorizer request')
@@ -95,7 +90,7 @@ export const webhookAuthorizer = (config: WebhookAuthorizerConfig, deps: Webhook
       // Those who ask the same at one time wait for one answer.
       let answer = asking.get(key)
       if (answer === undefined) {
-        answer = ask(key, encodeReview(version, spec), attributes).finally(() => asking.delete(key))
+        answer = ask(key, encodeReview(version, spec)).finally(() => asking.delete(key))
         asking.set(key, answer)
       }
       try {

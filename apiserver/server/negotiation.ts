@@ -70,6 +70,9 @@ const transformOf = (
 }
 
 const cache = new Map<string, MediaType>()
+/** Clients choose what stands here: neither many nor long texts. */
+const maxCached = 500
+const maxCachedLength = 1_000
 
 /**
  * Throws NotAcceptable. `allowed` says which transforms this endpoint can do, `formats` which encodings its kind has:
@@ -92,7 +95,7 @@ export const negotiate = (
       const stream = params.get('stream') ?? ''
       if (stream !== '' && (stream !== 'watch' || format === 'yaml')) continue
       const mediaType: MediaType = as === undefined ? { format } : { format, as }
-      if (cache.size < 500) cache.set(cacheKey, mediaType)
+      if (cache.size < maxCached && cacheKey.length < maxCachedLength) cache.set(cacheKey, mediaType)
       return mediaType
     }
   }

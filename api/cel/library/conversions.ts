@@ -21,16 +21,21 @@ const inRange = (value: bigint | undefined, min: bigint, max: bigint, what: stri
   if (value === undefined || value < min || value > max) throw new CelError(what)
   return value
 }
+/** Of the greatest uint. */
+const maxDigits = 20
 const int = (value: bigint | undefined): bigint => inRange(value, minInt, maxInt, 'integer overflow')
 const uint = (value: bigint | undefined): Uint => new Uint(inRange(value, 0n, maxUint, 'unsigned integer overflow'))
 
 const parsed = (text: string, pattern: RegExp, type: string): bigint => {
   if (!pattern.test(text)) throw new CelError(`type conversion error from 'string' to '${type}'`)
-  return BigInt(text.replace(/^\+/, ''))
+  const [, sign = '', digits = ''] = /^([+-]?)0*(\d*)$/.exec(text) ?? []
+  // A bigint of a million digits takes long to make, and is no int.
+  if (digits.length > maxDigits) return maxUint + 1n
+  return BigInt(`${sign === '-' ? '-' : ''}${digits || '0'}`)
 }
 
 /** What Go's strconv.ParseFloat takes. */
-const doublePattern = /^[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|inf|infinity|nan)$/i
+const doublePattern = /^[+-]?(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|inf|infinity|nan)$/i
 const parseDouble = (text: string): number => {
   if (!doublePattern.test(text)) throw new CelError(`type conversion error from 'string' to 'double'`)
   const bare = text.replace(/^[+-]/, '').toLowerCase()

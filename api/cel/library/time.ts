@@ -66,13 +66,16 @@ const units: Readonly<Record<string, bigint>> = {
 }
 const durationPart = /(\d*)(?:\.(\d*))?(h|ms|m|s|us|µs|μs|ns)/y
 
+/** Nothing that fits into an int64 of nanoseconds needs more, and numbers of a million digits take long. */
+const maxDurationLength = 1_000
+
 /** Go's durations: `1h30m`, `-1.5s`. Throws CelError. */
 export const parseDuration = (text: string): Duration => {
   const fail = (): CelError => new CelError(`type conversion error from 'string' to 'google.protobuf.Duration'`)
   const sign = /^[+-]/.exec(text)?.[0] ?? ''
   const body = text.slice(sign.length)
   if (body === '0') return new Duration(0n)
-  if (body === '') throw fail()
+  if (body === '' || body.length > maxDurationLength) throw fail()
   let total = 0n
   durationPart.lastIndex = 0
   for (let end = 0; end < body.length; end = durationPart.lastIndex) {

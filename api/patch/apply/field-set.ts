@@ -174,6 +174,8 @@ export const fieldsV1FromSet = (set: FieldSet): Record<string, unknown> => {
 }
 
 const maxInterned = 4096
+/** What every Pod of a workload has is shorter; a set of thousands of names is worth no place here. */
+export const maxInternedLength = 16_384
 const internedSets = new Map<string, FieldSet>()
 
 /**
@@ -184,6 +186,7 @@ export const interned = (set: FieldSet): FieldSet => {
   const text = JSON.stringify(fieldsV1FromSet(set))
   const known = internedSets.get(text)
   if (known !== undefined) return known
+  if (text.length > maxInternedLength) return set
   if (internedSets.size >= maxInterned) internedSets.delete(internedSets.keys().next().value ?? '')
   internedSets.set(text, set)
   return set

@@ -4,7 +4,7 @@
  */
 import { equalJson } from '../../meta/clone.ts'
 import type { KubeObject } from '../../types.ts'
-import { type FieldSet, interned, isEmpty, union } from './field-set.ts'
+import { type FieldSet, interned, isEmpty, maxInternedLength, union } from './field-set.ts'
 import { capManagers, decodeManagers, type Manager, managersOf, sameManager, setManagers } from './managed-fields.ts'
 import { effectOf, type Version, type VersionOf, withoutManagedFields, withoutSystemFields } from './ownership.ts'
 import { shapeOf } from './shape.ts'
@@ -74,6 +74,7 @@ const fieldsOfNew = (request: UpdateRequest): FieldSet => {
   let fields = known.get(shape)
   if (fields === undefined) {
     fields = interned(compared(request, []).fields)
+    if (shape.length > maxInternedLength) return fields
     if (known.size >= maxShapes) known.delete(known.keys().next().value ?? '')
     known.set(shape, fields)
   }
