@@ -267,6 +267,32 @@ check('pods', [
     errors: ['spec.containers: Required: Required value'],
   },
   {
+    name: 'with /proc unmasked for the root of the node',
+    object: aPod({ containers: [{ ...container, securityContext: { procMount: 'Unmasked' } }] }),
+    errors: [
+      'spec.containers[0].securityContext.procMount: Invalid: Invalid value: "Unmasked": `hostUsers` must be false to use `Unmasked`',
+    ],
+  },
+  {
+    name: 'with sysctls of namespaces that are the node’s',
+    object: aPod({
+      hostNetwork: true,
+      hostIPC: true,
+      securityContext: {
+        sysctls: [
+          { name: 'net.ipv4.tcp_syncookies', value: '1' },
+          { name: 'kernel/shm_rmid_forced', value: '1' },
+        ],
+        supplementalGroupsPolicy: 'Some',
+      },
+    }),
+    errors: [
+      `spec.securityContext.sysctls[0].name: Invalid: Invalid value: "net.ipv4.tcp_syncookies": may not be specified when 'hostNetwork' is true`,
+      `spec.securityContext.sysctls[1].name: Invalid: Invalid value: "kernel/shm_rmid_forced": may not be specified when 'hostIPC' is true`,
+      'spec.securityContext.supplementalGroupsPolicy: NotSupported: Unsupported value: "Some": supported values: "Merge", "Strict"',
+    ],
+  },
+  {
     name: 'for Windows, with what only Linux has',
     object: aPod({
       os: { name: 'windows' },

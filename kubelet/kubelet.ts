@@ -17,6 +17,7 @@ import { type ApiObjects, createApiObjects } from './container/api-objects.ts'
 import type { NodeFacts } from './container/container-config.ts'
 import { parseResolvConf } from './container/dns.ts'
 import { noObjects, type ObjectSource } from './container/objects.ts'
+import { defaultProcMount } from './container/proc-mount.ts'
 import { pullCredentials } from './container/pull-secrets.ts'
 import { createKubeletMetrics, type KubeletMetrics } from './metrics.ts'
 import { hostAddresses, readMachineInfo } from './node/machine.ts'
@@ -34,6 +35,7 @@ import { createBackend } from './server-backend.ts'
 import type { KubeletServerBackend } from './server/backend.ts'
 import { resourceMetrics, type SummaryDeps } from './stats/summary.ts'
 import { createStatusManager } from './status/status-manager.ts'
+import { loadedProfiles } from './sync/app-armor.ts'
 import { createContainerEvents } from './sync/container-events.ts'
 import { runFileSource } from './sync/file-source.ts'
 import { createPodKiller } from './sync/kill-pod.ts'
@@ -44,6 +46,7 @@ import { createPodWorkers, type PodWorkers } from './sync/pod-worker.ts'
 import { createStateReader } from './sync/runtime-state.ts'
 import { createContainerStarter } from './sync/start-container.ts'
 import { createSyncLoop, type SyncLoop } from './sync/sync-loop.ts'
+import { createSysctlAdmission } from './sync/sysctls.ts'
 import { createTokenSource, noTokens } from './volumes/tokens.ts'
 import { createVolumeManager } from './volumes/volume-manager.ts'
 
@@ -134,6 +137,8 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     seccompRoot: join(config.rootDir, 'seccomp'),
     seccompDefault: config.seccompDefault,
     podPidsLimit: config.podPidsLimit,
+    procMount: defaultProcMount(),
+    features: runtime.features,
   }
 
   const status = createStatusManager({
@@ -225,6 +230,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
             evictionHard: config.evictionHard,
             addresses: hostIPs,
             runtime: runtimeVersion,
+            features: runtime.features,
             port: config.port,
           },
           rootDir: config.rootDir,
@@ -246,6 +252,11 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     runtime,
     paths,
     node: currentNode,
+    host: {
+      admitSysctls: createSysctlAdmission(config.allowedUnsafeSysctls),
+      appArmorProfiles: loadedProfiles,
+      features: runtime.features,
+    },
     register: (pod) => apiObjects?.register(pod),
     unregister: (podUid) => apiObjects?.unregister(podUid),
     onMirrorChange: () => mirrors?.wake(),

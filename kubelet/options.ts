@@ -66,6 +66,11 @@ export const kubeletFlags = defineFlags({
     help: 'Enable the use of RuntimeDefault as the default seccomp profile for all workloads.',
   },
   'pod-max-pids': { type: 'int', default: -1, help: 'Set the maximum number of processes per pod; -1 is no limit.' },
+  'allowed-unsafe-sysctls': {
+    type: 'strings',
+    default: [],
+    help: 'Comma-separated whitelist of unsafe sysctls or unsafe sysctl patterns (ending in *).',
+  },
   'event-qps': { type: 'int', default: 50, help: 'QPS to limit event creations. Set to 0 for unlimited.' },
   'event-burst': {
     type: 'int',

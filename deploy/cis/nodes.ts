@@ -153,7 +153,7 @@ export const kubeletSection: Section = {
       },
     ]),
     check('4.2.10', 'Client certificates are rotated', [
-      setting('rotate-certificates', 'rotateCertificates', (value) => value !== 'false'),
+      setting('rotate-certificates', 'rotateCertificates', (value) => value === 'true'),
     ]),
     check('4.2.11', 'Serving certificates may be rotated', [
       async (node) => {

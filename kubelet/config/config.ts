@@ -30,6 +30,8 @@ export interface KubeletConfig {
   /** Of one Pod; 0 or less is no limit. */
   readonly podPidsLimit: number
   /** A qps of 0 is no limit. */
+  /** Names, and prefixes that end in `*`. */
+  readonly allowedUnsafeSysctls: readonly string[]
   readonly eventRate: { readonly qps: number; readonly burst: number }
   /** Silence after which exec, attach and port-forward are cut; 0 never. */
   readonly streamingIdleTimeoutMs: number
@@ -179,6 +181,7 @@ export const toConfig = ({ values, isSet }: Parsed): KubeletConfig => {
     certDir: values['cert-dir'] === '' ? join(rootDir, 'pki') : resolve(values['cert-dir']),
     seccompDefault: choose('seccomp-default', file.bool('seccompDefault')),
     podPidsLimit: choose('pod-max-pids', file.number('podPidsLimit')),
+    allowedUnsafeSysctls: choose('allowed-unsafe-sysctls', file.strings('allowedUnsafeSysctls')),
     eventRate: {
       qps: choose('event-qps', file.number('eventRecordQPS')),
       burst: choose('event-burst', file.number('eventBurst')),

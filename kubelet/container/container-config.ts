@@ -17,7 +17,7 @@ import {
   terminationMessagePathAnnotation,
   terminationMessagePolicyAnnotation,
 } from '../runtime/labels.ts'
-import type { ContainerConfig, NamespaceMode, PodSandboxConfig } from '../runtime/runtime-service.ts'
+import type { ContainerConfig, NamespaceMode, PodSandboxConfig, RuntimeFeatures } from '../runtime/runtime-service.ts'
 import { containerHash } from '../sync/container-hash.ts'
 import type { MountedVolume } from '../volumes/mounted-volume.ts'
 import type { DnsSettings } from './dns.ts'
@@ -25,6 +25,7 @@ import { makeEnvironment } from './environment.ts'
 import { expand } from './expansion.ts'
 import { defaultTerminationMessagePath, makeMounts } from './mounts.ts'
 import { ConfigError, type ObjectSource } from './objects.ts'
+import type { ProcMount } from './proc-mount.ts'
 import { containerResources, podCgroup } from './resources.ts'
 import { securityConfig } from './security.ts'
 
@@ -38,6 +39,8 @@ export interface NodeFacts {
   readonly cgroupDriver: string
   readonly seccompRoot: string
   readonly seccompDefault: boolean
+  readonly procMount: ProcMount
+  readonly features: RuntimeFeatures
   /** 0 or less is no limit. */
   readonly podPidsLimit: number
 }
@@ -116,6 +119,7 @@ export const makeContainerConfig = async (
     podIPs,
     paths: facts.paths,
     dns: facts.dns,
+    features: facts.features,
   })
   const values = new Map(env.map(({ name, value }) => [name, value]))
   return {
@@ -143,9 +147,12 @@ export const makeContainerConfig = async (
 const protocolOf = (protocol: string | undefined): 'TCP' | 'UDP' | 'SCTP' =>
   protocol === 'UDP' || protocol === 'SCTP' ? protocol : 'TCP'
 
-/** The sandbox of a Pod. */
+/** The sandbox of a Pod. Throws ConfigError where it asks for what the engine cannot. */
 export const makeSandboxConfig = (pod: BoundPod, attempt: number, facts: NodeFacts): PodSandboxConfig => {
   const { spec, metadata } = pod
+  if (spec.hostUsers === false && !facts.features.userNamespaces) {
+    throw new ConfigError("can't set `spec.hostUsers: false`, runtime does not support user namespaces")
+  }
   const { hostname, domain } = hostnameOf(pod, facts.dns.clusterDomain)
   const ports = [...(spec.initContainers ?? []), ...spec.containers].flatMap(({ ports: declared = [] }) => declared)
   return {

@@ -3,7 +3,7 @@ import { mkdtemp, rm, stat, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import type { Service } from '../../api/types.ts'
+import type { Container, Service } from '../../api/types.ts'
 import { aContainer, aPod } from '../testing.ts'
 import { formatResolvConf, parseResolvConf, podDns } from './dns.ts'
 import { makeEnvironment } from './environment.ts'
@@ -183,7 +183,7 @@ describe('securityConfig', () => {
     imageUser,
     seccompRoot: '/s',
     seccompDefault: false,
-    podPidsLimit: -1,
+    procMount: { maskedPaths: ['/proc/kcore'], readonlyPaths: ['/proc/sys'] },
   })
   it('refuses root where the Pod must not be root', () => {
     const nonRoot = { runAsNonRoot: true }
@@ -200,6 +200,15 @@ describe('securityConfig', () => {
       securityConfig(request(aContainer('c', { securityContext: { ...nonRoot, runAsUser: 5, runAsGroup: 6 } }))).user,
       '5:6',
     )
+  })
+
+  it('masks /proc, unless it is asked for as it is', () => {
+    const of = (securityContext: NonNullable<Container['securityContext']>) =>
+      securityConfig(request(aContainer('c', { securityContext })))
+    assert.deepEqual(of({}).maskedPaths, ['/proc/kcore'])
+    assert.deepEqual(of({ procMount: 'Default' }).readonlyPaths, ['/proc/sys'])
+    assert.deepEqual(of({ procMount: 'Unmasked' }).maskedPaths, [])
+    assert.deepEqual(of({ privileged: true }).readonlyPaths, [])
   })
 })
 

@@ -5,7 +5,7 @@ import { join, normalize } from 'node:path'
 import type { Container } from '../../api/types.ts'
 import type { KubeletPaths } from '../paths.ts'
 import { type BoundPod, hostnameOf, isHostNetwork } from '../pod.ts'
-import type { Mount } from '../runtime/runtime-service.ts'
+import type { Mount, RuntimeFeatures } from '../runtime/runtime-service.ts'
 import type { MountedVolume } from '../volumes/mounted-volume.ts'
 import { type DnsSettings, formatResolvConf, podDns } from './dns.ts'
 import { expand } from './expansion.ts'
@@ -21,6 +21,7 @@ export interface MountRequest {
   readonly podIPs: readonly string[]
   readonly paths: KubeletPaths
   readonly dns: DnsSettings
+  readonly features: Pick<RuntimeFeatures, 'recursiveReadOnlyMounts'>
 }
 
 const propagationOf: Readonly<Record<string, Mount['propagation']>> = {
@@ -43,7 +44,17 @@ const expandSubPath = (expression: string, env: MountRequest['env']): string => 
 
 type VolumeMount = NonNullable<Container['volumeMounts']>[number]
 
-const volumeMount = async (mount: VolumeMount, { volumes, env }: MountRequest): Promise<Mount> => {
+/** Mounts below a read-only one are read-only too only where the engine can; who must have that is refused. */
+const checkRecursive = ({ name, recursiveReadOnly }: VolumeMount, { features }: MountRequest): void => {
+  if (recursiveReadOnly !== 'Enabled' || features.recursiveReadOnlyMounts) return
+  throw new ConfigError(
+    `failed to resolve recursive read-only mode: volume ${JSON.stringify(name)} requested recursive read-only mode, but it is not supported by the runtime`,
+  )
+}
+
+const volumeMount = async (mount: VolumeMount, request: MountRequest): Promise<Mount> => {
+  const { volumes, env } = request
+  checkRecursive(mount, request)
   const volume = volumes.get(mount.name)
   if (volume === undefined) throw new ConfigError(`cannot find volume "${mount.name}" to mount into container`)
   const subPath =

@@ -4,10 +4,10 @@ import type { Container } from '../../api/types.ts'
 import { type BoundPod, formatPod } from '../pod.ts'
 import type { SecurityConfig } from '../runtime/runtime-service.ts'
 import { ConfigError } from './objects.ts'
+import { type ProcMount, unmasked } from './proc-mount.ts'
 
 type SeccompProfile = NonNullable<NonNullable<Container['securityContext']>['seccompProfile']>
 
-/** Privileged, or with SYS_ADMIN: processes that no_new_privs would break. */
 const noNewPrivileges = (container: Container): boolean => container.securityContext?.allowPrivilegeEscalation === false
 
 const seccompOf = (profile: SeccompProfile | undefined, seccompRoot: string): SecurityConfig['seccomp'] => {
@@ -59,6 +59,8 @@ export interface SecurityRequest {
   readonly seccompRoot: string
   /** KubeletConfiguration.seccompDefault. */
   readonly seccompDefault: boolean
+  /** Default procMount. */
+  readonly procMount: ProcMount
 }
 
 /** What the container may do; throws ConfigError for a policy that the image breaks. */
@@ -68,6 +70,7 @@ export const securityConfig = ({
   imageUser,
   seccompRoot,
   seccompDefault,
+  procMount,
 }: SecurityRequest): SecurityConfig => {
   verifyNonRoot(pod, container, imageUser)
   const own = container.securityContext
@@ -81,10 +84,11 @@ export const securityConfig = ({
     noNewPrivileges: noNewPrivileges(container),
     user: userOf(pod, container, imageUser),
     supplementalGroups: [...new Set(groups)],
+    supplementalGroupsPolicy: ofPod?.supplementalGroupsPolicy === 'Strict' ? 'Strict' : 'Merge',
     addCapabilities: own?.capabilities?.add ?? [],
     dropCapabilities: own?.capabilities?.drop ?? [],
     seccomp: seccompOf(profile, seccompRoot),
     appArmor: appArmorOf(pod, container),
-    procMountUnmasked: own?.procMount === 'Unmasked',
+    ...(own?.procMount === 'Unmasked' || own?.privileged === true ? unmasked : procMount),
   }
 }

@@ -25,7 +25,7 @@ export interface NodeManagerOptions {
   readonly register: boolean
   readonly status: Pick<
     NodeStatusRequest,
-    'machine' | 'maxPods' | 'reserved' | 'evictionHard' | 'addresses' | 'runtime' | 'port'
+    'machine' | 'maxPods' | 'reserved' | 'evictionHard' | 'addresses' | 'runtime' | 'features' | 'port'
   >
   readonly rootDir: string
   readonly images: () => Promise<readonly Image[]>

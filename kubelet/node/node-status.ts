@@ -7,7 +7,7 @@ import {
   quantityToNumber,
 } from '../../api/meta/quantity.ts'
 import type { Node, Taint } from '../../api/types.ts'
-import type { Image } from '../runtime/runtime-service.ts'
+import type { Image, RuntimeFeatures } from '../runtime/runtime-service.ts'
 import type { MachineInfo } from './machine.ts'
 
 export type NodeStatus = NonNullable<Node['status']>
@@ -175,6 +175,7 @@ export interface NodeStatusRequest extends CapacityRequest {
   readonly addresses: readonly string[]
   readonly images: readonly Image[]
   readonly runtime: { readonly name: string; readonly version: string }
+  readonly features: RuntimeFeatures
   readonly port: number
   readonly notReady: string
   readonly old: NodeStatus
@@ -183,6 +184,7 @@ export interface NodeStatusRequest extends CapacityRequest {
 
 export const nodeStatus = (request: NodeStatusRequest): NodeStatus => {
   const { machine, runtime } = request
+  const { supplementalGroupsPolicy, userNamespaces, recursiveReadOnlyMounts } = request.features
   return {
     ...capacityOf(request),
     conditions: nodeConditions(request.old.conditions ?? [], request.notReady, request.now),
@@ -204,5 +206,7 @@ export const nodeStatus = (request: NodeStatusRequest): NodeStatus => {
       architecture: machine.architecture,
     },
     images: nodeImages(request.images),
+    features: { supplementalGroupsPolicy },
+    runtimeHandlers: [{ name: '', features: { recursiveReadOnlyMounts, userNamespaces } }],
   }
 }

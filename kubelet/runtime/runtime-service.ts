@@ -85,11 +85,14 @@ export interface SecurityConfig {
   /** `uid`, `uid:gid` or '' for the image's user. */
   readonly user: string
   readonly supplementalGroups: readonly number[]
+  /** Merge adds the groups that the image says the user is in, Strict does not. */
+  readonly supplementalGroupsPolicy: 'Merge' | 'Strict'
   readonly addCapabilities: readonly string[]
   readonly dropCapabilities: readonly string[]
   readonly seccomp: { readonly type: 'default' | 'unconfined' } | { readonly type: 'localhost'; readonly path: string }
   readonly appArmor: string
-  readonly procMountUnmasked: boolean
+  readonly maskedPaths: readonly string[]
+  readonly readonlyPaths: readonly string[]
 }
 
 export interface ContainerConfig {
@@ -222,7 +225,15 @@ export interface RuntimeVersion {
   readonly version: string
 }
 
+/** What not every engine can; Node status tells of it. */
+export interface RuntimeFeatures {
+  readonly userNamespaces: boolean
+  readonly recursiveReadOnlyMounts: boolean
+  readonly supplementalGroupsPolicy: boolean
+}
+
 export interface RuntimeService {
+  readonly features: RuntimeFeatures
   version(): Promise<RuntimeVersion>
   /** Reasons why Pods cannot run, empty when all is well. */
   status(): Promise<{ readonly runtimeReady: string; readonly networkReady: string }>

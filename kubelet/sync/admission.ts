@@ -12,7 +12,10 @@ import {
 } from '../../api/meta/quantity.ts'
 import type { Node } from '../../api/types.ts'
 import { type BoundPod, isHostNetwork, isStaticPod } from '../pod.ts'
+import type { RuntimeFeatures } from '../runtime/runtime-service.ts'
+import { appArmorProblem, type LoadedProfiles } from './app-armor.ts'
 import type { Decision } from './pod-syncer.ts'
+import type { AdmitSysctls } from './sysctls.ts'
 
 interface PortUse {
   readonly ip: string
@@ -66,25 +69,42 @@ const insufficient = (pod: BoundPod, node: Node, others: readonly BoundPod[]): D
   return undefined
 }
 
-/** Sysctls that stay inside the Pod. Upstream: sysctl.SafeSysctlAllowlist. */
-const safeSysctls: ReadonlySet<string> = new Set([
-  'kernel.shm_rmid_forced',
-  'net.ipv4.ip_local_port_range',
-  'net.ipv4.tcp_syncookies',
-  'net.ipv4.ping_group_range',
-  'net.ipv4.ip_unprivileged_port_start',
-  'net.ipv4.ip_local_reserved_ports',
-  'net.ipv4.tcp_keepalive_time',
-  'net.ipv4.tcp_fin_timeout',
-  'net.ipv4.tcp_keepalive_intvl',
-  'net.ipv4.tcp_keepalive_probes',
-  'net.ipv4.tcp_rmem',
-  'net.ipv4.tcp_wmem',
-])
-const isSafeSysctl = (name: string): boolean => safeSysctls.has(name.replaceAll('/', '.'))
+/** What the machine and its configuration let Pods have. */
+export interface HostPolicy {
+  readonly admitSysctls: AdmitSysctls
+  readonly appArmorProfiles: LoadedProfiles
+  readonly features: RuntimeFeatures
+}
+
+/** What no other node's load or labels would change. */
+const forbidden = (pod: BoundPod, { admitSysctls, appArmorProfiles, features }: HostPolicy): Decision | undefined => {
+  const rejected = (reason: string, message: string): Decision => ({ reason, message: `Pod was rejected: ${message}` })
+  const os = pod.spec.os?.name
+  if (os !== undefined && os !== 'linux') {
+    return rejected('PodOSNotSupported', "Failed to admit pod as the OS field doesn't match node OS")
+  }
+  const policy = pod.spec.securityContext?.supplementalGroupsPolicy
+  if (policy === 'Strict' && !features.supplementalGroupsPolicy) {
+    return rejected(
+      'SupplementalGroupsPolicyNotSupported',
+      `SupplementalGroupsPolicy=${policy} is not supported in this node`,
+    )
+  }
+  const sysctl = admitSysctls(pod)
+  if (sysctl !== undefined) return rejected('SysctlForbidden', sysctl)
+  const appArmor = appArmorProblem(pod, appArmorProfiles)
+  return appArmor === undefined ? undefined : rejected('AppArmor', appArmor)
+}
 
 /** Undefined admits. `others` are the Pods that hold resources of the node now; without a Node there is nothing to check. */
-export const admitPod = (pod: BoundPod, node: Node | undefined, others: readonly BoundPod[]): Decision | undefined => {
+export const admitPod = (
+  pod: BoundPod,
+  node: Node | undefined,
+  others: readonly BoundPod[],
+  host: HostPolicy,
+): Decision | undefined => {
+  const decision = forbidden(pod, host)
+  if (decision !== undefined) return decision
   if (node === undefined || isStaticPod(pod)) return undefined
   if (!podMatchesNode(pod, node)) {
     return {
@@ -98,20 +118,6 @@ export const admitPod = (pod: BoundPod, node: Node | undefined, others: readonly
       reason: 'NodePorts',
       message:
         "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
-    }
-  }
-  const sysctl = pod.spec.securityContext?.sysctls?.find(({ name }) => !isSafeSysctl(name))
-  if (sysctl !== undefined) {
-    return {
-      reason: 'SysctlForbidden',
-      message: `Pod was rejected: forbidden sysctl: "${sysctl.name}" not allowlisted`,
-    }
-  }
-  const os = pod.spec.os?.name
-  if (os !== undefined && os !== 'linux') {
-    return {
-      reason: 'PodOSNotSupported',
-      message: "Pod was rejected: Failed to admit pod as the OS field doesn't match node OS",
     }
   }
   return insufficient(pod, node, others)

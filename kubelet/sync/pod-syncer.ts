@@ -4,6 +4,7 @@ import type { PodStatus } from '../../api/types.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import { formatDuration, KeyedBackoff } from '../backoff.ts'
 import { makeSandboxConfig, type NodeFacts } from '../container/container-config.ts'
+import { ConfigError } from '../container/objects.ts'
 import { limitPodPids, removePodCgroup } from '../container/pod-cgroup.ts'
 import { type BoundPod, containersOf, formatPod, isHostNetwork, type PodContainer } from '../pod.ts'
 import type { ProbeManager } from '../probes/probe-manager.ts'
@@ -149,7 +150,7 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
         pod,
         'Warning',
         'FailedCreatePodSandBox',
-        `Failed to create pod sandbox: rpc error: code = Unknown desc = ${messageOf(error)}`,
+        `Failed to create pod sandbox: ${error instanceof ConfigError ? '' : 'rpc error: code = Unknown desc = '}${messageOf(error)}`,
       )
       throw new RetryLater(messageOf(error))
     }

@@ -8,7 +8,7 @@ import type { KubeletPaths } from '../paths.ts'
 import { asBoundPod, type BoundPod, formatPod, isMirrorPod } from '../pod.ts'
 import type { RuntimeService } from '../runtime/runtime-service.ts'
 import type { StatusManager } from '../status/status-manager.ts'
-import { admitPod } from './admission.ts'
+import { admitPod, type HostPolicy } from './admission.ts'
 import type { PodManager } from './pod-manager.ts'
 import type { PodSyncer } from './pod-syncer.ts'
 import type { PodWorkers } from './pod-worker.ts'
@@ -21,6 +21,7 @@ export interface SyncLoopDeps {
   readonly runtime: RuntimeService
   readonly paths: KubeletPaths
   readonly node: () => Node | undefined
+  readonly host: HostPolicy
   /** ConfigMaps and Secrets of the Pod are to be known from now on; or no longer. */
   readonly register: (pod: BoundPod) => void
   readonly unregister: (podUid: string) => void
@@ -74,7 +75,7 @@ export const createSyncLoop = (deps: SyncLoopDeps): SyncLoop => {
     status.observe(pod)
     if (!first || ended || deletionTimestamp !== undefined || startedBefore(pod)) return workers.update(pod)
     const others = workers.active().filter((other) => other.metadata.uid !== uid)
-    const rejection = admitPod(pod, deps.node(), others)
+    const rejection = admitPod(pod, deps.node(), others, deps.host)
     if (rejection !== undefined) log.info({ pod: formatPod(pod), reason: rejection.reason }, 'pod rejected')
     workers.update(pod, rejection === undefined ? undefined : { ...rejection, rejected: true })
   }

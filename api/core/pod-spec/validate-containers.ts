@@ -91,6 +91,8 @@ export interface Surroundings {
   readonly volumes: readonly Volume[]
   readonly claimNames: ReadonlySet<string>
   readonly graceSeconds: number
+  /** Root of its containers is root of the node. */
+  readonly hostUsers: boolean
   /** For a Pod, not a template: an image may then not have spaces around it. */
   readonly isPod: boolean
 }
@@ -99,6 +101,7 @@ export const surroundingsOf = (spec: PodSpec, isPod: boolean): Surroundings => (
   volumes: spec.volumes ?? [],
   claimNames: new Set((spec.resourceClaims ?? []).map(({ name }) => name)),
   graceSeconds: spec.terminationGracePeriodSeconds ?? 30,
+  hostUsers: spec.hostUsers !== false,
   isPod,
 })
 
@@ -123,7 +126,7 @@ export const validateContainer = (container: Container, path: string, around: Su
     ...requiredOneOf(child(path, 'imagePullPolicy'), container.imagePullPolicy, pullPolicies),
     ...validateResources(container.resources, child(path, 'resources'), around.claimNames),
     ...validateResizePolicy(container, path),
-    ...validateContainerSecurity(container.securityContext, child(path, 'securityContext')),
+    ...validateContainerSecurity(container.securityContext, child(path, 'securityContext'), around.hostUsers),
   )
   return errors
 }

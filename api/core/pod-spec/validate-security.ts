@@ -1,5 +1,5 @@
 /** Security contexts. Upstream: ValidateSecurityContext, validatePodSpecSecurityContext. */
-import { absent, inRange, requiredOneOf } from '../../meta/checks.ts'
+import { absent, inRange, oneOf, requiredOneOf } from '../../meta/checks.ts'
 import {
   asGoStruct,
   child,
@@ -14,7 +14,6 @@ import {
 import type { Container, PodSpec } from '../../types.ts'
 
 type SecurityContext = NonNullable<Container['securityContext']>
-type PodSecurityContext = NonNullable<PodSpec['securityContext']>
 
 const maxId = 2 ** 31 - 1
 const localProfileTypes = ['Localhost', 'RuntimeDefault', 'Unconfined']
@@ -53,12 +52,19 @@ const validateIds = (
   ...inRange(child(path, 'runAsGroup'), ids.runAsGroup, 0, maxId),
 ]
 
-export const validateContainerSecurity = (context: SecurityContext | undefined, path: string): FieldError[] => {
+export const validateContainerSecurity = (
+  context: SecurityContext | undefined,
+  path: string,
+  hostUsers: boolean,
+): FieldError[] => {
   if (context === undefined || context === null) return []
   const errors = validateIds(context, path)
   if (context.procMount !== undefined) {
     if (context.procMount !== 'Default' && context.procMount !== 'Unmasked') {
       errors.push(notSupported(child(path, 'procMount'), context.procMount, ['Default', 'Unmasked']))
+    }
+    if (hostUsers && context.procMount === 'Unmasked') {
+      errors.push(invalid(child(path, 'procMount'), context.procMount, '`hostUsers` must be false to use `Unmasked`'))
     }
   }
   errors.push(
@@ -82,9 +88,19 @@ const sysctlName = /^(?:[a-z0-9](?:[-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9](?:[-_a-z0
 const sysctlPattern = '^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$'
 const maxSysctlBytes = 253
 
-const validateSysctls = (sysctls: PodSecurityContext['sysctls'], path: string): FieldError[] => {
+/** Set in a namespace that the Pod shares with the node, they would be the node's. Slashes separate, too. */
+const validateHostSysctl = (name: string, { hostNetwork, hostIPC }: PodSpec, path: string): FieldError[] => {
+  const dotted = name.replaceAll('/', '.')
+  const isIpc = dotted === 'kernel.sem' || /^(kernel\.shm|kernel\.msg|fs\.mqueue\.)/.test(dotted)
+  if (hostNetwork === true && dotted.startsWith('net.')) {
+    return [invalid(path, name, "may not be specified when 'hostNetwork' is true")]
+  }
+  return hostIPC === true && isIpc ? [invalid(path, name, "may not be specified when 'hostIPC' is true")] : []
+}
+
+const validateSysctls = (spec: PodSpec, path: string): FieldError[] => {
   const names = new Set<string>()
-  return (sysctls ?? []).flatMap((sysctl, index) => {
+  return (spec.securityContext?.sysctls ?? []).flatMap((sysctl, index) => {
     const at = child(path, index, 'name')
     const name = sysctl.name ?? ''
     const errors: FieldError[] = []
@@ -93,7 +109,7 @@ const validateSysctls = (sysctls: PodSecurityContext['sysctls'], path: string): 
       errors.push(invalid(at, name, `must have at most ${maxSysctlBytes} characters and match regex ${sysctlPattern}`))
     } else if (names.has(name)) errors.push(duplicate(at, name))
     names.add(name)
-    return errors
+    return [...errors, ...validateHostSysctl(name, spec, at)]
   })
 }
 
@@ -117,7 +133,8 @@ export const validatePodSecurity = (spec: PodSpec, specPath: string): FieldError
     errors.push(...inRange(child(path, 'supplementalGroups', index), group, 0, maxId))
   }
   errors.push(
-    ...validateSysctls(context.sysctls, child(path, 'sysctls')),
+    ...validateSysctls(spec, child(path, 'sysctls')),
+    ...oneOf(child(path, 'supplementalGroupsPolicy'), context.supplementalGroupsPolicy, ['Merge', 'Strict']),
     ...validateProfile(context.seccompProfile, child(path, 'seccompProfile'), 'seccomp'),
     ...validateProfile(context.appArmorProfile, child(path, 'appArmorProfile'), 'AppArmor'),
   )

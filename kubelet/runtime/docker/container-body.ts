@@ -9,6 +9,7 @@ import type {
   PodSandboxStatus,
   SecurityConfig,
 } from '../runtime-service.ts'
+import type { EngineUser } from './image-users.ts'
 import {
   dockerName,
   networkLabel,
@@ -106,8 +107,6 @@ const privilege = (security: SecurityConfig, { unavailableCapabilities }: Engine
   return {
     CapAdd: ['ALL'],
     CapDrop: [...unavailableCapabilities],
-    MaskedPaths: [],
-    ReadonlyPaths: [],
     DeviceCgroupRules: ['a *:* rwm'],
     Devices: [{ PathOnHost: '/dev', PathInContainer: '/dev', CgroupPermissions: 'rwm' }],
   }
@@ -127,6 +126,7 @@ export const containerBody = (
     readonly cgroupParent: string
     readonly sandboxIpcMode: string
     readonly seccompProfile: string
+    readonly user: EngineUser
   },
 ): ContainerCreateOptions => {
   const { security } = config
@@ -140,7 +140,7 @@ export const containerBody = (
     ...(config.args.length === 0 ? {} : { Cmd: [...config.args] }),
     Env: config.env.map(({ name, value }) => `${name}=${value}`),
     ...(config.workingDir === '' ? {} : { WorkingDir: config.workingDir }),
-    ...(security.user === '' ? {} : { User: security.user }),
+    ...(facts.user.user === '' ? {} : { User: facts.user.user }),
     ...(config.stopSignal === '' ? {} : { StopSignal: config.stopSignal }),
     Tty: config.tty,
     OpenStdin: config.stdin,
@@ -169,9 +169,10 @@ export const containerBody = (
         CgroupPermissions: permissions,
       })),
       ...privilege(security, facts),
-      GroupAdd: security.supplementalGroups.map(String),
+      GroupAdd: facts.user.groups.map(String),
       SecurityOpt: securityOpt,
-      ...(security.procMountUnmasked ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
+      MaskedPaths: [...security.maskedPaths],
+      ReadonlyPaths: [...security.readonlyPaths],
       LogConfig: logConfig(facts),
       RestartPolicy: { Name: 'no' },
     } as HostConfig,

@@ -12,6 +12,7 @@ import type {
 } from '../runtime-service.ts'
 import { type Docker, engineMessage, orUndefined, statusCode, unlessGone } from './client.ts'
 import { containerBody, type EngineFacts, resourceBody } from './container-body.ts'
+import { createImageUsers, type EngineUser, engineUser } from './image-users.ts'
 import { attemptOfName, fromDockerLabels, ownerFilter, sandboxIdLabel, typeLabel } from './labels.ts'
 import { imageIdFor } from './images.ts'
 
@@ -91,6 +92,26 @@ const userOf = async (pid: number): Promise<ContainerStatus['user']> => {
   return { uid, gid, supplementalGroups: [...groups].toSorted((a, b) => a - b) }
 }
 
+/** The profile's text, for the engine; '' where it is not a file of this node. Rejects in containerd's words. */
+const seccompProfile = async ({ security }: ContainerConfig): Promise<string> => {
+  if (security.seccomp.type !== 'localhost' || security.privileged) return ''
+  const { path } = security.seccomp
+  const fail = (why: string, cause: unknown): Error =>
+    new Error(`cannot load seccomp profile ${JSON.stringify(path)}: ${why}`, { cause })
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    throw fail(`open ${path}: ${isMissing ? 'no such file or directory' : (error as Error).message}`, error)
+  }
+  try {
+    return JSON.stringify(JSON.parse(text))
+  } catch (error) {
+    throw fail(`decoding seccomp profile failed: ${(error as Error).message}`, error)
+  }
+}
+
 export const createContainers = (docker: Docker, facts: EngineFacts): ContainerStore => {
   const toStatus = async (info: ContainerInspectInfo): Promise<ContainerStatus> => {
     const { labels, annotations } = fromDockerLabels(info.Config.Labels)
@@ -121,10 +142,14 @@ export const createContainers = (docker: Docker, facts: EngineFacts): ContainerS
     }
   }
 
-  const seccompProfile = async ({ security }: ContainerConfig): Promise<string> => {
-    if (security.seccomp.type !== 'localhost') return ''
-    const text = await readFile(security.seccomp.path, 'utf8')
-    return JSON.stringify(JSON.parse(text))
+  const imageUsers = createImageUsers(docker, facts)
+
+  const userOfContainer = async ({ image, security }: ContainerConfig): Promise<EngineUser> => {
+    const { supplementalGroups, supplementalGroupsPolicy: policy } = security
+    // Whom the engine would take itself counts only where its groups are asked for.
+    const named = security.user === '' && policy === 'Strict'
+    const user = named ? (await docker.getImage(image).inspect()).Config.User : security.user
+    return engineUser({ user, supplementalGroups, policy }, () => imageUsers(image))
   }
 
   return {
@@ -136,6 +161,7 @@ export const createContainers = (docker: Docker, facts: EngineFacts): ContainerS
         cgroupParent: typeof parent === 'string' ? parent : '',
         sandboxIpcMode: (info.HostConfig as { IpcMode?: string }).IpcMode ?? '',
         seccompProfile: await seccompProfile(config),
+        user: await userOfContainer(config),
       })
       try {
         return (await docker.createContainer(body)).id

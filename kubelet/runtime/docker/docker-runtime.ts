@@ -79,6 +79,9 @@ export const createDockerRuntime = async (options: DockerRuntimeOptions): Promis
   const isTty = async (id: string): Promise<boolean> => (await docker.getContainer(id).inspect()).Config.Tty
 
   const runtime: RuntimeService = {
+    // The engine has one user namespace for all its containers (userns-remap), and no recursive read-only mounts
+    // before version 25.
+    features: { userNamespaces: false, recursiveReadOnlyMounts: false, supplementalGroupsPolicy: true },
     version: async () => {
       const version = await docker.version()
       return { name: 'docker', version: version.Version }
