@@ -38,7 +38,14 @@ const ensureObject = async (client: RestClient, object: KubeObject): Promise<voi
   try {
     await client.create(ref, object)
   } catch (error) {
-    if (!isReason(error, 'AlreadyExists')) throw error
+    if (isReason(error, 'AlreadyExists')) return
+    // A Service that exists is refused for its address, which is its own, before its name is looked at.
+    const { name = '', namespace } = object.metadata ?? {}
+    const exists = await client.get(ref, name, namespace).then(
+      () => true,
+      () => false,
+    )
+    if (!exists) throw error
   }
 }
 

@@ -1,7 +1,8 @@
 /** Bringing about what a cluster file says: certificates, networks, processes. Each step may be repeated at any time. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from '../component-base/logging/logger.ts'
+import { writeFileAtomic } from '../component-base/pki/store.ts'
 import { removeContainers, unmountAll } from './cleanup.ts'
 import { type ClusterConfig, loadClusterConfig, type NodeConfig, nodesOf } from './cluster-config.ts'
 import { controlPlaneProcesses, nodeProcesses } from './components.ts'
@@ -89,7 +90,7 @@ export const prepare = async (layout: Layout): Promise<Desired> => {
   await startControlPlane(config, layout)
   const nodes = nodesOf(config, knownAddresses(layout))
   const addresses = Object.fromEntries(nodes.map((node) => [node.name, node.address]))
-  writeFileSync(addressFile(layout), JSON.stringify(addresses))
+  writeFileAtomic(addressFile(layout), JSON.stringify(addresses))
   await ensureBridge(config)
   await Promise.all(
     nodes.map(async (node) => {

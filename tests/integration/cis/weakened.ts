@@ -6,6 +6,7 @@ import { dump, load } from 'js-yaml'
 import { gatherEvidence } from '../../../deploy/cis/evidence.ts'
 import { runSections } from '../../../deploy/cis/report.ts'
 import { sections } from '../../../deploy/cis/sections.ts'
+import { encryptionConfigPath } from '../../../deploy/encryption.ts'
 import { running as processOf } from '../../../deploy/process-table.ts'
 import type { TestCluster } from '../../harness/cluster.ts'
 import type { Running } from '../../harness/use-cluster.ts'
@@ -16,6 +17,10 @@ interface ClusterFile {
     readonly controlPlane: Record<string, unknown>
     readonly nodePools: Record<string, unknown>[]
   }
+}
+
+interface EncryptionFile {
+  readonly resources: readonly { readonly providers: readonly object[] }[]
 }
 
 /** Changes the cluster file, which the supervisor follows; a kubelet reads its configuration when it starts. */
@@ -73,14 +78,10 @@ export const describeWeakened = (running: Running): void => {
       const tokens = join(directory, 'tokens.csv')
       writeFileSync(tokens, 'secret,ann,1\n')
       const encryption = join(directory, 'plain.yaml')
-      writeFileSync(
-        encryption,
-        dump({
-          apiVersion: 'apiserver.config.k8s.io/v1',
-          kind: 'EncryptionConfiguration',
-          resources: [{ resources: ['secrets'], providers: [{ identity: {} }] }],
-        }),
-      )
+      // What is stored can still be read; what is new is stored as it is.
+      const kept = load(readFileSync(encryptionConfigPath(cluster.layout), 'utf8')) as EncryptionFile
+      const resources = kept.resources.map((entry) => ({ ...entry, providers: entry.providers.toReversed() }))
+      writeFileSync(encryption, dump({ ...kept, resources }))
       const policy = join(directory, 'policy.yaml')
       writeFileSync(policy, dump({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules: [{ level: 'Request' }] }))
       await apply(cluster, ({ spec }) => {
