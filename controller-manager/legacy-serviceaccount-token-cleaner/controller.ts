@@ -27,6 +27,8 @@ export const legacyServiceAccountTokenCleaner: Controller = {
     const queue = queueOf(context)
     const accounts = informers.for(serviceAccounts)
     const podCache = podInformer(informers)
+    // Read by the manager: the account of this controller may only change and delete them.
+    const tokens = informers.for(secrets, { fieldSelector: `type=${tokenType}` })
     const cleanUpPeriodMs = config['legacy-service-account-token-clean-up-period']
 
     /** Whether its own account, and not another of that name, lists the Secret. */
@@ -57,8 +59,7 @@ export const legacyServiceAccountTokenCleaner: Controller = {
       if (since === undefined) throw new Error('the day since which tokens are tracked is not known')
       // Not long enough to know of any token that it is not used.
       if (clock.now() < since + cleanUpPeriodMs) return
-      const { items } = await client.list(secrets, { fieldSelector: `type=${tokenType}` })
-      for (const secret of items) {
+      for (const secret of tokens.lister.list()) {
         const facts = {
           isGenerated: isGenerated(secret),
           isMounted: isMounted(secret),
