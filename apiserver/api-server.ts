@@ -229,6 +229,7 @@ export const runApiServer = async (
 
   if (encryption?.check !== undefined) health.add('kms-providers', encryption.check)
   health.add('etcd', async () => void (await deps.currentRevision()))
+  health.add('autoregister-completion', () => failIf(!aggregator.registered(), 'missing APIServices'))
   health.add('shutdown', () => failIf(signal.aborted, 'shutting down'), ['readyz'])
   const bootstrap = startBootstrap(
     {

@@ -77,6 +77,30 @@ const nameFor = (taken: JsonObject, name: string, part: unknown): string => {
   }
 }
 
+/** Rounds after which names that still change stay as they are: no document's references are so deep. */
+const maxRounds = 20
+
+/** New names for all that is wanted: what one refers to decides whether two are the same, so until nothing changes. */
+const namesFor = (
+  document: JsonObject,
+  wanted: Record<Section, ReadonlySet<string>>,
+  taken: Record<Section, JsonObject>,
+): Names => {
+  const names: Names = { definitions: new Map(), parameters: new Map() }
+  for (let round = 0, changed = true; changed && round < maxRounds; round++) {
+    changed = false
+    for (const section of sections) {
+      const parts = objectAt(document, section)
+      for (const name of wanted[section]) {
+        const next = nameFor(taken[section], name, renamed(parts[name], names))
+        changed ||= names[section].get(name) !== next
+        names[section].set(name, next)
+      }
+    }
+  }
+  return names
+}
+
 export const mergeOpenApiV2 = (own: JsonObject, others: readonly AggregatedSpec[]): JsonObject => {
   if (others.length === 0) return own
   const merged: Record<'paths' | Section, JsonObject> = {
@@ -89,11 +113,7 @@ export const mergeOpenApiV2 = (own: JsonObject, others: readonly AggregatedSpec[
       Object.entries(objectAt(document, 'paths')).filter(([path]) => isBelow(path, prefix)),
     )
     const wanted = needed(document, paths)
-    const names: Names = { definitions: new Map(), parameters: new Map() }
-    for (const section of sections) {
-      const parts = objectAt(document, section)
-      for (const name of wanted[section]) names[section].set(name, nameFor(merged[section], name, parts[name]))
-    }
+    const names = namesFor(document, wanted, merged)
     for (const section of sections) {
       const parts = objectAt(document, section)
       for (const [name, next] of names[section]) {

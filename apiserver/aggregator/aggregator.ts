@@ -35,6 +35,8 @@ export interface Aggregator {
   readonly apis: AggregatedApis
   readonly documents: RemoteDocuments
   readonly autoRegister: AutoRegister
+  /** Whether the APIServices of this server's own have been made. */
+  readonly registered: () => boolean
   /** Whose request this is; undefined for this server's own. */
   readonly remoteFor: (path: string) => RemoteService | undefined
   readonly proxy: (ctx: HttpContext, remote: RemoteService) => Promise<void>
@@ -66,6 +68,7 @@ export const startAggregator = (options: AggregatorOptions, signal: AbortSignal)
     signal,
   )
   documents.run(signal)
+  const autoRegister = createAutoRegister(resources, realClock, log)
   return {
     apis: {
       entries: () => apiServices.entries(),
@@ -73,7 +76,8 @@ export const startAggregator = (options: AggregatorOptions, signal: AbortSignal)
       discoveryOf: (remote) => documents.discoveryOf(remote),
     },
     documents,
-    autoRegister: createAutoRegister(resources, realClock, log),
+    autoRegister,
+    registered: () => autoRegister.isDone(),
     remoteFor: (path) => apiServices.remoteForPath(path),
     proxy: (ctx, remote) => proxyToRemote(ctx, remote, { backends, rejectsRedirects: config.rejectsRedirects }),
     onChange: (listener) => {

@@ -63,6 +63,8 @@ const custom = (definitions: readonly CustomResourceDefinition[]): APIService[] 
 export interface AutoRegister {
   /** Makes it right once; rejects if the store cannot be written. */
   readonly sync: () => Promise<void>
+  /** Whether it has been right once. */
+  readonly isDone: () => boolean
   /** The same whenever something changes, until the signal. */
   readonly run: (signal: AbortSignal) => Promise<void>
 }
@@ -76,6 +78,7 @@ export const createAutoRegister = (resources: Resources, clock: Clock, log: Logg
   })
   /** Those that were there when this server started. */
   let atStart: ReadonlySet<string> | undefined
+  let isDone = false
   /** Built-in ones that have been made right. */
   const done = new Set<string>()
 
@@ -138,6 +141,7 @@ export const createAutoRegister = (resources: Resources, clock: Clock, log: Logg
         .filter((one) => managedBy(one) === 'true' || (managedBy(one) === 'onstart' && atStart?.has(nameOf(one))))
         .map(remove),
     )
+    isDone = true
   }
 
   const run = (signal: AbortSignal): Promise<void> =>
@@ -152,5 +156,5 @@ export const createAutoRegister = (resources: Resources, clock: Clock, log: Logg
       },
       signal,
     )
-  return { sync, run }
+  return { sync, run, isDone: () => isDone }
 }

@@ -10,6 +10,7 @@ import { addressText } from '../registry/services/ip-range.ts'
 import type { ServiceMetrics } from '../registry/services/metrics.ts'
 import type { NodePortAllocator } from '../registry/services/node-port-allocator.ts'
 import type { StoreDependencies } from '../storage/resource-store.ts'
+import { type AuthenticationFacts, createClusterAuthentication } from './cluster-authentication.ts'
 import { runCompactor } from './compactor.ts'
 import type { FlowController } from '../flow-control/flow-controller.ts'
 import { createDefaultServiceCidr } from './default-service-cidr.ts'
@@ -18,7 +19,7 @@ import { createFlowControlObjects } from './flow-control-objects.ts'
 import { ensureKubernetesService, keepEndpoints, keepKubernetesService } from './kubernetes-service.ts'
 import { reconcileRbac } from './rbac.ts'
 import { createRepairs } from './repair-services.ts'
-import { type AuthenticationFacts, ensureSystemObjects } from './system-objects.ts'
+import { ensureSystemObjects } from './system-objects.ts'
 
 export interface BootstrapOptions {
   readonly config: Config
@@ -92,6 +93,7 @@ export const startBootstrap = (
   }
   const common = { resources, clock: realClock, log }
   const defaultCidr = createDefaultServiceCidr({ ...common, cidrs: ips.flagRanges.map(({ text }) => text) })
+  const clusterAuthentication = createClusterAuthentication(resources, facts, log)
   const repairs = createRepairs({ ...common, ips, ports, metrics: serviceMetrics, ...config.serviceRepair })
   const hook = (name: string, work: () => Promise<void>) => startHook(name, work, log, signal)
   const flowObjects = createFlowControlObjects(resources, realClock)
@@ -99,7 +101,7 @@ export const startBootstrap = (
     flowController === undefined
       ? undefined
       : createFlowControlConfig({ ...common, controller: flowController, objects: flowObjects })
-  const namespaces = hook('start-system-namespaces-controller', () => ensureSystemObjects(resources, facts))
+  const namespaces = hook('start-system-namespaces-controller', () => ensureSystemObjects(resources))
   const serviceCidr = hook('start-kubernetes-service-cidr-controller', () => defaultCidr.sync())
   const hooks = [
     // What was defined before is served before this server says that it is ready.
@@ -108,6 +110,10 @@ export const startBootstrap = (
     hook('kube-apiserver-autoregistration', () => aggregator.autoRegister.sync()),
     namespaces,
     serviceCidr,
+    hook('start-cluster-authentication-info-controller', async () => {
+      await namespaces.promise
+      await clusterAuthentication.sync()
+    }),
     // Each of these needs what the one before it has made.
     hook('bootstrap-controller', async () => {
       await Promise.all([namespaces.promise, serviceCidr.promise])
@@ -131,6 +137,7 @@ export const startBootstrap = (
   const background = [
     crds.run(signal),
     aggregator.autoRegister.run(signal),
+    clusterAuthentication.run(signal),
     defaultCidr.keep(signal),
     repairs.run(signal),
     flowConfig?.run(signal),

@@ -3,7 +3,6 @@ import { legacyTokenTracking } from '../../api/core/legacy-token-tracking.ts'
 import type { ConfigMap, KubeObject, Namespace, PriorityClass } from '../../api/types.ts'
 import { nowRfc3339 } from '../../api/meta/time.ts'
 import { realClock } from '../../component-base/clock.ts'
-import type { RequestHeaderConfig } from '../config.ts'
 import type { Resources } from '../registry/resources.ts'
 import { ensureExists, ensureLike } from './ensure.ts'
 
@@ -33,31 +32,6 @@ const systemPriorityClasses = [
 
 export const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
 
-export interface AuthenticationFacts {
-  readonly clientCa: string | undefined
-  readonly requestHeader: (RequestHeaderConfig & { readonly ca: string }) | undefined
-}
-
-/** What extension API servers need to trust this one. */
-const authenticationConfigMap = ({ clientCa, requestHeader }: AuthenticationFacts): ConfigMap => ({
-  kind: 'ConfigMap',
-  apiVersion: 'v1',
-  metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
-  data: {
-    ...(clientCa === undefined ? {} : { 'client-ca-file': clientCa }),
-    ...(requestHeader === undefined
-      ? {}
-      : {
-          'requestheader-allowed-names': JSON.stringify(requestHeader.allowedNames),
-          'requestheader-client-ca-file': requestHeader.ca,
-          'requestheader-extra-headers-prefix': JSON.stringify(requestHeader.extraPrefixes),
-          'requestheader-group-headers': JSON.stringify(requestHeader.groupHeaders),
-          'requestheader-username-headers': JSON.stringify(requestHeader.usernameHeaders),
-          'requestheader-uid-headers': JSON.stringify(requestHeader.uidHeaders),
-        }),
-  },
-})
-
 /** Since today, unless it is said already since when; what is no date, or to come, is mended. */
 const trackingSince = (today: string): ConfigMap => ({
   kind: 'ConfigMap',
@@ -68,18 +42,14 @@ const trackingSince = (today: string): ConfigMap => ({
 const isPastDate = (text: string | undefined, today: string): boolean =>
   text !== undefined && /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)) && text <= today
 
-export const ensureSystemObjects = async (resources: Resources, facts: AuthenticationFacts): Promise<void> => {
+export const ensureSystemObjects = async (resources: Resources): Promise<void> => {
   const core = (resource: string) => resources.get({ group: '', version: 'v1', resource })
-  const authentication = authenticationConfigMap(facts)
   const today = nowRfc3339(realClock.now()).slice(0, 'yyyy-mm-dd'.length)
   await Promise.all([
     ...systemNamespaces.map((name) => ensureExists(core('namespaces'), namespace(name))),
     ...systemPriorityClasses.map((object) =>
       ensureExists(resources.get({ group: 'scheduling.k8s.io', version: 'v1', resource: 'priorityclasses' }), object),
     ),
-    ensureLike(core('configmaps'), authentication, (current: KubeObject) => {
-      ;(current as ConfigMap).data = { ...(current as ConfigMap).data, ...authentication.data }
-    }),
     ensureLike(core('configmaps'), trackingSince(today), (current: KubeObject) => {
       const { data } = current as ConfigMap
       if (!isPastDate(data?.[legacyTokenTracking.key], today)) {

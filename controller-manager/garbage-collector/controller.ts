@@ -6,6 +6,7 @@
 import { isReason } from '../../api/meta/status-error.ts'
 import { resourceRef } from '../../api/resources.ts'
 import type { KubeObject, OwnerReference } from '../../api/types.ts'
+import { sleep } from '../../component-base/clock.ts'
 import type { Controller } from '../context.ts'
 import { isDeleting, nameOf, namespaceOf, uidOf } from '../objects.ts'
 import { all } from '../slow-start.ts'
@@ -23,6 +24,9 @@ import {
 import { createMonitors } from './monitors.ts'
 import { createOwnerWrites } from './owner-writes.ts'
 import { type OwnerState, planItem } from './plan.ts'
+
+/** Upstream: initialSyncTimeout. */
+const initialSyncTimeoutMs = 30_000
 
 export const garbageCollector: Controller = {
   name: 'garbage-collector-controller',
@@ -152,8 +156,9 @@ export const garbageCollector: Controller = {
     const runOrphan = workersOf(context, { name, queue: toOrphan, concurrency, reconcile: reconcileOrphans })
     return async () => {
       const following = monitors.run()
-      // Before all dependents are known an owner could go too early.
-      await Promise.race([monitors.whenSynced(), new Promise((resolve) => signal.addEventListener('abort', resolve))])
+      // Before all dependents are known an owner could go too early. One resource that cannot be listed, as its server
+      // or its webhook is away, does not hold all others.
+      await Promise.race([monitors.whenSynced(), sleep(initialSyncTimeoutMs, signal).catch(() => undefined)])
       await Promise.all([following, runDelete(), runOrphan()])
     }
   },

@@ -7,6 +7,7 @@ import { connect } from 'node:tls'
 import { join } from 'node:path'
 import { createHttp, type Http, pkiCredentials } from '../../harness/http.ts'
 import type { Kubectl } from '../../harness/kubectl.ts'
+import { waitFor } from '../../harness/wait.ts'
 import { startWatch } from '../matrix/watch-reader.ts'
 import type { World } from './world.ts'
 
@@ -119,6 +120,29 @@ export const describeProxying = (running: () => World): void => {
       )
       const anonymous = await createHttp(running().cluster)(`${base}/namespaces/default/flunders`)
       assert.ok(anonymous.code === 401 || anonymous.code === 403)
+    })
+
+    it('is told whom to believe, whoever has tampered with that', async () => {
+      const configMap = ['-n', 'kube-system', 'configmap', 'extension-apiserver-authentication'] as const
+      type Facts = { readonly data?: Readonly<Record<string, string>> }
+      const data = async () => (await kubectl.json<Facts>('get', ...configMap)).data ?? {}
+      const before = await data()
+      assert.equal(before['requestheader-allowed-names'], '["front-proxy-client"]')
+      assert.match(before['client-ca-file'] ?? '', /^-----BEGIN CERTIFICATE-----/)
+      await kubectl('delete', ...configMap)
+      await waitFor(async () => (await data())['client-ca-file'] === before['client-ca-file'], {
+        what: 'it to be back',
+      })
+      const patch = { data: { 'requestheader-allowed-names': '["another"]', 'requestheader-username-headers': null } }
+      await kubectl('patch', ...configMap, '--type=merge', '-p', JSON.stringify(patch))
+      const mended = await waitFor(
+        async () => {
+          const facts = await data()
+          return facts['requestheader-username-headers'] === '["X-Remote-User"]' ? facts : undefined
+        },
+        { what: 'it to be mended' },
+      )
+      assert.equal(mended['requestheader-allowed-names'], '["another","front-proxy-client"]')
     })
 
     it('cannot send clients elsewhere', async () => {

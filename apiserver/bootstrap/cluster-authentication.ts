@@ -1,0 +1,119 @@
+/**
+ * The ConfigMap kube-system/extension-apiserver-authentication: what extension API servers need to trust this one. API
+ * servers with other authorities share it, so each only adds what is its own.
+ * Upstream: pkg/controlplane/controller/clusterauthenticationtrust
+ */
+import type { ConfigMap, KubeObject } from '../../api/types.ts'
+import type { Logger } from '../../component-base/logging/logger.ts'
+import type { RequestHeaderConfig } from '../config.ts'
+import { keyFor } from '../registry/resource.ts'
+import type { Resources } from '../registry/resources.ts'
+import { wheneverChanged } from '../registry/whenever-changed.ts'
+import { equalJson } from '../storage/json.ts'
+import { ensureLike } from './ensure.ts'
+
+export interface AuthenticationFacts {
+  /** PEM. */
+  readonly clientCa: string | undefined
+  readonly requestHeader: (RequestHeaderConfig & { readonly ca: string }) | undefined
+}
+
+type Data = Readonly<Record<string, string>>
+
+const name = 'extension-apiserver-authentication'
+const namespace = 'kube-system'
+const certificatePattern = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+
+/** All certificates of both, each once. */
+const joinedCertificates = (present: string, own: string): string => {
+  const all = [...(present.match(certificatePattern) ?? []), ...(own.match(certificatePattern) ?? [])]
+  return `${[...new Set(all)].join('\n')}\n`
+}
+
+const listIn = (text: string): readonly string[] => {
+  try {
+    const value: unknown = JSON.parse(text)
+    return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
+  } catch {
+    return []
+  }
+}
+
+/** Both lists, each value once; an empty list of ours allows all and stays empty. */
+const joinedList = (present: string | undefined, own: readonly string[]): string =>
+  JSON.stringify(own.length === 0 ? [] : [...new Set([...listIn(present ?? '[]'), ...own])])
+
+/** The data as this server needs it, with what others have put there. Pure. */
+export const joinedFacts = (present: Data, { clientCa, requestHeader }: AuthenticationFacts): Data => ({
+  ...present,
+  ...(clientCa === undefined
+    ? {}
+    : { 'client-ca-file': joinedCertificates(present['client-ca-file'] ?? '', clientCa) }),
+  ...(requestHeader === undefined
+    ? {}
+    : {
+        'requestheader-allowed-names': joinedList(present['requestheader-allowed-names'], requestHeader.allowedNames),
+        'requestheader-client-ca-file': joinedCertificates(
+          present['requestheader-client-ca-file'] ?? '',
+          requestHeader.ca,
+        ),
+        'requestheader-extra-headers-prefix': joinedList(
+          present['requestheader-extra-headers-prefix'],
+          requestHeader.extraPrefixes,
+        ),
+        'requestheader-group-headers': joinedList(present['requestheader-group-headers'], requestHeader.groupHeaders),
+        'requestheader-username-headers': joinedList(
+          present['requestheader-username-headers'],
+          requestHeader.usernameHeaders,
+        ),
+        'requestheader-uid-headers': joinedList(present['requestheader-uid-headers'], requestHeader.uidHeaders),
+      }),
+})
+
+export interface ClusterAuthentication {
+  /** Makes it right once. */
+  readonly sync: () => Promise<void>
+  /** Keeps it right, until the signal. */
+  readonly run: (signal: AbortSignal) => Promise<void>
+}
+
+export const createClusterAuthentication = (
+  resources: Resources,
+  facts: AuthenticationFacts,
+  log: Logger,
+): ClusterAuthentication => {
+  const configMaps = resources.get({ group: '', version: 'v1', resource: 'configmaps' })
+
+  /** As it is right; a stored object never changes. */
+  let settled: ConfigMap | undefined
+
+  const sync = async (): Promise<void> => {
+    await configMaps.store.cache.ready()
+    const current = configMaps.store.cache.get(keyFor(configMaps, namespace, name))?.object as ConfigMap | undefined
+    if (current !== undefined && current === settled) return
+    const data = joinedFacts(current?.data ?? {}, facts)
+    if (current !== undefined && equalJson(current.data ?? {}, data)) {
+      settled = current
+      return
+    }
+    const wanted: ConfigMap = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name, namespace }, data }
+    await ensureLike(configMaps, wanted, (object: KubeObject) => {
+      const configMap = object as ConfigMap
+      configMap.data = joinedFacts(configMap.data ?? {}, facts)
+    })
+  }
+
+  const run = (signal: AbortSignal): Promise<void> =>
+    wheneverChanged(
+      {
+        caches: [configMaps.store.cache],
+        work: async () => {
+          await sync()
+          return undefined
+        },
+        onError: (err) => log.warn({ err }, 'the ConfigMap of extension API servers could not be kept'),
+      },
+      signal,
+    )
+  return { sync, run }
+}
