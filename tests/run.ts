@@ -32,30 +32,41 @@ const components = [
 ]
 
 /** Integration tests whose API servers keep their data somewhere else: see KUBETS_TEST_STORE in harness/. */
-const onStore = (store: 'etcd' | 'etcd-cluster-with-loss'): Suite => ({
+const onStore = (store: 'etcd' | 'etcd-cluster-with-loss', files: string): Suite => ({
   name: `integration-${store}`,
-  patterns: ['tests/integration/{api-machinery,apply,bad-input,curl,kubectl-surface,services-two-servers}.test.ts'],
+  patterns: [`tests/integration/{${files}}.test.ts`],
   concurrency: 1,
   timeoutMs: minutes(10),
   env: { KUBETS_TEST_STORE: store },
 })
 
-const suites: readonly Suite[] = [
-  {
-    name: 'unit',
-    patterns: components.map((folder) => `${folder}/**/*.test.ts`),
-    concurrency: 2,
-    timeoutMs: minutes(5),
-  },
-  { name: 'integration', patterns: ['tests/integration/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(10) },
-  // Once more on a real etcd, and on three of which one is lost for a while: all but the doors of etcd-lite itself and
-  // the fuzzer, which has nothing to do with the store.
-  onStore('etcd'),
-  onStore('etcd-cluster-with-loss'),
-  { name: 'differential', patterns: ['tests/differential/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(10) },
-  { name: 'etcd', patterns: ['tests/etcd/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(10) },
-  { name: 'e2e', patterns: ['tests/e2e/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(20) },
-  { name: 'faults', patterns: ['tests/faults/**/*.test.ts'], concurrency: 1, timeoutMs: minutes(20) },
+const unit: Suite = {
+  name: 'unit',
+  patterns: components.map((folder) => `${folder}/**/*.test.ts`),
+  concurrency: 2,
+  timeoutMs: minutes(5),
+}
+const oneAtATime = (name: string, timeoutMinutes: number): Suite => ({
+  name,
+  patterns: [`tests/${name}/**/*.test.ts`],
+  concurrency: 1,
+  timeoutMs: minutes(timeoutMinutes),
+})
+
+/** One after the other; each has lanes that run beside each other, and a lane's suites run one after the other. */
+const stages: readonly (readonly (readonly Suite[])[])[] = [
+  [[unit]],
+  [
+    [
+      oneAtATime('integration', 10),
+      // Once more on a real etcd, and on three of which one is lost for a while: what has to do with the store.
+      onStore('etcd', 'api-machinery,apply,curl,services-two-servers'),
+      onStore('etcd-cluster-with-loss', 'api-machinery,apply,bad-input,curl,kubectl-surface,services-two-servers'),
+    ],
+    [oneAtATime('differential', 10), oneAtATime('etcd', 10)],
+  ],
+  // Whole clusters with their nodes have the machine to themselves.
+  [[oneAtATime('e2e', 20), oneAtATime('faults', 20)]],
 ]
 
 interface Result {
@@ -80,7 +91,9 @@ const readFailures = (path: string): Failure[] =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Failure)
 
-const runFiles = (suite: Suite, files: readonly string[]): Promise<Run> => {
+type Write = (text: string) => void
+
+const runFiles = (suite: Suite, files: readonly string[], write: Write): Promise<Run> => {
   const directory = mkdtempSync(join(tmpdir(), 'kubets-run-'))
   const failuresPath = join(directory, 'failures')
   return new Promise((resolve) => {
@@ -100,7 +113,7 @@ const runFiles = (suite: Suite, files: readonly string[]): Promise<Run> => {
     })
     let tail = ''
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      process.stdout.write(chunk)
+      write(chunk)
       tail = (tail + chunk).slice(-1_000_000)
     })
     child.on('close', (code) => {
@@ -120,10 +133,10 @@ const maxFilesAgain = 8
  * Runs a suite. A few files with failures run once more, alone: clusters that are killed, cut and starved on a shared
  * machine now and then miss a deadline. What passes then counts as passed, and is told at the end by name.
  */
-const runSuite = async (suite: Suite): Promise<Result> => {
+const runSuite = async (suite: Suite, write: Write): Promise<Result> => {
   const files = suite.patterns.flatMap((pattern) => globSync(pattern, { cwd: projectRoot })).sort()
   if (files.length === 0) return { passed: 0, failed: 0, notes: [] }
-  const { passed, failed, failures } = await runFiles(suite, files)
+  const { passed, failed, failures } = await runFiles(suite, files, write)
   const told = failures.map(
     ({ file, name, message }) => `✖ ${suite.name}: ${relative(projectRoot, file)}: ${name}\n${message}`,
   )
@@ -131,8 +144,8 @@ const runSuite = async (suite: Suite): Promise<Result> => {
   if (failed === 0 || bad.length === 0 || bad.length > maxFilesAgain) {
     return { passed, failed, notes: failed > 0 && told.length === 0 ? [`✖ the runner of ${suite.name} died`] : told }
   }
-  process.stdout.write(`\n=== ${suite.name}, once more: ${bad.join(', ')}\n`)
-  const again = await runFiles({ ...suite, concurrency: 1 }, bad)
+  write(`\n=== ${suite.name}, once more: ${bad.join(', ')}\n`)
+  const again = await runFiles({ ...suite, concurrency: 1 }, bad, write)
   const names = new Set(again.failures.map(({ file, name }) => `${file} ${name}`))
   const notes = told.map((text, index) => {
     const failure = failures[index]
@@ -169,10 +182,22 @@ if (wanted('check')) {
   results.push(await runCheck('format', ['node_modules/.bin/biome', 'format', '.']))
   results.push(await runCheck('imports', [process.execPath, 'tests/check-imports.ts']))
 }
-for (const suite of suites) {
-  if (!wanted(suite.name)) continue
-  process.stdout.write(`\n=== ${suite.name}\n`)
-  results.push(await runSuite(suite))
+const live: Write = (text) => void process.stdout.write(text)
+
+const runLane = async (lane: readonly Suite[], write: Write): Promise<void> => {
+  for (const suite of lane) {
+    if (!wanted(suite.name)) continue
+    write(`\n=== ${suite.name}\n`)
+    results.push(await runSuite(suite, write))
+  }
+}
+for (const [first = [], ...others] of stages) {
+  // What the others print comes when the first is done, not in between.
+  const kept = others.map(() => '')
+  const beside = others.map((lane, index) => runLane(lane, (text) => (kept[index] += text)))
+  await runLane(first, live)
+  await Promise.all(beside)
+  for (const text of kept) live(text)
 }
 const sum = (pick: (result: Result) => number): number => results.reduce((total, result) => total + pick(result), 0)
 const failed = sum((result) => result.failed)
