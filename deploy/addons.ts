@@ -14,17 +14,25 @@ import { bootstrapObjects } from './bootstrap-token.ts'
 import type { ClusterConfig } from './cluster-config.ts'
 import { dnsAddress } from './components.ts'
 import { type Layout, projectRoot } from './layout.ts'
+import { hostAddress } from './network.ts'
 
 const retryMs = 50
 
 /** All objects of deploy/addons, in the order of file names. */
-export const addonObjects = (config: ClusterConfig): KubeObject[] => {
+export const addonObjects = (config: ClusterConfig, layout: Layout): KubeObject[] => {
   const directory = join(projectRoot, 'deploy/addons')
+  const values: Readonly<Record<string, string>> = {
+    DNS_ADDRESS: dnsAddress(config),
+    CONTROL_PLANE_ADDRESS: hostAddress(config),
+    METRICS_SERVER_PORT: String(config.controlPlane.metricsServerPort),
+    CA_BUNDLE: readFileSync(join(layout.pki, 'ca.crt')).toString('base64'),
+  }
   return readdirSync(directory)
+    .filter((file) => file !== 'metrics-server.yaml' || config.controlPlane.metricsServerPort > 0)
     .sort()
     .flatMap((file) => {
-      const text = readFileSync(join(directory, file), 'utf8').replaceAll('${DNS_ADDRESS}', dnsAddress(config))
-      return loadAll(text) as KubeObject[]
+      const text = readFileSync(join(directory, file), 'utf8')
+      return loadAll(text.replace(/\$\{(\w+)\}/g, (_, name: string) => values[name] ?? '')) as KubeObject[]
     })
 }
 
@@ -87,6 +95,6 @@ export const ensureAddons = async (config: ClusterConfig, layout: Layout, contex
   const superAdmin = createRestClient(loadKubeconfig(layout.superAdminConf), { userAgent: 'kubets-addons' })
   const admin = createRestClient(loadKubeconfig(layout.adminConf), { userAgent: 'kubets-addons' })
   await ensureObjects(superAdmin, [adminBinding], context)
-  await ensureObjects(admin, [...bootstrapObjects(config, layout), ...addonObjects(config)], context)
+  await ensureObjects(admin, [...bootstrapObjects(config, layout), ...addonObjects(config, layout)], context)
   await Promise.all([superAdmin.close(), admin.close()])
 }

@@ -43,6 +43,8 @@ export interface ClusterConfig {
     readonly externalEtcd: ExternalEtcd | undefined
     readonly controllerManagerPort: number
     readonly schedulerPort: number
+    /** 0: no metrics-server. */
+    readonly metricsServerPort: number
     /** Extra command-line flags by component: `{ 'kube-apiserver': { v: '4' } }`. */
     readonly extraArgs: Readonly<Record<string, Readonly<Record<string, string>>>>
   }
@@ -190,7 +192,14 @@ export const toClusterConfig = (document: unknown): ClusterConfig => {
   const networking = record(spec['networking'], 'spec.networking')
   onlyKeys(networking, 'spec.networking', ['nodeCIDR', 'podCIDR', 'serviceCIDR', 'dnsDomain'])
   const controlPlane = record(spec['controlPlane'], 'spec.controlPlane')
-  const ports = ['apiServerPort', 'etcdPort', 'etcdMetricsPort', 'controllerManagerPort', 'schedulerPort'] as const
+  const ports = [
+    'apiServerPort',
+    'etcdPort',
+    'etcdMetricsPort',
+    'controllerManagerPort',
+    'schedulerPort',
+    'metricsServerPort',
+  ] as const
   onlyKeys(controlPlane, 'spec.controlPlane', [...ports, 'etcd', 'extraArgs'])
   const port = (key: (typeof ports)[number], fallback: number): number =>
     integer(controlPlane[key], `spec.controlPlane.${key}`, fallback, 65535)
@@ -215,6 +224,7 @@ export const toClusterConfig = (document: unknown): ClusterConfig => {
       externalEtcd: etcdOf(controlPlane['etcd'], 'spec.controlPlane.etcd'),
       controllerManagerPort: port('controllerManagerPort', 10257),
       schedulerPort: port('schedulerPort', 10259),
+      metricsServerPort: port('metricsServerPort', 4443),
       extraArgs: Object.fromEntries(
         Object.entries(record(controlPlane['extraArgs'], 'spec.controlPlane.extraArgs')).map(([component, flags]) => [
           component,

@@ -15,7 +15,13 @@ import type { ProcessSpec } from './process-table.ts'
 export const dnsAddress = (config: ClusterConfig): string => addressAt(config.networking.serviceCIDR, 10)
 
 /** Name of the control plane's etcd process in pid files and logs; the rest are named after upstream's binaries. */
-export const controlPlaneNames = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const
+export const controlPlaneNames = [
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'metrics-server',
+] as const
 type ControlPlaneName = (typeof controlPlaneNames)[number]
 
 const sources: Readonly<Record<ControlPlaneName | 'kubelet' | 'kube-proxy', string>> = {
@@ -23,6 +29,7 @@ const sources: Readonly<Record<ControlPlaneName | 'kubelet' | 'kube-proxy', stri
   'kube-apiserver': 'apiserver/main.ts',
   'kube-controller-manager': 'controller-manager/main.ts',
   'kube-scheduler': 'scheduler/main.ts',
+  'metrics-server': 'deploy/metrics-server/main.ts',
   kubelet: 'kubelet/main.ts',
   'kube-proxy': 'proxy/main.ts',
 }
@@ -35,7 +42,7 @@ export type Flags = Readonly<Record<string, string | number | boolean>>
  * a write. The API server's buffers are freed with it, so that more than 16 costs it memory twice (and 8 a tenth of its CPU).
  */
 const semiSpaceMiB = (name: keyof typeof sources): number => {
-  if (name === 'etcd') return 4
+  if (name === 'etcd' || name === 'metrics-server') return 4
   return name === 'kube-apiserver' ? 16 : 32
 }
 
@@ -96,7 +103,8 @@ const policyFlags = (own: Readonly<Record<string, string>>): Flags => {
 
 const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<ControlPlaneName, Flags> => {
   const pki = (file: string): string => join(layout.pki, file)
-  const { apiServerPort, etcdMetricsPort, controllerManagerPort, schedulerPort } = config.controlPlane
+  const { apiServerPort, etcdMetricsPort, controllerManagerPort, schedulerPort, metricsServerPort } =
+    config.controlPlane
   const { serviceCIDR, podCIDR } = config.networking
   const etcdUrl = etcdUrlOf(config)
   return {
@@ -183,6 +191,14 @@ const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<Contro
       'client-ca-file': pki('ca.crt'),
       'leader-elect': true,
     },
+    'metrics-server': {
+      kubeconfig: layout.metricsServerConf,
+      'bind-address': hostAddress(config),
+      'secure-port': metricsServerPort,
+      'tls-cert-file': pki('metrics-server.crt'),
+      'tls-private-key-file': pki('metrics-server.key'),
+      'tls-cipher-suites': cipherSuites,
+    },
   }
 }
 
@@ -196,7 +212,11 @@ const withExtraArgs = (flags: Flags, extra: Readonly<Record<string, string>> = {
 export const controlPlaneProcesses = (config: ClusterConfig, layout: Layout): ProcessSpec[] => {
   const flags = controlPlaneFlags(config, layout)
   const external = config.controlPlane.externalEtcd !== undefined
-  const names = controlPlaneNames.filter((name) => name !== 'etcd' || !external)
+  const isOff: Partial<Record<ControlPlaneName, boolean>> = {
+    etcd: external,
+    'metrics-server': config.controlPlane.metricsServerPort === 0,
+  }
+  const names = controlPlaneNames.filter((name) => isOff[name] !== true)
   return names.map((name) => ({
     name,
     argv: commandLine(name, withExtraArgs(flags[name], config.controlPlane.extraArgs[name])),

@@ -19,6 +19,7 @@ export interface Layout {
   readonly superAdminConf: string
   readonly controllerManagerConf: string
   readonly schedulerConf: string
+  readonly metricsServerConf: string
   readonly node: (name: string) => NodeLayout
 }
 
@@ -53,6 +54,7 @@ export const layoutOf = (root: string): Layout => {
     superAdminConf: join(base, 'super-admin.conf'),
     controllerManagerConf: join(base, 'controller-manager.conf'),
     schedulerConf: join(base, 'scheduler.conf'),
+    metricsServerConf: join(base, 'metrics-server.conf'),
     node: (name) => {
       const node = join(base, 'nodes', name)
       return {

@@ -52,6 +52,16 @@ const controlPlaneCertificates = (config: ClusterConfig): CertificateSpec[] => {
     client('super-admin', 'ca', 'kubernetes-super-admin', ['system:masters']),
     client('controller-manager', 'ca', 'system:kube-controller-manager'),
     client('scheduler', 'ca', 'system:kube-scheduler'),
+    client('metrics-server-client', 'ca', 'system:metrics-server'),
+    {
+      file: 'metrics-server',
+      ca: 'ca',
+      commonName: 'metrics-server',
+      dnsNames: ['metrics-server.kube-system.svc', ...local.dnsNames],
+      ips: local.ips,
+      usages: ['server'],
+      days,
+    },
   ]
 }
 
@@ -84,6 +94,7 @@ export const ensureClusterPki = async (config: ClusterConfig, layout: Layout): P
   const users = [
     { file: 'controller-manager', path: layout.controllerManagerConf, user: 'system:kube-controller-manager' },
     { file: 'scheduler', path: layout.schedulerConf, user: 'system:kube-scheduler' },
+    { file: 'metrics-server-client', path: layout.metricsServerConf, user: 'system:metrics-server' },
     { file: 'super-admin', path: layout.superAdminConf, user: 'kubernetes-super-admin' },
     { file: 'admin', path: layout.adminConf, user: 'kubernetes-admin' },
   ]

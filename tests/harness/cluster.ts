@@ -22,6 +22,8 @@ export interface TestClusterOptions {
   readonly extraArgs?: Readonly<Record<string, Readonly<Record<string, string>>>>
   /** Default: what KUBETS_TEST_STORE says. */
   readonly store?: ClusterStoreKind
+  /** Default: without one. */
+  readonly metricsServer?: boolean
   /** Fields of KubeletConfiguration. */
   readonly kubelet?: Readonly<Record<string, unknown>>
 }
@@ -63,6 +65,7 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
     etcdMetricsPort: await restartablePort(),
     controllerManagerPort: await restartablePort(),
     schedulerPort: await restartablePort(),
+    metricsServerPort: options.metricsServer === true ? await restartablePort() : 0,
     extraArgs: options.extraArgs ?? {},
   }
   const store = await startClusterStore(options.store ?? wantedStore())
