@@ -28,6 +28,7 @@ const components = [
   'kube-apiserver',
   'kube-controller-manager',
   'kube-scheduler',
+  'metrics-server',
   ...nodeNames.flatMap((node) => [`${node}-kubelet`, `${node}-kube-proxy`]),
 ]
 

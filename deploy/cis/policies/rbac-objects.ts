@@ -40,8 +40,8 @@ export const loadRbac = async ({ api }: Evidence): Promise<RbacObjects> => {
 const isOfKind = (object: KubeObject, ...kinds: readonly string[]): boolean => kinds.includes(object.kind ?? '')
 
 /** What the API server makes at its start, and the launcher after it. */
-const builtIn = ({ config }: Evidence): RbacObjects => {
-  const addons = addonObjects(config)
+const builtIn = ({ config, layout }: Evidence): RbacObjects => {
+  const addons = addonObjects(config, layout)
   return {
     roles: [...clusterRoles, ...roles, ...(addons.filter((o) => isOfKind(o, 'ClusterRole', 'Role')) as AnyRole[])],
     bindings: [

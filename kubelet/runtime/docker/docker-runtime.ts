@@ -1,9 +1,9 @@
 /** RuntimeService and ImageService on a Docker engine. */
 import type { Cni } from '../cni/cni.ts'
 import { containerNameLabel, podUidLabel } from '../labels.ts'
-import type { ContainerStats, ImageService, RuntimeService } from '../runtime-service.ts'
+import type { ImageService, RuntimeService } from '../runtime-service.ts'
 import { unavailableCapabilities } from './capabilities.ts'
-import { connectDocker, type Docker, engineMessage, orUndefined } from './client.ts'
+import { connectDocker, engineMessage } from './client.ts'
 import type { EngineFacts } from './container-body.ts'
 import { createContainers } from './containers.ts'
 import { dockerEvents } from './events.ts'
@@ -14,6 +14,7 @@ import { createNamespaceDialer } from './namespace-dialer.ts'
 import { ensurePauseImage } from './pause-image.ts'
 import { createSandboxes } from './sandboxes.ts'
 import { runExec, startAttach, startExec, streamLogs } from './streaming.ts'
+import { createUsageReader } from './usage.ts'
 
 export interface DockerRuntimeOptions {
   readonly endpoint: string
@@ -31,22 +32,6 @@ export interface DockerRuntime {
   /** 'cgroupfs' or 'systemd': how cgroup parents are written. */
   readonly cgroupDriver: string
   close(): void
-}
-
-const readStats = async (docker: Docker, id: string): Promise<Omit<ContainerStats, 'podUid' | 'name'> | undefined> => {
-  const stats = await orUndefined(docker.getContainer(id).stats({ stream: false, 'one-shot': true }))
-  if (stats?.memory_stats?.usage === undefined) return undefined
-  const memory = stats.memory_stats
-  // Cgroup v1 names it total_inactive_file, v2 inactive_file: pages that the kernel can drop at once.
-  const files = memory.stats as unknown as Record<string, number | undefined>
-  const inactive = files['total_inactive_file'] ?? files['inactive_file'] ?? 0
-  return {
-    id,
-    timestamp: Date.parse(stats.read),
-    cpuUsageNanoSeconds: stats.cpu_stats.cpu_usage.total_usage,
-    memoryUsageBytes: memory.usage,
-    memoryWorkingSetBytes: Math.max(0, memory.usage - inactive),
-  }
 }
 
 /** Connects, learns the engine's facts and makes sure of the sandbox's image. Rejects when the engine does not answer. */
@@ -67,6 +52,7 @@ export const createDockerRuntime = async (options: DockerRuntimeOptions): Promis
     oomScoreAdjMinimum: 0,
     unavailableCapabilities: await unavailableCapabilities(),
   }
+  const usages = createUsageReader(docker)
   const sandboxes = createSandboxes({
     docker,
     facts,
@@ -117,9 +103,10 @@ export const createDockerRuntime = async (options: DockerRuntimeOptions): Promis
       streamLogs(docker, id, { ...logOptions, tty: await isTty(id) }, signal),
     containerStats: async (podUid) => {
       const running = (await containers.list(podUid)).filter(({ state }) => state === 'running')
+      if (podUid === undefined) usages.keep(running.map(({ id }) => id))
       const stats = await Promise.all(
         running.map(async ({ id, labels }) => {
-          const usage = await readStats(docker, id)
+          const usage = await usages.read(id)
           return usage && { ...usage, podUid: labels[podUidLabel] ?? '', name: labels[containerNameLabel] ?? '' }
         }),
       )
