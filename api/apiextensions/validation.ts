@@ -9,6 +9,7 @@ import { isDns1035Label, isDns1123Subdomain } from '../meta/names.ts'
 import { validateStructure } from './structural/invariants.ts'
 import { costErrors } from './structural/rule-costs.ts'
 import { checkRules, type RuleCheck } from './structural/rules.ts'
+import { validateWebhookClientConfig } from '../meta/webhook-client-config.ts'
 import type { CustomResourceDefinition } from '../types.ts'
 
 type Spec = CustomResourceDefinition['spec']
@@ -108,21 +109,35 @@ const validateVersion = (version: Version, path: string): FieldError[] => {
   return [...errors, ...validateSubresources(version, path), ...validateColumns(version, path)]
 }
 
+const knownReviewVersions = ['v1', 'v1beta1']
+
+const validateReviewVersions = (versions: readonly string[], path: string): FieldError[] => {
+  if (versions.length === 0) return [required(path)]
+  const errors = versions.flatMap((version, index) => {
+    const at = child(path, index)
+    if (versions.indexOf(version) < index) return [invalid(at, version, 'duplicate version')]
+    return isDns1035Label(version).map((message) => invalid(at, version, message))
+  })
+  return versions.some((version) => knownReviewVersions.includes(version))
+    ? errors
+    : [...errors, invalid(path, versions, `must include at least one of ${knownReviewVersions.join(', ')}`)]
+}
+
 const validateConversion = (spec: Spec, path: string): FieldError[] => {
   const conversion = spec.conversion
   const errors = requiredOneOf(child(path, 'strategy'), conversion?.strategy, ['None', 'Webhook'])
-  const webhook = conversion?.webhook
+  const { clientConfig, conversionReviewVersions = [] } = conversion?.webhook ?? {}
+  // The names of the internal type.
+  const [configPath, versionsPath] = [child(path, 'webhookClientConfig'), child(path, 'conversionReviewVersions')]
   if (conversion?.strategy === 'Webhook') {
-    if (webhook?.clientConfig === undefined)
-      errors.push(required(child(path, 'webhook', 'clientConfig'), 'required when strategy is set to Webhook'))
-    if ((webhook?.conversionReviewVersions ?? []).length === 0) {
-      errors.push(
-        required(child(path, 'webhook', 'conversionReviewVersions'), 'required when strategy is set to Webhook'),
-      )
-    }
-  } else if (webhook !== undefined) {
-    errors.push(forbiddenField(child(path, 'webhook'), 'should not be set when strategy is not set to Webhook'))
+    if (clientConfig === undefined) errors.push(required(configPath, 'required when strategy is set to Webhook'))
+    else errors.push(...validateWebhookClientConfig(clientConfig, configPath))
+    errors.push(...validateReviewVersions(conversionReviewVersions, versionsPath))
+    return errors
   }
+  const why = 'should not be set when strategy is not set to Webhook'
+  if (clientConfig !== undefined) errors.push(forbiddenField(configPath, why))
+  if (conversionReviewVersions.length > 0) errors.push(forbiddenField(versionsPath, why))
   return errors
 }
 

@@ -20,13 +20,25 @@ interface WhoAmI {
   readonly headers: Readonly<Record<string, readonly string[]>>
 }
 
+interface AuditEvent {
+  readonly stage: string
+  readonly responseStatus: { readonly code: number }
+  readonly objectRef: object
+}
+
 export const describeProxying = (running: () => World): void => {
   describe('an aggregated server', () => {
     let kubectl: Kubectl
     let http: Http
     let base: string
-    const flunder = (name: string): string =>
-      JSON.stringify({ apiVersion: 'wardle.example.com/v1alpha1', kind: 'Flunder', metadata: { name }, spec: {} })
+    const flunder = (name: string): object => ({
+      apiVersion: 'wardle.example.com/v1alpha1',
+      kind: 'Flunder',
+      metadata: { name },
+      spec: {},
+    })
+    const create = (name: string): Promise<string> =>
+      kubectl.withInput(JSON.stringify(flunder(name)), 'create', '-f', '-')
 
     before(() => {
       const { cluster, extension } = running()
@@ -36,8 +48,8 @@ export const describeProxying = (running: () => World): void => {
     })
 
     it('is used by kubectl like the API server itself', async () => {
-      await kubectl.withInput(flunder('one'), 'create', '-f', '-')
-      await kubectl.withInput(flunder('two'), 'create', '-f', '-')
+      await create('one')
+      await create('two')
       assert.match(await kubectl('get', 'fl', '-A'), /default +one +.*\ndefault +two /)
       assert.match(await kubectl('api-resources', '--api-group=wardle.example.com'), /flunders +fl +wardle.example.com/)
       assert.match((await kubectl.run(['get', 'fl', 'three'])).stderr, /flunders "three" not found/)
@@ -47,7 +59,7 @@ export const describeProxying = (running: () => World): void => {
 
     it('is watched through', async () => {
       const watch = await startWatch(running().cluster, `${base}/namespaces/default/flunders?watch=true`)
-      await kubectl.withInput(flunder('watched'), 'create', '-f', '-')
+      await create('watched')
       assert.equal((await watch.until('ADDED'))[0]?.object.metadata?.name, 'watched')
       await kubectl('delete', 'fl', 'watched')
       await watch.until('DELETED')
@@ -143,6 +155,42 @@ export const describeProxying = (running: () => World): void => {
         { what: 'it to be mended' },
       )
       assert.equal(mended['requestheader-allowed-names'], '["another","front-proxy-client"]')
+    })
+
+    it('has its objects collected with their owners and their namespace', async () => {
+      const names = async () => await kubectl('get', 'fl', '-A', '-o', 'name')
+      await kubectl('create', 'configmap', 'owner')
+      const { metadata } = await kubectl.json<{ metadata: { uid: string } }>('get', 'configmap', 'owner')
+      const reference = { apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: metadata.uid }
+      const owned = { ...flunder('owned'), metadata: { name: 'owned', ownerReferences: [reference] } }
+      await kubectl.withInput(JSON.stringify(owned), 'create', '-f', '-')
+      await kubectl('delete', 'configmap', 'owner')
+      await waitFor(async () => !(await names()).includes('owned'), { what: 'the owned flunder to be collected' })
+      await kubectl('create', 'namespace', 'flunders')
+      await kubectl.withInput(JSON.stringify(flunder('inside')), 'create', '-n', 'flunders', '-f', '-')
+      await kubectl('delete', 'namespace', 'flunders')
+      assert.doesNotMatch(await names(), /inside/)
+    })
+
+    it('is audited by us', async () => {
+      const { headers } = await http(`${base}/namespaces/default/flunders/absent`)
+      const file = join(running().cluster.layout.logs, 'audit.log')
+      const event = await waitFor(
+        () => {
+          const lines = readFileSync(file, 'utf8').split('\n')
+          const events = lines.filter((line) => line.includes(String(headers['audit-id'])))
+          return events.map((line) => JSON.parse(line) as AuditEvent).find(({ stage }) => stage === 'ResponseComplete')
+        },
+        { what: 'the event' },
+      )
+      assert.equal(event.responseStatus.code, 404)
+      assert.deepEqual(event.objectRef, {
+        resource: 'flunders',
+        namespace: 'default',
+        name: 'absent',
+        apiGroup: 'wardle.example.com',
+        apiVersion: 'v1alpha1',
+      })
     })
 
     it('cannot send clients elsewhere', async () => {
