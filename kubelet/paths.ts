@@ -9,6 +9,8 @@ export interface KubeletPaths {
   /** `kind` is upstream's plugin name, for example `empty-dir`. */
   podVolume(uid: string, kind: string, name: string): string
   podContainer(uid: string, container: string): string
+  /** Where the sub-path of a container's mount is bound, by the mount's index. */
+  podSubPath(uid: string, volume: string, container: string, index: number): string
   etcHosts(uid: string): string
   resolvConf(uid: string): string
   readonly cniCache: string
@@ -25,6 +27,7 @@ export const kubeletPaths = (root: string): KubeletPaths => {
     podVolumes: (uid) => join(pod(uid), 'volumes'),
     podVolume: (uid, kind, name) => join(pod(uid), 'volumes', `kubernetes.io~${kind}`, name),
     podContainer: (uid, container) => join(pod(uid), 'containers', container),
+    podSubPath: (uid, volume, container, index) => join(pod(uid), 'volume-subpaths', volume, container, String(index)),
     etcHosts: (uid) => join(pod(uid), 'etc-hosts'),
     resolvConf: (uid) => join(pod(uid), 'resolv.conf'),
     cniCache: join(root, 'cni', 'results'),

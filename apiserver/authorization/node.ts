@@ -110,7 +110,9 @@ export const createNodeAuthorizer = (resources: Resources): Authorizer => {
         return slice?.spec?.nodeName === node ? allow : unrelated(node)
       }
       default:
-        return noOpinion('only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection')
+        return noOpinion(
+          'only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection',
+        )
     }
   }
 

@@ -11,7 +11,7 @@ import { type DnsSettings, formatResolvConf, podDns } from './dns.ts'
 import { expand } from './expansion.ts'
 import { nodeHostsFile, podHostsFile } from './hosts-file.ts'
 import { ConfigError } from './objects.ts'
-import { resolveSubPath } from './sub-path.ts'
+import { bindSubPath } from './sub-path.ts'
 
 export interface MountRequest {
   readonly pod: BoundPod
@@ -52,8 +52,8 @@ const checkRecursive = ({ name, recursiveReadOnly }: VolumeMount, { features }: 
   )
 }
 
-const volumeMount = async (mount: VolumeMount, request: MountRequest): Promise<Mount> => {
-  const { volumes, env } = request
+const volumeMount = async (mount: VolumeMount, index: number, request: MountRequest): Promise<Mount> => {
+  const { pod, container, volumes, env, paths } = request
   checkRecursive(mount, request)
   const volume = volumes.get(mount.name)
   if (volume === undefined) throw new ConfigError(`cannot find volume "${mount.name}" to mount into container`)
@@ -61,9 +61,11 @@ const volumeMount = async (mount: VolumeMount, request: MountRequest): Promise<M
     mount.subPathExpr === undefined || mount.subPathExpr === ''
       ? (mount.subPath ?? '')
       : expandSubPath(mount.subPathExpr, env)
+  const bound = paths.podSubPath(pod.metadata.uid, mount.name, container.name, index)
+  if (subPath !== '') await bindSubPath(volume.hostPath, subPath, bound)
   return {
     containerPath: mount.mountPath.startsWith('/') ? normalize(mount.mountPath) : join('/', mount.mountPath),
-    hostPath: subPath === '' ? volume.hostPath : await resolveSubPath(volume.hostPath, subPath),
+    hostPath: subPath === '' ? volume.hostPath : bound,
     readOnly: mount.readOnly === true || volume.readOnly,
     propagation: propagationOf[mount.mountPropagation ?? ''] ?? 'private',
   }
@@ -114,7 +116,9 @@ export interface ContainerMounts {
 /** All mounts, the Pod's own before the managed ones; what the Pod mounts itself is left alone. */
 export const makeMounts = async (request: MountRequest): Promise<ContainerMounts> => {
   await mkdir(request.paths.pod(request.pod.metadata.uid), { recursive: true, mode: 0o750 })
-  const own = await Promise.all((request.container.volumeMounts ?? []).map((mount) => volumeMount(mount, request)))
+  const own = await Promise.all(
+    (request.container.volumeMounts ?? []).map((mount, index) => volumeMount(mount, index, request)),
+  )
   const taken = new Set(own.map(({ containerPath }) => containerPath))
   const [hosts, resolvConf, message] = await Promise.all([
     taken.has('/etc/hosts') ? undefined : managedHosts(request),

@@ -1,6 +1,6 @@
-/** Mounts of memory file systems, in the host's mount namespace, where the container engine sees them. */
+/** Mounts of memory file systems, and of parts of volumes, in the host's mount namespace, where the container engine sees them. */
 import { execFile } from 'node:child_process'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -25,6 +25,16 @@ export const mountTmpfs = async (folder: string, sizeBytes: number): Promise<voi
   if ((await mountPointsUnder(folder)).includes(folder)) return
   const options = ['mode=0777', ...(sizeBytes === 0 ? [] : [`size=${sizeBytes}`])]
   await run('mount', ['-t', 'tmpfs', '-o', options.join(','), 'tmpfs', folder])
+}
+
+/** Binds a file or folder; what is bound there already goes. `makeTarget` makes the place. */
+export const bindMount = async (source: string, target: string, makeTarget: () => Promise<void>): Promise<void> => {
+  await unmountUnder(target)
+  // Never recursively: were something still bound there, it would be the volume's.
+  await rmdir(target).catch(() => rm(target, { force: true }))
+  await makeTarget()
+  // The source is a link of /proc, which must be taken as it is.
+  await run('mount', ['--no-canonicalize', '--bind', source, target])
 }
 
 /** Unmounts everything at or below the folder. */

@@ -8,7 +8,7 @@ import type { BoundPod } from '../pod.ts'
 import { writeAtomically } from './atomic-writer.ts'
 import { prepareHostPath } from './host-path.ts'
 import { claimOf, mountClaim } from './persistent-volume.ts'
-import { mountTmpfs, unmountUnder } from './mount.ts'
+import { mountPointsUnder, mountTmpfs, unmountUnder } from './mount.ts'
 import type { MountedVolume } from './mounted-volume.ts'
 import { setVolumeOwnership } from './ownership.ts'
 import { type DownwardContext, type Files, VolumeError } from './payload.ts'
@@ -127,6 +127,9 @@ export const createVolumeManager = ({ paths, now, ...deps }: VolumeManagerDeps):
     unmount,
     remove: async (podUid) => {
       await unmount(podUid)
+      // What is bound there is the volume itself, perhaps of the node: it is never removed with the folder.
+      const [bound] = await mountPointsUnder(paths.pod(podUid))
+      if (bound !== undefined) throw new VolumeError(`${bound} is still mounted`)
       await rm(paths.pod(podUid), { recursive: true, force: true })
     },
   }
