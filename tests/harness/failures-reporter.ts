@@ -2,6 +2,7 @@
 import type { TestEvent } from 'node:test/reporters'
 
 export interface Failure {
+  /** The file that was run, though the test may stand in one that it imports. */
   readonly file: string
   readonly name: string
   readonly message: string
@@ -17,8 +18,13 @@ const maxMessage = 2_000
 export default async function* failures(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   for await (const event of source) {
     if (event.type !== 'test:fail') continue
-    const { file = '', name, details } = event.data
-    const failure: Failure = { file, name, message: messageOf(details.error).slice(0, maxMessage) }
+    const {
+      file = '',
+      entryFile = file,
+      name,
+      details,
+    } = event.data as typeof event.data & { readonly entryFile?: string }
+    const failure: Failure = { file: entryFile, name, message: messageOf(details.error).slice(0, maxMessage) }
     yield `${JSON.stringify(failure)}\n`
   }
 }

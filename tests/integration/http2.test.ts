@@ -138,7 +138,8 @@ describe('requests over HTTP/2', () => {
   })
 
   it('knows its clients by certificate, by token and by nothing', async () => {
-    assert.equal((await strangersRequest(configMaps)).code, 403)
+    assert.equal((await strangersRequest(configMaps)).code, 401)
+    assert.equal((await strangersRequest('/version')).code, 200)
     assert.equal((await strangersRequest(configMaps, { authorization: 'Bearer nobody' })).code, 401)
     const groups = ['impersonated-a', 'impersonated-b']
     const review = await client.call('/apis/authentication.k8s.io/v1/selfsubjectreviews', {
