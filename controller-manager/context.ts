@@ -31,6 +31,8 @@ export interface Controller {
   readonly name: string
   /** Its service account in kube-system, as upstream's bootstrap roles are bound; undefined: the manager's identity. */
   readonly serviceAccount: string | undefined
+  /** The component that its events name, where upstream's is another than its name. */
+  readonly eventSource?: string
   /** On only when named in `--controllers`. */
   readonly offByDefault?: boolean
   readonly setup: (context: ControllerContext) => RunController | undefined

@@ -43,7 +43,7 @@ export const runControllers = async (selected: readonly Controller[], options: M
     const context: ControllerContext = {
       client: own,
       informers,
-      events: createEventRecorder(own, { component: controller.name }),
+      events: createEventRecorder(own, { component: controller.eventSource ?? controller.name }),
       log: log.child({ controller: controller.name }),
       clock: realClock,
       config,

@@ -22,6 +22,7 @@ import { failedBudget, needsWanted, planBudget } from './plan.ts'
 
 export const disruptionController: Controller = {
   name: 'disruption-controller',
+  eventSource: 'controllermanager',
   serviceAccount: 'disruption-controller',
   setup: (context) => {
     const { client, informers, clock, events, config } = context

@@ -12,6 +12,7 @@ import { planEndpoints } from './plan.ts'
 
 export const endpointsController: Controller = {
   name: 'endpoints-controller',
+  eventSource: 'endpoint-controller',
   serviceAccount: 'endpoint-controller',
   setup: (context) => {
     const { client, informers, config } = context

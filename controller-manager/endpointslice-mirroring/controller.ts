@@ -20,6 +20,7 @@ const mirrorKeyOf = (slice: EndpointSlice): string | undefined => {
 
 export const endpointSliceMirroringController: Controller = {
   name: 'endpointslice-mirroring-controller',
+  eventSource: 'endpoint-slice-mirroring-controller',
   serviceAccount: 'endpointslicemirroring-controller',
   setup: (context) => {
     const { client, informers, clock, config } = context

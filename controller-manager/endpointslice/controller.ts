@@ -28,6 +28,7 @@ const serviceKeyOf = (slice: EndpointSlice): string | undefined => {
 
 export const endpointSliceController: Controller = {
   name: 'endpointslice-controller',
+  eventSource: 'endpoint-slice-controller',
   serviceAccount: 'endpointslice-controller',
   setup: (context) => {
     const { client, informers, config, clock, events } = context

@@ -35,6 +35,7 @@ export const claimFor = (pod: Pod, volume: Volume): PersistentVolumeClaim => {
 
 export const ephemeralVolumeController: Controller = {
   name: 'ephemeral-volume-controller',
+  eventSource: 'ephemeral_volume',
   serviceAccount: 'ephemeral-volume-controller',
   setup: (context) => {
     const { client, informers, events, config } = context

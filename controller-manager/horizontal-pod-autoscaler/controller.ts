@@ -32,6 +32,7 @@ const toleranceOf = (given: string | number | undefined, otherwise: number): num
 
 export const horizontalPodAutoscalerController: Controller = {
   name,
+  eventSource: 'horizontal-pod-autoscaler',
   serviceAccount: 'horizontal-pod-autoscaler',
   setup: (context) => {
     const { client, informers, clock, events, config } = context

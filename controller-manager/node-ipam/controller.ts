@@ -35,6 +35,7 @@ const createSets = (config: ControllerManagerConfig): CidrSet[] => {
 
 export const nodeIpamController: Controller = {
   name: 'node-ipam-controller',
+  eventSource: 'cidrAllocator',
   serviceAccount: 'node-controller',
   setup: (context) => {
     const { client, informers, events, config } = context

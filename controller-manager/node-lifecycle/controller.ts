@@ -37,6 +37,7 @@ const conditionsText = (node: Node): string =>
 
 export const nodeLifecycleController: Controller = {
   name: 'node-lifecycle-controller',
+  eventSource: 'node-controller',
   serviceAccount: 'node-controller',
   setup: (context) => {
     const { client, informers, clock, events, config } = context

@@ -21,6 +21,7 @@ const noProvisioner = 'kubernetes.io/no-provisioner'
 
 export const persistentVolumeBinder: Controller = {
   name: 'persistentvolume-binder-controller',
+  eventSource: 'persistentvolume-controller',
   serviceAccount: 'persistent-volume-binder',
   setup: (context) => {
     const { client, informers, events } = context

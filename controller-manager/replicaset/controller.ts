@@ -210,6 +210,7 @@ export const replicaSetController: Controller = {
 
 export const replicationControllerController: Controller = {
   name: 'replicationcontroller-controller',
+  eventSource: 'replication-controller',
   serviceAccount: 'replication-controller',
   setup: (context) =>
     setup(context, {
