@@ -1,4 +1,5 @@
 /** What is no HTTP/1.1 request is answered as Go's net/http answers it, and its connection closed. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 /** A version that could be one. */
@@ -29,4 +30,24 @@ export const answerClientError = (error: ClientError, socket: Socket): void => {
   }
   const line = lineOf(error)
   socket.end(`HTTP/1.1 ${line}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${line}`)
+}
+
+/** True if it is unclear to whom the request is addressed: whoever is in front of us may have read another name. */
+export const hasManyHosts = ({ rawHeaders }: IncomingMessage): boolean => {
+  let hosts = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? ''
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts++
+  }
+  return hosts > 1
+}
+
+export const refuseManyHosts = (response: ServerResponse): void => {
+  const line = '400 Bad Request: too many Host headers'
+  response.shouldKeepAlive = false
+  response.writeHead(400, line.slice('400 '.length), {
+    'Content-Type': 'text/plain; charset=utf-8',
+    Connection: 'close',
+  })
+  response.end(line)
 }

@@ -13,7 +13,7 @@ import { ServerResponse } from '../../component-base/node-http.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { TlsSettings } from '../../component-base/tls/tls-settings.ts'
 import type { Handler } from './chain.ts'
-import { answerClientError } from './client-error.ts'
+import { answerClientError, hasManyHosts, refuseManyHosts } from './client-error.ts'
 import { Connections } from './connections.ts'
 import { serveHttp2 } from './http2/connection.ts'
 import { HttpRequestContext } from './http-context.ts'
@@ -97,7 +97,8 @@ export const createServer = (options: ServerOptions) => {
   // The hook takes the request over before fastify looks at its body, which the handlers read with their own limit.
   app.addHook('onRequest', (request, reply, _done) => {
     reply.hijack()
-    start(new HttpRequestContext(request.raw, reply.raw, request.originalUrl, log), handle)
+    if (hasManyHosts(request.raw)) refuseManyHosts(reply.raw)
+    else start(new HttpRequestContext(request.raw, reply.raw, request.originalUrl, log), handle)
   })
   app.all('/', () => undefined)
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -106,6 +107,7 @@ export const createServer = (options: ServerOptions) => {
     response.shouldKeepAlive = false
     response.assignSocket(socket as never)
     response.once('finish', () => socket.end())
+    if (hasManyHosts(request)) return refuseManyHosts(response)
     const ctx = new HttpRequestContext(request, response, request.url ?? '/', log)
     start(ctx, () => handleUpgrade(ctx, { request, socket, head }))
   })

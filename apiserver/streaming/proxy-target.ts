@@ -124,12 +124,23 @@ const serviceAddress = async (ctx: AnyConnectContext, target: ProxyName): Promis
   return chosen
 }
 
-/** A host name may stand for an address that is not to be reached. */
-const checkHost = async (host: string): Promise<void> => {
-  const addresses = await lookup(host, { all: true }).catch(() => {
+/** Finds the addresses of a host name. */
+export type Resolve = (host: string) => Promise<readonly { readonly address: string }[]>
+
+const resolve: Resolve = (host) => lookup(host, { all: true })
+
+/**
+ * The address to dial for a host name, which may stand for one that is not to be reached. The name is not asked for
+ * again: the next answer may be another one (CVE-2020-8562).
+ */
+export const checkedAddress = async (host: string, addressesOf: Resolve = resolve): Promise<string> => {
+  const addresses = await addressesOf(host).catch(() => {
     throw badRequest(`lookup ${host}: no such host`)
   })
   for (const { address } of addresses) checkIp(address)
+  const [first] = addresses
+  if (first === undefined) throw badRequest(`lookup ${host}: no such host`)
+  return first.address
 }
 
 const nodeBackend = async (ctx: AnyConnectContext, target: ProxyName, path: string): Promise<Backend> => {
@@ -137,8 +148,8 @@ const nodeBackend = async (ctx: AnyConnectContext, target: ProxyName, path: stri
   const port = target.port === '' ? kubelet.port : portNumber(target.port)
   if (port === undefined) throw badRequest(`invalid node request ${JSON.stringify(ctx.info.name)}`)
   if (port === kubelet.port) return kubeletBackend(ctx.kubelet, kubelet, path)
-  await checkHost(kubelet.host)
-  return plainBackend(target.scheme === 'https' ? 'https' : 'http', { host: kubelet.host, port }, path)
+  const host = await checkedAddress(kubelet.host)
+  return plainBackend(target.scheme === 'https' ? 'https' : 'http', { host, port }, path)
 }
 
 /** Resolves the request's name; throws StatusError. `path` is path and query for the backend. */

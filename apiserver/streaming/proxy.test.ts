@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { rewriteHtml, rewriteLink } from './link-rewriting.ts'
-import { isProxyable, parseProxyName } from './proxy-target.ts'
+import { checkedAddress, isProxyable, parseProxyName } from './proxy-target.ts'
 
 describe('parseProxyName', () => {
   const cases: [string, ReturnType<typeof parseProxyName>][] = [
@@ -22,6 +22,21 @@ describe('isProxyable', () => {
       assert.equal(isProxyable(ip), false, ip)
     }
     for (const ip of ['10.244.1.5', '172.30.0.11', 'fd00::5']) assert.equal(isProxyable(ip), true, ip)
+  })
+})
+
+describe('the address of a name', () => {
+  it('is the one that was looked at: the name is not asked for twice (CVE-2020-8562)', async () => {
+    const answers = [['10.244.1.5', 'fd00::5'], ['127.0.0.1'], []]
+    const resolve = () => Promise.resolve((answers.shift() ?? []).map((address) => ({ address })))
+    assert.equal(await checkedAddress('node', resolve), '10.244.1.5')
+    await assert.rejects(checkedAddress('node', resolve), /address not allowed/)
+    await assert.rejects(checkedAddress('node', resolve), /no such host/)
+  })
+
+  it('is none if one of several is not to be reached', async () => {
+    const resolve = () => Promise.resolve([{ address: '10.244.1.5' }, { address: '::ffff:127.0.0.1' }])
+    await assert.rejects(checkedAddress('node', resolve), /address not allowed/)
   })
 })
 

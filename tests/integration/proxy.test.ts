@@ -8,6 +8,7 @@ import { describePages } from './proxy/pages.ts'
 import { describeRequests } from './proxy/requests.ts'
 import { describeTargets } from './proxy/targets.ts'
 import { describeUpgrades } from './proxy/upgrades.ts'
+import { describeSmuggling } from './attacks/smuggling.ts'
 import { createWorld, type World } from './proxy/world.ts'
 
 let cluster: TestCluster | undefined
@@ -43,4 +44,5 @@ describe('proxy', () => {
   describeUpgrades(running)
   describeTargets(running)
   describeKubelets(running)
+  describeSmuggling(running)
 })
