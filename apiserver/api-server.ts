@@ -172,6 +172,7 @@ export const runApiServer = async (
   const openApi = new OpenApi(resources, {
     openApiV2: () => aggregator.documents.openApiV2(),
     openApiV3: () => aggregator.documents.openApiV3(),
+    convertedOpenApiV3: (remote) => aggregator.documents.convertedOpenApiV3(remote),
     remoteFor: aggregator.remoteFor,
     proxy: aggregator.proxy,
   })

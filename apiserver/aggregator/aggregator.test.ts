@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import type { EndpointSlice, Service } from '../../api/types.ts'
 import { serviceFinding } from './availability.ts'
 import { KeyedLoop } from './keyed-loop.ts'
-import { resourcesOfLegacy } from './legacy-discovery.ts'
+import { resourcesOfAggregated, resourcesOfLegacy } from './server-discovery.ts'
 import { discoveryPathOf, remoteOf } from './remote-service.ts'
 import { userHeaders } from './user-headers.ts'
 import { realClock } from '../../component-base/clock.ts'
@@ -87,6 +87,21 @@ describe('discovery of older servers', () => {
       },
     ])
     assert.equal(discoveryPathOf(remote), '/apis/example.com/v1')
+  })
+
+  it('is taken as far as it makes sense', () => {
+    const odd = [7, null, { resource: 'things', responseKind: 'Thing', scope: 5, verbs: ['get', 1], subresources: [0] }]
+    const nobody = { group: '', version: '', kind: '' }
+    assert.deepEqual(resourcesOfAggregated(odd), [
+      {
+        resource: 'things',
+        responseKind: nobody,
+        scope: 'Cluster',
+        singularResource: '',
+        verbs: ['get'],
+        subresources: [{ subresource: '', responseKind: nobody, verbs: [] }],
+      },
+    ])
   })
 })
 

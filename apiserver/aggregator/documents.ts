@@ -3,11 +3,21 @@
  * what was read last is told on while it is away. Upstream: kube-aggregator's handler_discovery.go and openapi controllers
  */
 import { createHash } from 'node:crypto'
+import { openApiHash, openApiV3Url } from '../../api/openapi/v3.ts'
+import { openApiV3FromV2 } from '../../api/openapi/v2-to-v3.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { ApiServices } from './api-services.ts'
 import type { Backends, RemoteAnswer } from './backends.ts'
-import { isObject, listOf, type JsonObject, resourcesOfLegacy, textOf } from './legacy-discovery.ts'
+import {
+  isObject,
+  type JsonObject,
+  listOf,
+  type ResourceDiscovery,
+  resourcesOfAggregated,
+  resourcesOfLegacy,
+  textOf,
+} from './server-discovery.ts'
 import { KeyedLoop } from './keyed-loop.ts'
 import { discoveryPathOf, type RemoteService } from './remote-service.ts'
 import type { RemoteUser } from './user-headers.ts'
@@ -23,7 +33,7 @@ const aggregatedType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupD
 /** One version of a group, as APIGroupDiscoveryList has it. */
 export interface VersionDiscovery {
   readonly version: string
-  readonly resources: readonly unknown[]
+  readonly resources: readonly ResourceDiscovery[]
   readonly freshness: 'Current' | 'Stale'
 }
 
@@ -33,7 +43,7 @@ interface Tagged<T> {
 }
 
 interface Documents {
-  readonly resources: readonly unknown[]
+  readonly resources: readonly ResourceDiscovery[]
   /** False after a failure, until the next success. */
   readonly isFresh: boolean
   readonly openApiV2: Tagged<JsonObject> | undefined
@@ -56,12 +66,12 @@ const parse = ({ body }: RemoteAnswer): JsonObject => {
   return value
 }
 
-const versionIn = (document: JsonObject, { group, version }: RemoteService): readonly unknown[] => {
+const versionIn = (document: JsonObject, { group, version }: RemoteService): readonly ResourceDiscovery[] => {
   const named = listOf(document['items']).find((item) => textOf(item, 'metadata', 'name') === group)
   const found = listOf(isObject(named) ? named['versions'] : undefined).find(
     (one) => textOf(one, 'version') === version,
   )
-  return listOf(isObject(found) ? found['resources'] : undefined)
+  return resourcesOfAggregated(listOf(isObject(found) ? found['resources'] : undefined))
 }
 
 export class RemoteDocuments {
@@ -120,9 +130,21 @@ export class RemoteDocuments {
   /** `apis/<group>/<version>` and the URL under which clients find its document. */
   openApiV3(): readonly (readonly [key: string, url: string])[] {
     return this.#apiServices.remotes().flatMap((remote) => {
-      const { openApiV3 } = this.#known.get(remote.name) ?? nothing
-      return openApiV3 === undefined ? [] : [[discoveryPathOf(remote).slice(1), openApiV3] as const]
+      const { openApiV3, openApiV2 } = this.#known.get(remote.name) ?? nothing
+      const key = discoveryPathOf(remote).slice(1)
+      const url = openApiV3 ?? (openApiV2 === undefined ? undefined : openApiV3Url(key, openApiHash(openApiV2.etag)))
+      return url === undefined ? [] : [[key, url] as const]
     })
+  }
+
+  /** For a server that has OpenAPI of version 2 alone: what it would say in version 3. */
+  convertedOpenApiV3(remote: RemoteService): { readonly document: JsonObject; readonly hash: string } | undefined {
+    const { openApiV3, openApiV2 } = this.#known.get(remote.name) ?? nothing
+    if (openApiV3 !== undefined || openApiV2 === undefined) return undefined
+    return {
+      document: openApiV3FromV2(openApiV2.value, discoveryPathOf(remote)),
+      hash: openApiHash(openApiV2.etag),
+    }
   }
 
   #set(name: string, documents: Documents): void {
@@ -156,7 +178,7 @@ export class RemoteDocuments {
   }
 
   /** From the server's aggregated document, or from that of the version alone. */
-  async #readDiscovery(remote: RemoteService): Promise<readonly unknown[]> {
+  async #readDiscovery(remote: RemoteService): Promise<readonly ResourceDiscovery[]> {
     const aggregated = await this.#get(remote, '/apis', discoveryUser, { Accept: `${aggregatedType},application/json` })
     if (aggregated.code === 200) {
       const document = parse(aggregated)

@@ -36,8 +36,16 @@ const build = async (request: DocumentRequest): Promise<Uint8Array | undefined> 
     custom: request.custom.map((text) => JSON.parse(text) as CustomKindFacts),
   }
   if (request.type === 'v2') {
-    const document = mergeOpenApiV2(openApiV2Document(options), request.aggregated)
-    return request.protobuf ? encodeOpenApiV2(document) : Buffer.from(JSON.stringify(document))
+    const own = openApiV2Document(options)
+    const encode = (document: Record<string, unknown>): Uint8Array =>
+      request.protobuf ? encodeOpenApiV2(document) : Buffer.from(JSON.stringify(document))
+    try {
+      return encode(mergeOpenApiV2(own, request.aggregated))
+    } catch (error) {
+      // What an aggregated server says may be anything; ours can be told without it.
+      if (request.aggregated.length === 0) throw error
+      return encode(own)
+    }
   }
   const document = openApiV3Document(request.key, options)
   return document === undefined ? undefined : Buffer.from(JSON.stringify(document))

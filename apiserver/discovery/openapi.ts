@@ -82,6 +82,7 @@ interface Document {
 export interface AggregatedOpenApi {
   readonly openApiV2: RemoteDocuments['openApiV2']
   readonly openApiV3: RemoteDocuments['openApiV3']
+  readonly convertedOpenApiV3: RemoteDocuments['convertedOpenApiV3']
   readonly remoteFor: (path: string) => RemoteService | undefined
   readonly proxy: (ctx: HttpContext, remote: RemoteService) => Promise<void>
 }
@@ -139,8 +140,10 @@ export class OpenApi {
   async #sendV3(ctx: HttpContext, key: string): Promise<true> {
     const remote = this.#apis.remoteFor(`/${key}`)
     if (remote !== undefined) {
+      const converted = this.#apis.convertedOpenApiV3(remote)
       // The server's own document, for the user who asks.
-      await this.#apis.proxy(ctx, remote)
+      if (converted === undefined) await this.#apis.proxy(ctx, remote)
+      else this.#send(ctx, jsonType, Buffer.from(JSON.stringify(converted.document)), converted.hash)
       return true
     }
     if (!this.#now().keys.includes(key)) {

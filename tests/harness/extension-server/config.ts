@@ -6,6 +6,6 @@ export interface ExtensionServerConfig {
   readonly keyPem: string
   readonly group: string
   readonly version: string
-  /** Whether it has APIGroupDiscoveryList, or the older documents alone. */
-  readonly aggregatedDiscovery: boolean
+  /** A server of some years ago: without APIGroupDiscoveryList and without OpenAPI of version 3. */
+  readonly older: boolean
 }

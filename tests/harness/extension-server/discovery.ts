@@ -9,7 +9,7 @@ export interface Discovery {
 const verbs = ['create', 'delete', 'get', 'list', 'watch']
 const json = 'application/json'
 
-export const createDiscovery = ({ group, version, aggregatedDiscovery }: ExtensionServerConfig): Discovery => {
+export const createDiscovery = ({ group, version, older }: ExtensionServerConfig): Discovery => {
   const groupVersion = `${group}/${version}`
   const kind = { group, version, kind: 'Flunder' }
   const definitionName = `${group.split('.').toReversed().join('.')}.${version}.Flunder`
@@ -95,10 +95,10 @@ export const createDiscovery = ({ group, version, aggregatedDiscovery }: Extensi
   }
   return {
     document: (asked, accept) => {
-      if (asked === '/apis' && aggregatedDiscovery && accept.includes('as=APIGroupDiscoveryList')) {
+      if (asked === '/apis' && !older && accept.includes('as=APIGroupDiscoveryList')) {
         return { body: aggregated, type: `${json};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList` }
       }
-      const body = documents[asked]
+      const body = older && asked.startsWith('/openapi/v3') ? undefined : documents[asked]
       return body === undefined ? undefined : { body, type: json }
     },
   }

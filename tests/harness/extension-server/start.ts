@@ -22,7 +22,7 @@ export interface ExtensionServerOptions {
   readonly version?: string
   /** An address that is no loopback. */
   readonly host: string
-  readonly aggregatedDiscovery?: boolean
+  readonly older?: boolean
   readonly groupPriority?: number
 }
 
@@ -31,7 +31,7 @@ const namespace = 'default'
 /** Nothing runs and nothing is created yet. */
 export const createExtensionServer = async (
   cluster: TestCluster,
-  { group, version = 'v1alpha1', host, aggregatedDiscovery = true, groupPriority = 2000 }: ExtensionServerOptions,
+  { group, version = 'v1alpha1', host, older = false, groupPriority = 2000 }: ExtensionServerOptions,
 ): Promise<ExtensionServer> => {
   const name = group.split('.')[0] ?? group
   const ca = await createCa('extension-ca')
@@ -50,7 +50,7 @@ export const createExtensionServer = async (
     keyPem,
     group,
     version,
-    aggregatedDiscovery,
+    older,
   }
   const service: Service = {
     apiVersion: 'v1',

@@ -29,7 +29,7 @@ export const describeDocuments = (running: () => World): void => {
     before(async () => {
       const { cluster, host } = running()
       http = createHttp(cluster, pkiCredentials(cluster, 'admin'))
-      const options = { group: 'older.example.com', host, aggregatedDiscovery: false, groupPriority: 17_790 }
+      const options = { group: 'older.example.com', host, older: true, groupPriority: 17_790 }
       older = await createExtensionServer(cluster, options)
       await older.start()
       await register(cluster, older)
@@ -79,6 +79,12 @@ export const describeDocuments = (running: () => World): void => {
       )
       const document = await http(index.serverRelativeURL)
       assert.match(document.text, /A flunder of the test\./)
+      // Of a server without version 3 its version 2 is told in that form.
+      const all = (await http('/openapi/v3')).json['paths'] as Record<string, { serverRelativeURL: string }>
+      const converted = await http(all['apis/older.example.com/v1alpha1']?.serverRelativeURL ?? '')
+      const { components } = converted.json as { components: { schemas: Record<string, { description: string }> } }
+      const { description } = components.schemas['com.example.older.v1alpha1.Flunder'] ?? {}
+      assert.equal(description, 'A flunder of the test.')
       const v2 = await waitFor(
         async () => {
           const answer = await http('/openapi/v2')
