@@ -2,10 +2,12 @@
  * The names of a cluster: which records Services, their endpoints and Pods have. Pure.
  * Follows the Kubernetes DNS-Based Service Discovery specification, version 1.1.0.
  */
+import { isIPv6 } from 'node:net'
 import type { EndpointSlice, Service } from '../../api/types.ts'
+import { parseIp } from '../../api/meta/cidr.ts'
 
 export type DnsRecord =
-  | { readonly type: 'A'; readonly data: string }
+  | { readonly type: 'A' | 'AAAA'; readonly data: string }
   | { readonly type: 'CNAME'; readonly data: string }
   | {
       readonly type: 'SRV'
@@ -21,8 +23,15 @@ export type DnsRecord =
 /** Records by full name, lower case, without the final dot. */
 export type Records = ReadonlyMap<string, readonly DnsRecord[]>
 
-const reverseName = (ip: string): string => `${ip.split('.').reverse().join('.')}.in-addr.arpa`
-const dashed = (ip: string): string => ip.replaceAll('.', '-')
+/** The name by which an address is asked for who has it. */
+const reverseName = (ip: string): string => {
+  const parsed = parseIp(ip)
+  if (parsed?.family !== 6) return `${ip.split('.').reverse().join('.')}.in-addr.arpa`
+  const digits = parsed.address.toString(16).padStart(32, '0')
+  return `${digits.split('').reverse().join('.')}.ip6.arpa`
+}
+const dashed = (ip: string): string => ip.replaceAll(/[.:]/g, '-')
+const addressRecord = (ip: string): DnsRecord => ({ type: isIPv6(ip) ? 'AAAA' : 'A', data: ip })
 
 const add = (records: Map<string, DnsRecord[]>, name: string, record: DnsRecord): void => {
   const key = name.toLowerCase()
@@ -44,11 +53,12 @@ export const recordsOfService = (service: Service, slices: readonly EndpointSlic
     if (spec.externalName) add(records, base, { type: 'CNAME', data: spec.externalName.replace(/\.$/, '') })
     return records
   }
-  const clusterIP = spec.clusterIP ?? ''
-  if (clusterIP !== '' && clusterIP !== 'None') {
-    if (!clusterIP.includes('.')) return records
-    add(records, base, { type: 'A', data: clusterIP })
-    add(records, reverseName(clusterIP), { type: 'PTR', data: base })
+  const clusterIPs = spec.clusterIPs ?? (spec.clusterIP === undefined ? [] : [spec.clusterIP])
+  if (!clusterIPs.includes('None') && clusterIPs.some((ip) => ip !== '')) {
+    for (const ip of clusterIPs) {
+      add(records, base, addressRecord(ip))
+      add(records, reverseName(ip), { type: 'PTR', data: base })
+    }
     for (const port of spec.ports ?? []) {
       const name = srvName(port, base)
       if (name !== undefined)
@@ -57,13 +67,13 @@ export const recordsOfService = (service: Service, slices: readonly EndpointSlic
     return records
   }
   for (const slice of slices) {
-    if (slice.addressType !== 'IPv4') continue
+    if (slice.addressType === 'FQDN') continue
     for (const endpoint of slice.endpoints ?? []) {
       if (endpoint.conditions?.ready === false && spec.publishNotReadyAddresses !== true) continue
       for (const ip of endpoint.addresses) {
         const host = `${endpoint.hostname ?? dashed(ip)}.${base}`
-        add(records, base, { type: 'A', data: ip })
-        add(records, host, { type: 'A', data: ip })
+        add(records, base, addressRecord(ip))
+        add(records, host, addressRecord(ip))
         if (endpoint.hostname !== undefined) add(records, reverseName(ip), { type: 'PTR', data: host })
         for (const port of slice.ports ?? []) {
           const name = srvName(port, base)

@@ -32,6 +32,20 @@ describe('Zone', () => {
     ])
   })
 
+  it('answers for both families of a Service', () => {
+    const zone = aZone()
+    const clusterIPs = ['fd00::a:1', '10.96.3.4']
+    zone.set('default/both', aService('both', { clusterIP: 'fd00::a:1', clusterIPs }), [])
+    assert.deepEqual(dataOf(zone, 'both.default.svc.cluster.local'), ['10.96.3.4'])
+    assert.deepEqual(dataOf(zone, 'both.default.svc.cluster.local', 'AAAA'), ['fd00::a:1'])
+    const reverse = '1.0.0.0.a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa'
+    assert.deepEqual(dataOf(zone, reverse, 'PTR'), ['both.default.svc.cluster.local'])
+    const slice: EndpointSlice = { ...aSlice([{ addresses: ['fd00::5'] }]), addressType: 'IPv6' }
+    zone.set('default/headless', aService('headless', { clusterIP: 'None', clusterIPs: ['None'] }), [slice])
+    assert.deepEqual(dataOf(zone, 'headless.default.svc.cluster.local', 'AAAA'), ['fd00::5'])
+    assert.deepEqual(dataOf(zone, 'fd00--5.headless.default.svc.cluster.local', 'AAAA'), ['fd00::5'])
+  })
+
   it('tells a name without such records from a name that does not exist', () => {
     const zone = aZone()
     zone.set('default/web', aService('web', { clusterIP: '10.96.3.4' }), [])

@@ -64,8 +64,9 @@ const candidatesOf = (slices: readonly EndpointSlice[], portName: string, protoc
 /** All ports of a Service that this node must program; none for headless and ExternalName Services. */
 export const servicePortsOf = (service: Service, slices: readonly EndpointSlice[], nodeName: string): ServicePort[] => {
   const { spec } = service
-  const clusterIP = spec?.clusterIP ?? ''
-  if (spec === undefined || spec.type === 'ExternalName' || !isIPv4(clusterIP)) return []
+  // Of a Service of two families the IPv4 address, whichever comes first.
+  const clusterIP = (spec?.clusterIPs ?? [spec?.clusterIP ?? '']).find((ip) => isIPv4(ip))
+  if (spec === undefined || spec.type === 'ExternalName' || clusterIP === undefined) return []
   const loadBalancerIPs = (service.status?.loadBalancer?.ingress ?? [])
     .filter((ingress) => ingress.ipMode !== 'Proxy')
     .map((ingress) => ingress.ip ?? '')
