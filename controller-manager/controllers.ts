@@ -35,6 +35,7 @@ import { resourceQuotaController } from './resourcequota/controller.ts'
 import { rootCaPublisher } from './root-ca-publisher/controller.ts'
 import { serviceCidrController } from './service-cidr/controller.ts'
 import { serviceAccountController } from './serviceaccount/controller.ts'
+import { validatingAdmissionPolicyStatusController } from './validatingadmissionpolicy-status/controller.ts'
 import { claimProtectionController, volumeProtectionController } from './volume-protection/controller.ts'
 
 /** In order of start; the garbage collector is last, so that its narrow caches never stand in for full ones. */
@@ -74,6 +75,7 @@ export const controllers: readonly Controller[] = [
   volumeAttributesClassProtectionController,
   ephemeralVolumeController,
   serviceCidrController,
+  validatingAdmissionPolicyStatusController,
   namespaceController,
   garbageCollector,
 ]

@@ -2,7 +2,7 @@
  * What the expressions of admission may name: match conditions of webhooks, and admission policies.
  * Upstream: apiserver/pkg/admission/plugin/cel/compile.go
  */
-import type { Environment, StructType } from './environment.ts'
+import type { Environment, SchemaTypes, StructType } from './environment.ts'
 import { authorizerType, resourceCheckType } from './library/authorizer.ts'
 import { kubernetesEnvironment } from './library/kubernetes.ts'
 import { structTypes } from './struct-types.ts'
@@ -71,22 +71,27 @@ export interface AdmissionExpressions {
   readonly variables?: ReadonlyMap<string, Type>
   /** Whether patches may be built: `Object{…}` and `JSONPatch{…}`. */
   readonly mutates?: boolean
+  /** What objects and parameters are, where that is known; anything by default. */
+  readonly object?: SchemaTypes
+  readonly params?: SchemaTypes
 }
 
 export const admissionEnvironment = (options: AdmissionExpressions): Environment => {
-  const { hasParams, hasAuthorizer, variables, mutates = false } = options
+  const { hasParams, hasAuthorizer, variables, mutates = false, object, params } = options
   const types = (name: string): StructType | undefined => {
+    const known = object?.types(name) ?? params?.types(name)
+    if (known !== undefined) return known
     if (name === variablesType && variables !== undefined) return { field: (field) => variables.get(field) }
     if (isObjectType(name)) return mutates ? objectType : undefined
     return name === 'JSONPatch' && !mutates ? undefined : fixedTypes(name)
   }
   return kubernetesEnvironment(
     {
-      object: dyn,
-      oldObject: dyn,
+      object: object?.type ?? dyn,
+      oldObject: object?.type ?? dyn,
       request: objectOf('kubernetes.AdmissionRequest'),
       namespaceObject: objectOf('kubernetes.Namespace'),
-      ...(hasParams ? { params: dyn } : {}),
+      ...(hasParams ? { params: params?.type ?? dyn } : {}),
       ...(variables === undefined ? {} : { variables: objectOf(variablesType) }),
       ...(hasAuthorizer
         ? { authorizer: opaqueOf(authorizerType), 'authorizer.requestResource': opaqueOf(resourceCheckType) }

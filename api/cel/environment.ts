@@ -7,6 +7,12 @@ export interface StructType {
   readonly field: (name: string) => Type | undefined
 }
 
+/** The type of a value, and the types with fields that are in it. */
+export interface SchemaTypes {
+  readonly type: Type
+  readonly types: (name: string) => StructType | undefined
+}
+
 export interface Environment {
   /** Types of variables by name; a name may have dots. */
   readonly variables: ReadonlyMap<string, Type>

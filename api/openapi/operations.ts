@@ -60,6 +60,8 @@ const patchTypes = [
   'application/apply-patch+yaml',
   'application/apply-patch+cbor',
 ]
+/** Custom resources have no tags to merge by. */
+const customPatchTypes = patchTypes.filter((type) => type !== 'application/strategic-merge-patch+json')
 export const anyType = ['*/*']
 export const discoveryTypes = objectTypes.slice(0, 3)
 
@@ -95,6 +97,9 @@ export const namingOf = (row: ResourceRow): Naming => ({
 
 const definitionOf = ({ group, version, kind }: { group: string; version: string; kind: string }): string =>
   definitionNameFor(group, version, kind) ?? customDefinitionName({ group, version, kind })
+
+const isCustom = ({ group, version, kind }: ResourceRow): boolean =>
+  definitionNameFor(group, version, kind) === undefined
 
 const common = (naming: Naming, gvk: { group: string; version: string; kind: string } = naming.row) => ({
   tag: naming.tag,
@@ -149,7 +154,7 @@ export const patchOperation = (
   description: `partially update the specified ${kind.kind}`,
   action: 'patch',
   parameters: patchParameters,
-  body: { definition: `${meta}.Patch`, required: true, consumes: patchTypes },
+  body: { definition: `${meta}.Patch`, required: true, consumes: isCustom(naming.row) ? customPatchTypes : patchTypes },
   produces: objectTypes,
   responses: { 200: definitionOf(kind), 201: definitionOf(kind) },
 })

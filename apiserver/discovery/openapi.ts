@@ -27,7 +27,7 @@ type Wanted = DocumentRequest extends infer Request
 
 const v3Prefix = '/openapi/v3/'
 /** Bump it when documents change though the tables do not: clients keep them for a year. */
-const documentFormat = 'kubets 2'
+const documentFormat = 'kubets 3'
 
 const readTable = (name: 'schema' | 'resources'): string =>
   readFileSync(new URL(`../../api/schema/generated/${name}.json`, import.meta.url), 'utf8')

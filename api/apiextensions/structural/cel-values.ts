@@ -1,5 +1,5 @@
 /** Values and types of custom resources as expressions see them. Upstream: apiserver/pkg/cel/common, schemas.go */
-import type { StructType } from '../../cel/environment.ts'
+import type { SchemaTypes, StructType } from '../../cel/environment.ts'
 import { fromJson } from '../../cel/json-values.ts'
 import { parseDuration, parseTimestamp } from '../../cel/library/time.ts'
 import { boolType, dyn, listOf, mapOf, objectOf, simple, type Type } from '../../cel/types.ts'
@@ -44,40 +44,40 @@ const metadataFields: StructType = {
   field: (name) => (name === 'name' || name === 'generateName' ? text : undefined),
 }
 
-export interface SchemaTypes {
-  /** The type of a value of the schema. */
-  readonly type: Type
-  readonly types: (name: string) => StructType | undefined
-}
-
-/** The types of a schema and of all that is in it; `isResource`: with kind, apiVersion and metadata. */
-export const typesOf = (schema: Structural, isResource: boolean): SchemaTypes => {
+/**
+ * The types of a schema and of all that is in it; `isResource`: with kind, apiVersion and metadata. What has no type is
+ * not seen, and neither is a list or map of it. `name` is the root's, for messages.
+ */
+export const typesOf = (schema: Structural, isResource: boolean, name = 'object'): SchemaTypes => {
   const structs = new Map<string, StructType>([[metadataType, metadataFields]])
-  const struct = (part: Structural, name: string, resource: boolean): Type => {
+  const struct = (part: Structural, at: string, resource: boolean): Type => {
     const fields = new Map<string, Type>()
     for (const [property, inner] of part.properties) {
       const known = escapedName(property)
-      if (known !== undefined) fields.set(known, typeOf(inner, `${name}.${property}`, inner.embedded))
+      const type = typeOf(inner, `${at}.${property}`, inner.embedded)
+      if (known !== undefined && type !== undefined) fields.set(known, type)
     }
     if (resource) {
       fields.set('kind', text).set('apiVersion', text).set('metadata', objectOf(metadataType))
     }
-    structs.set(name, { field: (field) => fields.get(field) })
-    return objectOf(name)
+    structs.set(at, { field: (field) => fields.get(field) })
+    return objectOf(at)
   }
-  const typeOf = (part: Structural, name: string, resource: boolean): Type => {
+  const typeOf = (part: Structural, at: string, resource: boolean): Type | undefined => {
     if (part.intOrString) return dyn
-    if (part.type === 'array')
-      return listOf(part.items === undefined ? dyn : typeOf(part.items, `${name}.@items`, part.items.embedded))
+    if (part.type === 'array') {
+      const items = part.items === undefined ? undefined : typeOf(part.items, `${at}.@items`, part.items.embedded)
+      return items === undefined ? undefined : listOf(items)
+    }
     if (part.type === 'object') {
-      if (typeof part.additional === 'object') return mapOf(text, typeOf(part.additional, `${name}.@values`, false))
-      if (part.properties.size === 0 && !resource) return part.preserveUnknown ? dyn : struct(part, name, false)
-      return struct(part, name, resource)
+      if (typeof part.additional !== 'object') return struct(part, at, resource)
+      const values = typeOf(part.additional, `${at}.@values`, part.additional.embedded)
+      return values === undefined ? undefined : mapOf(text, values)
     }
     if (part.type === 'string') return formatTypes[part.schema.format ?? ''] ?? text
-    return simpleTypes[part.type] ?? dyn
+    return simpleTypes[part.type]
   }
-  return { type: typeOf(schema, 'object', isResource), types: (name) => structs.get(name) }
+  return { type: typeOf(schema, name, isResource) ?? dyn, types: (struct) => structs.get(struct) }
 }
 
 /** Properties by the names that expressions have for them; found once a schema. */

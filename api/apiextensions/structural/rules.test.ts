@@ -71,10 +71,13 @@ describe('rules of custom resources', () => {
       '(type(self.port) == int ? self.port > 0 : self.port.endsWith("%"))',
       'self.with__dash__dash == "x" && self.__namespace__ == "y"',
       'self.labels.all(k, self.labels[k].size() < 3) && self.list.map(i, i.n).sum() == 3',
-      'self.any.deep.thing == 1',
       '!has(self.labels.missing) && self.list.exists(i, i.n == 2)',
     )
     assert.deepEqual(compiled(schema), [])
+    // Unknown fields are kept, but not for expressions.
+    assert.deepEqual(compiled(withRules({ properties }, 'self.any.deep == 1')), [
+      'schema.properties[spec].x-kubernetes-validations[0].rule: Invalid value: "self.any.deep == 1": compilation failed: ERROR: <input>:1:9: undefined field \'deep\'',
+    ])
     assert.deepEqual(
       said(schema, {
         number: 2,
