@@ -82,7 +82,7 @@ const ensureObjects = async (
 }
 
 /** The binding that makes administrators of those who have admin.conf. Nobody else could make it. */
-const adminBinding: ClusterRoleBinding = {
+export const adminBinding: ClusterRoleBinding = {
   apiVersion: 'rbac.authorization.k8s.io/v1',
   kind: 'ClusterRoleBinding',
   metadata: { name: 'kubeadm:cluster-admins' },

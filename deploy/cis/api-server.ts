@@ -1,6 +1,6 @@
 /** 1.2: the API server, by its command line and by what it answers. */
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
 import { configMaps } from '../../api/resources.ts'
 import { isReason } from '../../api/meta/status-error.ts'
 import { parseDuration } from '../../component-base/flags/duration.ts'
@@ -129,6 +129,20 @@ const noProfiles: Probe = async ({ server, credentials }) => {
   return code === 404 ? undefined : `/debug/pprof/ answers ${code}`
 }
 
+const tailBytes = 1024 * 1024
+
+/** The last of a file that may be large. */
+const endOf = (path: string): string => {
+  const file = openSync(path, 'r')
+  try {
+    const { size } = fstatSync(file)
+    const buffer = Buffer.alloc(Math.min(size, tailBytes))
+    return buffer.toString('utf8', 0, readSync(file, buffer, 0, buffer.length, size - buffer.length))
+  } finally {
+    closeSync(file)
+  }
+}
+
 /** A request of our own is in the log. */
 const auditLogHasUs: Probe = async ({ server, credentials, apiServer }) => {
   const id = randomUUID()
@@ -136,7 +150,7 @@ const auditLogHasUs: Probe = async ({ server, credentials, apiServer }) => {
   await ask(`${server}${path}`, { ...credentials('admin'), headers: { 'Audit-ID': id } })
   const log = apiServer.flags.get('audit-log-path') ?? ''
   for (let tries = 0; tries < 50; tries++) {
-    if (readFileSync(log, 'utf8').includes(id)) return undefined
+    if (endOf(log).includes(id)) return undefined
     await new Promise((resolve) => setTimeout(resolve, 20)) // the log is written behind the answer
   }
   return `${log} has no trace of a request that was just made`

@@ -56,10 +56,7 @@ const dataDirectoryOwner: Check = {
   run: ({ etcd, layout }) =>
     etcd === undefined
       ? external
-      : failIfAny(
-          [ownerProblem(etcd.flags.get('data-dir') ?? '', layout, etcd.uid)],
-          `uid ${etcd.uid}; there is no user of the name etcd`,
-        ),
+      : failIfAny([ownerProblem(etcd.flags.get('data-dir') ?? '', layout, etcd.uid)], `uid ${etcd.uid}`),
 }
 
 export const controlPlaneFiles: Section = {

@@ -12,10 +12,11 @@ const removeTree = async (folder: string): Promise<void> => {
   await rmdir(folder).catch(() => undefined)
 }
 
-/** Hierarchies: one in cgroup v2, one for each controller in v1. */
-const hierarchies = async (): Promise<string[]> => {
+/** Hierarchies: one in cgroup v2, one for each controller in v1, or that of the controller alone which is asked for. */
+const hierarchies = async (controller?: string): Promise<string[]> => {
   const names = await readdir(cgroupRoot, { withFileTypes: true }).catch(() => [])
   if (names.some(({ name }) => name === 'cgroup.controllers')) return [cgroupRoot]
+  if (controller !== undefined) return [join(cgroupRoot, controller)]
   return names.filter((entry) => entry.isDirectory()).map(({ name }) => join(cgroupRoot, name))
 }
 
@@ -42,7 +43,7 @@ export const removePodCgroup = async (podUid: string): Promise<void> => {
  * Upstream: KubeletConfiguration.podPidsLimit.
  */
 export const limitPodPids = async (podUid: string, limit: number): Promise<boolean> => {
-  const roots = await hierarchies()
+  const roots = await hierarchies('pids')
   const files = roots.flatMap((root) => placesOf(podUid).map((path) => join(root, path, 'pids.max')))
   const written = await Promise.all(
     files.map((file) =>

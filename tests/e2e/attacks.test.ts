@@ -11,6 +11,7 @@ import type { Container, Pod, PodSpec } from '../../api/types.ts'
 import type { TestCluster } from '../harness/cluster.ts'
 import { createHttp, pkiCredentials } from '../harness/http.ts'
 import { busyboxImage, ensureTestImages } from '../harness/images.ts'
+import { podWhenIn } from '../harness/pods.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
 
@@ -36,14 +37,7 @@ const create = (name: string, spec: PodSpec): Promise<Pod> =>
     spec: { terminationGracePeriodSeconds: 0, automountServiceAccountToken: false, ...spec },
   } as Pod)
 
-const podWhen = (name: string, what: string, is: (pod: Pod) => boolean): Promise<Pod> =>
-  waitFor(
-    async () => {
-      const pod = await cluster.client.get(podsRef, name, namespace)
-      return is(pod) ? pod : undefined
-    },
-    { what: `${name}: ${what}`, timeoutMs: 30_000 },
-  )
+const podWhen = podWhenIn(() => cluster)
 
 const remove = async (name: string): Promise<void> => {
   await cluster.client.delete(podsRef, name, namespace)

@@ -9,6 +9,7 @@ import { events as eventsRef, nodes as nodesRef, pods as podsRef } from '../../a
 import { namespaceOf } from '../../deploy/network.ts'
 import type { TestCluster } from '../harness/cluster.ts'
 import { busyboxImage, ensureTestImages, userImage } from '../harness/images.ts'
+import { podWhenIn } from '../harness/pods.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
 
@@ -42,14 +43,7 @@ const create = async (script: string, { pod = {}, container = {} }: Wanted = {})
   return name
 }
 
-const podWhen = (name: string, what: string, is: (pod: Pod) => boolean): Promise<Pod> =>
-  waitFor(
-    async () => {
-      const pod = await cluster.client.get(podsRef, name, namespace)
-      return is(pod) ? pod : undefined
-    },
-    { what: `${name}: ${what}`, timeoutMs: 30_000 },
-  )
+const podWhen = podWhenIn(() => cluster)
 
 /** What the script writes. */
 const inside = async (script: string, wanted?: Wanted): Promise<string> => {

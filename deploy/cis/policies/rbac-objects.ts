@@ -14,7 +14,7 @@ import {
   roles,
 } from '../../../apiserver/authorization/bootstrap-policy/policy.ts'
 import { ruleAllows } from '../../../apiserver/authorization/rbac-rules.ts'
-import { addonObjects } from '../../addons.ts'
+import { addonObjects, adminBinding } from '../../addons.ts'
 import type { Evidence } from '../evidence.ts'
 
 type AnyRole = ClusterRole | Role
@@ -41,7 +41,7 @@ const isOfKind = (object: KubeObject, ...kinds: readonly string[]): boolean => k
 
 /** What the API server makes at its start, and the launcher after it. */
 const builtIn = ({ config, layout }: Evidence): RbacObjects => {
-  const addons = addonObjects(config, layout)
+  const addons = [adminBinding, ...addonObjects(config, layout)]
   return {
     roles: [...clusterRoles, ...roles, ...(addons.filter((o) => isOfKind(o, 'ClusterRole', 'Role')) as AnyRole[])],
     bindings: [

@@ -63,7 +63,9 @@ const mountedTokens: Check = {
     const byName = new Map(accounts.map((a) => [`${a.metadata?.namespace}/${a.metadata?.name}`, a]))
     const bound = new Set(
       (await evidence.rbac()).bindings.flatMap((binding) =>
-        (binding.subjects ?? []).map(({ name, namespace }) => `${namespace ?? binding.metadata?.namespace}/${name}`),
+        (binding.subjects ?? [])
+          .filter(({ kind }) => kind === 'ServiceAccount')
+          .map(({ name, namespace }) => `${namespace ?? binding.metadata?.namespace}/${name}`),
       ),
     )
     const idle = allPods.filter((pod) => {
