@@ -116,6 +116,7 @@ export const runApiServer = async (
     rules,
     tokens,
     kubelet: config.kubelet,
+    upgradesNeedCreate: config.gates.AuthorizePodWebsocketUpgradeCreatePermission,
     etcd: config.etcd,
     issuer: {
       issuer: config.serviceAccount.issuers[0] ?? '',

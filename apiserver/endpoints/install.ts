@@ -25,6 +25,7 @@ export interface InstallOptions {
   readonly tokens: readonly TokenAuthenticator[]
   readonly issuer: TokenIssuer
   readonly kubelet: KubeletClientConfig
+  readonly upgradesNeedCreate: boolean
   readonly etcd: Config['etcd']
 }
 
@@ -32,7 +33,11 @@ export const subresourceHandlers = (
   options: InstallOptions,
 ): ((resource: Resource, subresource: string) => SubresourceHandlers | undefined) => {
   const budgets = options.resources.get({ group: 'policy', version: 'v1', resource: 'poddisruptionbudgets' })
-  const connect = connectHandlers({ kubelet: options.kubelet, reader: options.resources })
+  const connect = connectHandlers({
+    kubelet: options.kubelet,
+    reader: options.resources,
+    authorizer: options.upgradesNeedCreate ? options.authorizer : undefined,
+  })
   const byName: Readonly<Record<string, SubresourceHandlers>> = {
     'namespaces/finalize': partHandlers(namespaceFinalize),
     'certificatesigningrequests.certificates.k8s.io/approval': partHandlers(approval),

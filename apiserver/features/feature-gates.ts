@@ -7,13 +7,19 @@ import { lockedOff, lockedOn, offByDefault, onByDefault } from './known-gates.ts
 
 /** Gates that change something here. */
 export interface FeatureGates {
+  /** exec, attach and portforward need the verb `create`, by whatever method they begin. */
+  readonly AuthorizePodWebsocketUpgradeCreatePermission: boolean
   /** /flagz */
   readonly ComponentFlagz: boolean
   /** /statusz */
   readonly ComponentStatusz: boolean
 }
 
-export const defaultGates: FeatureGates = { ComponentFlagz: true, ComponentStatusz: true }
+export const defaultGates: FeatureGates = {
+  AuthorizePodWebsocketUpgradeCreatePermission: true,
+  ComponentFlagz: true,
+  ComponentStatusz: true,
+}
 
 interface Spec {
   readonly default: boolean

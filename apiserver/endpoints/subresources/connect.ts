@@ -1,6 +1,7 @@
 /** log, exec, attach, portforward and proxy: from the chain to apiserver/streaming. */
 import type { Duplex } from 'node:stream'
-import { badRequest } from '../../../api/meta/status-error.ts'
+import { badRequest, forbidden } from '../../../api/meta/status-error.ts'
+import { attributesOf, type Authorizer } from '../../authorization/authorizer.ts'
 import { handleConnect, handleUpgrade } from '../../streaming/connect.ts'
 import type {
   ConnectContext,
@@ -17,6 +18,21 @@ import { admissionAttributes, type Scope } from '../scope.ts'
 export interface ConnectOptions {
   readonly kubelet: KubeletClientConfig
   readonly reader: ObjectReader
+  /** Asked for `create` where the client only had to be allowed to `get`; undefined: that is enough. */
+  readonly authorizer: Authorizer | undefined
+}
+
+const commands: readonly string[] = ['exec', 'attach', 'portforward']
+
+/**
+ * A WebSocket begins with a GET, but who may only read is not to run commands. Upstream: ensureAuthorizedForVerb,
+ * AuthorizePodWebsocketUpgradeCreatePermission
+ */
+const checkMayCreate = async (ctx: HttpContext, authorizer: Authorizer | undefined): Promise<void> => {
+  const { resource, subresource, verb, name } = ctx.info
+  if (authorizer === undefined || resource !== 'pods' || !commands.includes(subresource) || verb === 'create') return
+  const decision = await authorizer.authorize({ ...attributesOf(ctx.user, ctx.info, ctx.query), verb: 'create' })
+  if (decision.type !== 'allow') throw forbidden({ group: '', resource }, name, decision.reason)
 }
 
 /** The same context with what the handlers of apiserver/streaming need besides. */
@@ -54,6 +70,7 @@ const connect = async (scope: Scope, ctx: HttpContext, options: ConnectOptions):
     await scope.admission.mutate(attributes)
     await scope.admission.validate(attributes)
   }
+  await checkMayCreate(ctx, options.authorizer)
   const upgrade = takeUpgrade(ctx)
   if (upgrade === undefined) return handleConnect(withReaders(ctx, options))
   const upgradeContext: UpgradeContext = {

@@ -87,7 +87,10 @@ const rows: readonly Row[] = [
   ['reader', `GET ${here}/pods/p/log`, ['pods "p"', `get resource "pods/log" ${in_('here')}`]],
   ['logger', `GET ${here}/pods/p/log`],
   ['logger', `GET ${here}/pods/p`, ['pods "p"', `get resource "pods" ${in_('here')}`]],
-  ['logger', `GET ${here}/pods/p/exec?command=id`],
+  // Who may only read does not run commands, though a WebSocket begins with a GET.
+  ['logger', `GET ${here}/pods/p/exec?command=id`, ['pods "p"', '']],
+  ['viewer', `GET ${here}/pods/p/attach`, ['pods "p"', `get resource "pods/attach" ${in_('here')}`]],
+  ['boss', `GET ${here}/pods/p/exec?command=id`],
   ['logger', `POST ${here}/pods/p/exec?command=id`, ['pods "p"', `create resource "pods/exec" ${in_('here')}`]],
   ['reader', `PUT ${here}/pods/p/status`, ['pods "p"', `update resource "pods/status" ${in_('here')}`]],
   ['reader', `POST ${here}/pods/p/eviction`, ['pods "p"', `create resource "pods/eviction" ${in_('here')}`]],
@@ -205,8 +208,11 @@ export const describeAuthorizationMatrix = (running: () => TestCluster): void =>
         }
         assert.equal(code, 403)
         const [what, cannot] = refusal
-        // HEAD has no body to read.
-        if (cannot === '') return
+        // HEAD has no body to read; and who may begin but not go on is told less.
+        if (cannot === '') {
+          assert.ok(request.startsWith('HEAD ') || status.message === `${what} is forbidden: `)
+          return
+        }
         const forbidden = what === '' ? 'forbidden' : `${what} is forbidden`
         assert.equal(status.message, `${forbidden}: User ${JSON.stringify(subject)} cannot ${cannot}`)
         assert.equal(status.reason, 'Forbidden')
