@@ -111,6 +111,9 @@ export class Queue {
   /** Progress at which its next request is dispatched in the ideal, fluid world; in seat-seconds. */
   nextDispatchR = 0
   seatsInUse = 0
+  /** Of what executes: its seats, and the sum of each seat's start in milliseconds. */
+  seatsExecuting = 0
+  seatStartsMs = 0
   /** Sums over what waits. */
   seatsWaiting = 0
   initialSeatsWaiting = 0
@@ -123,6 +126,18 @@ export class Queue {
   /** Whether virtual time counts it. */
   get isActive(): boolean {
     return this.waiting.length > 0 || this.executing.length > 0
+  }
+
+  execute(request: FlowRequest): void {
+    this.executing.push(request)
+    this.seatsExecuting += request.initialSeats
+    this.seatStartsMs += request.initialSeats * request.startMs
+  }
+
+  finish(request: FlowRequest): void {
+    this.executing.remove(request)
+    this.seatsExecuting -= request.initialSeats
+    this.seatStartsMs -= request.initialSeats * request.startMs
   }
 
   enqueue(request: FlowRequest): void {

@@ -148,6 +148,8 @@ describe('a set of queues', () => {
   })
 })
 
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
+
 interface Served {
   readonly flow: number
   readonly waitedMs: number
@@ -156,14 +158,17 @@ interface Served {
 /** Flows that have always `backlog` requests there: each that is done, or was rejected, is followed by another. */
 const runBacklogged = (
   { time, set }: ReturnType<typeof aSet>,
-  flows: readonly { readonly seats: number; readonly serviceMs: number; readonly backlog: number }[],
+  flows: readonly { seats: number; serviceMs: number; backlog: number; varies?: boolean }[],
   untilMs: number,
 ): { readonly served: Served[]; readonly seatSeconds: number[]; readonly mostSeats: number } => {
   const served: Served[] = []
   const seatSeconds = flows.map(() => 0)
   let mostSeats = 0
+  let sent = 0
   const send = (index: number, flow: Flow): void => {
-    const { seats, serviceMs } = flows[index] ?? { seats: 1, serviceMs: 1 }
+    const { seats, serviceMs: usualMs, varies = false } = flows[index] ?? { seats: 1, serviceMs: 1 }
+    // From half to half as much again, without a pattern.
+    const serviceMs = varies ? usualMs * (0.5 + ((sent++ * 0.618034) % 1)) : usualMs
     const request = aRequest(set, flow, { initialSeats: seats })
     const serve = (): void => {
       mostSeats = Math.max(mostSeats, set.seatsInUse)
@@ -180,8 +185,9 @@ const runBacklogged = (
   }
   for (const [index, { backlog }] of flows.entries()) {
     const flow = aFlow(String(index))
-    // Each has a queue of its own: what is tested is the fairness between queues.
-    flow.hand = { deck: flows.length, cards: [index] }
+    // Each has a queue of its own: what is tested is the fairness between queues. A flood may have a whole hand.
+    if (flows.length > 1) flow.hand = { deck: flows.length, cards: [index] }
+    else flow.hand = { deck: 128, cards: [0, 1, 2, 3, 4, 5] }
     for (let i = 0; i < backlog; i++) send(index, flow)
   }
   time.runUntil(untilMs)
@@ -245,6 +251,33 @@ describe('fair queuing', () => {
         assert.ok(Math.max(...waits) <= most, `${Math.max(...waits)} > ${most}`)
       }),
       { numRuns: 60 },
+    )
+  })
+
+  it('lets nobody wait for long either where requests take many times what is guessed', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 10, max: 60 }), fc.integer({ min: 20, max: 80 }), (limit, serviceMs) => {
+        const world = aSet(queued(128, 6, 50), limit)
+        const { set, time } = world
+        runBacklogged(world, [{ seats: 1, serviceMs, backlog: 250, varies: true }], 1_000)
+        // Seats become free one by one, as they were taken: each of the flood's six queues may have one of them first.
+        const between = serviceMs / limit
+        const waits: number[] = []
+        const victim = aFlow('victim')
+        victim.hand = { deck: 128, cards: [20, 21, 22, 23, 24, 25] }
+        for (let i = 0; i < 20; i++) {
+          const request = aRequest(set, victim)
+          request.onDispatch = () => {
+            waits.push(time.now() - request.arrivalMs)
+            time.after(1, () => set.finish(request))
+          }
+          set.start(request)
+          time.runUntil(time.now() + 3 * serviceMs)
+        }
+        assert.equal(waits.length, 20)
+        assert.ok(median(waits) <= 8 * between, `${median(waits)} > ${8 * between}`)
+      }),
+      { numRuns: 20 },
     )
   })
 

@@ -6,7 +6,9 @@
  * R, the progress of the level, is what every active queue would have got so far, in seat-seconds, if seats could be
  * split without end (a fluid). A queue's `nextDispatchR` is where the work that it has been given ends in that world;
  * the queue whose first request would be done earliest is dispatched from. A service time is not known before: a guess
- * is charged at the dispatch, and put right at the end.
+ * is charged at the dispatch, more while a request takes longer, and all is put right at the end. (Upstream puts it right
+ * at the end alone. Where requests take many times the guess, as they do on one thread under load, a flood would always
+ * be ahead of what it has been charged, and of everybody who comes new.)
  *
  * Guarantees: no more than the limit of seats is in use, but for a request wider than the limit, which runs alone; no
  * queue is longer than its limit; what waits is dispatched in order within its queue.
@@ -162,9 +164,12 @@ export class QueueSet implements QueueSetTotals {
       }
       // Nobody waits and there are seats: the way through the queue would end here too.
       counters.queueLengths.observe(1)
-      if (queue.nextDispatchR < request.arrivalR) queue.nextDispatchR = request.arrivalR
+      raise(queue, request.arrivalR, now)
       this.#noteDispatch(queue, queue.nextDispatchR, queue.nextDispatchR)
+      this.#execute(request, now)
       this.#charge(request, queue)
+      this.#observer.changed(now, this)
+      return undefined
     }
     this.#execute(request, now)
     this.#observer.changed(now, this)
@@ -182,10 +187,10 @@ export class QueueSet implements QueueSetTotals {
     flow.counters.executed[request.info.verb === 'watch' ? 'watch' : 'regular'].observe((now - request.startMs) / 1000)
     if (queue === undefined) this.#queueless.remove(request)
     else {
-      queue.executing.remove(request)
+      queue.finish(request)
       if (!queue.isActive) this.#activeQueues--
       queue.nextDispatchR -= request.initialSeats * (guessedSeconds - (now - request.startMs) / 1000)
-      bound(queue)
+      bound(queue, now)
     }
     if (request.additionalLatencyMs > 0) {
       this.#clock.after(request.additionalLatencyMs, () => {
@@ -207,7 +212,7 @@ export class QueueSet implements QueueSetTotals {
     request.state = 'over'
     this.#dequeue(request, queue)
     if (!queue.isActive) this.#activeQueues--
-    bound(queue)
+    bound(queue, now)
     this.#forgetIfIdle(queue)
     this.cancelled++
     this.#reject('time-out', request)
@@ -289,9 +294,10 @@ export class QueueSet implements QueueSetTotals {
     let minS = Number.POSITIVE_INFINITY
     let maxS = 0
     for (const queue of this.#withWaiting) {
-      minS = Math.min(minS, queue.nextDispatchR)
-      maxS = Math.max(maxS, queue.nextDispatchR)
-      const finish = queue.nextDispatchR + (queue.waiting.first?.work ?? 0)
+      const start = startR(queue, now)
+      minS = Math.min(minS, start)
+      maxS = Math.max(maxS, start)
+      const finish = start + (queue.waiting.first?.work ?? 0)
       if (finish > earliest) continue
       // Of equals the next one round the table after the last.
       const rank = (((queue.index - this.#robinIndex - 1) % count) + count) % count
@@ -308,9 +314,9 @@ export class QueueSet implements QueueSetTotals {
     }
     this.#dequeue(request, found)
     this.#noteDispatch(found, minS, maxS)
-    this.#charge(request, found)
     this.#execute(request, now)
-    bound(found)
+    this.#charge(request, found)
+    bound(found, now)
     request.onDispatch?.()
     return true
   }
@@ -326,23 +332,23 @@ export class QueueSet implements QueueSetTotals {
     note.maxDiscountedS = maxS - inProgress
   }
 
-  /** Gives a request of a queue its place in the fluid world. */
+  /** Gives a request of a queue, which executes from now on, its place in the fluid world. */
   #charge(request: FlowRequest, queue: Queue): void {
-    if (request.finalSeats > this.#limit) {
-      // As much work, on fewer seats for longer.
-      request.additionalLatencyMs *= request.finalSeats / this.#limit
-      request.finalSeats = this.#limit
-      request.seats = Math.max(request.initialSeats, this.#limit)
-    }
     this.#robinIndex = queue.index
     queue.nextDispatchR += request.work
-    queue.executing.push(request)
+    queue.execute(request)
     queue.seatsInUse += request.seats
     this.#queuedSeats += request.seats
   }
 
   #execute(request: FlowRequest, now: number): void {
     const { counters } = request.flow
+    if (request.queue !== undefined && request.finalSeats > this.#limit) {
+      // As much work, on fewer seats for longer.
+      request.additionalLatencyMs *= request.finalSeats / this.#limit
+      request.finalSeats = this.#limit
+      request.seats = Math.max(request.initialSeats, this.#limit)
+    }
     request.state = 'executing'
     request.startMs = now
     if (this.#queuing.type !== 'exempt') counters.waited.true.observe((now - request.arrivalMs) / 1000)
@@ -371,7 +377,7 @@ export class QueueSet implements QueueSetTotals {
     this.#seatsWaiting += request.seats
     counters.waitingRequests++
     counters.waitingSeats += request.seats
-    bound(queue)
+    bound(queue, request.arrivalMs)
   }
 
   #dequeue(request: FlowRequest, queue: Queue): void {
@@ -391,8 +397,19 @@ export class QueueSet implements QueueSetTotals {
   }
 }
 
+/** Where the queue's work ends, with what its requests have taken beyond the guess. */
+const startR = ({ nextDispatchR, seatsExecuting, seatStartsMs }: Queue, now: number): number => {
+  const uncharged = (seatsExecuting * now - seatStartsMs) / 1000 - seatsExecuting * guessedSeconds
+  return uncharged > 0 ? nextDispatchR + uncharged : nextDispatchR
+}
+
+const raise = (queue: Queue, least: number, now: number): void => {
+  const missing = least - startR(queue, now)
+  if (missing > 0) queue.nextDispatchR += missing
+}
+
 /** A queue that did not use its share gets no credit for it: nothing is dispatched, in the fluid world, before it came. */
-const bound = (queue: Queue): void => {
+const bound = (queue: Queue, now: number): void => {
   const arrivalR = queue.waiting.first?.arrivalR
-  if (arrivalR !== undefined && queue.nextDispatchR < arrivalR) queue.nextDispatchR = arrivalR
+  if (arrivalR !== undefined) raise(queue, arrivalR, now)
 }
