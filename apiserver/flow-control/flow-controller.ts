@@ -18,6 +18,7 @@ import { inMatchingOrder, matchesRules, type Rules, rulesFor } from './matching.
 import { PriorityLevel, queuingOf } from './priority-level.ts'
 import { ReadVsWrite } from './read-vs-write.ts'
 import { flowHash } from './shuffle-sharding.ts'
+import { TurnGate } from './turn-gate.ts'
 
 /** A FlowSchema whose level exists. */
 export interface ActiveSchema {
@@ -57,10 +58,12 @@ export class FlowController {
   #fairFraction = 0
 
   readonly readVsWrite: ReadVsWrite
+  readonly #gate: TurnGate
 
   constructor(options: FlowControllerOptions) {
     this.#options = options
     this.readVsWrite = new ReadVsWrite(options.clock.now())
+    this.#gate = new TurnGate(options.clock)
     this.configure([], [])
   }
 
@@ -83,7 +86,8 @@ export class FlowController {
       }
       wanted.add(name)
       const level = this.#levels.get(name)
-      if (level === undefined) this.#levels.set(name, new PriorityLevel(object, queuing, this.#options.clock))
+      if (level === undefined)
+        this.#levels.set(name, new PriorityLevel(object, queuing, this.#options.clock, this.#gate))
       else level.configure(object, queuing)
     }
     for (const [name, level] of this.#levels) {

@@ -6,6 +6,7 @@ import type { AdjustedLimit, ConfiguredLimits, LevelDemand } from './limits.ts'
 import { QueueSet, type Queuing, type QueueSetTotals } from './queue-set.ts'
 import { afterPeriod, type DemandStatistics, noDemand, SeatDemand } from './seat-demand.ts'
 import { TimingRatio } from './timing-ratio.ts'
+import type { TurnGate } from './turn-gate.ts'
 
 /** What is wrong with a spec that validation did not see, or how its requests are queued. */
 export const queuingOf = ({ metadata, spec }: PriorityLevelConfiguration): Queuing | string => {
@@ -46,7 +47,7 @@ export class PriorityLevel {
   statistics: DemandStatistics = noDemand
   adjusted: AdjustedLimit = { current: 0, target: 0 }
 
-  constructor(object: PriorityLevelConfiguration, queuing: Queuing, clock: FlowClock) {
+  constructor(object: PriorityLevelConfiguration, queuing: Queuing, clock: FlowClock, gate: TurnGate) {
     const now = clock.now()
     this.name = object.metadata?.name ?? ''
     this.object = object
@@ -57,7 +58,7 @@ export class PriorityLevel {
     this.waitingUtilization = new TimingRatio(requestBounds, now)
     this.executingUtilization = new TimingRatio(requestBounds, now)
     this.demandRatio = new TimingRatio(demandBounds, now)
-    this.queues = new QueueSet(queuing, 0, clock, this)
+    this.queues = new QueueSet(queuing, 0, clock, this, gate)
   }
 
   get isExempt(): boolean {

@@ -11,7 +11,7 @@
  * be ahead of what it has been charged, and of everybody who comes new.)
  *
  * Guarantees: no more than the limit of seats is in use, but for a request wider than the limit, which runs alone; no
- * queue is longer than its limit; what waits is dispatched in order within its queue.
+ * queue is longer than its limit and the free seats; what waits is dispatched in order within its queue.
  * Everything is synchronous: a request that need not wait costs no promise and no timer.
  *
  * Upstream: k8s.io/apiserver/pkg/util/flowcontrol/fairqueuing/queueset
@@ -20,6 +20,7 @@ import type { FlowClock } from './clock.ts'
 import type { RejectReason } from './counters.ts'
 import { type FlowRequest, Queue, RequestList } from './flow-request.ts'
 import { dealHand } from './shuffle-sharding.ts'
+import { openGate, type TurnGate, type TurnWaiter } from './turn-gate.ts'
 
 export type Queuing =
   | { readonly type: 'exempt' }
@@ -60,9 +61,12 @@ const maxIdleQueues = 1024
 /** Progress is set back here by half: a double has a precision of 10⁻⁷ seat-seconds at that height. */
 const highR = 1e9
 
-export class QueueSet implements QueueSetTotals {
+type Gate = Pick<TurnGate, 'enter' | 'wait'>
+
+export class QueueSet implements QueueSetTotals, TurnWaiter {
   readonly #clock: FlowClock
   readonly #observer: QueueSetObserver
+  readonly #gate: Gate
   readonly #queues = new Map<number, Queue>()
   readonly #withWaiting = new Set<Queue>()
   /** Executing requests that came through no queue. */
@@ -86,7 +90,8 @@ export class QueueSet implements QueueSetTotals {
   epochAdvances = 0
   readonly lastDispatch: LastDispatch = { r: 0, s: 0, minS: 0, maxS: 0, minDiscountedS: 0, maxDiscountedS: 0 }
 
-  constructor(queuing: Queuing, limit: number, clock: FlowClock, observer: QueueSetObserver) {
+  constructor(queuing: Queuing, limit: number, clock: FlowClock, observer: QueueSetObserver, gate: Gate = openGate) {
+    this.#gate = gate
     this.#queuing = queuing
     this.#limit = limit
     this.#clock = clock
@@ -147,15 +152,17 @@ export class QueueSet implements QueueSetTotals {
       this.#queueless.push(request)
     } else {
       const queue = this.#chooseQueue(request, queuing.queues, queuing.handSize)
-      // Upstream lets a queue grow past its limit while a wide request waits for seats that are free one by one.
-      if (queue.waiting.length >= queuing.queueLengthLimit) return this.#reject('queue-full', request)
+      // Upstream lets a queue grow without end while there are free seats that its first request cannot use.
+      const freeSeats = Math.max(this.#limit - this.#seatsInUse, 0)
+      if (queue.waiting.length >= queuing.queueLengthLimit + freeSeats) return this.#reject('queue-full', request)
       if (!queue.isActive) {
         this.#activeQueues++
         queue.nextDispatchR = this.#r
       }
       request.queue = queue
       const { counters } = request.flow
-      if (this.#waitingRequests > 0 || this.#seatsInUse >= this.#limit || !this.#hasSeatsFor(request)) {
+      const isFree = this.#waitingRequests === 0 && this.#seatsInUse < this.#limit && this.#hasSeatsFor(request)
+      if (!isFree || !this.#enters()) {
         this.#enqueue(request, queue)
         counters.queueLengths.observe(queue.waiting.length)
         this.#dispatchAll(now)
@@ -232,8 +239,9 @@ export class QueueSet implements QueueSetTotals {
   #advance(): number {
     const now = this.#clock.now()
     if (this.#activeQueues > 0) {
-      const seats = Math.min(this.#queuedSeats + this.#seatsWaiting, this.#limit)
-      this.#r += ((seats / this.#activeQueues) * (now - this.#lastMs)) / 1000
+      // What is in use, not what could be (as upstream has it): seats that wide requests, or the end of a turn, leave
+      // empty would let R run ahead of all queues, and whoever comes new would stand behind all that wait.
+      this.#r += ((this.#queuedSeats / this.#activeQueues) * (now - this.#lastMs)) / 1000
       if (this.#r >= highR) this.#advanceEpoch()
     }
     this.#lastMs = now
@@ -285,6 +293,21 @@ export class QueueSet implements QueueSetTotals {
     while (this.#waitingRequests > 0 && this.#seatsInUse < this.#limit && this.#dispatchNext(now));
   }
 
+  /** In the next turn of the event loop: what could not begin in the last one. */
+  dispatchOne(): boolean {
+    if (this.#waitingRequests === 0 || this.#seatsInUse >= this.#limit) return false
+    const now = this.#advance()
+    const dispatched = this.#dispatchNext(now)
+    if (dispatched) this.#observer.changed(now, this)
+    return dispatched && this.#waitingRequests > 0
+  }
+
+  #enters(): boolean {
+    if (this.#gate.enter()) return true
+    this.#gate.wait(this)
+    return false
+  }
+
   /** Dispatches the request that would be done first in the fluid world; false if it has no seats yet. */
   #dispatchNext(now: number): boolean {
     const count = this.#queuing.type === 'queue' ? this.#queuing.queues : this.#queues.size
@@ -312,6 +335,7 @@ export class QueueSet implements QueueSetTotals {
       request.flow.counters.notAccommodated++
       return false
     }
+    if (!this.#enters()) return false
     this.#dequeue(request, found)
     this.#noteDispatch(found, minS, maxS)
     this.#execute(request, now)

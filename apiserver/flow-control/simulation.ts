@@ -18,6 +18,9 @@ export class SimulatedTime implements FlowClock {
     this.#events.splice(index < 0 ? this.#events.length : index, 0, { at, callback })
   }
 
+  /** Simulated time has no turns: what happens at one moment happens at once. */
+  readonly nextTurn = (callback: () => void): void => this.after(0, callback)
+
   /** Lets all happen that is due until then. */
   runUntil(ms: number): void {
     for (let event = this.#events[0]; event !== undefined && event.at <= ms; event = this.#events[0]) {
