@@ -375,6 +375,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
         maxPods: config.maxPods,
       },
     }),
+    servesNodeLogs: config.servesNodeLogs,
     healthChecks: { syncloop: () => pleg.healthy() },
   })
   return { client, backend, addresses: hostIPs, metrics, certificateMetrics, run }

@@ -18,6 +18,7 @@ export interface BackendDeps {
   readonly resourceMetrics: (path: string) => Promise<string | undefined>
   readonly stats: SummaryDeps
   readonly config: () => unknown
+  readonly servesNodeLogs: boolean
   readonly healthChecks: KubeletServerBackend['healthChecks']
 }
 
@@ -75,6 +76,7 @@ export const createBackend = (deps: BackendDeps): KubeletServerBackend => {
     return pods.get(uid)?.metadata.uid ?? pods.getByName(namespace, name)?.metadata.uid ?? uid
   }
   return {
+    servesNodeLogs: deps.servesNodeLogs,
     getPods: () => pods.list().map(current),
     getPod: (namespace, name) => {
       const pod = pods.getByName(namespace, name)

@@ -35,6 +35,7 @@ export interface KubeletConfig {
   readonly eventRate: { readonly qps: number; readonly burst: number }
   /** Silence after which exec, attach and port-forward are cut; 0 never. */
   readonly streamingIdleTimeoutMs: number
+  readonly servesNodeLogs: boolean
   readonly runtimeEndpoint: string
   readonly pauseImage: string
   readonly cniConfDir: string
@@ -190,6 +191,7 @@ export const toConfig = ({ values, isSet }: Parsed): KubeletConfig => {
       'streaming-connection-idle-timeout',
       file.duration('streamingConnectionIdleTimeout'),
     ),
+    servesNodeLogs: file.bool('enableSystemLogHandler') ?? true,
     runtimeEndpoint: choose('container-runtime-endpoint', file.string('containerRuntimeEndpoint')),
     pauseImage: values['pod-infra-container-image'],
     cniConfDir: resolve(values['cni-conf-dir']),

@@ -33,7 +33,7 @@ export const honouredFields: ReadonlySet<string> = new Set(
   nodeLeaseDurationSeconds maxPods podCIDR resolvConf serializeImagePulls maxParallelImagePulls containerLogMaxSize
   containerLogMaxFiles systemReserved kubeReserved evictionHard providerID seccompDefault registerWithTaints
   registerNode containerRuntimeEndpoint rotateCertificates serverTLSBootstrap tlsCipherSuites tlsMinVersion
-  podPidsLimit allowedUnsafeSysctls eventRecordQPS eventBurst streamingConnectionIdleTimeout`
+  podPidsLimit allowedUnsafeSysctls enableSystemLogHandler eventRecordQPS eventBurst streamingConnectionIdleTimeout`
     .trim()
     .split(/\s+/),
 )

@@ -5,6 +5,7 @@ import { HealthChecks } from '../../component-base/healthz/healthz.ts'
 import type { KubeletServerBackend } from './backend.ts'
 import { containerLogs } from './container-logs.ts'
 import { HttpError, type KubeletRequest, sendJson, sendText } from './http.ts'
+import { nodeLogs } from './node-logs.ts'
 import { podList } from './pods.ts'
 import { runCommand } from './run.ts'
 
@@ -44,8 +45,10 @@ export const createRoutes = ({ backend, clock }: RouteDependencies): Readonly<Re
     exec: upgradeRequired,
     attach: upgradeRequired,
     portForward: upgradeRequired,
-    logs: async () => {
-      throw new HttpError(501, 'the logs of the node are not implemented by kubets')
+    logs: async (request, response) => {
+      if (!backend.servesNodeLogs) throw new HttpError(405, 'logs endpoint is disabled.')
+      if (request.query.has('query')) throw new HttpError(501, 'queries of node logs are not implemented by kubets')
+      await nodeLogs(request, response)
     },
     checkpoint: async () => {
       throw new HttpError(501, 'checkpoints are not implemented by kubets')

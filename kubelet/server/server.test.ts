@@ -30,6 +30,7 @@ const pod: Pod = {
 }
 
 const backend: KubeletServerBackend = {
+  servesNodeLogs: true,
   getPods: () => [pod],
   getPod: (namespace, name) => (namespace === 'default' && name === 'web' ? pod : undefined),
   runningPods: async () => [pod],

@@ -103,6 +103,7 @@ describe('the door of the kubelet', () => {
       assert.ok(code >= 400, `${path}: ${code}`)
       assert.doesNotMatch(text, /root:/, path)
     }
+    assert.match((await knock('/logs/')).text, /<pre>/)
     assert.deepEqual(await knock('/healthz'), { code: 200, text: 'ok' })
   })
 
