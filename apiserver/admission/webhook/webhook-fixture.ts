@@ -25,7 +25,7 @@ export interface SentReview {
 export type Reply = (
   review: SentReview,
   url: URL,
-) => Record<string, unknown> | { readonly code: number; readonly raw: string } | 'hang'
+) => Record<string, unknown> | { readonly code: number; readonly raw: string; readonly location?: string } | 'hang'
 
 export interface WebhookServer extends AsyncDisposable {
   readonly port: number
@@ -83,6 +83,7 @@ export const startWebhookServer = async (names: readonly string[] = []): Promise
           : JSON.stringify({ kind, apiVersion, response: { uid: asked.uid, ...reply } })
       response.writeHead('code' in reply && 'raw' in reply ? Number(reply['code']) : 200, {
         'content-type': 'application/json',
+        ...('location' in reply ? { location: String(reply['location']) } : {}),
       })
       response.end(answer)
     })

@@ -180,6 +180,20 @@ describe('admission webhooks', () => {
     assert.match(text, /apiserver_admission_webhook_fail_open_count\{name="hook0.example.com",type="validating"\} 5/)
   })
 
+  it('cannot send the API server elsewhere (CVE-2020-8561)', async () => {
+    for (const code of [301, 302, 303, 307, 308]) {
+      server.reviews.splice(0)
+      const { url } = server.clientConfig('/inside')
+      server.replies.set('/inside', () => ({ allowed: true }))
+      server.replies.set('/hook', () => ({ code, raw: 'what is inside', location: url }))
+      await configure('validating', {})
+      const error = await refusal()
+      assert.match(error ?? '', /failed calling webhook "hook0.example.com": failed to call webhook: /)
+      assert.doesNotMatch(error ?? '', /what is inside/)
+      assert.equal(server.reviews.length, 1)
+    }
+  })
+
   it('have their time, and no more', async () => {
     await configure('validating', { timeoutSeconds: 1 })
     let asked: string | undefined
