@@ -13,6 +13,7 @@ import { createPodSecurityMetrics } from './admission/pod-security/metrics.ts'
 import { createWebhookMetrics } from './admission/webhook/metrics.ts'
 import { startAggregator } from './aggregator/aggregator.ts'
 import { buildAuthentication, readVerificationKeys } from './authentication/build.ts'
+import { identityHeaders } from './authentication/request-header.ts'
 import { parseSigningKey } from './authentication/service-account/keys.ts'
 import { buildAuthorization } from './authorization/build.ts'
 import { createAuthorizationMetrics } from './authorization/metrics.ts'
@@ -197,6 +198,7 @@ export const runApiServer = async (
     listedPaths: paths,
   })
   const filters = buildChain({
+    isIdentityHeader: config.requestHeader === undefined ? undefined : identityHeaders(config.requestHeader),
     metrics,
     auditor,
     authenticator,
@@ -244,12 +246,15 @@ export const runApiServer = async (
       aggregator,
       log,
       rbacReady: () => rbac.ready(),
-      facts: {
-        clientCa: readOptional(config.clientCaFile),
-        requestHeader:
-          config.requestHeader === undefined
-            ? undefined
-            : { ...config.requestHeader, ca: readFileSync(config.requestHeader.caFile, 'utf8') },
+      authentication: {
+        files: [config.clientCaFile, config.requestHeader?.caFile ?? ''].filter((file) => file !== ''),
+        read: () => ({
+          clientCa: readOptional(config.clientCaFile),
+          requestHeader:
+            config.requestHeader === undefined
+              ? undefined
+              : { ...config.requestHeader, ca: readFileSync(config.requestHeader.caFile, 'utf8') },
+        }),
       },
     },
     stopped.signal,

@@ -33,6 +33,25 @@ const extraOf = (headers: Headers, prefixes: readonly string[]): Record<string, 
   return extra
 }
 
+/** No proxy of ours passes these on, whatever is configured. */
+const usualNames = new Set(['x-remote-user', 'x-remote-uid', 'x-remote-group', 'x-remote-extra-'])
+
+/**
+ * Further headers by which the front proxy names users: nobody behind this server may be sent them by a client.
+ * Undefined where there are none but the usual.
+ */
+export const identityHeaders = ({
+  usernameHeaders,
+  uidHeaders,
+  groupHeaders,
+  extraPrefixes,
+}: Omit<RequestHeaderOptions, 'check' | 'allowedNames'>): ((lowerCaseName: string) => boolean) | undefined => {
+  const names = new Set(lower([...usernameHeaders, ...uidHeaders, ...groupHeaders]))
+  const prefixes = lower(extraPrefixes)
+  if ([...names, ...prefixes].every((name) => usualNames.has(name))) return undefined
+  return (name) => names.has(name) || prefixes.some((prefix) => name.startsWith(prefix))
+}
+
 export const requestHeader = (options: RequestHeaderOptions): RequestAuthenticator => {
   const userHeaders = lower(options.usernameHeaders)
   const uidHeaders = lower(options.uidHeaders)

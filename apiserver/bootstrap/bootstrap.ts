@@ -10,7 +10,7 @@ import { addressText } from '../registry/services/ip-range.ts'
 import type { ServiceMetrics } from '../registry/services/metrics.ts'
 import type { NodePortAllocator } from '../registry/services/node-port-allocator.ts'
 import type { StoreDependencies } from '../storage/resource-store.ts'
-import { type AuthenticationFacts, createClusterAuthentication } from './cluster-authentication.ts'
+import { type AuthenticationFiles, createClusterAuthentication } from './cluster-authentication.ts'
 import { runCompactor } from './compactor.ts'
 import type { FlowController } from '../flow-control/flow-controller.ts'
 import { createDefaultServiceCidr } from './default-service-cidr.ts'
@@ -34,7 +34,7 @@ export interface BootstrapOptions {
   /** undefined: requests are limited without it. */
   readonly flowController: FlowController | undefined
   readonly aggregator: Aggregator
-  readonly facts: AuthenticationFacts
+  readonly authentication: AuthenticationFiles
   readonly rbacReady: () => Promise<void>
   readonly log: Logger
 }
@@ -76,7 +76,18 @@ const startHook = (
 }
 
 export const startBootstrap = (
-  { config, deps, served, serviceMetrics, crds, aggregator, flowController, facts, rbacReady, log }: BootstrapOptions,
+  {
+    config,
+    deps,
+    served,
+    serviceMetrics,
+    crds,
+    aggregator,
+    flowController,
+    authentication,
+    rbacReady,
+    log,
+  }: BootstrapOptions,
   signal: AbortSignal,
 ): Bootstrap => {
   const { resources, ips, ports } = served
@@ -93,7 +104,7 @@ export const startBootstrap = (
   }
   const common = { resources, clock: realClock, log }
   const defaultCidr = createDefaultServiceCidr({ ...common, cidrs: ips.flagRanges.map(({ text }) => text) })
-  const clusterAuthentication = createClusterAuthentication(resources, facts, log)
+  const clusterAuthentication = createClusterAuthentication(resources, authentication, log)
   const repairs = createRepairs({ ...common, ips, ports, metrics: serviceMetrics, ...config.serviceRepair })
   const hook = (name: string, work: () => Promise<void>) => startHook(name, work, log, signal)
   const flowObjects = createFlowControlObjects(resources, realClock)

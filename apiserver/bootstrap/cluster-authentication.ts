@@ -5,6 +5,7 @@
  */
 import type { ConfigMap, KubeObject } from '../../api/types.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
+import { watchFiles } from '../../component-base/tls/tls-files.ts'
 import type { RequestHeaderConfig } from '../config.ts'
 import { keyFor } from '../registry/resource.ts'
 import type { Resources } from '../registry/resources.ts'
@@ -16,6 +17,13 @@ export interface AuthenticationFacts {
   /** PEM. */
   readonly clientCa: string | undefined
   readonly requestHeader: (RequestHeaderConfig & { readonly ca: string }) | undefined
+}
+
+/** Where the facts stand: files that may be replaced. */
+export interface AuthenticationFiles {
+  readonly files: readonly string[]
+  /** Throws where a file cannot be read. */
+  readonly read: () => AuthenticationFacts
 }
 
 type Data = Readonly<Record<string, string>>
@@ -79,7 +87,7 @@ export interface ClusterAuthentication {
 
 export const createClusterAuthentication = (
   resources: Resources,
-  facts: AuthenticationFacts,
+  { files, read }: AuthenticationFiles,
   log: Logger,
 ): ClusterAuthentication => {
   const configMaps = resources.get({ group: '', version: 'v1', resource: 'configmaps' })
@@ -91,6 +99,7 @@ export const createClusterAuthentication = (
     await configMaps.store.cache.ready()
     const current = configMaps.store.cache.get(keyFor(configMaps, namespace, name))?.object as ConfigMap | undefined
     if (current !== undefined && current === settled) return
+    const facts = read()
     const data = joinedFacts(current?.data ?? {}, facts)
     if (current !== undefined && equalJson(current.data ?? {}, data)) {
       settled = current
@@ -103,17 +112,19 @@ export const createClusterAuthentication = (
     })
   }
 
-  const run = (signal: AbortSignal): Promise<void> =>
-    wheneverChanged(
-      {
-        caches: [configMaps.store.cache],
-        work: async () => {
-          await sync()
-          return undefined
-        },
-        onError: (err) => log.warn({ err }, 'the ConfigMap of extension API servers could not be kept'),
-      },
-      signal,
-    )
+  const failed = (err: unknown): void => log.warn({ err }, 'the ConfigMap of extension API servers could not be kept')
+
+  const run = (signal: AbortSignal): Promise<void> => {
+    const look = (): void => {
+      settled = undefined
+      sync().catch(failed)
+    }
+    watchFiles(files, look, { signal })
+    const work = async (): Promise<undefined> => {
+      await sync()
+      return undefined
+    }
+    return wheneverChanged({ caches: [configMaps.store.cache], work, onError: failed }, signal)
+  }
   return { sync, run }
 }

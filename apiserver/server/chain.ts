@@ -31,6 +31,8 @@ export interface ChainOptions {
   readonly authenticator: Authenticator
   readonly authorizer: Authorizer
   readonly allowAnonymous: AllowAnonymous
+  /** Headers, in lower case, by which front proxies name users. */
+  readonly isIdentityHeader: ((name: string) => boolean) | undefined
   /** Priority and fairness, or plain limits. */
   readonly limit: FlowControl | InFlightLimits
   readonly requestTimeoutMs: number
@@ -49,6 +51,7 @@ export const buildChain = (options: ChainOptions): readonly Filter[] => [
   withAuthentication(
     options.authenticator,
     options.allowAnonymous,
+    options.isIdentityHeader,
     options.auditor === undefined ? undefined : auditUnauthenticated(options.auditor),
   ),
   ...(options.auditor === undefined ? [] : [withAudit(options.auditor)]),

@@ -21,6 +21,19 @@ const hopByHop = new Set([
 /** Say who the client is: for the API server alone. A backend could act as the client with them. */
 const credentials = /^(authorization|x-remote-user|x-remote-group|x-remote-uid|x-remote-extra-.*|impersonate-.*)$/
 
+type IsHidden = (lowerCaseName: string) => boolean
+
+const hidden = new WeakMap<object, IsHidden>()
+
+/** Keeps more headers of a request from every backend: those by which this server's own front proxies name users. */
+export const hideHeaders = (request: ApiRequest, isHidden: IsHidden): void => void hidden.set(request, isHidden)
+
+/** Of a client, which may pass for nobody else. */
+const saysWho = (request: ApiRequest): IsHidden => {
+  const isHidden = hidden.get(request)
+  return (name) => credentials.test(name) || isHidden?.(name) === true
+}
+
 /** Each header once, in the writing of its sender, with all its values. */
 const collect = (rawHeaders: readonly string[], drop: (name: string) => boolean): OutgoingHttpHeaders => {
   const headers: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>
@@ -62,10 +75,11 @@ const rewritten = new Set(['x-forwarded-for', 'host', 'cookie'])
 export const requestHeaders = (request: ApiRequest): OutgoingHttpHeaders => {
   const { headers } = request
   const named = namedByConnection(headers)
+  const dropped = saysWho(request)
   return {
     ...collect(
       request.rawHeaders,
-      (name) => hopByHop.has(name) || named.has(name) || credentials.test(name) || rewritten.has(name),
+      (name) => hopByHop.has(name) || named.has(name) || dropped(name) || rewritten.has(name),
     ),
     ...framing(request),
     ...(headers.host === undefined ? {} : { Host: headers.host }),
@@ -76,10 +90,13 @@ export const requestHeaders = (request: ApiRequest): OutgoingHttpHeaders => {
 }
 
 /** Headers of an upgrade request: those of the connection stay, as the backend is to be upgraded too. */
-export const upgradeHeaders = (request: ApiRequest): OutgoingHttpHeaders => ({
-  ...collect(request.rawHeaders, (name) => credentials.test(name) || name === 'x-forwarded-for'),
-  'X-Forwarded-For': forwardedFor(request),
-})
+export const upgradeHeaders = (request: ApiRequest): OutgoingHttpHeaders => {
+  const dropped = saysWho(request)
+  return {
+    ...collect(request.rawHeaders, (name) => dropped(name) || name === 'x-forwarded-for'),
+    'X-Forwarded-For': forwardedFor(request),
+  }
+}
 
 /** A backend must not open the API server's own origin to scripts of others. */
 const crossOrigin = new Set([

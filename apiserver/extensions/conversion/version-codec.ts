@@ -42,17 +42,19 @@ interface Read {
 
 const parse = (value: Buffer): KubeObject => parseJson(value, { strict: false }).value as KubeObject
 
-/** As it stands in what this server writes. */
-const headOf = (apiVersion: string, kind = ''): Buffer =>
-  Buffer.from(`{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},`)
+/** What an object of the version begins with: as this server writes it, and as Go does. */
+const headsOf = (apiVersion: string, kind: string): Buffer[] => [
+  Buffer.from(`{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},`),
+  Buffer.from(`{"apiVersion":${JSON.stringify(apiVersion)},`),
+]
 
 export const createVersionCodec = (
   kind: string,
   { shown, stored, schemas, converter }: VersionCodecOptions,
 ): VersionCodec => {
-  const storedHead = headOf(stored, kind)
+  const storedHeads = headsOf(stored, kind)
   const isStoredForm = (value: Buffer): boolean =>
-    value.subarray(0, storedHead.length).equals(storedHead) || parse(value).apiVersion === stored
+    storedHeads.some((head) => value.subarray(0, head.length).equals(head)) || parse(value).apiVersion === stored
 
   const read = (value: Buffer): Read => {
     const object = parse(value)

@@ -2,6 +2,7 @@
 import { isReason, type StatusError, unauthorized } from '../../../api/meta/status-error.ts'
 import type { AuthenticationNotes, Authenticator } from '../../authentication/authenticator.ts'
 import { anonymousUser, type UserInfo } from '../../authentication/user.ts'
+import { hideHeaders } from '../../streaming/forwarded-headers.ts'
 import type { Filter } from '../chain.ts'
 import type { HttpContext } from '../context.ts'
 import { closeHttp2Connection } from './goaway.ts'
@@ -20,6 +21,7 @@ const notesFor = (ctx: HttpContext): AuthenticationNotes => ({
 export const withAuthentication = (
   authenticator: Authenticator,
   allowAnonymous: AllowAnonymous,
+  isIdentityHeader?: (lowerCaseName: string) => boolean,
   refused?: (ctx: HttpContext, error: StatusError) => void,
 ): Filter => {
   const userOf = async (ctx: HttpContext): Promise<UserInfo> => {
@@ -39,6 +41,7 @@ export const withAuthentication = (
   }
   return async (ctx, next) => {
     ctx.user = await userOf(ctx)
+    if (isIdentityHeader !== undefined) hideHeaders(ctx.request, isIdentityHeader)
     return next()
   }
 }

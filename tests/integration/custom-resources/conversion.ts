@@ -270,6 +270,43 @@ export const describeConversion = (running: () => TestCluster): void => {
       assert.equal((await stored('a')).apiVersion, `${group}/v2`)
     })
 
+    it('may have its versions by name alone: then nobody is asked', async () => {
+      const plain = 'plain.example.com'
+      const withoutWebhook = (stored: 'v1' | 'v2'): CustomResourceDefinition => {
+        const definition = hosts(plain, webhook(), stored)
+        return { ...definition, spec: { ...definition.spec, conversion: { strategy: 'None' } } }
+      }
+      await define(kubectl, withoutWebhook('v1'))
+      const asked = converter.calls().length
+      const path = (version: string) => `/apis/${plain}/${version}/namespaces/default/hosts`
+      const object = { apiVersion: `${plain}/v1`, kind: 'Host', metadata: { name: 'old' }, spec: { replicas: 3 } }
+      assert.equal((await http(path('v1'), { method: 'POST', body: object })).code, 201)
+      await redefine(withoutWebhook('v2'))
+      const body = { ...object, apiVersion: `${plain}/v2`, metadata: { name: 'new' } }
+      await waitFor(
+        async () => {
+          await http(path('v2'), { method: 'POST', body })
+          const { items } = (await http(path('v1'))).json as { items?: HostObject[] }
+          return items?.length === 2
+        },
+        { what: 'both objects' },
+      )
+      for (const version of ['v1', 'v2']) {
+        const { items } = (await http(path(version))).json as { items: HostObject[] }
+        assert.deepEqual(
+          items.map(({ apiVersion, metadata, spec }) => [apiVersion, metadata?.name, spec?.replicas]),
+          [
+            [`${plain}/${version}`, 'new', 3],
+            [`${plain}/${version}`, 'old', 3],
+          ],
+        )
+      }
+      const scaled = await patch(`${path('v2')}/old`, { spec: { replicas: 4 } })
+      assert.equal(scaled.code, 200, scaled.text)
+      assert.equal(converter.calls().length, asked)
+      await kubectl('delete', 'crd', `hosts.${plain}`)
+    })
+
     it('holds its definition while it cannot be converted, and goes with it', async () => {
       converter.answerWith(() => ({ code: 500, raw: 'oops' }))
       // Forgets what was converted before: objects of the old version cannot be read any more.
