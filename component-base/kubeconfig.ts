@@ -13,7 +13,7 @@ export interface ClientConfig {
   readonly key: () => Buffer | undefined
   /** The bearer token, or undefined. */
   readonly token: () => string | undefined
-  /** Changes when `ca`, `cert` or `key` give something new: of files within half a minute. */
+  /** Changes when `ca`, `cert` or `key` give something new: of files within some seconds. */
   readonly tlsVersion: () => string
 }
 
@@ -33,8 +33,8 @@ const text = (value: unknown): string | undefined => (typeof value === 'string' 
 const unsupportedLogins = ['exec', 'auth-provider', 'username', 'password', 'as', 'as-uid', 'as-groups'] as const
 
 const tokenLifeMs = 60_000
-/** How often files of certificates are looked at. */
-const rotationCheckMs = 30_000
+/** How often a kubeconfig and the files that it names are looked at, by who uses it. */
+const rotationCheckMs = 5_000
 
 /** A file's text, read again after a minute: projected tokens are replaced in place. */
 const cachedFile = (path: string): (() => string) => {
@@ -49,18 +49,8 @@ const cachedFile = (path: string): (() => string) => {
   }
 }
 
-/** Changes with the files, looked at no more often than worth it. */
-const fileVersion = (files: readonly string[]): (() => string) => {
-  const look = (): string => files.map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0).join()
-  let version = look()
-  let checkedAt = performance.now()
-  return () => {
-    if (performance.now() - checkedAt < rotationCheckMs) return version
-    checkedAt = performance.now()
-    version = look()
-    return version
-  }
-}
+const versionOf = (files: readonly string[]): string =>
+  files.map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0).join()
 
 /** How a user of a kubeconfig shows who it is. Files are read when asked for. */
 export interface UserCredentials {
@@ -124,17 +114,41 @@ export const clusterOfKubeconfig = (path: string): Readonly<Record<string, unkno
   return file === undefined ? cluster : { ...cluster, 'certificate-authority': resolve(dirname(path), file) }
 }
 
-/** Loads the current context of a kubeconfig; throws an Error that names the file if there is none. */
+/** What a kubeconfig says at the moment of who is whom. */
+const readIdentities = ({ cluster, user }: Context, path: string) => {
+  const files = [path]
+  const ca = material(cluster, 'certificate-authority', path, files)
+  return { ca, ...credentialsOf(user, path, files), files, version: versionOf(files) }
+}
+
+/**
+ * Loads the current context of a kubeconfig; throws an Error that names the file if there is none. Certificates, keys
+ * and tokens follow the file when it is written anew; where the server is does not.
+ */
 export const loadKubeconfig = (path: string): ClientConfig => {
-  const { cluster, user } = currentContext(path)
-  const files: string[] = []
+  const context = currentContext(path)
+  const { cluster } = context
+  let identities = readIdentities(context, path)
+  let checkedAt = performance.now()
   return {
     server: (text(cluster['server']) ?? '').replace(/\/$/, ''),
     insecureSkipTlsVerify: cluster['insecure-skip-tls-verify'] === true,
     tlsServerName: text(cluster['tls-server-name']),
-    ca: material(cluster, 'certificate-authority', path, files),
-    ...credentialsOf(user, path, files),
-    tlsVersion: fileVersion(files),
+    ca: () => identities.ca(),
+    cert: () => identities.cert(),
+    key: () => identities.key(),
+    token: () => identities.token(),
+    tlsVersion: () => {
+      if (performance.now() - checkedAt < rotationCheckMs) return identities.version
+      checkedAt = performance.now()
+      if (versionOf(identities.files) === identities.version) return identities.version
+      try {
+        identities = readIdentities(currentContext(path), path)
+      } catch {
+        // Half-written: the next look finds it whole.
+      }
+      return identities.version
+    },
   }
 }
 

@@ -71,7 +71,7 @@ const tokenSecret = (token: BootstrapToken): Secret => ({
 export const nodeServer = (config: ClusterConfig): string =>
   `https://${hostAddress(config)}:${config.controlPlane.apiServerPort}`
 
-const clusterInfo = (config: ClusterConfig, { pki }: Layout): ConfigMap => {
+export const clusterInfo = (config: ClusterConfig, { pki }: Layout): ConfigMap => {
   const cluster = {
     'certificate-authority-data': readFileSync(join(pki, 'ca.crt')).toString('base64'),
     server: nodeServer(config),

@@ -1,4 +1,4 @@
-/** `npm start | run status | stop | run reset`: the life of a local cluster from the user's side. */
+/** `npm start | run status | stop | run reset | run rotate-ca`: the life of a local cluster from the user's side. */
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineFlags, parseFlags } from '../component-base/flags/flags.ts'
@@ -81,6 +81,14 @@ const resetCluster = async (layout: Layout): Promise<void> => {
   say(`kubets: ${layout.root} is gone`)
 }
 
+/** One step of the way to a new CA; everything goes on meanwhile. */
+const rotateCluster = async (layout: Layout, { kubeconfig }: { readonly kubeconfig: boolean }): Promise<void> => {
+  const config = loadClusterConfig(layout.clusterFile)
+  const { rotateCa } = await import('./rotate-ca.ts')
+  say(`kubets: ${await rotateCa(config, layout)}`)
+  if (kubeconfig) mergeContext(userKubeconfigPath(), layout.adminConf, config.name)
+}
+
 const main = async (): Promise<void> => {
   const [command = 'start', ...rest] = process.argv.slice(2)
   const { values } = parseFlags(flags, rest, { name: `kubets ${command}`, version: 'v1.36.0' })
@@ -94,8 +102,10 @@ const main = async (): Promise<void> => {
       return (await import('./screen.ts')).printStatus(layout, say)
     case 'reset':
       return resetCluster(layout)
+    case 'rotate-ca':
+      return rotateCluster(layout, values)
     default:
-      throw new ClusterConfigError(`unknown command ${command}: start, status, stop or reset`)
+      throw new ClusterConfigError(`unknown command ${command}: start, status, stop, reset or rotate-ca`)
   }
 }
 

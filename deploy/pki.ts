@@ -108,7 +108,11 @@ export const ensureClusterPki = async (config: ClusterConfig, layout: Layout): P
  * A node's identities: the token with which its kubelet joins, and its proxy. The kubelet asks the cluster for its own
  * certificates. The CA is named by its file, so that a kubelet follows when that changes.
  */
-export const ensureNodePki = async (config: ClusterConfig, layout: Layout, node: NodeConfig): Promise<void> => {
+export const ensureNodePki = async (
+  config: ClusterConfig,
+  layout: Layout,
+  node: Pick<NodeConfig, 'name'>,
+): Promise<void> => {
   const paths = layout.node(node.name)
   const caFile = join(layout.pki, 'ca.crt')
   const ca: CertificatePair = {

@@ -6,6 +6,7 @@ import type { RestClient } from '../client/rest/rest-client.ts'
 import { HealthChecks } from '../component-base/healthz/healthz.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
 import { readTlsFiles, type TlsMaterial, watchFileContent, watchTlsFiles } from '../component-base/tls/tls-files.ts'
+import { followAuthority } from './certificates/client-credentials.ts'
 import type { CertificateMetrics } from './certificates/metrics.ts'
 import { createServingCertificateManager, servingFiles } from './certificates/serving-certificate.ts'
 import type { KubeletConfig } from './config/config.ts'
@@ -77,6 +78,7 @@ const tlsFromCluster = async (deps: ServingDeps, client: RestClient): Promise<Tl
         apply()
       }
       watchFileContent(config.clientCaFile, changed, { log, signal })
+      followAuthority(manager, config.clientCaFile, { log, signal })
       manager.run(signal).catch((err: unknown) => log.error({ err }, 'the serving certificate is not kept any more'))
     },
   }

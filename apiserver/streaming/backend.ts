@@ -29,7 +29,7 @@ export const httpsAgent = (options: HttpsAgentOptions): HttpsAgent =>
 const unverifiedAgent = httpsAgent({ rejectUnauthorized: false })
 
 /** Certificates are rotated on disk; no kubelet connection is made with files read longer ago than this. */
-const agentLifetimeMs = 60_000
+const agentLifetimeMs = 5_000
 
 interface KubeletAgents {
   readonly verified: HttpsAgent

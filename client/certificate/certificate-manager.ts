@@ -37,6 +37,8 @@ export interface CertificateManager {
   readonly ttlSeconds: () => number
   /** Works until the signal aborts. */
   readonly run: (signal: AbortSignal) => Promise<void>
+  /** Asks for another certificate now, however long this one lives. */
+  readonly rotate: () => void
 }
 
 /** How long one request waits for its approval. */
@@ -66,6 +68,7 @@ export const createCertificateManager = (options: CertificateManagerOptions): Ce
   const { store, signerName, usages, subject, log, clock = realClock } = options
   const valid = (pair: StoredCertificate): boolean => pair.leaf.validToDate.getTime() > clock.now()
   let certificate = store.current()
+  let wake = new AbortController()
 
   const current = (): StoredCertificate | undefined =>
     certificate !== undefined && valid(certificate) ? certificate : undefined
@@ -99,6 +102,19 @@ export const createCertificateManager = (options: CertificateManagerOptions): Ce
     }
   }
 
+  const sleepUntilWoken = async (ms: number, signal: AbortSignal): Promise<void> => {
+    wake = new AbortController()
+    const onAbort = (): void => wake.abort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      await sleepLong(ms, wake.signal, clock)
+    } catch {
+      signal.throwIfAborted()
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
   const run = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
       const present = current()
@@ -106,7 +122,7 @@ export const createCertificateManager = (options: CertificateManagerOptions): Ce
         // Never in a tight loop, however short the lives of certificates are.
         const waitMs = Math.max(1_000, rotationDeadlineMs(present) - clock.now())
         log.debug({ signerName, waitMs }, 'waiting for the next rotation')
-        await sleepLong(waitMs, signal, clock)
+        await sleepUntilWoken(waitMs, signal)
       }
       await rotateForever(signal)
     }
@@ -118,6 +134,7 @@ export const createCertificateManager = (options: CertificateManagerOptions): Ce
       certificate === undefined
         ? Number.POSITIVE_INFINITY
         : (certificate.leaf.validToDate.getTime() - clock.now()) / 1000,
+    rotate: () => wake.abort(),
     run: (signal) =>
       run(signal).catch((error: unknown) => {
         if (!signal.aborted) throw error

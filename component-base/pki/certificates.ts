@@ -89,6 +89,9 @@ interface Issuer {
 
 const readIssuer = ({ certPem, keyPem }: CertificatePair): Issuer => {
   const certificate = new X509Certificate(certPem)
+  const key = createPrivateKey(keyPem)
+  // In the middle of a change of the CA what would be signed would be nobody's.
+  if (!certificate.checkPrivateKey(key)) throw new Error("the CA's certificate and key are no pair")
   const [tbs] = elementsOf(expectElement(certificate.raw, tags.sequence).content)
   // version, serial number, algorithm, issuer, validity, subject, key, extensions
   const fields = elementsOf(tbs?.content ?? Buffer.alloc(0))
@@ -102,7 +105,7 @@ const readIssuer = ({ certPem, keyPem }: CertificatePair): Issuer => {
     ?.at(-1)
   return {
     name: subject.whole,
-    key: createPrivateKey(keyPem),
+    key,
     keyIdentifier: identifier === undefined ? undefined : expectElement(identifier.content, tags.octets).content,
     notAfterMs: certificate.validToDate.getTime(),
   }

@@ -7,7 +7,7 @@ import type { Registry } from 'prom-client'
 import type { HealthChecks } from '../healthz/healthz.ts'
 import type { Logger } from '../logging/logger.ts'
 import { selfSignedServingCert } from '../tls/self-signed.ts'
-import { readTlsFiles, type TlsFiles, type TlsMaterial, watchFiles, watchTlsFiles } from '../tls/tls-files.ts'
+import { readTlsFiles, type TlsFiles, type TlsMaterial, watchFileContent, watchTlsFiles } from '../tls/tls-files.ts'
 import type { TlsSettings } from '../tls/tls-settings.ts'
 
 /** Who asks, by a client certificate that the client CA signed, or by a token. */
@@ -116,18 +116,8 @@ const manageTls = async ({
   const { certPem, keyPem } = await selfSignedServingCert()
   const own = { cert: Buffer.from(certPem), key: Buffer.from(keyPem) }
   const follow = (server: Server): void => {
-    let last = clientCa(tls).ca
-    const look = (): void => {
-      try {
-        const { ca } = clientCa(tls)
-        if (ca === undefined || last?.equals(ca)) return
-        swap(server, { ...own, ca })
-        last = ca
-      } catch (err) {
-        log.warn({ err }, 'client CA not readable: the old one stays')
-      }
-    }
-    watchFiles(isGiven(tls.clientCaFile) ? [tls.clientCaFile] : [], look, { signal })
+    if (!isGiven(tls.clientCaFile)) return
+    watchFileContent(tls.clientCaFile, (ca) => swap(server, { ...own, ca }), { log, signal })
   }
   return { first: { ...own, ...clientCa(tls) }, follow }
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { isReason } from '../../api/meta/status-error.ts'
 import { configMaps, namespaces } from '../../api/resources.ts'
 import type { ConfigMap } from '../../api/types.ts'
+import { watchFileContent } from '../../component-base/tls/tls-files.ts'
 import type { Controller } from '../context.ts'
 import { isNamespaceTerminating } from '../errors.ts'
 import { annotationsOf, isDeleting, nameOf, namespaceOf } from '../objects.ts'
@@ -19,9 +20,9 @@ export const rootCaPublisher: Controller = {
   name: 'root-ca-certificate-publisher-controller',
   serviceAccount: 'root-ca-cert-publisher',
   setup: (context) => {
-    const { client, informers, config } = context
+    const { client, informers, config, log, signal } = context
     if (config['root-ca-file'] === '') return undefined
-    const data = { 'ca.crt': readFileSync(config['root-ca-file'], 'utf8') }
+    let data = { 'ca.crt': readFileSync(config['root-ca-file'], 'utf8') }
     const queue = queueOf(context)
     const spaces = informers.for(namespaces)
     // Only these few of all ConfigMaps are worth a cache.
@@ -30,6 +31,12 @@ export const rootCaPublisher: Controller = {
     onAnyChange(maps, (map) => {
       if (nameOf(map) === configMapName) queue.add(namespaceOf(map))
     })
+
+    const bundleChanged = (bundle: Buffer): void => {
+      data = { 'ca.crt': bundle.toString() }
+      for (const namespace of spaces.lister.list()) enqueueSelf(queue)(namespace)
+    }
+    watchFileContent(config['root-ca-file'], bundleChanged, { log, signal })
 
     const isRight = (map: ConfigMap): boolean =>
       semanticEqual(map.data, data, 'data') && annotationsOf(map)[descriptionAnnotation] === description

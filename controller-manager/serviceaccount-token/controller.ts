@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { isReason } from '../../api/meta/status-error.ts'
 import { secrets, serviceAccounts } from '../../api/resources.ts'
 import type { Secret } from '../../api/types.ts'
+import { watchFileContent } from '../../component-base/tls/tls-files.ts'
 import type { Controller } from '../context.ts'
 import { annotationsOf, nameOf, namespaceOf, uidOf } from '../objects.ts'
 import { enqueueSelf, queueOf, workersOf } from '../wiring.ts'
@@ -20,7 +21,7 @@ export const serviceAccountTokenController: Controller = {
   // Whoever signs tokens cannot have one of its own.
   serviceAccount: undefined,
   setup: (context) => {
-    const { client, informers, config } = context
+    const { client, informers, config, log, signal } = context
     const keyFile = config['service-account-private-key-file']
     if (keyFile === '') return undefined
     const caFile = config['root-ca-file']
@@ -33,6 +34,10 @@ export const serviceAccountTokenController: Controller = {
       },
     })
     const accounts = informers.for(serviceAccounts)
+    const bundleChanged = (): void => {
+      for (const secret of cache.lister.list()) enqueueSelf(queue)(secret)
+    }
+    if (caFile !== '') watchFileContent(caFile, bundleChanged, { log, signal })
     cache.addHandler({ onAdd: enqueueSelf(queue), onUpdate: (_old, secret) => enqueueSelf(queue)(secret) })
     const enqueueOf = (account: { metadata?: { namespace?: string; name?: string } }): void => {
       const key = `${account.metadata?.namespace ?? ''}/${account.metadata?.name ?? ''}`

@@ -20,6 +20,7 @@ import { controlPlaneProcesses, dnsAddress, nodeProcesses } from '../components.
 import { layoutOf, projectRoot } from '../layout.ts'
 import { followNodes } from '../node-sync.ts'
 import { ensureClusterPki, ensureNodePki } from '../pki.ts'
+import { rotateCa } from '../rotate-ca.ts'
 import type { ProcessSpec } from '../process-table.ts'
 import { waitForCluster } from '../wait.ts'
 
@@ -81,6 +82,10 @@ run(`kubets-${name}`, async ({ signal, log }) => {
   }
   const config = readConfig()
   const nodes = composedNodes(config)
+  if (name === 'rotate-ca') {
+    process.stdout.write(`${await rotateCa(config, layout)}\n`)
+    return
+  }
   if (name === 'wait') {
     const say = (line: string): void => void process.stdout.write(`${line}\n`)
     await waitForCluster(config, layout, { startedAt: performance.now(), timeoutMs: waitTimeoutMs, say })

@@ -1,9 +1,11 @@
 /** Who the kubelet is to the API server: the kubeconfig's certificate, bootstrapped and rotated where that is asked for. */
+import { X509Certificate } from 'node:crypto'
 import { type CertificateManager, createCertificateManager } from '../../client/certificate/certificate-manager.ts'
 import { type CertificateStore, createCertificateStore } from '../../client/certificate/certificate-store.ts'
 import { createRestClient, type RestClient } from '../../client/rest/rest-client.ts'
 import { type ClientConfig, loadKubeconfig } from '../../component-base/kubeconfig.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
+import { watchFileContent } from '../../component-base/tls/tls-files.ts'
 import type { KubeletConfig } from '../config/config.ts'
 import { bootstrapClientCertificate, clientSigner, clientStorePrefix, clientUsages, nodeSubject } from './bootstrap.ts'
 import type { CertificateMetrics } from './metrics.ts'
@@ -13,6 +15,25 @@ export interface ClientCredentials {
   readonly client: RestClient | undefined
   /** Rotates the certificate until the signal aborts. */
   readonly run: (signal: AbortSignal) => Promise<void>
+}
+
+/**
+ * Asks for new certificates when the cluster gets a new CA, while the old one is still trusted: the first of the client
+ * CA file is taken for the one that signs.
+ */
+export const followAuthority = (
+  manager: CertificateManager,
+  clientCaFile: string,
+  { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
+): void => {
+  if (clientCaFile === '') return
+  const look = (bundle: Buffer): void => {
+    const { leaf } = manager.current() ?? {}
+    if (leaf === undefined || leaf.verify(new X509Certificate(bundle).publicKey)) return
+    log.info({ file: clientCaFile }, 'the cluster has a new CA: asking for a certificate of it')
+    manager.rotate()
+  }
+  watchFileContent(clientCaFile, look, { log, signal })
 }
 
 const userAgent = 'kubelet/v1.36.0'
@@ -81,5 +102,6 @@ export const openClientCredentials = async (
   })
   metrics.follow('client', manager)
   const client = createRestClient(rotatingConfig(fromFile, manager), { userAgent })
+  followAuthority(manager, config.clientCaFile, { log, signal })
   return { client, run: manager.run }
 }
