@@ -3,10 +3,11 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { before, describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { connect } from 'node:tls'
 import { configMaps, nodes } from '../../api/resources.ts'
 import { createRestClient } from '../../client/rest/rest-client.ts'
+import { sleep } from '../../component-base/clock.ts'
 import { loadKubeconfig } from '../../component-base/kubeconfig.ts'
 import { type CertificatePair, issueCertificate } from '../../component-base/pki/certificates.ts'
 import { createHttpTo, type Http } from '../harness/http.ts'
@@ -74,24 +75,27 @@ describe('a new CA', () => {
     const config = loadKubeconfig(layout.adminConf)
     versions = config.tlsVersion()
     const client = createRestClient(config, { userAgent: 'poller' })
-    const poll = async (): Promise<void> => {
-      try {
-        await client.raw('GET', '/api/v1/namespaces/default')
-        if (!(await isReady())) failures.push('a node is not Ready')
-      } catch (error) {
-        failures.push(String(error))
+    const stopped = new AbortController()
+    const polling = (async (): Promise<void> => {
+      while (!stopped.signal.aborted) {
+        try {
+          await client.raw('GET', '/api/v1/namespaces/default')
+          if (!(await isReady())) failures.push('a node is not Ready')
+        } catch (error) {
+          failures.push(String(error))
+        }
+        polls++
+        versions = config.tlsVersion()
+        await sleep(100, stopped.signal).catch(() => undefined)
       }
-      polls++
-      versions = config.tlsVersion()
-      timer = setTimeout(() => void poll(), 100)
-    }
-    let timer: NodeJS.Timeout
-    void poll()
+    })()
     stopPolling = async () => {
-      clearTimeout(timer)
+      stopped.abort()
+      await polling
       await client.close()
     }
   })
+  after(() => stopPolling())
   let stopPolling = async (): Promise<void> => undefined
 
   /** The poller has read its kubeconfig anew, and so has everybody else who uses one. */
