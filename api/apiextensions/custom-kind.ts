@@ -135,10 +135,11 @@ export const customKind = (definition: CustomResourceDefinition, version: Versio
   const hasStatus = version.subresources?.status !== undefined
   const scale = scaleOf(version)
   const rules = compileRules(structural)
-  const validate = (object: KubeObject): readonly FieldError[] => validateValue(schema, object)
-  // Rules are asked only of values that their types fit.
-  const keepsRules = (object: KubeObject, old: KubeObject | undefined): readonly FieldError[] =>
-    rules !== undefined && validate(object).length === 0 ? rules(object, old) : []
+  const validate = (object: KubeObject, old?: KubeObject): readonly FieldError[] => {
+    const errors = validateValue(schema, object, '', old)
+    // Rules are asked only of values that their types fit.
+    return rules === undefined || errors.length > 0 ? errors : rules(object, old)
+  }
   const deprecation = deprecationOf(definition, version)
   return defineKind({
     group,
@@ -162,10 +163,9 @@ export const customKind = (definition: CustomResourceDefinition, version: Versio
     },
     setDefaults: (object) => void applyDefaults(structural, object),
     ...(hasStatus ? { prepareForCreate: withoutStatus, prepareForStatusUpdate: keepAllButStatus } : {}),
-    validate,
-    validateCreate: (object) => keepsRules(object, undefined),
-    validateUpdate: keepsRules,
-    validateStatusUpdate: (object, old) => [...validate(object), ...keepsRules(object, old)],
+    validateCreate: (object) => validate(object),
+    validateUpdate: validate,
+    validateStatusUpdate: validate,
     columns: columnsOf(version),
     selectableFields: selectable(version),
     ...(scale === undefined ? {} : { scale }),

@@ -144,4 +144,59 @@ describe('rules of custom resources', () => {
     const [message] = said(schema, { list: Array.from({ length: 200 }, (_, index) => index) })
     assert.match(message ?? '', /call cost exceeds limit for rule/)
   })
+
+  it('that an update does not touch may go on failing, but for those that compare', () => {
+    const item = { type: 'object', properties: { name: string, n: integer } }
+    const listed = {
+      type: 'array',
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['name'],
+      items: { ...item, 'x-kubernetes-validations': [{ rule: 'self.n < 5', message: 'too many' }] },
+    }
+    const schema = withRules(
+      { properties: { a: item, listed } },
+      {
+        rule: 'self.a.n < 5 || oldSelf.a.n < 5',
+        message: 'compares',
+      },
+    )
+    const old = {
+      a: { n: 9 },
+      listed: [
+        { name: 'x', n: 9 },
+        { name: 'y', n: 1 },
+      ],
+    }
+    const wrong = 'spec.listed[1]: Invalid value: "object": too many'
+    assert.deepEqual(said(schema, { ...old, a: { n: 1 } }, old), [])
+    assert.deepEqual(
+      said(
+        schema,
+        {
+          a: { n: 1 },
+          listed: [
+            { name: 'z', n: 1 },
+            { name: 'x', n: 8 },
+          ],
+        },
+        old,
+      ),
+      [wrong],
+    )
+    assert.deepEqual(
+      said(
+        schema,
+        {
+          a: { n: 1 },
+          listed: [
+            { name: 'z', n: 1 },
+            { name: 'x', n: 9 },
+          ],
+        },
+        old,
+      ),
+      [],
+    )
+    assert.deepEqual(said(schema, old, old), ['spec: Invalid value: "object": compares'])
+  })
 })

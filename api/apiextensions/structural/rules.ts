@@ -6,6 +6,7 @@ import { compile, type Program } from '../../cel/program.ts'
 import { boolType, optionalOf, simple } from '../../cel/types.ts'
 import { CelCostError, CelError, Optional, type Value } from '../../cel/values.ts'
 import { checkExpression } from '../../cel/validate.ts'
+import { equalJson } from '../../meta/clone.ts'
 import { child, duplicate, type FieldError, forbiddenField, invalid, key, required } from '../../meta/field-error.ts'
 import { toValue, typesOf } from './cel-values.ts'
 import { maxElementsOf, messageCost, type RuleCost, ruleCost } from './rule-costs.ts'
@@ -202,11 +203,15 @@ export const compileRules = (schema: Structural): CheckRules | undefined => {
       const variables = (name: string): Value | undefined =>
         name === 'self' ? toValue(node.schema, self) : name === 'oldSelf' ? oldValue() : undefined
       const type = node.schema.type || 'object'
+      // What an update does not change may go on failing, but for rules that compare.
+      const fail = (error: FieldError): void => {
+        if (isTransition || before === undefined || !equalJson(self, before)) errors.push(error)
+      }
       try {
         const { value: kept, cost } = program.evaluate(variables, Math.min(maxRuleCost, left))
         left -= cost
         if (kept !== true)
-          errors.push(failure(atField(path, rule.fieldPath), type, messageOf(compiled, variables), rule.reason))
+          fail(failure(atField(path, rule.fieldPath), type, messageOf(compiled, variables), rule.reason))
       } catch (error) {
         const shown = (rule.message ?? '').trim() || `failed rule: ${(rule.rule ?? '').trim()}`
         if (error instanceof CelCostError) {
@@ -214,7 +219,7 @@ export const compileRules = (schema: Structural): CheckRules | undefined => {
           const detail = `no further validation rules will be run due to call cost exceeds limit for rule: ${rule.rule}`
           errors.push(invalid(path, type, detail))
         } else if (error instanceof CelError) {
-          errors.push(invalid(path, type, `${error.message} evaluating rule: ${shown}`))
+          fail(invalid(path, type, `${error.message} evaluating rule: ${shown}`))
         } else throw error
       }
     }

@@ -1,7 +1,6 @@
 /** Pruning, defaulting and validation of values by the schema of a custom resource. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
 import { applyDefaults } from './defaulting.ts'
 import { prune } from './prune.ts'
 import { type JsonObject, type JsonSchema, structuralOf } from './structural.ts'
@@ -147,43 +146,5 @@ describe('validation', () => {
 
   it('is not stalled by patterns', () => {
     assert.equal(said({ ...string, pattern: '^(a+)+$' }, `${'a'.repeat(5000)}b`).length, 1)
-  })
-})
-
-/** Random structural schemas, with values that may or may not fit. */
-const anySchema = fc.letrec<{ schema: object }>((tie) => ({
-  schema: fc.oneof(
-    { maxDepth: 3, withCrossShrink: true },
-    fc.constantFrom<object>({ type: 'string', default: 'd' }, { type: 'integer' }, { type: 'boolean', nullable: true }),
-    fc.record({ type: fc.constant('array'), items: tie('schema') }),
-    fc.record({
-      type: fc.constant('object'),
-      properties: fc.dictionary(fc.constantFrom('a', 'b', 'c', '__proto__'), tie('schema'), { maxKeys: 3 }),
-    }),
-    fc.record({ type: fc.constant('object'), additionalProperties: tie('schema') }),
-  ),
-})).schema
-const root = anySchema.map((inner) => schema({ type: 'object', properties: { spec: inner } }))
-const value = fc
-  .record({ spec: fc.jsonValue({ maxDepth: 4 }) })
-  .map((object) => JSON.parse(JSON.stringify(object)) as JsonObject)
-
-describe('random schemas', () => {
-  it('prune and default idempotently, and a valid object stays valid', () => {
-    fc.assert(
-      fc.property(root, value, (of, object) => {
-        const structural = structuralOf(of)
-        const valid = validateValue(of, object).length === 0
-        prune(structural, object)
-        applyDefaults(structural, object)
-        const once = JSON.stringify(object)
-        assert.deepEqual(prune(structural, object), [])
-        applyDefaults(structural, object)
-        assert.equal(JSON.stringify(object), once)
-        if (valid) assert.deepEqual(validateValue(of, object), [])
-        assert.equal(({} as JsonObject)['a'], undefined)
-      }),
-      { numRuns: 500 },
-    )
   })
 })

@@ -28,14 +28,26 @@ const isOfType = (type: string, value: unknown): boolean => {
   return name === type || (type === 'number' && name === 'integer')
 }
 
+/** Where a value is, in kube-openapi's messages. */
+const bodyAt = (path: string): string => `${path} in body`.trimStart()
+
 const matches = (pattern: string, text: string): boolean => regularExpression(pattern).matcher(text).find()
 
-/** Everything that is wrong with the value; `path` is '' for the object itself. */
-export const validateValue = (schema: JsonSchema, value: unknown, path = ''): FieldError[] => {
+/**
+ * Everything that is wrong with the value; `path` is '' for the object itself. What an update leaves as it was (`old`,
+ * undefined where there was nothing) may stay, however wrong: a schema that became stricter must not lock its objects.
+ * Upstream: apiserver/schema/validation.go, CRDValidationRatcheting
+ */
+export const validateValue = (schema: JsonSchema, value: unknown, path = '', old?: unknown): FieldError[] => {
+  const errors = errorsOf(schema, value, path, old)
+  return errors.length > 0 && old !== undefined && equalJson(value, old) ? [] : errors
+}
+
+const errorsOf = (schema: JsonSchema, value: unknown, path: string, old: unknown): FieldError[] => {
   if (value === null && schema.nullable === true) return []
   const intOrString = extension(schema, 'x-kubernetes-int-or-string') === true
   const wanted = intOrString ? '' : (schema.type ?? '')
-  const body = `${path} in body`.trimStart()
+  const body = bodyAt(path)
   if (wanted !== '' && !isOfType(wanted, value)) {
     const found = typeName(value)
     return [typeInvalid(path, found, `${body} must be of type ${wanted}: ${JSON.stringify(found)}`)]
@@ -47,8 +59,8 @@ export const validateValue = (schema: JsonSchema, value: unknown, path = ''): Fi
   const errors: FieldError[] = []
   if (typeof value === 'string') errors.push(...validateText(schema, value, path, body))
   if (typeof value === 'number' || typeof value === 'bigint') errors.push(...validateNumber(schema, value, path, body))
-  if (Array.isArray(value)) errors.push(...validateList(schema, value, path, body))
-  if (isObject(value)) errors.push(...validateObject(schema, value, path, body))
+  if (Array.isArray(value)) errors.push(...validateList(schema, value, path, old))
+  if (isObject(value)) errors.push(...validateObject(schema, value, path, old))
   const allowed = enumOf(schema)
   if (allowed !== undefined && !allowed.some((one) => equalJson(one, value)))
     errors.push(
@@ -95,13 +107,22 @@ const validateNumber = (schema: JsonSchema, value: number | bigint, path: string
 const listKey = (item: unknown, keys: readonly string[]): string =>
   JSON.stringify(isObject(item) ? keys.map((name) => item[name] ?? null) : item)
 
-const validateList = (schema: JsonSchema, value: readonly unknown[], path: string, body: string): FieldError[] => {
+/** What an item was before: told by its keys; the items of other lists have none. */
+const oldItems = (schema: JsonSchema, old: unknown): ((item: unknown) => unknown) => {
+  const keys = extension(schema, 'x-kubernetes-list-map-keys')
+  if (extension(schema, 'x-kubernetes-list-type') !== 'map' || !Array.isArray(old) || !Array.isArray(keys))
+    return () => undefined
+  const byKey = new Map(old.map((item) => [listKey(item, keys as string[]), item as unknown]))
+  return (item) => byKey.get(listKey(item, keys as string[]))
+}
+
+const validateList = (schema: JsonSchema, value: readonly unknown[], path: string, old: unknown): FieldError[] => {
   const { maxItems, minItems } = schema
   const items = schema.items as JsonSchema | undefined
   const errors: FieldError[] = []
   if (maxItems !== undefined && value.length > maxItems) errors.push(tooMany(path, value.length, maxItems))
   if (minItems !== undefined && value.length < minItems)
-    errors.push(invalid(path, value.length, `${body} should have at least ${minItems} items`))
+    errors.push(invalid(path, value.length, `${bodyAt(path)} should have at least ${minItems} items`))
   const listType = extension(schema, 'x-kubernetes-list-type')
   if (listType === 'set' || listType === 'map') {
     const keys = (extension(schema, 'x-kubernetes-list-map-keys') as string[] | undefined) ?? []
@@ -120,7 +141,8 @@ const validateList = (schema: JsonSchema, value: readonly unknown[], path: strin
     }
   }
   if (items === undefined) return errors
-  return [...errors, ...value.flatMap((item, index) => validateValue(items, item, child(path, index)))]
+  const before = oldItems(schema, old)
+  return [...errors, ...value.flatMap((item, index) => validateValue(items, item, child(path, index), before(item)))]
 }
 
 const join = (path: string, name: string): string => (path === '' ? name : child(path, name))
@@ -129,7 +151,7 @@ const validateObject = (
   schema: JsonSchema,
   value: Readonly<Record<string, unknown>>,
   path: string,
-  body: string,
+  old: unknown,
 ): FieldError[] => {
   const { maxProperties, minProperties, properties = {} } = schema
   const additional = schema.additionalProperties as JsonSchema | boolean | undefined
@@ -138,12 +160,14 @@ const validateObject = (
   if (maxProperties !== undefined && names.length > maxProperties)
     errors.push(tooMany(path, names.length, maxProperties))
   if (minProperties !== undefined && names.length < minProperties)
-    errors.push(invalid(path, names.length, `${body} should have at least ${minProperties} properties`))
+    errors.push(invalid(path, names.length, `${bodyAt(path)} should have at least ${minProperties} properties`))
   for (const name of schema.required ?? []) if (!Object.hasOwn(value, name)) errors.push(required(join(path, name)))
   for (const name of names) {
     const declared = Object.hasOwn(properties, name) ? properties[name] : undefined
-    if (declared !== undefined) errors.push(...validateValue(declared, value[name], join(path, name)))
-    else if (typeof additional === 'object') errors.push(...validateValue(additional, value[name], key(path, name)))
+    const before = isObject(old) && Object.hasOwn(old, name) ? old[name] : undefined
+    if (declared !== undefined) errors.push(...validateValue(declared, value[name], join(path, name), before))
+    else if (typeof additional === 'object')
+      errors.push(...validateValue(additional, value[name], key(path, name), before))
   }
   return errors
 }
