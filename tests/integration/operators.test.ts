@@ -1,7 +1,9 @@
 /** What authors of operators count on, on a control plane of `kubets/testing` with controllers and without nodes. */
 import { after, before } from 'node:test'
 import { startControlPlane } from '../../testing/control-plane.ts'
+import { describeCustomObjects } from './operators/custom-objects.ts'
 import { clientsOf, type Running } from './operators/environment.ts'
+import { describeKopf } from './operators/kopf.ts'
 import { describeTypeChecking } from './operators/type-checking.ts'
 import { describeWebsites } from './operators/website-tests.ts'
 import { webhookConfigurations, websiteDefinition } from './operators/website.ts'
@@ -27,3 +29,5 @@ const running = (): Running => {
 
 describeTypeChecking(running)
 describeWebsites(running)
+describeCustomObjects(running)
+describeKopf(running)
