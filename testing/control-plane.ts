@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import type { CustomResourceDefinition } from '../api/types.ts'
 import { loadKubeconfig } from '../component-base/kubeconfig.ts'
 import type { RestClient } from '../client/rest/rest-client.ts'
+import { compileCacheDirectory } from '../component-base/process/compile-cache.ts'
 import { commandLine, environment, type Flags } from '../deploy/components.ts'
 import {
   apiServerFlags,
@@ -133,7 +134,8 @@ const start = async (
     stopTimeoutMs: options.stopTimeoutMs ?? defaultTimeoutMs,
   }
   const startServer = (name: ServerName, flags: Flags, isReady: () => Promise<boolean>): void => {
-    const spec = { name, argv: commandLine(name, { ...flags, ...extra[name] }), env: environment, isReady }
+    const argv = commandLine(name, { ...flags, ...extra[name] })
+    const spec = { name, argv, env: { ...environment, NODE_COMPILE_CACHE: compileCacheDirectory }, isReady }
     const process = createServerProcess(spec, directory, times)
     servers.set(name, process)
     process.start()
