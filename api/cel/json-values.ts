@@ -10,9 +10,10 @@ export const fromJson = (json: unknown): Value => {
   return typeof json === 'object' ? new JsonMap(json) : null
 }
 
-/** A JSON object. Only its own fields are there. */
+/** A JSON object. Only its own fields are there. What is made of them is kept: loops read the same list again and again. */
 export class JsonMap extends CelMap {
   readonly #object: object
+  readonly #made = new Map<string, Value>()
 
   constructor(object: object) {
     super()
@@ -24,7 +25,13 @@ export class JsonMap extends CelMap {
   get(key: Value): Value | undefined {
     if (typeof key !== 'string' || !Object.hasOwn(this.#object, key)) return undefined
     const value = (this.#object as Record<string, unknown>)[key]
-    return value === undefined ? undefined : fromJson(value)
+    if (value === undefined) return undefined
+    if (typeof value !== 'object' || value === null) return fromJson(value)
+    const known = this.#made.get(key)
+    if (known !== undefined) return known
+    const made = fromJson(value)
+    this.#made.set(key, made)
+    return made
   }
   keys(): Iterable<Value> {
     return Object.keys(this.#object)

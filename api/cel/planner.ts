@@ -251,6 +251,7 @@ const dispatch = (overloads: readonly Overload[], args: readonly Evaluate[]): Ev
     // What a call must at least cost is paid before it runs, so that a bomb is not built first.
     frame.charge(1)
     const result = call(...values)
+    frame.made(result)
     if (cost !== undefined) frame.charge(cost(values, result) - 1)
     return result
   }

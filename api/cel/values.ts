@@ -88,8 +88,8 @@ export class CelError extends Error {
 
 /** Nothing saves an expression that costs too much. */
 export class CelCostError extends Error {
-  constructor() {
-    super('operation cancelled: actual cost limit exceeded')
+  constructor(message = 'operation cancelled: actual cost limit exceeded') {
+    super(message)
     this.name = 'CelCostError'
   }
 }

@@ -94,6 +94,8 @@ const namesOf = (schema: Structural): ReadonlyMap<string, string> => {
 class SchemaMap extends CelMap {
   readonly #object: JsonObject
   readonly #schema: Structural
+  /** Lists and maps that were read: loops read them again and again. */
+  readonly #made = new Map<string, Value>()
 
   constructor(schema: Structural, object: JsonObject) {
     super()
@@ -107,8 +109,13 @@ class SchemaMap extends CelMap {
     if (typeof key !== 'string') return undefined
     const name = namesOf(this.#schema).get(key) ?? key
     if (!Object.hasOwn(this.#object, name)) return undefined
+    const known = this.#made.get(name)
+    if (known !== undefined) return known
+    const json = this.#object[name]
     const part = partOf(this.#schema, name)
-    return part === undefined ? fromJson(this.#object[name]) : toValue(part, this.#object[name])
+    const made = part === undefined ? fromJson(json) : toValue(part, json)
+    if (typeof json === 'object' && json !== null) this.#made.set(name, made)
+    return made
   }
   keys(): Iterable<Value> {
     return Object.keys(this.#object)

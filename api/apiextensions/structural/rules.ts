@@ -200,8 +200,15 @@ export const compileRules = (schema: Structural): CheckRules | undefined => {
         if (!optional) return plain ?? null
         return plain === undefined ? Optional.none : Optional.of(plain)
       }
+      // Made once: a rule that loops reads them at every step.
+      let value: Value | undefined
+      let previous: Value | undefined
       const variables = (name: string): Value | undefined =>
-        name === 'self' ? toValue(node.schema, self) : name === 'oldSelf' ? oldValue() : undefined
+        name === 'self'
+          ? (value ??= toValue(node.schema, self))
+          : name === 'oldSelf'
+            ? (previous ??= oldValue())
+            : undefined
       const type = node.schema.type || 'object'
       // What an update does not change may go on failing, but for rules that compare.
       const fail = (error: FieldError): void => {

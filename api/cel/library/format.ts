@@ -1,12 +1,27 @@
 /** `"%s".format([…])`: the clauses of cel-go's ext/formatting.go. */
-import { CelError, CelMap, Duration, isList, Timestamp, TypeValue, typeNameOf, Uint, type Value } from '../values.ts'
+import {
+  CelCostError,
+  CelError,
+  CelMap,
+  Duration,
+  isList,
+  Timestamp,
+  TypeValue,
+  typeNameOf,
+  Uint,
+  type Value,
+} from '../values.ts'
 import { plainDouble } from './numbers.ts'
 import { formatDuration, formatTimestamp } from './time.ts'
 
 const clause = /%(?:\.(\d+))?([a-zA-Z%])?/g
 
+/** Nothing in a request is as long. */
+const maxLength = 20_000_000
+
 export const format = (template: string, args: readonly Value[]): string => {
   let next = 0
+  let length = 0
   return template.replace(clause, (all, precision: string | undefined, verb: string | undefined) => {
     if (verb === '%' && precision === undefined) return '%'
     if (verb === undefined) throw new CelError(`could not parse formatting clause: ${all}`)
@@ -15,7 +30,9 @@ export const format = (template: string, args: readonly Value[]): string => {
       throw new CelError(`could not parse formatting clause: unrecognized formatting clause "${verb}"`)
     const arg = args[next++]
     if (arg === undefined) throw new CelError(`index ${next - 1} out of range`)
-    return write(arg, precision === undefined ? 6 : Number(precision))
+    const written = write(arg, precision === undefined ? 6 : Number(precision))
+    if ((length += written.length) > maxLength) throw new CelCostError('operation interrupted')
+    return written
   })
 }
 

@@ -2,7 +2,7 @@
 import type { RE2JS } from 're2js'
 import { regularExpression } from '../../meta/regular-expressions.ts'
 import { func, type FunctionDeclaration, method } from '../functions.ts'
-import { CelError, type Value } from '../values.ts'
+import { CelCostError, CelError, type Value } from '../values.ts'
 import { format } from './format.ts'
 import { sizeOf, traversal, walk } from './operators.ts'
 
@@ -63,11 +63,22 @@ const lastIndexOf = (text: string, part: string, from?: bigint): bigint => {
   return -1n
 }
 
+/** Nothing in a request is as long; what would be is not begun. */
+const maxLength = 20_000_000
+const checkLength = (length: number): void => {
+  if (length > maxLength) throw new CelCostError('operation interrupted')
+}
+
 const replace = (text: string, old: string, by: string, limit = -1n): string => {
   if (limit === 0n) return text
-  if (old === '') return replaceEmpty(text, by, limit)
+  const places = (all: number): number => (limit < 0n ? all : Math.min(all, Number(limit)))
+  if (old === '') {
+    checkLength(text.length + places(text.length + 1) * by.length)
+    return replaceEmpty(text, by, limit)
+  }
   const parts = text.split(old)
-  const count = limit < 0n ? parts.length - 1 : Math.min(parts.length - 1, Number(limit))
+  const count = places(parts.length - 1)
+  checkLength(text.length + count * by.length)
   return (
     parts.slice(0, count + 1).join(by) +
     parts
@@ -112,13 +123,15 @@ const quoteEscapes: Readonly<Record<string, string>> = {
 }
 const quote = (text: string): string => `"${Array.from(text.toWellFormed(), (ch) => quoteEscapes[ch] ?? ch).join('')}"`
 
-const join = (list: readonly Value[], separator = ''): string =>
-  list
-    .map((item) => {
-      if (typeof item !== 'string') throw new CelError('no such overload')
-      return item
-    })
-    .join(separator)
+const join = (list: readonly Value[], separator = ''): string => {
+  let length = 0
+  const texts = list.map((item) => {
+    if (typeof item !== 'string') throw new CelError('no such overload')
+    checkLength((length += item.length + separator.length))
+    return item
+  })
+  return texts.join(separator)
+}
 const joinCost = (args: readonly Value[], result: Value): number => Math.ceil(sizeOf(result) * traversal) + args.length
 
 export const stringFunctions: readonly FunctionDeclaration[] = [
