@@ -32,9 +32,16 @@ export const authenticate = async (
   return token === undefined ? undefined : authenticateToken(token)
 }
 
-const verbs: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' }
+const verbs = new Map([
+  ['GET', 'get'],
+  ['POST', 'create'],
+  ['PUT', 'update'],
+  ['PATCH', 'patch'],
+  ['DELETE', 'delete'],
+])
 
-export const verbOf = (method: string | undefined): string => verbs[method ?? 'GET'] ?? 'get'
+/** '' for a method that upstream does not know either: nobody is allowed that, but who is allowed all. */
+export const verbOf = (method: string | undefined): string => verbs.get(method ?? '') ?? ''
 
 /** Subresources of nodes, any of which opens the path. Upstream: pkg/kubelet/server/auth.go */
 export const subresourcesOf = (firstSegment: string | undefined): readonly string[] => {

@@ -3,6 +3,7 @@ import { useCluster } from '../harness/use-cluster.ts'
 import { describeAuthentication } from './security/authentication.ts'
 import { describeDoors } from './security/doors.ts'
 import { describeEscalation } from './security/escalation.ts'
+import { describeKubelet } from './security/kubelet.ts'
 import { describeNodeIdentity } from './security/node-identity.ts'
 
 const running = useCluster({ nodes: 1 })
@@ -11,3 +12,4 @@ describeAuthentication(running)
 describeEscalation(running)
 describeNodeIdentity(running)
 describeDoors(running)
+describeKubelet(running)
