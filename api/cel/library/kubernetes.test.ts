@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { compile } from '../program.ts'
 import { CelError } from '../values.ts'
+import { opaqueOf } from '../types.ts'
+import { type AuthorizerQuestion, authorizerType, AuthorizerValue } from './authorizer.ts'
 import { kubernetesEnvironment } from './kubernetes.ts'
 
 const environment = kubernetesEnvironment({})
@@ -46,6 +48,53 @@ const truths = [
   `cel.bind(x, [1, 2], x + x).size() == 4 && optional.of(1).optMap(v, v + 1).value() == 2`,
   `jsonpatch.escapeKey('k8s.io/my~label') == 'k8s.io~1my~0label'`,
   `'%d of %.1f'.format([2, 3]) == '2 of 3.0'`,
+  `'a,b,,c'.split(',') == ['a', 'b', '', 'c'] && 'a,b,c'.split(',', 2) == ['a', 'b,c']`,
+  `'tacocat'.substring(4) == 'cat' && 'tacocat'.substring(0, 4) == 'taco' && 'hello'.charAt(4) == 'o'`,
+  `'TacoCat'.lowerAscii() == 'tacocat' && 'TacoCÆt'.upperAscii() == 'TACOCÆT' && '  \\n trim '.trim() == 'trim'`,
+  `'gums'.reverse() == 'smug' && ['hello', 'mellow'].join('-') == 'hello-mellow' && [].join() == ''`,
+  `'hello hello'.replace('he', 'we') == 'wello wello' && 'hello hello'.replace('he', 'we', 1) == 'wello hello'`,
+  `strings.quote('single-quote with "double quote"') == '"single-quote with \\\\"double quote\\\\""'`,
+  `'cat'.startsWith('c') && 'cat'.endsWith('at') && 'cat'.contains('a') && 'cat'.matches('^c.t$') && matches('cat', 'a')`,
+  `timestamp('2009-02-13T23:31:30.5Z').getFullYear() == 2009 && timestamp('2009-02-13T23:31:30Z').getMonth() == 1`,
+  `timestamp('2009-02-13T23:31:30Z').getDate() == 13 && timestamp('2009-02-13T23:31:30Z').getDayOfMonth() == 12`,
+  `timestamp('2009-02-13T23:31:30Z').getDayOfYear() == 43 && timestamp('2009-02-13T23:31:30Z').getDayOfWeek() == 5`,
+  `timestamp('2009-02-13T23:31:30.5Z').getHours('America/New_York') == 18 && timestamp('2009-02-13T23:31:30.5Z').getMinutes() == 31`,
+  `timestamp('2009-02-13T23:31:30.5Z').getSeconds() == 30 && timestamp('2009-02-13T23:31:30.5Z').getMilliseconds() == 500`,
+  `duration('1h30m').getHours() == 1 && duration('90m').getMinutes() == 90 && duration('3730s').getSeconds() == 3730`,
+  `url('https://example.com/').getScheme() == 'https' && url('/path').getScheme() == ''`,
+  `semver('1.2.3').minor() == 2 && semver('1.2.3').patch() == 3 && semver('2.0.0').isGreaterThan(semver('1.9.9'))`,
+  `optional.none().orValue(3) == 3 && optional.ofNonZeroValue('').or(optional.of('x')).value() == 'x'`,
+  `optional.unwrap([optional.of(1), optional.none()]) == [1] && [optional.of(2)].unwrapOpt() == [2]`,
+  `{'a': 1}[?'b'].hasValue() == false && [1, 2][?1].value() == 2 && {?'a': optional.of(1), ?'b': optional.none()} == {'a': 1}`,
+  `!format.dns1123Subdomain().validate('a.b').hasValue() && format.dns1035Label().validate('1a').hasValue() && !format.qualifiedName().validate('a.b/c').hasValue()`,
+  `!format.dns1123LabelPrefix().validate('a-').hasValue() && !format.dns1123SubdomainPrefix().validate('a.b-').hasValue() && !format.dns1035LabelPrefix().validate('a-').hasValue()`,
+  `!format.labelValue().validate('').hasValue() && format.uri().validate('not a uri').hasValue() && !format.uuid().validate('123e4567-e89b-12d3-a456-426614174000').hasValue()`,
+  `!format.byte().validate('aGVsbG8=').hasValue() && format.datetime().validate('2021-13-01').hasValue()`,
+  `{'a': 1, 'b': 2}.exists(k, v, v == 2) && {'a': 1}.all(k, v, k == 'a') && [1, 2].existsOne(i, v, v == 2) && {'a': 1}.transformMapEntry(k, v, {v: k}) == {1: 'a'}`,
+  `bytes('abc') == b'abc' && string(b'abc') == 'abc' && double('1.5') == 1.5 && int(2.9) == 2 && uint(3) == 3u && bool('true') && type(1) == int && dyn(1) == 1`,
+  `quantity('1').isLessThan(quantity('2'))`,
+  `size('héllo') == 5 && [1, 2].size() == 2 && size(b'abc') == 3 && size({'a': 1}) == 1`,
+]
+
+/** Expressions about the authorizer, and what it is asked. */
+const questions: readonly (readonly [string, AuthorizerQuestion])[] = [
+  [`authorizer.path('/healthz').check('get').allowed()`, { path: '/healthz', verb: 'get' }],
+  [
+    `authorizer.group('apps').resource('deployments').subresource('scale').namespace('n').name('x').check('update').allowed()`,
+    { group: 'apps', resource: 'deployments', subresource: 'scale', namespace: 'n', name: 'x', verb: 'update' },
+  ],
+  [
+    `authorizer.serviceAccount('n', 's').group('').resource('pods').check('list').reason() == 'because'`,
+    { serviceAccount: { namespace: 'n', name: 's' }, group: '', resource: 'pods', verb: 'list' },
+  ],
+  [
+    `authorizer.group('').resource('pods').fieldSelector('a=b').labelSelector('c=d').check('list').error() == ''`,
+    { group: '', resource: 'pods', fieldSelector: 'a=b', labelSelector: 'c=d', verb: 'list' },
+  ],
+  [
+    `!authorizer.path('/x').check('get').errored() && !authorizer.path('/x').check('get').denied()`,
+    { path: '/x', verb: 'get' },
+  ],
 ]
 
 describe('functions of Kubernetes', () => {
@@ -56,6 +105,21 @@ describe('functions of Kubernetes', () => {
     "ip('1.2.3')": /IP Address "1\.2\.3" parse error during conversion from string/,
     "url('not a url')": /URL parse error/,
     '[].sum() == 0 && [1, 2][5] == 0': /index out of bounds: 5/,
+    "semver('x')": /^Invalid semver "x"$/,
+    "cidr('10.0.0.0')": /^network address parse error during conversion from string: "10\.0\.0\.0"$/,
+    "format.named('x').value()": /optional\.none\(\) dereference/,
+    "'a'.substring(5)": /^index out of range: 5$/,
+    "'a'.charAt(3)": /^index out of range: 3$/,
+    "timestamp('x')": /^type conversion error from 'string' to 'google\.protobuf\.Timestamp'$/,
+    "duration('x')": /^type conversion error from 'string' to 'google\.protobuf\.Duration'$/,
+    '[].min()': /^min called on empty list$/,
+    "'abc'.matches('(')": /^error parsing regexp: missing closing \): `\(`$/,
+    "'abc'.find('[')": /^error parsing regexp: missing closing \]: `\[`$/,
+    "quantity('1.5').asInteger()": /^cannot convert value to integer$/,
+    "int('x')": /^type conversion error from 'string' to 'int'$/,
+    '1 / 0': /^division by zero$/,
+    '9223372036854775807 + 1': /^integer overflow$/,
+    "{'a': 1}['b']": /^no such key: b$/,
     "dyn([1]).min() == 1 && dyn('a').size() > dyn(true)": /no such overload/,
   }
   for (const [expression, message] of Object.entries(failures)) {
@@ -65,6 +129,31 @@ describe('functions of Kubernetes', () => {
         (error) => error instanceof CelError && message.test(error.message),
       ))
   }
+
+  for (const [expression, asked] of questions) {
+    it(`${expression} asks`, () => {
+      const seen: AuthorizerQuestion[] = []
+      const authorizer = new AuthorizerValue((question) => {
+        seen.push(question)
+        return { allowed: true, reason: 'because' }
+      })
+      const program = compile(expression, kubernetesEnvironment({ authorizer: opaqueOf(authorizerType) }))
+      const { value, cost } = program.evaluate(() => authorizer)
+      assert.equal(value, true)
+      assert.deepEqual(seen[0], asked)
+      assert.ok(cost > 350_000)
+    })
+  }
+
+  it('have an example each', () => {
+    const text = [...truths, ...questions.map(([expression]) => expression)].join('\n')
+    // Operators and what macros become have no names that one could write.
+    const named = [...environment.functions.keys()].filter((name) => /^[a-zA-Z][\w.]*$/.test(name))
+    assert.deepEqual(
+      named.filter((name) => !new RegExp(`\\b${name.replaceAll('.', '\\.')}\\(`).test(text)),
+      [],
+    )
+  })
 
   it('cannot be stalled by a regular expression', () => {
     assert.equal(evaluate(`'${'a'.repeat(5000)}b'.matches('^(a+)+$')`), false)

@@ -11,7 +11,8 @@ const pattern = (text: string): RE2JS => {
   try {
     return regularExpression(text)
   } catch (error) {
-    throw new CelError(`error parsing regexp: ${error instanceof Error ? error.message : String(error)}`)
+    const message = error instanceof Error ? error.message : String(error)
+    throw new CelError(message.startsWith('error parsing regexp') ? message : `error parsing regexp: ${message}`)
   }
 }
 
