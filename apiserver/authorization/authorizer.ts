@@ -39,19 +39,27 @@ export interface Authorizer {
   authorize(attributes: Attributes): Promise<Decision> | Decision
 }
 
-export const attributesOf = (user: UserInfo, info: RequestInfo, query: URLSearchParams): Attributes => ({
-  user,
-  verb: info.verb,
-  isResourceRequest: info.isResourceRequest,
-  namespace: info.namespace,
-  group: info.apiGroup,
-  version: info.apiVersion,
-  resource: info.resource,
-  subresource: info.subresource,
-  name: info.name,
-  path: info.path,
-  ...requestSelectors(info.verb, query),
-})
+export const attributesOf = (user: UserInfo, info: RequestInfo, query: URLSearchParams): Attributes => {
+  const selectors = requestSelectors(info.verb, query)
+  return {
+    user,
+    verb: info.verb,
+    isResourceRequest: info.isResourceRequest,
+    namespace: info.namespace,
+    group: info.apiGroup,
+    version: info.apiVersion,
+    resource: info.resource,
+    subresource: info.subresource,
+    name: info.name,
+    path: info.path,
+    get fieldSelector() {
+      return selectors.fieldSelector
+    },
+    get labelSelector() {
+      return selectors.labelSelector
+    },
+  }
+}
 
 export const resourceAttributes = (
   user: UserInfo,

@@ -24,14 +24,29 @@ export const labelRequirements = (text: string): readonly LabelRequirement[] =>
   text === '' ? [] : readable(() => parseLabelSelector(text).requirements)
 
 const narrowed: readonly string[] = ['list', 'watch', 'deletecollection']
+const none: Selectors = Object.freeze({ fieldSelector: [], labelSelector: [] })
 
-export const requestSelectors = (verb: string, query: URLSearchParams): Selectors => {
-  const given = (name: string): string => (narrowed.includes(verb) ? (query.get(name) ?? '') : '')
-  return {
-    fieldSelector: fieldRequirements(given('fieldSelector')),
-    labelSelector: labelRequirements(given('labelSelector')),
+/** Most authorizers never ask for them: they are read when somebody does. */
+class RequestSelectors implements Selectors {
+  readonly #query: URLSearchParams
+  #fields: readonly FieldRequirement[] | undefined
+  #labels: readonly LabelRequirement[] | undefined
+
+  constructor(query: URLSearchParams) {
+    this.#query = query
+  }
+  get fieldSelector(): readonly FieldRequirement[] {
+    return (this.#fields ??= fieldRequirements(this.#query.get('fieldSelector') ?? ''))
+  }
+  get labelSelector(): readonly LabelRequirement[] {
+    return (this.#labels ??= labelRequirements(this.#query.get('labelSelector') ?? ''))
   }
 }
+
+export const requestSelectors = (verb: string, query: URLSearchParams): Selectors =>
+  narrowed.includes(verb) && (query.has('fieldSelector') || query.has('labelSelector'))
+    ? new RequestSelectors(query)
+    : none
 
 /** A requirement as access reviews have it. */
 export interface Requirement {

@@ -19,6 +19,7 @@ const cases: readonly [string, string, Partial<RequestInfo>][] = [
   ['GET', '/api/v1/namespaces/a/pods?watch=true', { verb: 'watch' }],
   ['GET', '/api/v1/namespaces/a/pods?watch=false', { verb: 'list' }],
   ['GET', '/api/v1/namespaces/a/pods?fieldSelector=metadata.name=x', { verb: 'list', name: 'x' }],
+  ['GET', '/api/v1/namespaces/a/pods?fieldSelector=metadata.name=x/y', { verb: 'list', name: '' }],
   ['POST', '/api/v1/namespaces/a/pods/p/exec', { verb: 'create', resource: 'pods', subresource: 'exec', name: 'p' }],
   ['GET', '/api/v1/namespaces/a/pods/p/proxy/b/c/', { subresource: 'proxy', subpath: '/b/c/' }],
   ['GET', '/api/v1/namespaces/a/pods/p/proxy', { subresource: 'proxy', subpath: '' }],

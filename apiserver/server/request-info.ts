@@ -2,6 +2,7 @@
  * What a request is about, read from its path and method.
  * Upstream: k8s.io/apiserver/pkg/endpoints/request/requestinfo.go
  */
+import { isValidPathSegmentName } from '../../api/meta/names.ts'
 import { queryBool } from '../../api/meta/query-bool.ts'
 
 export interface RequestInfo {
@@ -62,7 +63,8 @@ const nameInFieldSelector = (query: URLSearchParams): string => {
   if (selector === null) return ''
   for (const term of selector.split(',')) {
     const match = /^metadata\.name==?([^=!]+)$/.exec(term)
-    if (match?.[1] !== undefined) return match[1]
+    // What could not stand in a path is no name.
+    if (match?.[1] !== undefined) return isValidPathSegmentName(match[1]).length === 0 ? match[1] : ''
   }
   return ''
 }
