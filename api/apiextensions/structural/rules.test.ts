@@ -208,4 +208,51 @@ describe('rules of custom resources', () => {
     )
     assert.deepEqual(said(schema, old, old), ['spec: Invalid value: "object": compares'])
   })
+
+  it('need a message in a line, a reason and a path that there are, and values that can be compared', () => {
+    const properties = {
+      a: { type: 'object', properties: { 'b-c': string } },
+      m: { type: 'object', additionalProperties: string },
+    }
+    const of = (...rules: object[]) => compiled(withRules({ properties }, ...rules))
+    const at = 'schema.properties[spec].x-kubernetes-validations[0]'
+    const good = { rule: 'true', fieldPath: ".a['b-c']", reason: 'FieldValueInvalid', message: 'm' }
+    assert.deepEqual(of(good, { ...good, fieldPath: '.m.any' }), [])
+    const cases: readonly (readonly [object, string])[] = [
+      [{ message: ' ' }, 'message: Invalid value: " ": message must be non-empty if specified'],
+      [{ message: 'a\nb' }, 'message: Invalid value: "a\\nb": message must not contain line breaks'],
+      [
+        { rule: 'true\n&& true', message: '' },
+        'message: Required value: message must be specified if rule contains line breaks',
+      ],
+      [
+        { messageExpression: ' ' },
+        'messageExpression: Required value: messageExpression must be non-empty if specified',
+      ],
+      [{ fieldPath: '.a.missing' }, 'fieldPath: Invalid value: ".a.missing": fieldPath must be a valid path'],
+      [{ fieldPath: 'a' }, 'fieldPath: Invalid value: "a": fieldPath must be a valid path'],
+      [
+        { optionalOldSelf: true },
+        'optionalOldSelf: Invalid value: true: may not be set if oldSelf is not used in rule',
+      ],
+      [
+        { reason: 'Nonsense' },
+        'reason: Unsupported value: "Nonsense": supported values: "FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"',
+      ],
+    ]
+    for (const [change, error] of cases) assert.deepEqual(of({ ...good, ...change }), [`${at}.${error}`])
+
+    const inList = (more: object) => {
+      const items = {
+        type: 'object',
+        properties: { name: string, n: { ...integer, 'x-kubernetes-validations': [{ rule: 'self >= oldSelf' }] } },
+      }
+      return compiled(specOf({ type: 'array', items, ...more }))
+    }
+    const map = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] }
+    assert.deepEqual(inList(map), [])
+    assert.deepEqual(inList({}), [
+      'schema.properties[spec].items.properties[n].x-kubernetes-validations[0].rule: Invalid value: "self >= oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema within schema.properties[spec].items',
+    ])
+  })
 })

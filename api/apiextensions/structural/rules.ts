@@ -10,17 +10,9 @@ import { equalJson } from '../../meta/clone.ts'
 import { child, duplicate, type FieldError, forbiddenField, invalid, key, required } from '../../meta/field-error.ts'
 import { toValue, typesOf } from './cel-values.ts'
 import { maxElementsOf, messageCost, type RuleCost, ruleCost } from './rule-costs.ts'
+import { type Rule, validateRuleFields } from './rule-fields.ts'
 import { sizesOf } from './sizes.ts'
 import { extension, isObject, type JsonSchema, type Structural, structuralOf } from './structural.ts'
-
-interface Rule {
-  readonly rule?: string
-  readonly message?: string
-  readonly messageExpression?: string
-  readonly reason?: string
-  readonly fieldPath?: string
-  readonly optionalOldSelf?: boolean
-}
 
 const maxRuleCost = 1_000_000
 const maxTotalCost = 10_000_000
@@ -73,44 +65,78 @@ const within = (schema: JsonSchema, cardinality: Cardinality): Cardinality => {
   return cardinality === undefined || most === undefined ? undefined : cardinality * most
 }
 
-const checkNode = (schema: JsonSchema, path: string, isRoot: boolean, cardinality: Cardinality): RuleCheck => {
+/** Where a schema stands in the one that is checked. */
+interface Place {
+  readonly isRoot: boolean
+  readonly cardinality: Cardinality
+  /** The list or map above whose parts cannot be told which they were before. */
+  readonly uncorrelated: string | undefined
+}
+
+const checkNode = (schema: JsonSchema, path: string, place: Place): RuleCheck => {
   const errors: FieldError[] = []
   const costs: RuleCost[] = []
   const rules = rulesOf(schema)
   // Only where there are rules: a schema is read with all that is in it.
   const structural = rules.length === 0 ? undefined : structuralOf(schema)
-  for (const [index, { rule = '', messageExpression = '', optionalOldSelf }] of rules.entries()) {
+  for (const [index, rule] of rules.entries()) {
+    if (structural === undefined) break
     const at = child(path, `x-kubernetes-validations[${index}]`)
-    if (rule.trim() === '') errors.push(required(child(at, 'rule'), 'rule is not specified'))
-    if (rule.trim() === '' || structural === undefined) continue
-    const isResource = isRoot || structural.embedded
-    const environment = environmentOf(structural, isResource, optionalOldSelf === true)
-    const size = sizesOf(structural, isResource)
-    const checked = checkExpression(child(at, 'rule'), rule, environment, [boolType])
-    errors.push(...checked.errors)
-    if (checked.source !== undefined && size !== undefined)
-      costs.push(ruleCost(child(at, 'rule'), checked.source, size, cardinality))
-    if (messageExpression === '') continue
-    const where = child(at, 'messageExpression')
-    const message = checkExpression(where, messageExpression, environment, [simple('string')])
-    errors.push(...message.errors)
-    if (message.source !== undefined && size !== undefined) costs.push(messageCost(where, message.source, size))
-  }
-  const below = (part: JsonSchema, at: string): void => {
-    const found = checkNode(part, at, false, within(schema, cardinality))
+    const wrong = validateRuleFields(rule, structural, at)
+    const found = wrong.length > 0 ? { errors: wrong, costs: [] } : checkRule(rule, structural, { ...place, at })
     errors.push(...found.errors)
     costs.push(...found.costs)
   }
-  for (const [name, part] of Object.entries(schema.properties ?? {})) below(part, key(child(path, 'properties'), name))
+  const cardinality = within(schema, place.cardinality)
+  const below = (part: JsonSchema, at: string, uncorrelated: string | undefined): void => {
+    const found = checkNode(part, at, { isRoot: false, cardinality, uncorrelated: place.uncorrelated ?? uncorrelated })
+    errors.push(...found.errors)
+    costs.push(...found.costs)
+  }
+  const whole = extension(schema, 'x-kubernetes-map-type') === 'atomic' ? path : undefined
+  for (const [name, part] of Object.entries(schema.properties ?? {}))
+    below(part, key(child(path, 'properties'), name), whole)
   const items = schema.items as JsonSchema | undefined
-  if (items !== undefined) below(items, child(path, 'items'))
+  const at = child(path, 'items')
+  const byKey = extension(schema, 'x-kubernetes-list-type') === 'map'
+  if (items !== undefined) below(items, at, byKey ? undefined : at)
   const additional = schema.additionalProperties as JsonSchema | boolean | undefined
-  if (typeof additional === 'object') below(additional, child(path, 'additionalProperties'))
+  if (typeof additional === 'object') below(additional, child(path, 'additionalProperties'), whole)
   return { errors, costs }
 }
 
+const checkRule = (rule: Rule, schema: Structural, place: Place & { readonly at: string }): RuleCheck => {
+  const { rule: expression = '', messageExpression = '', optionalOldSelf } = rule
+  const { at, cardinality, uncorrelated } = place
+  const isResource = place.isRoot || schema.embedded
+  const environment = environmentOf(schema, isResource, optionalOldSelf === true)
+  const size = sizesOf(schema, isResource)
+  const where = child(at, 'rule')
+  const { errors: wrong, source } = checkExpression(where, expression, environment, [boolType])
+  const errors = [...wrong]
+  const costs: RuleCost[] = []
+  if (source !== undefined) {
+    if (size !== undefined) costs.push(ruleCost(where, source, size, cardinality))
+    if (!names(source.root, 'oldSelf')) {
+      if (optionalOldSelf !== undefined)
+        errors.push(
+          invalid(child(at, 'optionalOldSelf'), optionalOldSelf, 'may not be set if oldSelf is not used in rule'),
+        )
+    } else if (uncorrelated !== undefined) {
+      const detail = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${uncorrelated}`
+      errors.push(invalid(where, expression, detail))
+    }
+  }
+  if (messageExpression === '') return { errors, costs }
+  const messageAt = child(at, 'messageExpression')
+  const message = checkExpression(messageAt, messageExpression, environment, [simple('string')])
+  if (message.source !== undefined && size !== undefined) costs.push(messageCost(messageAt, message.source, size))
+  return { errors: [...errors, ...message.errors], costs }
+}
+
 /** Checks a root schema, whose structure is valid. */
-export const checkRules = (schema: JsonSchema, path: string): RuleCheck => checkNode(schema, path, true, 1)
+export const checkRules = (schema: JsonSchema, path: string): RuleCheck =>
+  checkNode(schema, path, { isRoot: true, cardinality: 1, uncorrelated: undefined })
 
 interface CompiledRule {
   readonly rule: Rule
