@@ -4,8 +4,10 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { join } from 'node:path'
+import type { IncomingMessage } from 'node:http'
 import { describe, it } from 'node:test'
 import { connect } from 'node:tls'
+import { frame, frameTypes, openRawHttp2 } from '../../harness/http2.ts'
 import { createPod, nodes, pods, web, type World } from '../proxy/world.ts'
 
 /** Says the lines and whatever follows, and gives all that comes back until the end. */
@@ -35,6 +37,42 @@ const speak = async ({ cluster }: World, text: string): Promise<string> => {
 
 const linesOf = (...lines: readonly string[]): string => `${lines.join('\r\n')}\r\n\r\n`
 const codesOf = (answer: string): string[] => [...answer.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, code]) => code ?? '')
+
+/** A header as HPACK writes it without its tables; texts shorter than 127. */
+const literal = ([name, value]: readonly [string, string]): Buffer =>
+  Buffer.concat([0, name, value].map((one) => (one === 0 ? Buffer.from([0]) : hpackText(String(one)))))
+const hpackText = (text: string): Buffer => Buffer.concat([Buffer.from([text.length]), Buffer.from(text, 'latin1')])
+
+/** A request over HTTP/2 with such headers and such a body, as a library would not send it; waits for its end. */
+const speakHttp2 = async (
+  { cluster }: World,
+  headers: readonly (readonly [string, string])[],
+  body: string,
+): Promise<void> => {
+  const socket = await openRawHttp2(cluster)
+  const data = 0
+  const endHeaders = 4
+  const endStream = 1
+  socket.write(
+    Buffer.concat([
+      frame(frameTypes.headers, endHeaders, 1, Buffer.concat(headers.map(literal))),
+      frame(data, endStream, 1, Buffer.from(body)),
+    ]),
+  )
+  let heard = Buffer.alloc(0)
+  await new Promise<void>((resolve) => {
+    socket.once('close', () => resolve())
+    socket.on('data', (chunk: Buffer) => {
+      heard = Buffer.concat([heard, chunk])
+      for (let at = 0; at + 9 <= heard.length; at += 9 + heard.readUIntBE(at, 3)) {
+        const type = heard[at + 3]
+        const stream = heard.readUInt32BE(at + 5)
+        if (type === frameTypes.goaway || (stream === 1 && type !== undefined && type !== 8)) resolve()
+      }
+    })
+  })
+  socket.destroy()
+}
 
 const smuggled = linesOf('GET /smuggled HTTP/1.1', 'Host: backend')
 
@@ -66,6 +104,43 @@ export const describeSmuggling = (running: () => World): void => {
           const answer = await speak(world, text + smuggled)
           assert.match(codesOf(answer).join(), /^(400|505)$/, answer)
           assert.ok(!seen.includes('/smuggled'), seen.join())
+        } finally {
+          world.plain.server.off('request', note)
+        }
+      })
+    }
+
+    const http2: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+      'chunks within its frames': [['transfer-encoding', 'chunked']],
+      'a length that is too short': [['content-length', '0']],
+      'a line end in a value': [['x-a', 'b\r\nX-Injected: c']],
+      'a line end in a name': [['x-a: b\r\nx-injected', 'c']],
+      'a request line in its path': [[':path', `${web}/a HTTP/1.1\r\nX-Injected: c\r\nX-A: b`]],
+      'an upgrade of its connection': [
+        ['connection', 'upgrade'],
+        ['upgrade', 'websocket'],
+      ],
+    }
+    const harmless = 'nothing of the kind'
+    const all: typeof http2 = { ...http2, [harmless]: [['x-a', 'b']] }
+    for (const [name, more] of Object.entries(all)) {
+      it(`over HTTP/2 by ${name} reaches ${name === harmless ? 'its' : 'no'} backend`, async () => {
+        const world = running()
+        const seen: string[] = []
+        const note = ({ url = '', headers }: IncomingMessage): void =>
+          void seen.push(`${url} ${JSON.stringify(headers)}`)
+        world.plain.server.on('request', note)
+        try {
+          const usual = [
+            [':method', 'POST'],
+            [':scheme', 'https'],
+            [':authority', 'x'],
+            ...(more.some(([field]) => field === ':path') ? [] : [[':path', `${web}/a`] as const]),
+          ] as const
+          await speakHttp2(world, [...usual, ...more], `0\r\n\r\n${smuggled}`)
+          assert.equal((await world.client.ask(`${web}/last`)).code, 200)
+          assert.doesNotMatch(seen.join('\n'), /smuggled|x-injected|websocket/)
+          if (name === harmless) assert.match(seen.join('\n'), /^\/a .*"x-a":"b"/)
         } finally {
           world.plain.server.off('request', note)
         }

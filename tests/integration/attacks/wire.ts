@@ -1,11 +1,13 @@
 /** On the wire: no plain text, no old protocol, no weak cipher, at any door. */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
 import { connect, type ConnectionOptions, createServer } from 'node:tls'
+import { promisify } from 'node:util'
 import type { TestCluster } from '../../harness/cluster.ts'
 
 interface Door {
@@ -95,6 +97,20 @@ export const describeWire = (running: () => TestCluster): void => {
         assert.equal(await handshake(door, { ...identity, maxVersion: 'TLSv1.2' }), 'TLSv1.2', name)
         assert.equal(await handshake(door, identity), 'TLSv1.3', name)
       }
+    })
+
+    it('leads nobody to the loopback address of a node (CVE-2020-8558)', async () => {
+      const [node] = running().nodes()
+      const { stdout } = await promisify(execFile)('ip', [
+        'netns',
+        'exec',
+        `${running().config().name}-${node?.name}`,
+        'sysctl',
+        '-a',
+      ])
+      const settings = stdout.split('\n').filter((line) => /^net\.ipv4\.conf\..*\.route_localnet = /.test(line))
+      assert.ok(settings.length > 2)
+      for (const setting of settings) assert.match(setting, / = 0$/)
     })
 
     it('has no cipher that is weak', async () => {
