@@ -5,7 +5,7 @@ import { isValidPathSegmentName } from '../meta/names.ts'
 import { nowRfc3339 } from '../meta/time.ts'
 import { keepField } from '../strategy.ts'
 import type { CertificateSigningRequest } from '../types.ts'
-import { validateCertificateSigningRequest, validateCertificateSigningRequestUpdate } from './validation.ts'
+import { validateCertificateSigningRequest, validateCertificateSigningRequestStatusUpdate } from './validation.ts'
 
 type Condition = NonNullable<NonNullable<CertificateSigningRequest['status']>['conditions']>[number]
 
@@ -84,7 +84,7 @@ export const certificateSigningRequestKind = defineKind<CertificateSigningReques
   prepareForUpdate,
   prepareForStatusUpdate,
   validate: validateCertificateSigningRequest,
-  validateStatusUpdate: validateCertificateSigningRequestUpdate,
+  validateStatusUpdate: validateCertificateSigningRequestStatusUpdate,
   columns: [
     nameColumn,
     ageColumn,

@@ -1,8 +1,16 @@
 /** CertificateSigningRequests. Upstream: pkg/apis/certificates/validation. */
+import { X509Certificate } from 'node:crypto'
 import { absent } from '../meta/checks.ts'
-import { child, duplicate, type FieldError, invalid, notSupported, required } from '../meta/field-error.ts'
+import {
+  child,
+  duplicate,
+  type FieldError,
+  forbiddenField,
+  invalid,
+  notSupported,
+  required,
+} from '../meta/field-error.ts'
 import { isDns1123Subdomain } from '../meta/names.ts'
-import { semanticEqual } from '../meta/equal.ts'
 import type { CertificateSigningRequest } from '../types.ts'
 
 const usages = new Set([
@@ -54,7 +62,7 @@ export const validateCertificateSigningRequest = ({ spec }: CertificateSigningRe
   else if (!isPemRequest(spec?.request ?? ''))
     errors.push(invalid('spec.request', spec?.request, 'PEM block type must be CERTIFICATE REQUEST'))
   const given = spec?.usages ?? []
-  if (given.length === 0) errors.push(required('spec.usages', 'usages are required'))
+  if (given.length === 0) errors.push(required('spec.usages'))
   const seen = new Set<string>()
   for (const [index, usage] of given.entries()) {
     const at = child('spec.usages', index)
@@ -76,38 +84,79 @@ export const validateCertificateSigningRequest = ({ spec }: CertificateSigningRe
   return errors
 }
 
-export const validateCertificateSigningRequestUpdate = (
-  next: CertificateSigningRequest,
-  old: CertificateSigningRequest,
-): FieldError[] => {
-  const errors = validateDecision(next)
-  if (!absent(old.status?.certificate) && !semanticEqual(next.status?.certificate, old.status?.certificate)) {
-    errors.push(invalid('status.certificate', next.status?.certificate, 'field is immutable'))
-  }
-  return errors
-}
+type Conditions = NonNullable<NonNullable<CertificateSigningRequest['status']>['conditions']>
 
-/** Approved and Denied exclude each other. */
-export const validateDecision = ({ status }: CertificateSigningRequest): FieldError[] => {
-  const conditions = status?.conditions ?? []
-  const types = new Set(conditions.map(({ type }) => type))
+const conditionsOf = ({ status }: CertificateSigningRequest): Conditions => status?.conditions ?? []
+const ofType = (request: CertificateSigningRequest, type: string): Conditions =>
+  conditionsOf(request).filter((condition) => condition.type === type)
+
+const decisions = ['Approved', 'Denied'] as const
+const onlyTrue: readonly string[] = [...decisions, 'Failed']
+
+/** What an update may not bring in, but what was stored once may stay. */
+const validateConditions = (next: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] => {
+  const path = 'status.conditions'
+  const both = (request: CertificateSigningRequest): boolean =>
+    decisions.every((type) => ofType(request, type).length > 0)
+  const repeats = (request: CertificateSigningRequest): boolean =>
+    new Set(conditionsOf(request).map(({ type }) => type)).size < conditionsOf(request).length
   const errors: FieldError[] = []
-  if (types.has('Approved') && types.has('Denied')) {
-    const index = conditions.findIndex(({ type }) => type === 'Denied')
-    errors.push(
-      invalid(
-        child('status.conditions', index, 'type'),
-        'Denied',
-        'Approved and Denied conditions are mutually exclusive',
-      ),
-    )
+  const seen = new Set<string>()
+  for (const [index, { type, status }] of conditionsOf(next).entries()) {
+    const at = child(path, index)
+    if (absent(type) && !conditionsOf(old).some((condition) => absent(condition.type))) {
+      errors.push(required(child(at, 'type')))
+    }
+    const allowed = onlyTrue.includes(type) ? ['True'] : ['False', 'True', 'Unknown']
+    if (absent(status)) errors.push(required(child(at, 'status')))
+    else if (!allowed.includes(status)) errors.push(notSupported(child(at, 'status'), status, allowed))
+    const other = type === 'Approved' ? 'Denied' : type === 'Denied' ? 'Approved' : undefined
+    if (other !== undefined && seen.has(other) && !both(old)) {
+      errors.push(invalid(path, type, 'Approved and Denied conditions are mutually exclusive'))
+    }
+    if (seen.has(type) && !repeats(old)) errors.push(duplicate(child(at, 'type'), type))
+    seen.add(type)
   }
-  for (const [index, condition] of conditions.entries()) {
-    const at = child('status.conditions', index)
-    if (absent(condition.type)) errors.push(required(child(at, 'type')))
-    if (['Approved', 'Denied', 'Failed'].includes(condition.type) && condition.status !== 'True') {
-      errors.push(notSupported(child(at, 'status'), condition.status, ['True']))
+  for (const type of onlyTrue) {
+    if (ofType(next, type).length < ofType(old, type).length) {
+      errors.push(forbiddenField(path, `updates may not remove a condition of type ${JSON.stringify(type)}`))
     }
   }
   return errors
 }
+
+/** Why it is no list of certificates; undefined if it is one, or empty. */
+const certificateProblem = (base64: string | undefined): string | undefined => {
+  if (absent(base64)) return undefined
+  const text = Buffer.from(base64 ?? '', 'base64').toString('latin1')
+  const blocks = [...text.matchAll(/-----BEGIN ([^-\n]+)-----\r?\n([\s\S]*?)-----END \1-----/g)]
+  for (const [block, type = '', body = ''] of blocks) {
+    if (type !== 'CERTIFICATE') return `only CERTIFICATE PEM blocks are allowed, found ${JSON.stringify(type)}`
+    if (body.includes(':')) return 'no PEM block headers are permitted'
+    try {
+      new X509Certificate(block)
+    } catch {
+      return 'x509: malformed certificate'
+    }
+  }
+  return blocks.length === 0 ? 'must contain at least one CERTIFICATE PEM block' : undefined
+}
+
+/** For /status: the certificate is set once, and is one. */
+export const validateCertificateSigningRequestStatusUpdate = (
+  next: CertificateSigningRequest,
+  old: CertificateSigningRequest,
+): FieldError[] => {
+  const errors = validateConditions(next, old)
+  const [now, before] = [next.status?.certificate, old.status?.certificate]
+  if (now === before) return errors
+  const problem = certificateProblem(before) === undefined ? certificateProblem(now) : undefined
+  if (problem !== undefined) errors.push(invalid('status.certificate', '<certificate data>', problem))
+  if (!absent(before)) {
+    errors.push(forbiddenField('status.certificate', 'updates may not modify existing certificate content'))
+  }
+  return errors
+}
+
+/** For /approval, which sets conditions alone. */
+export const validateApproval = validateConditions

@@ -1,6 +1,6 @@
 /** The rules of the subresources that change one part of their object. */
 import { prepareForApproval } from '../../../api/certificates/certificate-signing-request.ts'
-import { validateDecision } from '../../../api/certificates/validation.ts'
+import { validateApproval } from '../../../api/certificates/validation.ts'
 import { setPodDefaults } from '../../../api/core/pod/defaults.ts'
 import { resizedContainers, validatePodResize } from '../../../api/core/pod/resize.ts'
 import { validateEphemeralContainersUpdate } from '../../../api/core/pod/ephemeral-containers.ts'
@@ -36,7 +36,7 @@ export const namespaceFinalize: PartRules = {
 export const approval: PartRules = {
   keepRest: (object, old, nowMs) =>
     prepareForApproval(object as CertificateSigningRequest, old as CertificateSigningRequest, nowMs),
-  validate: (object) => validateDecision(object as CertificateSigningRequest),
+  validate: (object, old) => validateApproval(object as CertificateSigningRequest, old as CertificateSigningRequest),
 }
 
 /** pods/ephemeralcontainers: they may be added, never changed or removed. */

@@ -173,6 +173,29 @@ export const describeSigners = (running: () => TestCluster): void => {
       assert.equal((validToDate.getTime() - validFromDate.getTime()) / 1000, 360)
     })
 
+    it('is asked nothing that is no request, or that another key signed', async () => {
+      const request = createCertificateRequest(await generateEcKey(), { commonName: 'alice', organizations: [] })
+      const der = Buffer.from(request.replace(/-----[^-]+-----/g, ''), 'base64')
+      der.write('mallo', der.indexOf('alice'))
+      const block = (bytes: Buffer): string =>
+        `-----BEGIN CERTIFICATE REQUEST-----\n${bytes.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`
+      for (const [text, problem] of [
+        ['nothing', /spec.request: Invalid value: .*PEM block type must be CERTIFICATE REQUEST/],
+        [block(Buffer.from('nonsense')), /spec.request: Invalid value: .*asn1: structure error/],
+        [block(der), /spec.request: Invalid value: .*signature of the certificate request is wrong/],
+      ] as const) {
+        const spec = {
+          request: Buffer.from(text).toString('base64'),
+          signerName: 'kubernetes.io/kube-apiserver-client',
+          usages: [...clientUsages],
+        }
+        await assert.rejects(
+          cluster.client.create(certificateSigningRequests, { metadata: { generateName: 'bad-' }, spec }),
+          problem,
+        )
+      }
+    })
+
     it('legacy-unknown is no signer of this version of the API', async () => {
       await assert.rejects(
         ask('legacy-unknown', { commonName: 'a', organizations: [] }, clientUsages),
