@@ -44,7 +44,8 @@ const backend: KubeletServerBackend = {
     stdout?.write(command.join(' '))
     return 7
   },
-  attach: async () => {},
+  attach: (_container, _streams, signal) =>
+    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('gone')))),
   dialPod: async () => new PassThrough(),
   statsSummary: async () => ({ pods: [] }),
   metrics: async (path) => (path === '/metrics' ? 'up 1\n' : undefined),
@@ -77,6 +78,7 @@ describe('kubelet server', () => {
       authorize: ({ name }, verb, subresource) => name === 'admin' || (verb === 'get' && subresource === 'metrics'),
       authenticateToken: async (token) => (token === 'good' ? { name: 'viewer', groups: [] } : undefined),
       log: createLogger('kubelet'),
+      streamingIdleTimeoutMs: 200,
     })
     port = await server.listen('127.0.0.1', 0)
   })
@@ -148,6 +150,10 @@ describe('kubelet server', () => {
       reason: 'NonZeroExitCode',
       details: { causes: [{ reason: 'ExitCode', message: '7' }] },
     })
+  })
+
+  it('cuts a stream on which nothing is said', async () => {
+    assert.deepEqual(await exec('/attach/default/web/c?output=1'), {})
   })
 
   it('answers an exec that cannot be with HTTP', async () => {

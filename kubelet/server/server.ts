@@ -47,6 +47,25 @@ const secureContext = (tls: Partial<TlsMaterial>, { tlsSettings }: KubeletServer
   ...(tlsSettings ?? ({ minVersion: 'TLSv1.2' } as const)),
 })
 
+/** How many times it is looked, until silence has lasted long enough. */
+const looks = 10
+
+/** Destroys the socket after so long without a byte in either direction. Its own timer is WebSocket's, who stops it. */
+const cutWhenIdle = (socket: Socket, idleMs: number, clock: Clock): void => {
+  if (idleMs <= 0) return
+  let seen = -1
+  let silent = 0
+  const look = (): void => {
+    const bytes = socket.bytesRead + socket.bytesWritten
+    silent = bytes === seen ? silent + 1 : 0
+    seen = bytes
+    if (silent >= looks) socket.destroy()
+    else timer = clock.setTimeout(look, idleMs / looks)
+  }
+  let timer = clock.setTimeout(look, 0)
+  socket.once('close', () => clock.clearTimeout(timer))
+}
+
 /** Throws HttpError 401 or 403. */
 const admit = async (request: KubeletRequest, options: KubeletServerOptions): Promise<void> => {
   const user = await authenticate(request, options.authenticateToken)
@@ -83,7 +102,8 @@ const serveUpgrade = async (
 
 export const createKubeletServer = (options: KubeletServerOptions): KubeletServer => {
   const { log, backend } = options
-  const routes = createRoutes({ backend, clock: options.clock ?? realClock })
+  const clock = options.clock ?? realClock
+  const routes = createRoutes({ backend, clock })
   const upgraded = new Set<Duplex>()
 
   const onRequest = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -107,7 +127,7 @@ export const createKubeletServer = (options: KubeletServerOptions): KubeletServe
     try {
       const parsed = parseRequest(request)
       await admit(parsed, options)
-      socket.setTimeout(options.streamingIdleTimeoutMs ?? 0, () => socket.destroy())
+      cutWhenIdle(socket, options.streamingIdleTimeoutMs ?? 0, clock)
       await serveUpgrade(parsed, { request, socket, head }, options)
     } catch (error) {
       if (error instanceof HttpError) refuseUpgrade(socket, new UpgradeRefused(error.statusCode, error.message))
