@@ -36,9 +36,12 @@ export const describeAvailability = (running: () => World): void => {
       const { cluster, extension } = running()
       await extension.kill()
       // Nobody has noticed yet: the connection fails.
-      const refused = await http(flunders)
-      assert.equal(refused.code, 503)
-      await kubectl('annotate', 'apiservice', name, 'look=again', '--overwrite')
+      const upgrading = { headers: { connection: 'Upgrade', upgrade: 'echo' } }
+      for (const call of [{}, upgrading]) {
+        const refused = await http(flunders, call)
+        assert.equal(refused.code, 503)
+        assert.match(refused.text, /: dial tcp [\d.]+:\d+: connect: connection refused\n$/)
+      }
       // Its endpoints are looked at again with any change of them.
       await kubectl('annotate', 'service', 'wardle', 'look=again', '--overwrite')
       const message = await whenReason(cluster, name, 'FailedDiscoveryCheck')
@@ -46,7 +49,11 @@ export const describeAvailability = (running: () => World): void => {
         message,
         /^failing or missing response from https:\/\/[\d.]+:\d+\/apis\/wardle\.example\.com\/v1alpha1: Get "https:.*": dial tcp [\d.]+:\d+: connect: connection refused$/,
       )
-      assert.equal(await whenCode(503), 'service unavailable\n')
+      for (const call of [{}, upgrading]) {
+        const { code, text, headers } = await http(flunders, call)
+        assert.deepEqual([code, text], [503, 'service unavailable\n'])
+        assert.equal(headers['content-type'], 'text/plain; charset=utf-8')
+      }
       assert.match((await kubectl.run(['get', 'fl'])).stderr, /the server is currently unable to handle the request/)
       assert.match((await http('/metrics')).text, /aggregator_unavailable_apiservice\{name="v1alpha1\.wardle[^}]*\} 1/)
       const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
