@@ -8,6 +8,7 @@ import { equalJson } from '../meta/clone.ts'
 import { isDns1035Label, isDns1123Subdomain } from '../meta/names.ts'
 import { validateStructure } from './structural/invariants.ts'
 import { costErrors } from './structural/rule-costs.ts'
+import { validateDefaults } from './structural/validate-defaults.ts'
 import { checkRules, type RuleCheck } from './structural/rules.ts'
 import { validateWebhookClientConfig } from '../meta/webhook-client-config.ts'
 import type { CustomResourceDefinition } from '../types.ts'
@@ -86,7 +87,8 @@ const examineSchema = (schema: Schema, at: string): RuleCheck => {
   if (known?.at === at) return known.check
   const structure = validateStructure(schema, at)
   // Types of rules are read from a schema that has them.
-  const check = structure.length === 0 ? checkRules(schema, at) : { errors: structure, costs: [] }
+  const rules = structure.length === 0 ? checkRules(schema, at) : { errors: structure, costs: [] }
+  const check = rules.errors.length > 0 ? rules : { ...rules, errors: validateDefaults(schema, at) }
   examinations.set(schema, { at, check })
   return check
 }
