@@ -1,7 +1,8 @@
 /** Users that an authenticating front proxy vouches for, by its own client certificate. Upstream: headerrequest. */
 import type { RequestAuthenticator } from './authenticator.ts'
 import { percentDecoded } from './percent-decoded.ts'
-import { type CertificateCheck, commonNameOf, tlsSocketOf } from './x509.ts'
+import { commonNameOf } from '../../component-base/tls/peer-names.ts'
+import { type CertificateCheck, tlsSocketOf } from './x509.ts'
 
 export interface RequestHeaderOptions {
   readonly check: CertificateCheck

@@ -2,6 +2,7 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { type DetailedPeerCertificate, type PeerCertificate, TLSSocket } from 'node:tls'
 import type { Clock } from '../../component-base/clock.ts'
+import { commonNameOf, organizationsOf } from '../../component-base/tls/peer-names.ts'
 import type { ApiRequest } from '../server/message.ts'
 import type { RequestAuthenticator } from './authenticator.ts'
 import { uidOfCertificate } from './certificate-uid.ts'
@@ -69,12 +70,6 @@ export const createCertificateCheck = (
   }
 }
 
-const asList = (value: string | string[] | undefined): readonly string[] =>
-  value === undefined ? [] : typeof value === 'string' ? [value] : value
-
-/** The last of several, as Go takes it; '' for none. */
-export const commonNameOf = ({ subject }: PeerCertificate): string => asList(subject.CN).at(-1) ?? ''
-
 /** undefined for a certificate that names nobody. Throws if its uid is not one. */
 export const userOfCertificate = (certificate: PeerCertificate): UserInfo | undefined => {
   const name = commonNameOf(certificate)
@@ -83,7 +78,7 @@ export const userOfCertificate = (certificate: PeerCertificate): UserInfo | unde
   return {
     name,
     uid: uidOfCertificate(certificate.raw),
-    groups: asList(certificate.subject.O),
+    groups: organizationsOf(certificate),
     extra: { [credentialIdKey]: [`X509SHA256=${fingerprint}`] },
   }
 }

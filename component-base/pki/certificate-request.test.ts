@@ -8,6 +8,8 @@ import {
   readCertificateRequest,
   requestSubject,
 } from './certificate-request.ts'
+import { element, oid, sequence, tags } from './der.ts'
+import { decodeSubject } from './names.ts'
 
 const subject = {
   commonName: 'system:node:node-1',
@@ -43,6 +45,32 @@ describe('createCertificateRequest', () => {
       })
       assert.match(text, /Subject: O = system:nodes, CN = system:node:node-1/)
       assert.match(text, /DNS:node-1, DNS:node-1.example, IP Address:172.30.0.11, IP Address:FD00:0:0:0:0:0:1:2/)
+    }
+  })
+
+  it('cannot ask for a name in letters that only others can read', () => {
+    const organization = (tag: number, content: Buffer): Buffer =>
+      element(tags.set, sequence(oid('55040a'), element(tag, content)))
+    const ascii = Buffer.from('system:masters')
+    const wide = (bytes: number): Buffer =>
+      Buffer.concat([...ascii].map((letter) => Buffer.concat([Buffer.alloc(bytes - 1), Buffer.from([letter])])))
+    for (const [tag, content] of [
+      [tags.utf8, ascii],
+      [tags.printable, ascii],
+      [tags.t61, ascii],
+      [tags.ia5, ascii],
+      [tags.bmpString, wide(2)],
+    ] as const) {
+      assert.deepEqual(decodeSubject(organization(tag, content)).organizations, ['system:masters'])
+    }
+    const universalString = 0x1c
+    for (const [tag, content] of [
+      [universalString, wide(4)],
+      [tags.octets, ascii],
+      [tags.bmpString, ascii.subarray(1)],
+      [tags.utf8, Buffer.from([0xff])],
+    ] as const) {
+      assert.throws(() => decodeSubject(organization(tag, content)), /asn1: structure error/)
     }
   })
 

@@ -8,9 +8,13 @@ export const tags = {
   octets: 0x04,
   oid: 0x06,
   utf8: 0x0c,
+  numeric: 0x12,
   printable: 0x13,
+  t61: 0x14,
+  ia5: 0x16,
   utcTime: 0x17,
   generalizedTime: 0x18,
+  visible: 0x1a,
   bmpString: 0x1e,
   sequence: 0x30,
   set: 0x31,
@@ -62,9 +66,33 @@ export const elementsOf = (bytes: Buffer): DerElement[] => {
   return elements
 }
 
-/** The text of a string element. */
-export const textOf = ({ tag, content }: DerElement): string =>
-  tag === tags.bmpString ? Buffer.from(content).swap16().toString('utf16le') : content.toString('utf8')
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * The text of a string element. Throws for a type that is not known: who reads the certificate later (OpenSSL knows
+ * them all) must not see another name than we.
+ */
+export const textOf = ({ tag, content }: DerElement): string => {
+  switch (tag) {
+    case tags.utf8:
+    case tags.printable:
+    case tags.numeric:
+    case tags.ia5:
+    case tags.visible:
+      try {
+        return utf8.decode(content)
+      } catch {
+        throw malformed()
+      }
+    case tags.t61:
+      return content.toString('latin1')
+    case tags.bmpString:
+      if (content.length % 2 !== 0) throw malformed()
+      return Buffer.from(content).swap16().toString('utf16le')
+    default:
+      throw malformed()
+  }
+}
 
 const lengthOf = (length: number): Buffer => {
   if (length < 0x80) return Buffer.from([length])

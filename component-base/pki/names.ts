@@ -47,10 +47,11 @@ export const decodeSubject = (name: Buffer): Required<Subject> => {
     if (set.tag !== tags.set) throw malformed()
     return elementsOf(set.content).map((pair) => {
       const type = expectElement(pair.content, tags.oid)
-      return { oid: type.content.toString('hex'), value: textOf(readElement(type.rest)) }
+      return { oid: type.content.toString('hex'), value: readElement(type.rest) }
     })
   })
-  const valuesOf = (type: string): string[] => attributes.filter((one) => one.oid === type).map(({ value }) => value)
+  const valuesOf = (type: string): string[] =>
+    attributes.filter((one) => one.oid === type).map(({ value }) => textOf(value))
   return { commonName: valuesOf(commonNameOid).at(-1) ?? '', organizations: valuesOf(organizationOid) }
 }
 
@@ -68,7 +69,8 @@ export interface DecodedNames extends Required<AlternativeNames> {
 
 export const decodeAlternativeNames = (names: Buffer): DecodedNames => {
   const all = elementsOf(expectElement(names, tags.sequence).content)
-  const texts = (tag: number): string[] => all.filter((one) => one.tag === tag).map(textOf)
+  const texts = (tag: number): string[] =>
+    all.filter((one) => one.tag === tag).map(({ content }) => content.toString('utf8'))
   return {
     dnsNames: texts(general.dns),
     ips: all.filter((one) => one.tag === general.ip).map(({ content }) => addressText(content)),

@@ -6,6 +6,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Registry } from 'prom-client'
 import type { HealthChecks } from '../healthz/healthz.ts'
 import type { Logger } from '../logging/logger.ts'
+import { commonNameOf, organizationsOf } from '../tls/peer-names.ts'
 import { selfSignedServingCert } from '../tls/self-signed.ts'
 import { readTlsFiles, type TlsFiles, type TlsMaterial, watchFileContent, watchTlsFiles } from '../tls/tls-files.ts'
 import type { TlsSettings } from '../tls/tls-settings.ts'
@@ -50,16 +51,13 @@ const send = (response: ServerResponse, code: number, text: string, type = 'text
   response.writeHead(code, { 'content-type': type, 'x-content-type-options': 'nosniff' }).end(text)
 }
 
-const list = (value: string | readonly string[] | undefined): readonly string[] =>
-  value === undefined ? [] : typeof value === 'string' ? [value] : value
-
 /** Without a client CA nobody is identified: Node would then check against the public CAs of the web. */
 const identityOf = (request: IncomingMessage, { tls }: ServeOptions): CallerIdentity | undefined => {
   const socket = request.socket as TLSSocket
   if (!isGiven(tls.clientCaFile) || !socket.authorized) return undefined
-  const { CN, O } = socket.getPeerCertificate().subject as unknown as Record<string, string | string[] | undefined>
-  const [user] = list(CN)
-  return user === undefined ? undefined : { user, groups: list(O) }
+  const certificate = socket.getPeerCertificate()
+  const user = commonNameOf(certificate)
+  return user === '' ? undefined : { user, groups: organizationsOf(certificate) }
 }
 
 const bearerTokenOf = (request: IncomingMessage): string | undefined =>

@@ -1,5 +1,6 @@
 /** Who calls the kubelet, and what of the node's subresources the call touches. */
 import type { TLSSocket } from 'node:tls'
+import { commonNameOf, organizationsOf } from '../../component-base/tls/peer-names.ts'
 import type { KubeletRequest } from './http.ts'
 
 export interface KubeletUser {
@@ -15,10 +16,9 @@ export type AuthenticateToken = (token: string) => Promise<KubeletUser | undefin
 /** The user of a client certificate that the cluster's CA signed: common name and organizations. */
 const certificateUser = (socket: TLSSocket): KubeletUser | undefined => {
   if (!socket.authorized) return undefined
-  const { subject } = socket.getPeerCertificate()
-  const name = [subject.CN].flat()[0]
-  if (name === undefined || name === '') return undefined
-  return { name, groups: [...[subject.O ?? []].flat(), 'system:authenticated'] }
+  const certificate = socket.getPeerCertificate()
+  const name = commonNameOf(certificate)
+  return name === '' ? undefined : { name, groups: [...organizationsOf(certificate), 'system:authenticated'] }
 }
 
 /** Undefined: nobody we know, to be answered with 401. */
