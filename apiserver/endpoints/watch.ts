@@ -4,7 +4,9 @@ import { expired, notAcceptable, StatusError } from '../../api/meta/status-error
 import type { Resource } from '../registry/resource.ts'
 import type { HttpContext } from '../server/context.ts'
 import { contentTypes, type MediaType, negotiate } from '../server/negotiation.ts'
+import { ConversionError } from '../storage/key-value.ts'
 import { parseResourceVersion } from '../storage/list.ts'
+import { reinitializing } from '../storage/watch-cache/watch-cache.ts'
 import { parseWatchQuery, type WatchQuery } from './options.ts'
 import type { Scope } from './scope.ts'
 import { matcherFor } from './selectors.ts'
@@ -87,9 +89,14 @@ const timeoutMs = (asked: number, minimum: number): number => (asked > 0 ? asked
 
 const freshEnough = async ({ resource: { store } }: Scope, query: WatchQuery): Promise<void> => {
   const version = parseResourceVersion(query.resourceVersion)
-  if (query.resourceVersion === '') await store.consistent()
-  else if (query.sendInitialEvents) await store.waitFor(version)
-  else await store.cache.ready()
+  try {
+    if (query.resourceVersion === '') await store.consistent()
+    else if (query.sendInitialEvents) await store.waitFor(version)
+    else await store.cache.ready()
+  } catch (error) {
+    // A watch that cannot begin for now is to be tried again; why it cannot, a list tells.
+    throw error instanceof ConversionError ? reinitializing() : error
+  }
 }
 
 /** What comes before the live events: the whole state, or, with what was missed, nothing. */

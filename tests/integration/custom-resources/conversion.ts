@@ -224,6 +224,8 @@ export const describeConversion = (running: () => TestCluster): void => {
         assert.match(answered.message ?? '', new RegExp(`^conversion webhook for ${RegExp.escape(kind)} `))
         assert.equal(answered.reason, undefined)
         assert.equal((await http(pathOf('v2'))).code, 500, what)
+        const watched = await http(pathOf('v2', '?watch=true'))
+        assert.deepEqual([watched.code, watched.status.message], [429, 'storage is (re)initializing'], what)
         assert.equal((await create('v2', 'new', { host: 'n', port: '1' })).code, 500, what)
       }
       assert.deepEqual((await get('v1', 'failing')).spec, { hostPort: 'f.example.com:1' })
