@@ -78,11 +78,14 @@ export const nodeIpamController: Controller = {
       pending.set(name, podCIDRs)
       try {
         const spec = { podCIDR: podCIDRs[0], podCIDRs }
-        // With the version that had none: a cache that is behind must not give a second range.
-        const metadata = { resourceVersion: node.metadata?.resourceVersion }
-        await client.patch(nodes, name, undefined, { metadata, spec }, { type: 'merge' })
+        // Not for one version alone: a new Node is written by many. A second range the API server does not take.
+        await client.patch(nodes, name, undefined, { spec }, { type: 'merge' })
         pending.delete(name)
       } catch (error) {
+        if (isReason(error, 'Invalid')) {
+          release() // it has a range, which the cache has not seen yet
+          return
+        }
         // Tried again with the same ranges, unless the Node is gone.
         if (isReason(error, 'NotFound')) release()
         throw error
