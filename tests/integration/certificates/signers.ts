@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { before, describe, it } from 'node:test'
-import { certificateSigningRequests } from '../../../api/resources.ts'
+import { certificateSigningRequests, pods } from '../../../api/resources.ts'
 import type { CertificateSigningRequest } from '../../../api/types.ts'
 import {
   createCertificateRequest,
@@ -193,6 +193,24 @@ export const describeSigners = (running: () => TestCluster): void => {
           cluster.client.create(certificateSigningRequests, { metadata: { generateName: 'bad-' }, spec }),
           problem,
         )
+      }
+    })
+
+    it('is not asked by Pods: sources of volumes behind gates that are off are dropped, as upstream drops them', async () => {
+      const sources = [
+        { clusterTrustBundle: { name: 'some', path: 'ca.pem' } },
+        { podCertificate: { signerName: 'example.com/s', keyType: 'ED25519', credentialBundlePath: 'c.pem' } },
+      ]
+      for (const source of sources) {
+        const pod = cluster.client.create(pods, {
+          metadata: { name: 'projected', namespace: 'default' },
+          spec: {
+            nodeName: 'nowhere',
+            containers: [{ name: 'main', image: 'none:1' }],
+            volumes: [{ name: 'all', projected: { sources: [source] } }],
+          },
+        })
+        await assert.rejects(pod, /projected.sources\[0\]: Required value: must specify at least 1 source type/)
       }
     })
 
