@@ -52,6 +52,27 @@ const junctorsOf = (schema: JsonSchema): (readonly [JsonSchema, string])[] => {
   return not === undefined ? lists : [...lists, [not, 'not']]
 }
 
+/** The keys by which the items of a list are told apart: scalars that every item has. */
+const validateListKeys = (keys: readonly string[], items: JsonSchema | undefined, path: string): FieldError[] =>
+  keys.flatMap((name, index) => {
+    const at = child(path, 'x-kubernetes-list-map-keys')
+    const property = items?.properties?.[name]
+    const errors = keys.indexOf(name) < index ? [invalid(at, keys, 'must not contain duplicate entries')] : []
+    if (items === undefined || property === undefined)
+      return [invalid(at, keys, 'entries must all be names of item properties'), ...errors]
+    const where = key(child(path, 'items', 'properties'), name)
+    if (property.type === 'array' || property.type === 'object') {
+      const detail = "must be a scalar type if parent array's x-kubernetes-list-type is map"
+      errors.push(invalid(child(where, 'type'), items.type, detail))
+    }
+    const isListed = 'this property is in x-kubernetes-list-map-keys, so it'
+    if (items.required?.includes(name) !== true && property.default === undefined)
+      errors.push(required(child(where, 'default'), `${isListed} must have a default or be a required property`))
+    if (property.nullable === true)
+      errors.push(forbiddenField(child(where, 'nullable'), `${isListed} cannot be nullable`))
+    return errors
+  })
+
 const validateList = (schema: JsonSchema, path: string): FieldError[] => {
   const items = schema.items as JsonSchema | undefined
   const listType = extension(schema, 'x-kubernetes-list-type')
@@ -86,20 +107,19 @@ const validateList = (schema: JsonSchema, path: string): FieldError[] => {
         invalid(
           child(path, 'items', 'type'),
           items.type ?? '',
-          'must be object if parent array’s x-kubernetes-list-type is map'.replace('’', "'"),
+          "must be object if parent array's x-kubernetes-list-type is map",
         ),
       )
-    for (const name of keys) {
-      if (items?.properties?.[name] === undefined)
-        errors.push(
-          invalid(child(path, 'x-kubernetes-list-map-keys'), keys, 'entries must all be names of item properties'),
-        )
-    }
+    errors.push(...validateListKeys(keys, items, path))
   } else if (keys.length > 0) {
     errors.push(
       forbiddenField(child(path, 'x-kubernetes-list-map-keys'), 'only valid if x-kubernetes-list-type is map'),
     )
   }
+  if ((listType === 'set' || listType === 'map') && items?.nullable === true)
+    errors.push(
+      forbiddenField(child(path, 'items', 'nullable'), `cannot be nullable when x-kubernetes-list-type is ${listType}`),
+    )
   return errors
 }
 

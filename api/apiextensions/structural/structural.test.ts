@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { applyDefaults } from './defaulting.ts'
+import { validateStructure } from './invariants.ts'
 import { prune } from './prune.ts'
 import { type JsonObject, type JsonSchema, structuralOf } from './structural.ts'
 import { validateValue } from './validate-value.ts'
@@ -146,5 +147,41 @@ describe('validation', () => {
 
   it('is not stalled by patterns', () => {
     assert.equal(said({ ...string, pattern: '^(a+)+$' }, `${'a'.repeat(5000)}b`).length, 1)
+  })
+})
+
+describe('lists by key', () => {
+  const errorsOf = (items: object, keys: readonly string[]): string[] =>
+    validateStructure(
+      schema({
+        type: 'object',
+        properties: {
+          list: { type: 'array', items, 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': keys },
+        },
+      }),
+      'schema',
+    ).map(({ field, detail }) => `${field}: ${detail}`)
+  const at = 'schema.properties[list]'
+
+  it('have keys that every item has, once, and that are no objects', () => {
+    const items = { type: 'object', required: ['a'], properties: { a: string, b: { ...string, default: 'x' } } }
+    assert.deepEqual(errorsOf(items, ['a', 'b']), [])
+    assert.deepEqual(errorsOf(items, ['a', 'a', 'c']), [
+      `${at}.x-kubernetes-list-map-keys: Invalid value: ["a","a","c"]: must not contain duplicate entries`,
+      `${at}.x-kubernetes-list-map-keys: Invalid value: ["a","a","c"]: entries must all be names of item properties`,
+    ])
+    const listed = 'this property is in x-kubernetes-list-map-keys, so it'
+    const wrong = {
+      type: 'object',
+      nullable: true,
+      properties: { a: { ...string, nullable: true }, b: { type: 'object' } },
+    }
+    assert.deepEqual(errorsOf(wrong, ['a', 'b']), [
+      `${at}.items.properties[a].default: Required value: ${listed} must have a default or be a required property`,
+      `${at}.items.properties[a].nullable: Forbidden: ${listed} cannot be nullable`,
+      `${at}.items.properties[b].type: Invalid value: "object": must be a scalar type if parent array's x-kubernetes-list-type is map`,
+      `${at}.items.properties[b].default: Required value: ${listed} must have a default or be a required property`,
+      `${at}.items.nullable: Forbidden: cannot be nullable when x-kubernetes-list-type is map`,
+    ])
   })
 })
