@@ -6,6 +6,7 @@ import { useCluster } from '../harness/use-cluster.ts'
 import { describeAuthorizationMatrix } from './attacks/authorization-matrix.ts'
 import { describeInputBombs } from './attacks/input-bombs.ts'
 import { describeLogs } from './attacks/logs.ts'
+import { describeRequests } from './attacks/requests.ts'
 import { describeTokens } from './attacks/tokens.ts'
 import { describeWatchHoarder } from './attacks/watch-hoarder.ts'
 import { describeWire } from './attacks/wire.ts'
@@ -23,6 +24,7 @@ const running = useCluster({
 
 describeAuthorizationMatrix(running)
 describeTokens(running)
+describeRequests(running)
 describeWire(running)
 describeWatchHoarder(running)
 describeLogs(running)

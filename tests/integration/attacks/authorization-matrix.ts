@@ -1,5 +1,9 @@
 /** Subject × verb × resource × namespace: allowed, or refused in exactly upstream's words. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { text } from 'node:stream/consumers'
 import { before, describe, it } from 'node:test'
 import type { TestCluster } from '../../harness/cluster.ts'
 import { type Answer, type Credentials, createHttp, type Http, pkiCredentials } from '../../harness/http.ts'
@@ -198,6 +202,48 @@ export const describeAuthorizationMatrix = (running: () => TestCluster): void =>
         : {}
       return http(path, { ...master, method, headers: { 'impersonate-user': subject, ...groups } })
     }
+
+    it('is not got round by another spelling of the path', async () => {
+      const { server } = running()
+      const { hostname, port } = new URL(server)
+      /** Sent as it is: a URL would be set right by the client. */
+      const raw = async (path: string): Promise<string> => {
+        const request = httpsRequest({
+          hostname,
+          port,
+          path,
+          agent: false,
+          rejectUnauthorized: false,
+          ...master,
+          headers: { 'impersonate-user': 'prober' },
+        })
+        const [response] = (await once(request.end(), 'response')) as [IncomingMessage]
+        return `${response.statusCode} ${await text(response)}`
+      }
+      assert.match(await raw('/metrics'), /^200 [^]*process_cpu_seconds_total/)
+      for (const path of [
+        '/healthz/../openapi/v2',
+        '/healthz/%2e%2e/openapi/v2',
+        '/healthz/..%2fopenapi/v2',
+        '/healthz/../api/v1/secrets',
+        '/healthz/..;/api/v1/secrets',
+        '//api/v1/secrets',
+        '/./api/v1/secrets',
+        '/API/v1/secrets',
+        '/api/v1//secrets',
+        '/api/v1/secrets/',
+        '/api/v1/./secrets',
+        '/api/v1/%73ecrets',
+        '/api//v1/secrets',
+        '/apis/../api/v1/secrets',
+        '/api/v1/namespaces/here/../../secrets',
+        '/api/v1/namespaces/here/pods/../secrets',
+        '/api/v1/watch/secrets',
+        '/api/v1/proxy/namespaces/here/secrets',
+      ]) {
+        assert.match(await raw(path), /^(403|404|301|400) /, path)
+      }
+    })
 
     for (const [subject, request, refusal] of rows) {
       it(`${refusal === undefined ? 'allows' : 'refuses'} ${subject} ${request}`, async () => {
