@@ -21,7 +21,11 @@ const lineOf = ({ code, rawPacket }: ClientError): string => {
 
 /** Clients that are slow to say what they want get no answer: upstream closes too. */
 const isTimeout = (code: string | undefined): boolean =>
-  code === 'ERR_HTTP_REQUEST_TIMEOUT' || code === 'ECONNRESET' || code === undefined
+  code === 'ERR_HTTP_REQUEST_TIMEOUT' ||
+  // An answer would wait for the end of a handshake that does not come.
+  code === 'ERR_TLS_HANDSHAKE_TIMEOUT' ||
+  code === 'ECONNRESET' ||
+  code === undefined
 
 export const answerClientError = (error: ClientError, socket: Socket): void => {
   if (isTimeout(error.code) || !socket.writable || socket.bytesWritten > 0) {

@@ -38,11 +38,23 @@ export interface ServerOptions {
   readonly handle: Handler
   /** Runs the same chain for requests with an Upgrade header; the handler may take the socket. */
   readonly handleUpgrade: (ctx: HttpRequestContext, upgrade: OfferedUpgrade) => Promise<void>
+  /** Default: upstream's. */
+  readonly timeouts?: ConnectionTimeouts
 }
 
-/** Upstream: IdleTimeout, ReadHeaderTimeout, MaxHeaderBytes and the slop that Go adds to it, defaultKeepAlivePeriod. */
-const idleTimeoutMs = 90_000
-const headersTimeoutMs = 32_000
+/** How long clients may be silent. */
+export interface ConnectionTimeouts {
+  /** Between two requests. */
+  readonly idleMs: number
+  /** From a connection, or the end of the last request, to the last byte of the next one's headers. */
+  readonly headersMs: number
+  /** How often that is looked at: what is over is so much later closed at most. */
+  readonly checkMs: number
+}
+
+/** Upstream: IdleTimeout, ReadHeaderTimeout. */
+const upstreamTimeouts: ConnectionTimeouts = { idleMs: 90_000, headersMs: 32_000, checkMs: 10_000 }
+/** Upstream: MaxHeaderBytes and the slop that Go adds to it, defaultKeepAlivePeriod. */
 const maxHeaderBytes = 1024 * 1024 + 4096
 const tcpKeepAliveMs = 180_000
 
@@ -50,7 +62,7 @@ const unused = (): never => {
   throw new Error('no route has a schema')
 }
 
-const createApp = ({ tls, maxStreams }: ServerOptions): FastifyInstance =>
+const createApp = ({ tls, maxStreams, timeouts = upstreamTimeouts }: ServerOptions): FastifyInstance =>
   fastify({
     https: {
       cert: tls.cert,
@@ -60,14 +72,15 @@ const createApp = ({ tls, maxStreams }: ServerOptions): FastifyInstance =>
       rejectUnauthorized: false,
       ...tls.settings,
       maxHeaderSize: maxHeaderBytes,
-      headersTimeout: headersTimeoutMs,
+      headersTimeout: timeouts.headersMs,
+      connectionsCheckingInterval: timeouts.checkMs,
       keepAlive: true,
       keepAliveInitialDelay: tcpKeepAliveMs,
-      handshakeTimeout: headersTimeoutMs,
+      handshakeTimeout: timeouts.headersMs,
       ALPNProtocols: maxStreams > 0 ? ['h2', 'http/1.1'] : ['http/1.1'],
     },
     logger: false,
-    keepAliveTimeout: idleTimeoutMs,
+    keepAliveTimeout: timeouts.idleMs,
     requestTimeout: 0,
     forceCloseConnections: 'idle',
     clientErrorHandler: answerClientError,
@@ -115,6 +128,7 @@ export const createServer = (options: ServerOptions) => {
     const session = serveHttp2(socket, {
       log,
       maxStreams: options.maxStreams,
+      ...(options.timeouts === undefined ? {} : { idleTimeoutMs: options.timeouts.idleMs }),
       onRequest: (request, response) => start(new HttpRequestContext(request, response, request.url, log), handle),
     })
     connections.addSession(session)
