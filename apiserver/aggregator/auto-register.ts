@@ -69,6 +69,9 @@ export interface AutoRegister {
   readonly run: (signal: AbortSignal) => Promise<void>
 }
 
+/** What the proxy and discovery go by is read from the same cache: this keeps it alive. */
+const resyncMs = 60_000
+
 export const createAutoRegister = (resources: Resources, clock: Clock, log: Logger): AutoRegister => {
   const apiServices = resources.get({ group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' })
   const definitions = resources.get({
@@ -148,6 +151,7 @@ export const createAutoRegister = (resources: Resources, clock: Clock, log: Logg
     wheneverChanged(
       {
         caches: [apiServices.store.cache, definitions.store.cache],
+        resyncMs,
         work: async () => {
           await sync()
           return undefined

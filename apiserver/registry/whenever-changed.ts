@@ -7,12 +7,17 @@ export interface Recurring {
   /** Resolves to after how many milliseconds to come back even without a change; undefined: not before one. */
   readonly work: () => Promise<number | undefined>
   readonly onError: (error: unknown) => void
+  /** Looks again after so long without a change: a cache that lost the store comes back when somebody asks it. */
+  readonly resyncMs?: number
 }
 
 const failureRetryMs = 1000
 
 /** Runs until the signal; changes that come while it works are one more round. */
-export const wheneverChanged = async ({ caches, work, onError }: Recurring, signal: AbortSignal): Promise<void> => {
+export const wheneverChanged = async (
+  { caches, work, onError, resyncMs }: Recurring,
+  signal: AbortSignal,
+): Promise<void> => {
   let wake: () => void = () => undefined
   let dirty = true
   for (const cache of caches) {
@@ -24,9 +29,12 @@ export const wheneverChanged = async ({ caches, work, onError }: Recurring, sign
   signal.addEventListener('abort', () => wake(), { once: true })
   while (!signal.aborted) {
     if (!dirty) {
+      let timer: NodeJS.Timeout | undefined
       await new Promise<void>((resolve) => {
         wake = resolve
+        if (resyncMs !== undefined) timer = setTimeout(resolve, resyncMs).unref()
       })
+      clearTimeout(timer)
     }
     if (signal.aborted) return
     dirty = false
