@@ -67,7 +67,8 @@ const isJson = (base64: string): boolean => {
 
 const validateByType = ({ type, data, metadata }: Secret): FieldError[] => {
   const errors: FieldError[] = []
-  for (const name of requiredKeys[type ?? ''] ?? []) {
+  const needed = Object.hasOwn(requiredKeys, type ?? '') ? requiredKeys[type ?? ''] : undefined
+  for (const name of needed ?? []) {
     const value = data?.[name]
     if (value === undefined) errors.push(required(key('data', name)))
     else if (name.startsWith('.docker') && !isJson(value)) {

@@ -98,7 +98,8 @@ export class StatusError extends Error {
 
   /** Rebuilds the error from a Status that a server sent. */
   static fromStatus(status: Partial<Status>, httpCode: number): StatusError {
-    const reason = status.reason !== undefined && status.reason in reasonToCode ? (status.reason as StatusReason) : ''
+    const reason =
+      status.reason !== undefined && Object.hasOwn(reasonToCode, status.reason) ? (status.reason as StatusReason) : ''
     return new StatusError(reason, status.message ?? `the server answered ${httpCode}`, {
       code: status.code ?? httpCode,
       ...(status.details === undefined ? {} : { details: status.details }),

@@ -68,7 +68,8 @@ const parseConfiguration = (bytes: Buffer): ParsedText => {
 
 /** Reads the patch of a request and its options. */
 export const readPatch = async (ctx: HttpContext, { custom }: Pick<KindDefinition, 'custom'> = {}): Promise<Patch> => {
-  const type = patchTypes[mediaTypeOf(ctx)]
+  const mediaType = mediaTypeOf(ctx)
+  const type = Object.hasOwn(patchTypes, mediaType) ? patchTypes[mediaType] : undefined
   if (type === undefined || (type === 'strategic' && custom !== undefined)) {
     throw unsupportedMediaType(acceptedPatches.filter((media) => custom === undefined || !media.includes('strategic')))
   }

@@ -41,7 +41,7 @@ export const matcherFor = (resource: Resource, labelSelector: string, fieldSelec
   for (const { field, op, value } of fieldSelector === '' ? [] : parseFieldSelector(fieldSelector)) {
     const get = getterOf(resource.definition, field)
     const wanted = op === '='
-    const of: Getter = field in metadataFields ? get : (object) => get(presented(resource, object))
+    const of: Getter = Object.hasOwn(metadataFields, field) ? get : (object) => get(presented(resource, object))
     tests.push((object) => (of(object) === value) === wanted)
   }
   const [first, second] = tests

@@ -74,7 +74,8 @@ export const typesOf = (schema: Structural, isResource: boolean, name = 'object'
       const values = typeOf(part.additional, `${at}.@values`, part.additional.embedded)
       return values === undefined ? undefined : mapOf(text, values)
     }
-    if (part.type === 'string') return formatTypes[part.schema.format ?? ''] ?? text
+    const { format = '' } = part.schema
+    if (part.type === 'string') return Object.hasOwn(formatTypes, format) ? formatTypes[format] : text
     return simpleTypes[part.type]
   }
   return { type: typeOf(schema, name, isResource) ?? dyn, types: (struct) => structs.get(struct) }

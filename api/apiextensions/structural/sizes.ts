@@ -36,7 +36,7 @@ const limit = (schema: Structural, name: 'maxLength' | 'maxItems' | 'maxProperti
 
 const sizeOfText = (schema: Structural): Sized => {
   const { format = '', enum: choices } = schema.schema as { format?: string; enum?: readonly unknown[] }
-  const formatted = formats[format]
+  const formatted = Object.hasOwn(formats, format) ? formats[format] : undefined
   if (formatted !== undefined) return formatted
   const maxLength = limit(schema, 'maxLength')
   if (maxLength !== undefined)

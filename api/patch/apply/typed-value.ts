@@ -45,7 +45,7 @@ export const elementName = (schema: ArraySchema, item: unknown): string => {
   if (schema.listType === 'set' || !isJsonObject(item)) return `v:${JSON.stringify(item)}`
   const keys: JsonObject = {}
   for (const key of [...schema.listMapKeys].sort()) {
-    const value = getField(item, key) ?? keyDefaults[key]
+    const value = getField(item, key) ?? getField(keyDefaults, key)
     if (value !== undefined) keys[key] = value
   }
   return `k:${JSON.stringify(keys)}`

@@ -79,6 +79,53 @@ export const describeLogs = (running: () => TestCluster): void => {
       assert.ok(files.some((file) => file.endsWith('kube-apiserver.log')))
     })
 
+    it('has no trouble with names that every object of this language has', async () => {
+      const admin = createHttp(running(), pkiCredentials(running(), 'super-admin'))
+      const names = ['constructor', 'toString', '__proto__', 'hasOwnProperty', 'valueOf']
+      const ask = async (method: string, path: string, body?: object, type = 'application/json'): Promise<number> =>
+        (await admin(path, { method, ...(body === undefined ? {} : { body }), headers: { 'content-type': type } })).code
+      const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions?dryRun=All'
+      const crdOf = (format: string): object => ({
+        metadata: { name: 'odds.names.example.com' },
+        spec: {
+          group: 'names.example.com',
+          scope: 'Namespaced',
+          names: { plural: 'odds', kind: 'Odd' },
+          versions: [
+            {
+              name: 'v1',
+              served: true,
+              storage: true,
+              schema: {
+                openAPIV3Schema: {
+                  type: 'object',
+                  properties: { a: { type: 'string', format, 'x-kubernetes-validations': [{ rule: 'self != "x"' }] } },
+                },
+              },
+            },
+          ],
+        },
+      })
+      for (const name of names) {
+        const dryRun = `${secrets}?dryRun=All`
+        assert.equal(await ask('POST', dryRun, { metadata: { name: 'odd' }, type: name }), 201, name)
+        assert.equal(
+          await ask('POST', dryRun, { metadata: { name: 'odd' }, data: { [`a.${name}`]: 'YQ==' } }),
+          201,
+          name,
+        )
+        assert.equal(await ask('PATCH', `${secrets}/kept`, {}, name), 415, name)
+        assert.equal(await ask('PATCH', `${secrets}/kept`, {}, `application/${name}`), 415, name)
+        assert.equal(await ask('GET', `${secrets}?fieldSelector=${name}%3Dx`), 400, name)
+        assert.equal(await ask('GET', `${secrets}?labelSelector=${name.replaceAll('_', 'a')}`), 200, name)
+        assert.equal(await ask('GET', `/api/v1/${name}`), 404, name)
+        assert.equal(await ask('GET', `/apis/${name}/v1/${name}`), 404, name)
+        assert.equal(await ask('GET', `${secrets}/kept/${name}`), 404, name)
+        assert.equal(await ask('POST', dryRun, { apiVersion: `${name}/v1`, kind: name, metadata: {} }), 400, name)
+        assert.equal(await ask('POST', crds, crdOf(name)), 201, name)
+      }
+    })
+
     it('shows no control characters: they could tell a terminal to do anything', async () => {
       const { layout } = running()
       const admin = createHttp(running(), pkiCredentials(running(), 'super-admin'))
