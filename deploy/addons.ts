@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadAll } from 'js-yaml'
 import { isReason } from '../api/meta/status-error.ts'
-import { resourceRef } from '../api/resources.ts'
+import { type ResourceRef, resourceRef } from '../api/resources.ts'
 import { resourceRows } from '../api/schema/resource-table.ts'
 import type { ClusterRoleBinding, KubeObject } from '../api/types.ts'
 import { loadKubeconfig } from '../component-base/kubeconfig.ts'
@@ -17,6 +17,8 @@ import { type Layout, projectRoot } from './layout.ts'
 import { hostAddress } from './network.ts'
 
 const retryMs = 50
+
+type Subject = NonNullable<ClusterRoleBinding['subjects']>[number]
 
 /** All objects of deploy/addons, in the order of file names. */
 export const addonObjects = (config: ClusterConfig, layout: Layout): KubeObject[] => {
@@ -36,6 +38,21 @@ export const addonObjects = (config: ClusterConfig, layout: Layout): KubeObject[
     })
 }
 
+/** Subjects that a binding of an earlier version of ours does not have are added; those of its administrator stay. */
+const addSubjects = async (
+  client: RestClient,
+  ref: ResourceRef<ClusterRoleBinding>,
+  wanted: ClusterRoleBinding,
+): Promise<void> => {
+  const { name = '', namespace } = wanted.metadata ?? {}
+  const present = await client.get(ref, name, namespace)
+  const same = (a: Subject, b: Subject): boolean =>
+    a.kind === b.kind && a.name === b.name && (a.namespace ?? '') === (b.namespace ?? '')
+  const missing = (wanted.subjects ?? []).filter((one) => !(present.subjects ?? []).some((other) => same(one, other)))
+  if (missing.length === 0) return
+  await client.update(ref, { ...present, subjects: [...(present.subjects ?? []), ...missing] })
+}
+
 /** Creates an object; one that exists is left as its administrator wants it. */
 const ensureObject = async (client: RestClient, object: KubeObject): Promise<void> => {
   const [version = '', group = ''] = (object.apiVersion ?? '').split('/').reverse()
@@ -46,7 +63,10 @@ const ensureObject = async (client: RestClient, object: KubeObject): Promise<voi
   try {
     await client.create(ref, object)
   } catch (error) {
-    if (isReason(error, 'AlreadyExists')) return
+    if (isReason(error, 'AlreadyExists')) {
+      if (!row.kind.endsWith('RoleBinding')) return
+      return addSubjects(client, ref as unknown as ResourceRef<ClusterRoleBinding>, object as ClusterRoleBinding)
+    }
     // A Service that exists is refused for its address, which is its own, before its name is looked at.
     const { name = '', namespace } = object.metadata ?? {}
     const exists = await client.get(ref, name, namespace).then(

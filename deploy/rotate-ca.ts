@@ -6,7 +6,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { configMaps } from '../api/resources.ts'
+import { apiServices, configMaps } from '../api/resources.ts'
 import { createRestClient } from '../client/rest/rest-client.ts'
 import { loadKubeconfig } from '../component-base/kubeconfig.ts'
 import { createCa } from '../component-base/pki/certificates.ts'
@@ -49,6 +49,10 @@ const spread = async (config: ClusterConfig, layout: Layout): Promise<void> => {
   try {
     const { data } = clusterInfo(config, layout)
     await client.patch(configMaps, 'cluster-info', 'kube-public', { data }, { type: 'merge' })
+    if (config.controlPlane.metricsServerPort > 0) {
+      const caBundle = readFileSync(join(layout.pki, 'ca.crt')).toString('base64')
+      await client.patch(apiServices, 'v1beta1.metrics.k8s.io', undefined, { spec: { caBundle } }, { type: 'merge' })
+    }
   } finally {
     await client.close()
   }

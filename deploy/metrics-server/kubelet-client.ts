@@ -19,18 +19,32 @@ export interface KubeletClient extends AsyncDisposable {
   readonly read: (node: Node, path: string) => Promise<string>
 }
 
-export const createKubeletClient = (config: ClientConfig): KubeletClient => {
-  const agent = new Agent({
+const createAgent = (config: ClientConfig): Agent =>
+  new Agent({
     connect: { ca: config.ca(), cert: config.cert(), key: config.key(), timeout: timeoutMs },
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
     allowH2: false,
   })
+
+export const createKubeletClient = (config: ClientConfig): KubeletClient => {
+  let agent = createAgent(config)
+  let version = config.tlsVersion()
+  /** With the certificates of now: a CA may have changed. */
+  const current = (): Agent => {
+    const now = config.tlsVersion()
+    if (now === version) return agent
+    const old = agent
+    agent = createAgent(config)
+    version = now
+    old.close().catch(() => undefined)
+    return agent
+  }
   return {
     read: async (node, path) => {
       const token = config.token()
       const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
-      const { statusCode, body } = await agent.request({ origin: originOf(node), path, method: 'GET', headers })
+      const { statusCode, body } = await current().request({ origin: originOf(node), path, method: 'GET', headers })
       const text = await body.text()
       if (statusCode !== 200) throw new Error(`GET ${path}: ${statusCode} ${text.slice(0, 200)}`)
       return text

@@ -15,7 +15,7 @@ import { busyboxImage, ensureTestImages } from '../harness/images.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
 
-const running = useCluster({ nodes: 1 })
+const running = useCluster({ nodes: 1, metricsServer: true })
 
 /** The certificate that a port serves. */
 const served = (host: string, port: number): Promise<X509Certificate> =>
@@ -159,6 +159,7 @@ describe('a new CA', () => {
       'jsonpath={.status.containerStatuses[0].restartCount}',
     )
     assert.equal(restarts, '0')
+    assert.match(await kubectl('get', '--raw', '/apis/metrics.k8s.io/v1beta1'), /NodeMetrics/)
     // What is made now goes through all components.
     await kubectl('create', 'deployment', 'fresh', `--image=${busyboxImage}`, '--', 'sleep', '1000')
     await kubectl('rollout', 'status', 'deployment/fresh', '--timeout=60s')

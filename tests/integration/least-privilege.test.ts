@@ -43,6 +43,7 @@ let startedAt = ''
 const running = useCluster(
   {
     nodes: 1,
+    metricsServer: true,
     extraArgs: {
       'kube-apiserver': { 'audit-policy-file': join(directory, 'policy.yaml'), 'audit-log-path': log },
       // Requests and renewals of certificates are part of the work.
@@ -66,7 +67,9 @@ const isNode = (user: string): boolean => user.startsWith('system:node:')
 const isComponent = (user: string): boolean =>
   isAccountOfController(user) ||
   isNode(user) ||
-  ['system:kube-controller-manager', 'system:kube-scheduler', 'system:kube-proxy'].includes(user)
+  ['system:kube-controller-manager', 'system:kube-scheduler', 'system:kube-proxy', 'system:metrics-server'].includes(
+    user,
+  )
 
 /** Name of the binding that the authorizer gave as its reason. */
 const bindingOf = ({ annotations }: AuditEvent): string | undefined =>

@@ -62,11 +62,15 @@ export const clusterRoleBindings: readonly string[] = [
   'kubeadm:node-autoapprove-bootstrap → system:certificates.k8s.io:certificatesigningrequests:nodeclient: system:bootstrappers:kubeadm:default-node-token',
   'kubeadm:node-autoapprove-certificate-rotation → system:certificates.k8s.io:certificatesigningrequests:selfnodeclient: system:nodes',
   'system:coredns → system:coredns: kube-system/coredns',
+  // metrics-server's
+  'system:metrics-server → system:metrics-server: system:metrics-server',
+  'metrics-server:system:auth-delegator → system:auth-delegator: system:metrics-server',
   // The API server to the kubelets, which kubeadm makes an administrator.
   'kubets:kubelet-api → system:kubelet-api-admin: kube-apiserver-kubelet-client',
 ]
 
 export const roleBindings: readonly string[] = [
+  'kube-system/metrics-server-auth-reader → extension-apiserver-authentication-reader: system:metrics-server',
   'kube-public/system:controller:bootstrap-signer → system:controller:bootstrap-signer: kube-system/bootstrap-signer',
   'kube-public/kubeadm:bootstrap-signer-clusterinfo → kubeadm:bootstrap-signer-clusterinfo: system:anonymous',
   'kube-system/system::extension-apiserver-authentication-reader → extension-apiserver-authentication-reader: system:kube-controller-manager system:kube-scheduler',
@@ -96,6 +100,8 @@ export const bindingsOf = (user: string): readonly string[] => {
         'system::leader-locking-kube-scheduler',
         'system::extension-apiserver-authentication-reader',
       ]
+    case 'system:metrics-server':
+      return ['system:metrics-server', 'metrics-server:system:auth-delegator', 'metrics-server-auth-reader']
     case 'system:kube-proxy':
       return ['system:node-proxier']
     default:
