@@ -135,10 +135,19 @@ export const customKind = (definition: CustomResourceDefinition, version: Versio
   const hasStatus = version.subresources?.status !== undefined
   const scale = scaleOf(version)
   const rules = compileRules(structural)
+  /** By the object that was updated: what its update left wrong, for the warnings of the answer. */
+  const forgiven = new WeakMap<KubeObject, readonly string[]>()
   const validate = (object: KubeObject, old?: KubeObject): readonly FieldError[] => {
     const errors = validateValue(schema, object, '', old)
     // Rules are asked only of values that their types fit.
-    return rules === undefined || errors.length > 0 ? errors : rules(object, old)
+    if (rules === undefined || errors.length > 0) return errors
+    const failures = rules(object, old)
+    if (old !== undefined)
+      forgiven.set(
+        old,
+        failures.forgiven.map(({ field, detail }) => `${field}: ${detail}`),
+      )
+    return failures.errors
   }
   const deprecation = deprecationOf(definition, version)
   return defineKind({
@@ -166,6 +175,7 @@ export const customKind = (definition: CustomResourceDefinition, version: Versio
     validateCreate: (object) => validate(object),
     validateUpdate: validate,
     validateStatusUpdate: validate,
+    warnings: (_, old) => (old === undefined ? [] : (forgiven.get(old) ?? [])),
     columns: columnsOf(version),
     selectableFields: selectable(version),
     ...(scale === undefined ? {} : { scale }),

@@ -18,7 +18,7 @@ const said = (schema: JsonSchema, spec: unknown, old?: unknown): string[] =>
   (compileRules(structuralOf(schema)) ?? assert.fail('no rules'))(
     { spec },
     old === undefined ? undefined : { spec: old },
-  ).map(({ field, detail }) => `${field}: ${detail}`)
+  ).errors.map(({ field, detail }) => `${field}: ${detail}`)
 const compiled = (schema: JsonSchema): string[] =>
   checkRules(schema, 'schema').errors.map(({ field, detail }) => `${field}: ${detail.split('\n')[0]}`)
 

@@ -201,7 +201,13 @@ const failure = (path: string, type: string, message: string, reason: string | u
 const atField = (path: string, fieldPath: string | undefined): string =>
   fieldPath === undefined || fieldPath === '' ? path : `${path}${fieldPath}`.replace(/^\./, '')
 
-export type CheckRules = (value: unknown, old: unknown) => readonly FieldError[]
+export interface RuleFailures {
+  readonly errors: readonly FieldError[]
+  /** What fails, but did so before, and was not changed. */
+  readonly forgiven: readonly FieldError[]
+}
+
+export type CheckRules = (value: unknown, old: unknown) => RuleFailures
 
 /** Elements of a list by key are compared with those that had the same key before; of other lists with none. */
 const oldItem = (schema: Structural, item: unknown, old: unknown): unknown => {
@@ -215,6 +221,7 @@ export const compileRules = (schema: Structural): CheckRules | undefined => {
   if (root === undefined) return undefined
   return (value, old) => {
     const errors: FieldError[] = []
+    const forgiven: FieldError[] = []
     let left = maxTotalCost
 
     const evaluate = (compiled: CompiledRule, node: Node, self: unknown, before: unknown, path: string): void => {
@@ -238,7 +245,8 @@ export const compileRules = (schema: Structural): CheckRules | undefined => {
       const type = node.schema.type || 'object'
       // What an update does not change may go on failing, but for rules that compare.
       const fail = (error: FieldError): void => {
-        if (isTransition || before === undefined || !equalJson(self, before)) errors.push(error)
+        const isOld = !isTransition && before !== undefined && equalJson(self, before)
+        ;(isOld ? forgiven : errors).push(error)
       }
       try {
         const { value: kept, cost } = program.evaluate(variables, Math.min(maxRuleCost, left))
@@ -275,6 +283,6 @@ export const compileRules = (schema: Structural): CheckRules | undefined => {
       }
     }
     walk(root, value, old, '')
-    return errors
+    return { errors, forgiven }
   }
 }

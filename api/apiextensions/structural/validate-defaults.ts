@@ -21,7 +21,7 @@ const defaultErrors = (schema: JsonSchema, value: unknown, path: string): FieldE
     field: child(path, field, ...(error.field === '' ? [] : [error.field])),
   }))
   if (errors.length > 0) return errors
-  return (compileRules(structural)?.({ [field]: value }, undefined) ?? []).map(at)
+  return (compileRules(structural)?.({ [field]: value }, undefined).errors ?? []).map(at)
 }
 
 /** The defaults of a schema and of all that is in it; the schema is structural, and its rules compile. */

@@ -188,6 +188,19 @@ export const describeCustomObjects = (running: () => Running): void => {
       )
     })
 
+    it('are warned of, when it is a rule that they go on failing', async () => {
+      const { kubectl } = running()
+      const at = '/spec/versions/0/schema/openAPIV3Schema/properties/spec/x-kubernetes-validations'
+      const patch = JSON.stringify([{ op: 'add', path: at, value: [{ rule: 'self.size < 5', message: 'too big' }] }])
+      assert.equal((await put({ ...part('Wheel', 'large'), spec: { size: 8 } })).code, 0)
+      await kubectl('patch', 'crd', `wheels.${group}`, '--type=json', '-p', patch)
+      await waitFor(async () => /too big/.test((await put({ ...part('Wheel', 'new'), spec: { size: 7 } })).stderr), {
+        what: 'the new rule',
+      })
+      const { code, stderr } = await kubectl.run(['label', 'wheel', 'large', '-n', namespace, 'still=here'])
+      assert.deepEqual([code, stderr], [0, 'Warning: spec: Invalid value: "object": too big\n'])
+    })
+
     it('are deleted with their namespace', async () => {
       const { kubectl } = running()
       await kubectl('delete', 'namespace', namespace, '--timeout=20s')
