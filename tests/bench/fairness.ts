@@ -15,7 +15,7 @@ const gets = 3_000
 const creates = 1_000
 const objects = 1_000
 const connections = 200
-const victimRequests = 300
+const victimRequests = 200
 /** Long enough that what a busy level borrows has its effect. */
 const settleMs = 12_000
 

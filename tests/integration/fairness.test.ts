@@ -1,6 +1,8 @@
 /** Priority and fairness: its objects, who is let in when, and what others notice of a flood. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { Agent } from 'node:https'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import {
   mandatoryFlowSchemas,
@@ -10,7 +12,8 @@ import {
 } from '../../api/flowcontrol/bootstrap.ts'
 import { clusterRoleBindings, flowSchemas, priorityLevelConfigurations } from '../../api/resources.ts'
 import type { FlowSchema, PriorityLevelConfiguration } from '../../api/types.ts'
-import { createHttp, type Http, pkiCredentials } from '../harness/http.ts'
+import { startApiServer } from '../harness/api-server-process.ts'
+import { createHttp, createHttpTo, type Http, pkiCredentials } from '../harness/http.ts'
 import { openPost, type OpenPost } from '../harness/open-post.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
@@ -343,6 +346,41 @@ describe('a FlowSchema', () => {
     await waitFor(async () => (await uidOf('flowschemas', 'catch-all').catch(() => before)) !== before, {
       what: 'the mandatory FlowSchema',
     })
+  })
+})
+
+describe('two API servers on one store', () => {
+  it('do by the same objects, and leave alone what the other has written', async () => {
+    const { client } = theCluster()
+    await using second = await startApiServer(theCluster())
+    const other = createHttpTo(
+      { server: second.server, ca: readFileSync(join(theCluster().layout.pki, 'ca.crt'), 'utf8') },
+      pkiCredentials(theCluster(), 'admin'),
+    )
+    await using level = await useLevel('shared', { ...narrow, ...queues(10) })
+    const uid = await uidOf('flowschemas', 'shared')
+    const isKnown = async () => {
+      const { headers } = await other(configMaps, { headers: as(level.user, operators) })
+      return headers['x-kubernetes-pf-flowschema-uid'] === uid
+    }
+    await waitFor(isKnown, { what: 'the second server to know it' })
+    const schema = await waitFor(
+      async () => {
+        const found = await client.get(flowSchemas, 'shared')
+        return found.status?.conditions?.length === 1 ? found : undefined
+      },
+      { what: 'the condition Dangling' },
+    )
+    const { items } = await second.client.list(flowSchemas)
+    const again = items.find(({ metadata }) => metadata?.name === 'shared')
+    assert.equal(again?.metadata?.resourceVersion, schema.metadata?.resourceVersion)
+    for (const { metadata, status } of items) {
+      assert.deepEqual(
+        status?.conditions?.map(({ type, status: value }) => [type, value]),
+        [['Dangling', 'False']],
+        metadata?.name,
+      )
+    }
   })
 })
 
