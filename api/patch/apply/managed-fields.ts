@@ -166,10 +166,8 @@ export const keepTimesOfUnchanged = (object: KubeObject, old: KubeObject): void 
   const before = old.metadata?.managedFields
   if (managedFields === undefined || before === undefined || managedFields.length !== before.length) return
   if (managedFields.every((entry, index) => entry.time === before[index]?.time)) return
-  const same = managedFields.every((entry, index) => {
-    const other = before[index]
-    return other !== undefined && sameBut(entry, other)
-  })
+  // A new time may have given an entry another place among those of other appliers.
+  const same = managedFields.every((entry) => before.some((other) => sameBut(entry, other)))
   if (!same || !equalJson(withoutManagedFields(object), withoutManagedFields(old))) return
   if (object.metadata !== undefined) object.metadata.managedFields = before
 }
