@@ -60,8 +60,9 @@ const patchTypes = [
   'application/apply-patch+yaml',
   'application/apply-patch+cbor',
 ]
-/** Custom resources have no tags to merge by. */
-const customPatchTypes = patchTypes.filter((type) => type !== 'application/strategic-merge-patch+json')
+/** Custom resources have no tags to merge by, and are text alone. */
+const customPatchTypes = ['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml']
+const customTypes = ['application/json', 'application/yaml']
 export const anyType = ['*/*']
 export const discoveryTypes = objectTypes.slice(0, 3)
 
@@ -101,6 +102,9 @@ const definitionOf = ({ group, version, kind }: { group: string; version: string
 const isCustom = ({ group, version, kind }: ResourceRow): boolean =>
   definitionNameFor(group, version, kind) === undefined
 
+/** What answers are in: `types`, but for custom resources. */
+const typesFor = ({ row }: Naming, types: readonly string[]): readonly string[] => (isCustom(row) ? customTypes : types)
+
 const common = (naming: Naming, gvk: { group: string; version: string; kind: string } = naming.row) => ({
   tag: naming.tag,
   gvk: { group: gvk.group, version: gvk.version, kind: gvk.kind },
@@ -118,7 +122,7 @@ export const readOperation = (
   action: 'get',
   parameters: [],
   consumes: anyType,
-  produces: objectTypes,
+  produces: typesFor(naming, objectTypes),
   responses: { 200: definitionOf(kind) },
 })
 
@@ -138,7 +142,7 @@ export const writeOperation = (
     action: create ? 'post' : 'put',
     parameters: create ? createParameters : updateParameters,
     body: { definition, required: true, consumes: anyType },
-    produces: objectTypes,
+    produces: typesFor(naming, objectTypes),
     responses: { 200: definition, 201: definition, ...(create ? { 202: definition } : {}) },
   }
 }
@@ -155,7 +159,7 @@ export const patchOperation = (
   action: 'patch',
   parameters: patchParameters,
   body: { definition: `${meta}.Patch`, required: true, consumes: isCustom(naming.row) ? customPatchTypes : patchTypes },
-  produces: objectTypes,
+  produces: typesFor(naming, objectTypes),
   responses: { 200: definitionOf(kind), 201: definitionOf(kind) },
 })
 
@@ -169,7 +173,7 @@ export const deleteOperation = (naming: Naming): Operation => {
     action: 'delete',
     parameters: deleteParameters,
     body: { definition: `${meta}.DeleteOptions`, required: false, consumes: anyType },
-    produces: objectTypes,
+    produces: typesFor(naming, objectTypes),
     responses: { 200: answer, 202: answer },
   }
 }
@@ -182,7 +186,7 @@ export const listOperation = (naming: Naming, operationId: string, parameters: r
   action: 'list',
   parameters,
   consumes: anyType,
-  produces: listTypes,
+  produces: typesFor(naming, listTypes),
   responses: { 200: definitionOf({ ...naming.row, kind: `${naming.row.kind}List` }) },
 })
 
@@ -194,7 +198,7 @@ export const deleteCollectionOperation = (naming: Naming): Operation => ({
   action: 'deletecollection',
   parameters: deleteCollectionParameters,
   body: { definition: `${meta}.DeleteOptions`, required: false, consumes: anyType },
-  produces: objectTypes,
+  produces: typesFor(naming, objectTypes),
   responses: { 200: `${meta}.Status` },
 })
 
@@ -206,7 +210,7 @@ export const watchOperation = (naming: Naming, operationId: string, one: boolean
   action: one ? 'watch' : 'watchlist',
   parameters: [],
   consumes: anyType,
-  produces: listTypes,
+  produces: typesFor(naming, listTypes),
   responses: { 200: `${meta}.WatchEvent` },
 })
 

@@ -11,8 +11,6 @@ import { type DiscoveredResource, parseResourceList } from '../discovery.ts'
 import { enqueueSelf, onAnyChange, queueOf, workersOf } from '../wiring.ts'
 
 const name = 'validatingadmissionpolicy-status-controller'
-/** Upstream: --concurrent-validating-admission-policy-status-syncs */
-const concurrency = 5
 
 /** A document, or undefined where there is none. */
 const read = async (client: RestClient, path: string): Promise<unknown> => {
@@ -83,7 +81,8 @@ export const validatingAdmissionPolicyStatusController: Controller = {
   name,
   serviceAccount: name,
   setup: (context) => {
-    const { client, informers } = context
+    const { client, informers, config } = context
+    const concurrency = config['concurrent-validating-admission-policy-status-syncs']
     const queue = queueOf(context)
     const policies = informers.for(ref)
     onAnyChange(policies, enqueueSelf(queue))

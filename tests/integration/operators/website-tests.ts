@@ -103,6 +103,25 @@ export const describeWebsites = (running: () => Running): void => {
       assert.deepEqual(scale.status, { replicas: 3, selector: 'app=shop' })
     })
 
+    it('is scaled by an autoscaler like a Deployment', async () => {
+      const { kubectl } = running()
+      const autoscaler = {
+        apiVersion: 'autoscaling/v2',
+        kind: 'HorizontalPodAutoscaler',
+        metadata: { name: 'shop' },
+        spec: {
+          scaleTargetRef: { apiVersion: `${group}/v1`, kind: 'Website', name: 'shop' },
+          minReplicas: 4,
+          maxReplicas: 5,
+        },
+      }
+      await kubectl.withInput(JSON.stringify(autoscaler), 'apply', '-f', '-')
+      await deployed('shop', 4)
+      await kubectl('delete', 'hpa', 'shop')
+      await kubectl('scale', 'website', 'shop', '--replicas=3')
+      await deployed('shop', 3)
+    })
+
     it('takes back what others change of its children, and sees that they are others', async () => {
       const { kubectl } = running()
       const theirs = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'shop' }, spec: { replicas: 1 } }
