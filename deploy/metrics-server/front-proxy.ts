@@ -39,7 +39,8 @@ export const readFrontProxy = (facts: Readonly<Record<string, string>>): FrontPr
       const headers = request.headersDistinct
       const [user] = valuesOf(headers, 'requestheader-username-headers')
       if (user === undefined) return undefined
-      const [uid = ''] = valuesOf(headers, 'requestheader-uid-headers')
+      // The aggregator sends it whether or not its API server takes one from others.
+      const [uid = ''] = [...valuesOf(headers, 'requestheader-uid-headers'), ...(headers['x-remote-uid'] ?? [])]
       const extra = Object.entries(headers).flatMap(([header, values]) => {
         const prefix = prefixes.find((candidate) => header.startsWith(candidate))
         return prefix === undefined ? [] : [[decodeURIComponent(header.slice(prefix.length)), values ?? []] as const]

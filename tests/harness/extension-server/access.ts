@@ -1,7 +1,7 @@
 /** Who asks, by the front proxy's headers, and what he may, by SubjectAccessReview. */
 import type { IncomingMessage } from 'node:http'
-import type { TLSSocket } from 'node:tls'
 import type { Reviews } from '../../../client/auth/delegated.ts'
+import { readFrontProxy } from '../../../deploy/metrics-server/front-proxy.ts'
 import { parseRequestInfo } from '../../../apiserver/server/request-info.ts'
 
 export interface User {
@@ -17,27 +17,13 @@ export interface Access {
   readonly allows: (user: User, request: IncomingMessage) => Promise<boolean>
 }
 
-const listIn = (text: string | undefined): string[] => (text === undefined ? [] : (JSON.parse(text) as string[]))
-
 export const createAccess = (facts: Readonly<Record<string, string>>, reviews: Reviews): Access => {
-  const allowedNames = listIn(facts['requestheader-allowed-names'])
-  const [userHeader = ''] = listIn(facts['requestheader-username-headers'])
-  const [groupHeader = ''] = listIn(facts['requestheader-group-headers'])
-  const [extraPrefix = ''] = listIn(facts['requestheader-extra-headers-prefix'])
-
+  const frontProxy = readFrontProxy(facts)
   const userOf = (request: IncomingMessage): User | undefined => {
-    const socket = request.socket as TLSSocket
-    if (!socket.authorized) return undefined
-    if (!allowedNames.includes(String(socket.getPeerCertificate().subject.CN))) return undefined
-    const headers = request.headersDistinct
-    const username = headers[userHeader.toLowerCase()]?.[0]
-    if (username === undefined) return undefined
-    const prefix = extraPrefix.toLowerCase()
-    const extra = Object.entries(headers).flatMap(([name, values]) =>
-      name.startsWith(prefix) ? [[decodeURIComponent(name.slice(prefix.length)), values ?? []] as const] : [],
-    )
-    const groups = [...(headers[groupHeader.toLowerCase()] ?? []), 'system:authenticated']
-    return { username, uid: headers['x-remote-uid']?.[0] ?? '', groups, extra: Object.fromEntries(extra) }
+    const found = frontProxy.userOf(request)
+    if (found === undefined) return undefined
+    const { user: username, uid, groups, extra } = found
+    return { username, uid, groups: [...groups, 'system:authenticated'], extra }
   }
 
   const allows = async (user: User, request: IncomingMessage): Promise<boolean> => {
