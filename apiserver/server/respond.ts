@@ -9,6 +9,7 @@ import { canonicalAnswer } from '../registry/canonical.ts'
 import type { HttpContext } from './context.ts'
 import { drained } from './drained.ts'
 import { sinkOf } from './message.ts'
+import { SendingTurns } from './sending-turns.ts'
 import { yamlText } from './yaml-text.ts'
 import { warningHeaders } from './warning-header.ts'
 import { contentTypes, type Format, jsonMediaType, type MediaType, negotiate, wantsPretty } from './negotiation.ts'
@@ -79,6 +80,9 @@ export const sendJsonBytes = async (ctx: HttpContext, code: number, media: Media
   } else await sendValue(ctx, code, media, parseJson(bytes, { strict: false }).value as object)
 }
 
+/** One writes while the bytes of another are on their way. */
+const turns = new SendingTurns(2)
+
 export interface StreamOptions {
   /** undefined where the parts are made while they are sent. */
   readonly sizeBytes: number | undefined
@@ -108,12 +112,21 @@ export const sendStream = async (
   })
   gzip?.pipe(sinkOf(ctx.response))
   const sink = gzip ?? ctx.response
-  for (const chunk of chunked(parts)) {
-    if (ctx.response.destroyed) return
-    if (sink.write(chunk)) await immediate()
-    else await drained(sink, ctx.response)
+  await turns.take(false)
+  try {
+    for (const chunk of chunked(parts)) {
+      if (ctx.response.destroyed) return
+      if (sink.write(chunk)) await immediate()
+      else {
+        turns.give()
+        await drained(sink, ctx.response)
+        await turns.take(true)
+      }
+    }
+    sink.end()
+  } finally {
+    turns.give()
   }
-  sink.end()
 }
 
 /** True for answers that are worth compressing. */
