@@ -35,6 +35,15 @@ interface Round {
   readonly samples: ReadonlyMap<string, NodeSample>
 }
 
+/** Whether some container is in the later round alone: of it nothing can be told yet. */
+const hasNewcomers = (before: Round, after: Round): boolean =>
+  [...after.samples].some(([node, { pods }]) =>
+    [...pods].some(([pod, containers]) => {
+      const known = before.samples.get(node)?.pods.get(pod)
+      return [...containers.keys()].some((container) => known?.has(container) !== true)
+    }),
+  )
+
 const nameOf = ({ metadata }: Node): string => metadata?.name ?? ''
 
 export interface Scraper {
@@ -68,6 +77,10 @@ export const createScraper = ({ client, readKubelet, resolutionMs, clock, log, s
     const before = isRecent && last !== undefined ? last[1] : await round()
     if (!isRecent) await sleep(firstWindowMs, signal, clock)
     last = [before, await round()]
+    if (hasNewcomers(...last)) {
+      await sleep(firstWindowMs, signal, clock)
+      last = [last[1], await round()]
+    }
     return last
   }
 
