@@ -49,6 +49,21 @@ const messageOf = (groupVersion: string, error: unknown): string => {
   return error instanceof Error ? error.message : String(error)
 }
 
+export interface GroupVersion {
+  readonly group: string
+  readonly version: string
+}
+
+/** `apps/v1`, `v1`. */
+export const parseGroupVersion = (apiVersion: string): GroupVersion => {
+  const [version = '', group = ''] = apiVersion.split('/').reverse()
+  return { group, version }
+}
+
+/** Where the group version is served, without the first slash. */
+export const groupVersionPath = ({ group, version }: GroupVersion): string =>
+  group === '' ? `api/${version}` : `apis/${group}/${version}`
+
 /** Reads all discovery documents; a group that fails is reported and does not hide the others. */
 export const discover = async (client: RestClient): Promise<Discovery> => {
   const groups = list(field(await client.raw('GET', '/apis'), 'groups')).map((group) => ({
@@ -62,7 +77,7 @@ export const discover = async (client: RestClient): Promise<Discovery> => {
     groups.map(async ({ name, preferred, versions }) => {
       const lists = await Promise.all(
         versions.map(async (version) => {
-          const path = name === '' ? `/api/${version}` : `/apis/${name}/${version}`
+          const path = `/${groupVersionPath({ group: name, version })}`
           try {
             return parseResourceList(name, version, await client.raw('GET', path))
           } catch (error) {

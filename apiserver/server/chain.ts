@@ -5,7 +5,7 @@
 import type { Auditor } from '../audit/auditor.ts'
 import type { Authenticator } from '../authentication/authenticator.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
-import type { FlowControl } from '../flow-control/flow-control.ts'
+import { FlowControl } from '../flow-control/flow-control.ts'
 import type { ApiServerMetrics } from '../metrics.ts'
 import type { HttpContext } from './context.ts'
 import { auditUnauthenticated, withAudit } from './filters/audit.ts'
@@ -56,7 +56,7 @@ export const buildChain = (options: ChainOptions): readonly Filter[] => [
   ),
   ...(options.auditor === undefined ? [] : [withAudit(options.auditor)]),
   withImpersonation(options.authorizer),
-  'controller' in options.limit
+  options.limit instanceof FlowControl
     ? withFlowControl(options.limit, options.requestTimeoutMs)
     : withInFlightLimit(options.limit),
   withAuthorization(options.authorizer),

@@ -29,12 +29,28 @@ export interface History {
 
 export const emptyHistory: History = { recommendations: [], ups: [], downs: [] }
 
+/** What conditions say of a number, by their reason. */
+const messages = {
+  ReadyForNewScale: 'recommended size matches current size',
+  ScaleDownStabilized:
+    'recent recommendations were higher than current one, applying the highest recent recommendation',
+  ScaleUpStabilized: 'recent recommendations were lower than current one, applying the lowest recent recommendation',
+  TooFewReplicas: 'the desired replica count is less than the minimum replica count',
+  TooManyReplicas: 'the desired replica count is more than the maximum replica count',
+  ScaleUpLimit: 'the desired replica count is increasing faster than the maximum scale rate',
+  ScaleDownLimit: 'the desired replica count is decreasing faster than the maximum scale rate',
+  DesiredWithinRange: 'the desired count is within the acceptable range',
+} as const
+type Reason = keyof typeof messages
+
 /** Why a number is as it is: reason and message of a condition. */
 export interface Verdict {
   readonly replicas: number
-  readonly reason: string
+  readonly reason: Reason
   readonly message: string
 }
+
+const verdict = (reason: Reason, replicas: number): Verdict => ({ replicas, reason, message: messages[reason] })
 
 export interface Wish {
   readonly current: number
@@ -52,47 +68,6 @@ export interface Settled {
   readonly limited: Verdict
   readonly isLimited: boolean
 }
-
-const readyForNewScale = (replicas: number): Verdict => ({
-  replicas,
-  reason: 'ReadyForNewScale',
-  message: 'recommended size matches current size',
-})
-const scaleDownStabilized = (replicas: number): Verdict => ({
-  replicas,
-  reason: 'ScaleDownStabilized',
-  message: 'recent recommendations were higher than current one, applying the highest recent recommendation',
-})
-const scaleUpStabilized = (replicas: number): Verdict => ({
-  replicas,
-  reason: 'ScaleUpStabilized',
-  message: 'recent recommendations were lower than current one, applying the lowest recent recommendation',
-})
-const tooFew = (replicas: number): Verdict => ({
-  replicas,
-  reason: 'TooFewReplicas',
-  message: 'the desired replica count is less than the minimum replica count',
-})
-const tooMany = (replicas: number): Verdict => ({
-  replicas,
-  reason: 'TooManyReplicas',
-  message: 'the desired replica count is more than the maximum replica count',
-})
-const upLimit = (replicas: number): Verdict => ({
-  replicas,
-  reason: 'ScaleUpLimit',
-  message: 'the desired replica count is increasing faster than the maximum scale rate',
-})
-const downLimit = (replicas: number): Verdict => ({
-  replicas,
-  reason: 'ScaleDownLimit',
-  message: 'the desired replica count is decreasing faster than the maximum scale rate',
-})
-const withinRange = (replicas: number): Verdict => ({
-  replicas,
-  reason: 'DesiredWithinRange',
-  message: 'the desired count is within the acceptable range',
-})
 
 /** Twice as many, or four: how far a target without rules of its own grows at once. */
 const defaultUpLimit = (current: number): number => Math.max(2 * current, 4)
@@ -112,10 +87,16 @@ export const settleByDefault = (
 ): Settled => {
   const recent = recommendations.filter(({ atMs }) => atMs > nowMs - windowMs).map(({ replicas }) => replicas)
   const highest = Math.max(desired, ...recent)
-  const stabilized = highest === desired ? readyForNewScale(desired) : scaleDownStabilized(highest)
+  const stabilized =
+    highest === desired ? verdict('ReadyForNewScale', desired) : verdict('ScaleDownStabilized', highest)
   const limit = defaultUpLimit(current)
-  const ceiling = max > limit ? upLimit(limit) : tooMany(max)
-  const limited = highest < min ? tooFew(min) : highest > ceiling.replicas ? ceiling : withinRange(highest)
+  const ceiling = max > limit ? verdict('ScaleUpLimit', limit) : verdict('TooManyReplicas', max)
+  const limited =
+    highest < min
+      ? verdict('TooFewReplicas', min)
+      : highest > ceiling.replicas
+        ? ceiling
+        : verdict('DesiredWithinRange', highest)
   return settled(stabilized, limited)
 }
 
@@ -133,8 +114,8 @@ const stabilize = (
   const lowest = Math.min(desired, ...within(windowOf(behavior.scaleUp, 0)))
   const highest = Math.max(desired, ...within(windowOf(behavior.scaleDown, downWindowMs)))
   const replicas = Math.min(Math.max(current, lowest), highest)
-  if (replicas === desired) return readyForNewScale(replicas)
-  return desired >= current ? scaleUpStabilized(replicas) : scaleDownStabilized(replicas)
+  if (replicas === desired) return verdict('ReadyForNewScale', replicas)
+  return desired >= current ? verdict('ScaleUpStabilized', replicas) : verdict('ScaleDownStabilized', replicas)
 }
 
 const changeIn = (events: readonly ScaleEvent[], periodSeconds: number, nowMs: number): number =>
@@ -203,14 +184,14 @@ export const settleByBehavior = (wish: Wish, history: History, behavior: Behavio
   const { replicas } = stabilized
   if (replicas > current) {
     const limit = scaleUpLimit(current, history, behavior.scaleUp, nowMs)
-    const ceiling = max > limit ? upLimit(limit) : tooMany(max)
+    const ceiling = max > limit ? verdict('ScaleUpLimit', limit) : verdict('TooManyReplicas', max)
     if (replicas > ceiling.replicas) return settled(stabilized, ceiling)
   } else if (replicas < current) {
     const limit = scaleDownLimit(current, history, behavior.scaleDown, nowMs)
-    const floor = min < limit ? downLimit(limit) : tooFew(min)
+    const floor = min < limit ? verdict('ScaleDownLimit', limit) : verdict('TooFewReplicas', min)
     if (replicas < floor.replicas) return settled(stabilized, floor)
   }
-  return settled(stabilized, withinRange(replicas))
+  return settled(stabilized, verdict('DesiredWithinRange', replicas))
 }
 
 const longestPeriodMs = (rules: ScalingRules | undefined): number =>

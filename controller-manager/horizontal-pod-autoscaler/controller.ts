@@ -8,7 +8,7 @@ import { nowRfc3339 } from '../../api/meta/time.ts'
 import { horizontalPodAutoscalers, type ResourceRef, resourceRef } from '../../api/resources.ts'
 import type { HorizontalPodAutoscaler, Pod, Scale } from '../../api/types.ts'
 import type { Controller } from '../context.ts'
-import { type DiscoveredResource, parseResourceList } from '../discovery.ts'
+import { type DiscoveredResource, groupVersionPath, parseGroupVersion, parseResourceList } from '../discovery.ts'
 import { messageOf } from '../errors.ts'
 import { podInformer } from '../indexes.ts'
 import { keyOf, labelsOf, namespaceOf } from '../objects.ts'
@@ -21,11 +21,6 @@ import { Conditions, decide, type Decision, measure, type Status } from './plan.
 import type { Calculation } from './replicas.ts'
 
 const name = 'horizontal-pod-autoscaler-controller'
-
-const groupVersionOf = (apiVersion: string): { group: string; version: string } => {
-  const slash = apiVersion.indexOf('/')
-  return { group: apiVersion.slice(0, Math.max(slash, 0)), version: apiVersion.slice(slash + 1) }
-}
 
 const toleranceOf = (given: string | number | undefined, otherwise: number): number =>
   given === undefined ? otherwise : Number(given)
@@ -61,9 +56,9 @@ export const horizontalPodAutoscalerController: Controller = {
     const resourceOf = async (apiVersion: string, kind: string): Promise<DiscoveredResource> => {
       const known = kinds.get(`${apiVersion} ${kind}`)
       if (known !== undefined) return known
-      const { group, version } = groupVersionOf(apiVersion)
-      const path = group === '' ? `/api/${version}` : `/apis/${group}/${version}`
-      const resources = parseResourceList(group, version, await client.raw('GET', path))
+      const served = parseGroupVersion(apiVersion)
+      const document = await client.raw('GET', `/${groupVersionPath(served)}`)
+      const resources = parseResourceList(served.group, served.version, document)
       const found = resources.find((resource) => resource.kind === kind)
       if (found === undefined)
         throw new Error(`no matches for kind ${JSON.stringify(kind)} in version ${JSON.stringify(apiVersion)}`)

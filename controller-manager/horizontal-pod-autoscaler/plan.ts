@@ -30,7 +30,7 @@ export class Conditions {
   set(type: ConditionType, isTrue: boolean, reason: string, message: string): void {
     this.#list = setCondition<Condition>(
       this.#list,
-      { type, status: isTrue ? 'True' : 'False', reason, message, lastTransitionTime: undefined as unknown as string },
+      { type, status: isTrue ? 'True' : 'False', reason, message },
       this.#now,
     )
   }
@@ -45,7 +45,6 @@ export interface Recommended {
   readonly replicas: number
   /** The metric that wants the most. */
   readonly metric: string
-  readonly statuses: readonly MetricStatus[]
 }
 
 export interface Measured {
@@ -120,7 +119,7 @@ export const measure = async ({ scale, metrics, conditions, propose, rivals }: M
   if (best === undefined) return { recommended: undefined, statuses, warnings, error: 'no metrics' }
   const valid = `the HPA was able to successfully calculate a replica count from ${best.name}`
   conditions.set('ScalingActive', true, 'ValidMetricFound', valid)
-  return { recommended: { replicas: best.replicas, metric: best.name, statuses }, statuses, warnings }
+  return { recommended: { replicas: best.replicas, metric: best.name }, statuses, warnings }
 }
 
 export interface Decision {

@@ -7,7 +7,13 @@ import { type ResourceRef, validatingAdmissionPolicies } from '../../api/resourc
 import type { ValidatingAdmissionPolicy } from '../../api/types.ts'
 import type { RestClient } from '../../client/rest/rest-client.ts'
 import type { Controller } from '../context.ts'
-import { type DiscoveredResource, parseResourceList } from '../discovery.ts'
+import {
+  type DiscoveredResource,
+  type GroupVersion,
+  groupVersionPath,
+  parseGroupVersion,
+  parseResourceList,
+} from '../discovery.ts'
 import { enqueueSelf, onAnyChange, queueOf, workersOf } from '../wiring.ts'
 
 const name = 'validatingadmissionpolicy-status-controller'
@@ -22,20 +28,6 @@ const read = async (client: RestClient, path: string): Promise<unknown> => {
   }
 }
 
-interface GroupVersion {
-  readonly group: string
-  readonly version: string
-}
-
-const pathOf = ({ group, version }: GroupVersion): string =>
-  group === '' ? `api/${version}` : `apis/${group}/${version}`
-
-/** `apps/v1`, `v1`. */
-const parseApiVersion = (apiVersion: string): GroupVersion => {
-  const [version = '', group = ''] = apiVersion.split('/').reverse()
-  return { group, version }
-}
-
 /** What is served and how it is made, read for one policy: each document once. */
 const documentsOf = (client: RestClient) => {
   const known = new Map<string, Promise<unknown>>()
@@ -46,8 +38,8 @@ const documentsOf = (client: RestClient) => {
   }
   return {
     resources: async (gv: GroupVersion): Promise<DiscoveredResource[]> =>
-      parseResourceList(gv.group, gv.version, await once(`/${pathOf(gv)}`)),
-    openApi: (gv: GroupVersion): Promise<unknown> => once(`/openapi/v3/${pathOf(gv)}`),
+      parseResourceList(gv.group, gv.version, await once(`/${groupVersionPath(gv)}`)),
+    openApi: (gv: GroupVersion): Promise<unknown> => once(`/openapi/v3/${groupVersionPath(gv)}`),
   }
 }
 
@@ -70,7 +62,9 @@ const check = async ({ spec = {} }: ValidatingAdmissionPolicy, client: RestClien
   )
   const { paramKind } = spec
   const paramGvk =
-    paramKind === undefined ? undefined : { ...parseApiVersion(paramKind.apiVersion ?? ''), kind: paramKind.kind ?? '' }
+    paramKind === undefined
+      ? undefined
+      : { ...parseGroupVersion(paramKind.apiVersion ?? ''), kind: paramKind.kind ?? '' }
   const params = paramGvk === undefined ? undefined : typesOfKind(await documents.openApi(paramGvk), paramGvk, 'params')
   return typeCheck(spec, kinds.flat(), params)
 }

@@ -49,18 +49,19 @@ const parseLine = (text: string): Line | undefined => {
   }
 }
 
-type Partial2 = { -readonly [Name in keyof Reading]?: Reading[Name] }
+/** A reading whose lines have not all come. */
+type Unfinished = { -readonly [Name in keyof Reading]?: Reading[Name] }
 
-const whole = ({ cpuSeconds, memoryBytes, atMs }: Partial2): Reading | undefined =>
+const whole = ({ cpuSeconds, memoryBytes, atMs }: Unfinished): Reading | undefined =>
   cpuSeconds === undefined || memoryBytes === undefined || atMs === undefined
     ? undefined
     : { cpuSeconds, memoryBytes, atMs }
 
 /** Reads the body of a kubelet's /metrics/resource. `nowMs` counts where it gives no time. */
 export const parseResourceMetrics = (body: string, nowMs: number): NodeSample => {
-  const node: Partial2 = {}
-  const pods = new Map<string, Map<string, Partial2>>()
-  const containerOf = ({ namespace = '', pod = '', container = '' }: Line['labels']): Partial2 => {
+  const node: Unfinished = {}
+  const pods = new Map<string, Map<string, Unfinished>>()
+  const containerOf = ({ namespace = '', pod = '', container = '' }: Line['labels']): Unfinished => {
     const key = `${namespace}/${pod}`
     let containers = pods.get(key)
     if (containers === undefined) pods.set(key, (containers = new Map()))
