@@ -10,6 +10,8 @@ import { createEventRecorder } from '../client/events/event-recorder.ts'
 import type { RestClient } from '../client/rest/rest-client.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
 import { createMetrics } from '../component-base/metrics/metrics.ts'
+import { createAllocator } from './allocation/allocator.ts'
+import { openAllocationStore } from './allocation/checkpoint.ts'
 import { openClientCredentials } from './certificates/client-credentials.ts'
 import { type CertificateMetrics, createCertificateMetrics } from './certificates/metrics.ts'
 import type { KubeletConfig } from './config/config.ts'
@@ -147,6 +149,16 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     log: log.child({ subsystem: 'status' }),
     signal,
   })
+  const allocations = await openAllocationStore(join(config.rootDir, 'allocated_pods_state'), log)
+  const allocator = createAllocator({
+    store: allocations,
+    node: () => currentNode(),
+    active: () => workers?.active() ?? [],
+    podOf: pods.get,
+    onChange: (pod) => workers?.update(allocator.given(pod)),
+    recorder,
+    now,
+  })
   const probes = createProbeManager({ runtime, events, now, onChange: wakePod })
   const killer = createPodKiller({ runtime, events, now, log })
   const tokens = client === undefined ? noTokens : createTokenSource(requestToken(client), now)
@@ -169,6 +181,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     facts,
     recorder,
     events,
+    allocator,
     runtimeName: runtimeVersion.name,
     networkNotReady: cni.notReadyReason,
     onFirstRun: (ms) => metrics.podStart.observe(ms / 1000),
@@ -180,6 +193,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     log: log.child({ subsystem: 'workers' }),
     resyncMs: config.syncFrequencyMs,
     onGone: (pod) => tokens.forgetPod(pod.metadata.uid),
+    onFreed: () => allocator.retry(),
   })
   const allWorkers = workers
 
@@ -252,6 +266,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     runtime,
     paths,
     node: currentNode,
+    allocator,
     host: {
       admitSysctls: createSysctlAdmission(config.allowedUnsafeSysctls),
       appArmorProfiles: loadedProfiles,
@@ -352,6 +367,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     )
     await Promise.all(tasks)
     await allWorkers.stop()
+    await allocations.flush()
     engine.close()
     await client?.close()
   }

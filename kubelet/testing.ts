@@ -1,5 +1,6 @@
 /** Builders for the kubelet's unit tests. */
 import type { Container, PodSpec } from '../api/types.ts'
+import { cgroupSettings } from './container/resources.ts'
 import type { BoundPod } from './pod.ts'
 import { containerHashAnnotation, containerTypeAnnotation } from './runtime/labels.ts'
 import type { ContainerStatus, PodSandboxStatus } from './runtime/runtime-service.ts'
@@ -50,6 +51,7 @@ export const aStatus = (of: Container, fields: Partial<ContainerStatus> = {}): C
   reason: '',
   message: '',
   pid: 7,
+  resources: cgroupSettings(of),
   user: undefined,
   labels: {},
   annotations: { [containerHashAnnotation]: containerHash(of), [containerTypeAnnotation]: 'container' },

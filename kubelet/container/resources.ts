@@ -3,7 +3,7 @@ import { qosClass } from '../../api/meta/pods.ts'
 import { milliValue, quantityValue } from '../../api/meta/quantity.ts'
 import type { Container } from '../../api/types.ts'
 import type { BoundPod } from '../pod.ts'
-import type { LinuxResources } from '../runtime/runtime-service.ts'
+import type { CgroupSettings, LinuxResources } from '../runtime/runtime-service.ts'
 
 const sharesPerCpu = 1024
 const minShares = 2
@@ -14,6 +14,13 @@ const minQuotaMicros = 1000
 /** Weight of a cpu request; nothing asked for is the least weight. */
 export const cpuShares = (milliCpu: number): number =>
   Math.min(maxShares, Math.max(minShares, Math.floor((milliCpu * sharesPerCpu) / 1000)))
+
+/** The smallest cpu request with that weight, in thousandths of a CPU. */
+export const milliOfShares = ({ cpuShares: shares }: CgroupSettings): number =>
+  Math.ceil((shares * 1000) / sharesPerCpu)
+
+export const milliOfQuota = ({ cpuQuota: quota, cpuPeriod }: CgroupSettings): number =>
+  Math.floor((quota * 1000) / (cpuPeriod === 0 ? cpuPeriodMicros : cpuPeriod))
 
 /** Microseconds per period of a cpu limit; 0 is none. */
 export const cpuQuota = (milliCpu: number): number =>
@@ -33,13 +40,9 @@ export const oomScoreAdj = (pod: BoundPod, container: Container, memoryCapacityB
   return Math.min(999, Math.max(3, score))
 }
 
-/** One container's settings. */
-export const containerResources = (
-  pod: BoundPod,
-  container: Container,
-  memoryCapacityBytes: number,
-): LinuxResources => {
-  const { limits, requests } = container.resources ?? {}
+/** The settings that follow from a container's own resources. */
+export const cgroupSettings = ({ resources }: Container): CgroupSettings => {
+  const { limits, requests } = resources ?? {}
   const limitMilli = milliValue(limits?.cpu ?? '0')
   // A container that is only limited asks for its limit.
   const requestMilli = milliValue(requests?.cpu ?? limits?.cpu ?? '0')
@@ -48,9 +51,18 @@ export const containerResources = (
     cpuQuota: cpuQuota(limitMilli),
     cpuPeriod: cpuPeriodMicros,
     memoryLimitBytes: quantityValue(limits?.memory ?? '0'),
-    oomScoreAdj: oomScoreAdj(pod, container, memoryCapacityBytes),
   }
 }
+
+/** One container's settings. */
+export const containerResources = (
+  pod: BoundPod,
+  container: Container,
+  memoryCapacityBytes: number,
+): LinuxResources => ({
+  ...cgroupSettings(container),
+  oomScoreAdj: oomScoreAdj(pod, container, memoryCapacityBytes),
+})
 
 /** The Pod's cgroup under the engine's driver: `/kubepods/burstable/pod<uid>` or its systemd slice. */
 export const podCgroup = (pod: BoundPod, driver: string): string => {

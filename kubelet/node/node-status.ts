@@ -56,6 +56,9 @@ export const newNode = (identity: NodeIdentity, status: NodeStatus): Node => {
   }
 }
 
+/** What admission and the scheduler may ask of this node, by upstream's names; CPUs are never pinned here. */
+const declaredFeatures = ['GuaranteedQoSPodCPUResize']
+
 export interface CapacityRequest {
   readonly machine: MachineInfo
   readonly maxPods: number
@@ -207,6 +210,7 @@ export const nodeStatus = (request: NodeStatusRequest): NodeStatus => {
     },
     images: nodeImages(request.images),
     features: { supplementalGroupsPolicy },
+    declaredFeatures: [...declaredFeatures],
     runtimeHandlers: [{ name: '', features: { recursiveReadOnlyMounts, userNamespaces } }],
   }
 }

@@ -67,7 +67,8 @@ export interface Mount {
   readonly propagation: 'private' | 'hostToContainer' | 'bidirectional'
 }
 
-export interface LinuxResources {
+/** What a resize can change while a container runs. */
+export interface CgroupSettings {
   /** Relative weight; 1024 is one CPU. */
   readonly cpuShares: number
   /** Microseconds in each period; 0 is no limit. */
@@ -75,6 +76,9 @@ export interface LinuxResources {
   readonly cpuPeriod: number
   /** 0 is no limit. */
   readonly memoryLimitBytes: number
+}
+
+export interface LinuxResources extends CgroupSettings {
   readonly oomScoreAdj: number
 }
 
@@ -152,6 +156,8 @@ export interface ContainerStatus extends ContainerSummary {
   readonly reason: string
   readonly message: string
   readonly pid: number
+  /** As they are now; undefined where the engine does not tell. */
+  readonly resources: CgroupSettings | undefined
   readonly user:
     | { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] }
     | undefined
@@ -254,7 +260,8 @@ export interface RuntimeService {
   containerStatus(id: string): Promise<ContainerStatus | undefined>
   /** All of this node, or of one Pod; newest first. */
   listContainers(podUid?: string): Promise<readonly ContainerSummary[]>
-  updateContainerResources(id: string, resources: LinuxResources): Promise<void>
+  /** Rejects where the container cannot have them, for example memory below what it uses. */
+  updateContainerResources(id: string, resources: CgroupSettings): Promise<void>
 
   /** Runs a command to its end; rejects with TimeoutError after timeoutMs (0: never). */
   execSync(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>

@@ -1,9 +1,13 @@
 /** Pod conditions that the kubelet owns. Upstream: pkg/kubelet/status/generate.go. */
 import type { Container, ContainerStatus, PodStatus } from '../../api/types.ts'
+import type { ResizeState } from '../allocation/allocator.ts'
 import type { BoundPod } from '../pod.ts'
 import type { PodPhase } from './phase.ts'
 
 export type PodCondition = NonNullable<PodStatus['conditions']>[number]
+
+/** These are there only while they are true. */
+export const resizeConditionTypes: ReadonlySet<string> = new Set(['PodResizePending', 'PodResizeInProgress'])
 
 /** Every other type belongs to someone else and is kept. */
 export const kubeletConditions: ReadonlySet<string> = new Set([
@@ -12,11 +16,11 @@ export const kubeletConditions: ReadonlySet<string> = new Set([
   'Initialized',
   'ContainersReady',
   'Ready',
-  'PodResizePending',
-  'PodResizeInProgress',
+  ...resizeConditionTypes,
 ])
 
-type Bare = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>
+/** The generation is set where it is not that of the whole status. */
+type Bare = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message' | 'observedGeneration'>
 
 const list = (names: readonly string[]): string => `[${names.join(' ')}]`
 
@@ -78,6 +82,31 @@ export const containersReadyCondition = (
   return incomplete(type, 'ContainersNotReady', unknown, 'unready', unready)
 }
 
+/** A resize that waits, and one whose containers do not have it yet. */
+export const resizeConditions = ({ pending, inProgress }: ResizeState): Bare[] => [
+  ...(pending === undefined
+    ? []
+    : [
+        {
+          type: 'PodResizePending',
+          status: 'True',
+          reason: pending.reason,
+          message: pending.message,
+          observedGeneration: pending.generation,
+        },
+      ]),
+  ...(inProgress === undefined
+    ? []
+    : [
+        {
+          type: 'PodResizeInProgress',
+          status: 'True',
+          ...(inProgress.error === '' ? {} : { reason: 'Error', message: inProgress.error }),
+          observedGeneration: inProgress.generation,
+        },
+      ]),
+]
+
 export const readyCondition = (pod: BoundPod, containersReady: Bare, foreign: readonly PodCondition[]): Bare => {
   const type = 'Ready'
   if (containersReady.status !== 'True') return { ...containersReady, type }
@@ -103,8 +132,8 @@ export const withTimes = (
     const before = old.find(({ type }) => type === condition.type)
     const kept = before?.status === condition.status ? before.lastTransitionTime : undefined
     return {
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
       ...condition,
       lastTransitionTime: kept ?? now,
-      ...(generation === undefined ? {} : { observedGeneration: generation }),
     } as PodCondition
   })

@@ -1,6 +1,7 @@
 /** Container statuses of the API from those of the runtime. Upstream: convertToAPIContainerStatuses. */
 import { nowRfc3339 } from '../../api/meta/time.ts'
 import type { Container, ContainerStatus as ApiContainerStatus } from '../../api/types.ts'
+import { actualResources } from '../allocation/actuation.ts'
 import type { BoundPod, PodContainer } from '../pod.ts'
 import type { ContainerStatus } from '../runtime/runtime-service.ts'
 import type { PodRuntimeState } from '../sync/runtime-state.ts'
@@ -52,7 +53,7 @@ const resourcesOf = ({ resources }: Container, status: ContainerStatus): Partial
   if (status.state !== 'running' || resources === undefined || Object.keys(resources).length === 0) return {}
   return {
     ...(resources.requests === undefined ? {} : { allocatedResources: resources.requests }),
-    resources,
+    resources: actualResources(resources, status.resources) ?? resources,
   }
 }
 

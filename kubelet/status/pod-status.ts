@@ -2,6 +2,7 @@
 import { qosClass } from '../../api/meta/pods.ts'
 import { nowRfc3339 } from '../../api/meta/time.ts'
 import type { ContainerStatus, PodStatus } from '../../api/types.ts'
+import type { ResizeState } from '../allocation/allocator.ts'
 import { type BoundPod, containersOf, isHostNetwork } from '../pod.ts'
 import { podIPsOf, type PodRuntimeState } from '../sync/runtime-state.ts'
 import { containerStatuses, type StartFailure } from './container-statuses.ts'
@@ -10,6 +11,7 @@ import {
   initializedCondition,
   kubeletConditions,
   readyCondition,
+  resizeConditions,
   withTimes,
 } from './conditions.ts'
 import { type PodPhase, podPhase } from './phase.ts'
@@ -30,6 +32,8 @@ export interface PodStatusRequest {
   readonly hostIPs: readonly string[]
   readonly runtimeName: string
   readonly nowMs: number
+  /** How a change of the Pod's resources goes on; absent when there is none. */
+  readonly resize?: ResizeState
   /** Nothing will be started any more. */
   readonly terminal: boolean
   /** Phase, reason and message that the kubelet itself decided on: rejected, evicted, past its deadline. */
@@ -115,6 +119,7 @@ export const podStatus = (request: PodStatusRequest): PodStatus => {
       readyCondition(pod, containersReady, foreign),
       containersReady,
       { type: 'PodScheduled', status: 'True' },
+      ...resizeConditions(request.resize ?? {}),
     ],
     old.conditions ?? [],
     { now, generation },

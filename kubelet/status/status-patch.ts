@@ -1,18 +1,25 @@
 /** The strategic merge patch that turns one Pod status into another: pure. */
 import { semanticEqual } from '../../api/meta/equal.ts'
 import type { PodStatus } from '../../api/types.ts'
-import { kubeletConditions, type PodCondition } from './conditions.ts'
+import { kubeletConditions, type PodCondition, resizeConditionTypes } from './conditions.ts'
 
 type IpList = readonly { readonly ip?: string }[]
 
-/** Conditions merge by type, field by field: only the kubelet's own that changed are sent, and what they lost as null. */
-const conditionsPatch = (before: readonly PodCondition[], after: readonly PodCondition[]): readonly unknown[] =>
-  after.flatMap((condition) => {
+/**
+ * Conditions merge by type, field by field: only the kubelet's own that changed are sent, and what they lost as null.
+ * One that is over is taken away.
+ */
+const conditionsPatch = (before: readonly PodCondition[], after: readonly PodCondition[]): readonly unknown[] => [
+  ...before
+    .filter(({ type }) => resizeConditionTypes.has(type) && !after.some((condition) => condition.type === type))
+    .map(({ type }) => ({ $patch: 'delete', type })),
+  ...after.flatMap((condition) => {
     const old = before.find(({ type }) => type === condition.type)
     if (!kubeletConditions.has(condition.type) || semanticEqual(condition, old)) return []
     const lost = Object.keys(old ?? {}).filter((field) => !(field in condition) && field !== 'lastProbeTime')
     return [{ ...condition, ...Object.fromEntries(lost.map((field) => [field, null])) }]
-  })
+  }),
+]
 
 /** Addresses merge by ip: one that is gone has to be named. */
 const addressPatch = (before: IpList, after: IpList): unknown[] => [

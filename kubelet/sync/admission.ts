@@ -40,15 +40,18 @@ const conflicts = (a: PortUse, b: PortUse): boolean =>
 const shown = (name: string, amount: Quantity): number =>
   name === 'cpu' ? Math.ceil(quantityToNumber(amount) * 1000) : Math.ceil(quantityToNumber(amount))
 
-const insufficient = (pod: BoundPod, node: Node, others: readonly BoundPod[]): Decision | undefined => {
+export interface Shortage {
+  readonly resource: string
+  readonly requested: number
+  readonly used: number
+  readonly capacity: number
+}
+
+/** The first resource that the node has too little of beside `others`. Upstream: InsufficientResourceError. */
+export const shortageOf = (pod: BoundPod, node: Node, others: readonly BoundPod[]): Shortage | undefined => {
   const allocatable = node.status?.allocatable ?? {}
   const maxPods = Number(allocatable['pods'] ?? '110')
-  if (others.length + 1 > maxPods) {
-    return {
-      reason: 'OutOfpods',
-      message: `Pod was rejected: Node didn't have enough resource: pods, requested: 1, used: ${others.length}, capacity: ${maxPods}`,
-    }
-  }
+  if (others.length + 1 > maxPods) return { resource: 'pods', requested: 1, used: others.length, capacity: maxPods }
   const used: Record<string, Quantity> = {}
   for (const other of others) {
     for (const [name, amount] of Object.entries(podRequests(other)))
@@ -62,11 +65,23 @@ const insufficient = (pod: BoundPod, node: Node, others: readonly BoundPod[]): D
     if (compareQuantities(wanted, zeroQuantity) === 0 || compareQuantities(wanted, subQuantities(capacity, taken)) <= 0)
       continue
     return {
-      reason: `OutOf${name}`,
-      message: `Pod was rejected: Node didn't have enough resource: ${name}, requested: ${shown(name, wanted)}, used: ${shown(name, taken)}, capacity: ${shown(name, capacity)}`,
+      resource: name,
+      requested: shown(name, wanted),
+      used: shown(name, taken),
+      capacity: shown(name, capacity),
     }
   }
   return undefined
+}
+
+/** The shortage in upstream's words. */
+export const shortageMessage = ({ resource, requested, used, capacity }: Shortage): string =>
+  `Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${used}, capacity: ${capacity}`
+
+const insufficient = (pod: BoundPod, node: Node, others: readonly BoundPod[]): Decision | undefined => {
+  const shortage = shortageOf(pod, node, others)
+  if (shortage === undefined) return undefined
+  return { reason: `OutOf${shortage.resource}`, message: `Pod was rejected: ${shortageMessage(shortage)}` }
 }
 
 /** What the machine and its configuration let Pods have. */

@@ -1,5 +1,6 @@
 /** What has to be done to bring a Pod's containers to its spec: a pure decision. Upstream: computePodActions. */
 import type { Container } from '../../api/types.ts'
+import { resizeAction, shrinks } from '../allocation/actuation.ts'
 import { type BoundPod, type PodContainer, containersOf, isHostNetwork, restartPolicyOf } from '../pod.ts'
 import { containerHashAnnotation } from '../runtime/labels.ts'
 import type { ContainerStatus } from '../runtime/runtime-service.ts'
@@ -11,7 +12,7 @@ export type ProbeType = 'startup' | 'liveness' | 'readiness'
 /** Latest outcome of a probe of one container; undefined when it has no such probe or no outcome yet. */
 export type ProbeOutcome = (probe: ProbeType, containerId: string) => 'success' | 'failure' | undefined
 
-export type KillReason = 'startupProbe' | 'livenessProbe' | 'changed' | 'unknown'
+export type KillReason = 'startupProbe' | 'livenessProbe' | 'changed' | 'resize' | 'unknown'
 
 export interface ContainerToKill {
   readonly id: string
@@ -29,12 +30,20 @@ export interface PodActions {
   readonly sandboxId: string
   readonly toKill: readonly ContainerToKill[]
   readonly toStart: readonly PodContainer[]
+  /** Running containers that get other resources: those that get less first. */
+  readonly toResize: readonly ContainerToResize[]
+}
+
+export interface ContainerToResize {
+  readonly id: string
+  readonly container: Container
 }
 
 interface Draft {
   killPod: boolean
   toKill: ContainerToKill[]
   toStart: PodContainer[]
+  toResize: ContainerToResize[]
 }
 
 interface SandboxChange {
@@ -75,7 +84,18 @@ const faultOf = (
   if (probes('startup', status.id) === 'failure') {
     return { reason: 'startupProbe', message: `Container ${container.name} failed startup probe` }
   }
+  if (resizeAction(container, status) === 'restart') {
+    return { reason: 'resize', message: `Container ${container.name} resize requires restart` }
+  }
   return undefined
+}
+
+/** A container that runs on gets the resources that it was given. */
+const keep = (draft: Draft, { container }: PodContainer, status: ContainerStatus): void => {
+  if (status.resources === undefined || resizeAction(container, status) !== 'update') return
+  const resize = { id: status.id, container }
+  if (shrinks(container, status.resources)) draft.toResize.unshift(resize)
+  else draft.toResize.push(resize)
 }
 
 const replace = (
@@ -85,13 +105,14 @@ const replace = (
   status: ContainerStatus,
   fault: { reason: KillReason; message: string },
 ): void => {
-  const restart = fault.reason === 'changed' || entry.type === 'sidecar' || restartsAfterKill(entry.container, pod)
+  const replaced = fault.reason === 'changed' || fault.reason === 'resize'
+  const restart = replaced || entry.type === 'sidecar' || restartsAfterKill(entry.container, pod)
   if (restart) draft.toStart.push(entry)
   draft.toKill.push({
     id: status.id,
     container: entry,
     reason: fault.reason,
-    message: restart ? `${fault.message}, will be restarted` : fault.message,
+    message: restart && fault.reason !== 'resize' ? `${fault.message}, will be restarted` : fault.message,
   })
 }
 
@@ -111,6 +132,7 @@ const actOnSidecar = (draft: Draft, { pod, state, probes, reached }: InitContext
     replace(draft, pod, entry, status, fault)
     return reached
   }
+  keep(draft, entry, status)
   return reached || sidecarStarted(entry.container, status, probes)
 }
 
@@ -164,6 +186,7 @@ const actOnRegularContainers = (draft: Draft, { pod, state, probes }: Omit<InitC
     }
     const fault = faultOf(entry.container, status, probes)
     if (fault === undefined) {
+      keep(draft, entry, status)
       kept++
       continue
     }
@@ -196,9 +219,9 @@ export const computePodActions = (pod: BoundPod, state: PodRuntimeState, probes:
   if (changed) {
     const mayNotRestart = restartPolicyOf(pod) === 'Never' && attempt !== 0 && state.containers.length > 0
     const toStart = mayNotRestart ? [] : firstContainers(pod, state)
-    return { killPod: true, createSandbox: toStart.length > 0, attempt, sandboxId, toKill: [], toStart }
+    return { killPod: true, createSandbox: toStart.length > 0, attempt, sandboxId, toKill: [], toStart, toResize: [] }
   }
-  const draft: Draft = { killPod: false, toKill: [], toStart: [] }
+  const draft: Draft = { killPod: false, toKill: [], toStart: [], toResize: [] }
   const context = { pod, state, probes }
   const ephemeral = containersOf(pod).filter(
     ({ type, container }) => type === 'ephemeral' && latestContainer(state, container.name) === undefined,

@@ -1,10 +1,13 @@
 /** Brings one Pod to what its spec says, or to its end. Upstream: Kubelet.SyncPod and kuberuntime SyncPod. */
 import { nowRfc3339 } from '../../api/meta/time.ts'
 import type { PodStatus } from '../../api/types.ts'
+import { resizeAction } from '../allocation/actuation.ts'
+import type { Allocator } from '../allocation/allocator.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import { formatDuration, KeyedBackoff } from '../backoff.ts'
 import { makeSandboxConfig, type NodeFacts } from '../container/container-config.ts'
 import { ConfigError } from '../container/objects.ts'
+import { cgroupSettings } from '../container/resources.ts'
 import { limitPodPids, removePodCgroup } from '../container/pod-cgroup.ts'
 import { type BoundPod, containersOf, formatPod, isHostNetwork, type PodContainer } from '../pod.ts'
 import type { ProbeManager } from '../probes/probe-manager.ts'
@@ -18,7 +21,7 @@ import type { VolumeManager } from '../volumes/volume-manager.ts'
 import type { ContainerEvents } from './container-events.ts'
 import type { PodKiller } from './kill-pod.ts'
 import { computePodActions, type PodActions } from './pod-actions.ts'
-import { podIPsOf, type PodRuntimeState, type ReadPodState } from './runtime-state.ts'
+import { latestContainer, podIPsOf, type PodRuntimeState, type ReadPodState } from './runtime-state.ts'
 import { type StartContainer, StartError } from './start-container.ts'
 
 export interface SyncerDeps {
@@ -32,6 +35,7 @@ export interface SyncerDeps {
   readonly facts: NodeFacts
   readonly recorder: EventRecorder
   readonly events: ContainerEvents
+  readonly allocator: Pick<Allocator, 'state' | 'done' | 'notDone'>
   readonly runtimeName: string
   /** '' when Pods can get a network. */
   readonly networkNotReady: () => Promise<string>
@@ -81,6 +85,23 @@ export class RetryLater extends Error {
 const crashInitialMs = 10_000
 const crashMaxMs = 300_000
 
+const resizeRetryMs = 10_000
+
+const soonest = (...waits: readonly (number | undefined)[]): number | undefined => {
+  const known = waits.filter((ms) => ms !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
+}
+
+/** Something is to be done to containers that run or are to run. */
+const isIdle = ({ killPod, toKill, toStart, toResize }: PodActions): boolean =>
+  !killPod && toKill.length === 0 && toStart.length === 0 && toResize.length === 0
+
+const hasGivenResources = (pod: BoundPod, state: PodRuntimeState): boolean =>
+  containersOf(pod).every(({ container, type }) => {
+    const latest = type === 'container' || type === 'sidecar' ? latestContainer(state, container.name) : undefined
+    return latest === undefined || resizeAction(container, latest) === 'none'
+  })
+
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
@@ -101,6 +122,8 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
     state: PodRuntimeState,
     end: { terminal: boolean; decided?: Decision | undefined },
   ): PodStatus => {
+    if (hasGivenResources(pod, state)) deps.allocator.done(pod)
+    else deps.allocator.notDone(pod)
     const status = podStatus({
       pod,
       state,
@@ -110,6 +133,7 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
       hostIPs: facts.hostIPs,
       runtimeName: deps.runtimeName,
       nowMs: now(),
+      resize: deps.allocator.state(pod.metadata.uid),
       ...end,
     })
     const before = statusManager.get(pod.metadata.uid)?.phase
@@ -229,6 +253,17 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
     }
   }
 
+  /** Containers that run on get what they were given; one that cannot yet keeps the others waiting for the next try. */
+  const resizeContainers = async (pod: BoundPod, resizes: PodActions['toResize']): Promise<number | undefined> => {
+    try {
+      for (const { id, container } of resizes) await runtime.updateContainerResources(id, cgroupSettings(container))
+      return undefined
+    } catch (error) {
+      deps.allocator.notDone(pod, messageOf(error))
+      return resizeRetryMs
+    }
+  }
+
   const applyActions = async (
     pod: BoundPod,
     state: PodRuntimeState,
@@ -260,11 +295,12 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
         })
       }),
     )
+    const resizeMs = await resizeContainers(pod, actions.toResize)
     const sandbox = actions.createSandbox
       ? await createSandbox(pod, actions.attempt)
       : state.sandboxes.find(({ id }) => id === actions.sandboxId)
-    if (sandbox === undefined || actions.toStart.length === 0) return undefined
-    return startContainers(pod, actions.toStart, { sandbox, state, volumes: mounted, signal })
+    if (sandbox === undefined || actions.toStart.length === 0) return resizeMs
+    return soonest(resizeMs, await startContainers(pod, actions.toStart, { sandbox, state, volumes: mounted, signal }))
   }
 
   const sync = async (pod: BoundPod, signal: AbortSignal): Promise<SyncResult> => {
@@ -290,7 +326,7 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
     const mounted = await mountVolumes(pod, state)
     signal.throwIfAborted()
     const actions = computePodActions(pod, state, probes.outcome)
-    if (!actions.killPod && actions.toKill.length === 0 && actions.toStart.length === 0) {
+    if (isIdle(actions)) {
       return left === undefined ? { terminal: false } : { terminal: false, requeueAfterMs: left }
     }
     let retryMs: number | undefined
@@ -305,8 +341,8 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
         await removeOldContainers(pod, after)
       }
     }
-    const waits = [retryMs, left].filter((ms) => ms !== undefined)
-    return waits.length === 0 ? { terminal: false } : { terminal: false, requeueAfterMs: Math.min(...waits) }
+    const wait = soonest(retryMs, left)
+    return wait === undefined ? { terminal: false } : { terminal: false, requeueAfterMs: wait }
   }
 
   return {

@@ -28,7 +28,13 @@ const setUp = (overrides: Partial<PodSyncer> = {}) => {
     ...overrides,
   }
   const gone = Promise.withResolvers<void>()
-  const workers = createPodWorkers({ syncer, log, resyncMs: 60_000, onGone: () => gone.resolve() })
+  const workers = createPodWorkers({
+    syncer,
+    log,
+    resyncMs: 60_000,
+    onFreed: () => undefined,
+    onGone: () => gone.resolve(),
+  })
   return { calls, workers, gone: gone.promise }
 }
 

@@ -62,11 +62,13 @@ export interface PodWorkersDeps {
   readonly resyncMs: number
   /** Told when a Pod is cleaned up: one of the same name may start now. */
   readonly onGone: (pod: BoundPod) => void
+  /** Told when a Pod holds nothing of the node any more. */
+  readonly onFreed: () => void
 }
 
 const isTerminalInApi = ({ status }: BoundPod): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed'
 
-export const createPodWorkers = ({ syncer, log, resyncMs, onGone }: PodWorkersDeps): PodWorkers => {
+export const createPodWorkers = ({ syncer, log, resyncMs, onGone, onFreed }: PodWorkersDeps): PodWorkers => {
   const workers = new Map<string, Worker>()
   const passes = new Set<Promise<void>>()
   let stopped = false
@@ -100,6 +102,7 @@ export const createPodWorkers = ({ syncer, log, resyncMs, onGone }: PodWorkersDe
         await syncer.finish(worker.pod)
         worker.state = 'finished'
         worker.dirty = worker.removed
+        onFreed()
         return undefined
       case 'finished':
         if (!worker.removed) return undefined
@@ -227,7 +230,10 @@ export const createPodWorkers = ({ syncer, log, resyncMs, onGone }: PodWorkersDe
       else wake(worker)
     },
     has: (podUid) => workers.has(podUid),
-    active: () => [...workers.values()].filter(({ state }) => state !== 'finished').map(({ pod }) => pod),
+    active: () =>
+      [...workers.values()]
+        .filter(({ state, decided }) => state !== 'finished' && decided?.rejected !== true)
+        .map(({ pod }) => pod),
     stop: async () => {
       stopped = true
       for (const worker of workers.values()) {

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { Node, Pod } from '../../api/types.ts'
 import { sleep } from '../../component-base/clock.ts'
+import type { Allocator } from '../allocation/allocator.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { KubeletPaths } from '../paths.ts'
 import { asBoundPod, type BoundPod, formatPod, isMirrorPod } from '../pod.ts'
@@ -21,6 +22,7 @@ export interface SyncLoopDeps {
   readonly runtime: RuntimeService
   readonly paths: KubeletPaths
   readonly node: () => Node | undefined
+  readonly allocator: Allocator
   readonly host: HostPolicy
   /** ConfigMaps and Secrets of the Pod are to be known from now on; or no longer. */
   readonly register: (pod: BoundPod) => void
@@ -52,7 +54,7 @@ const sameWork = (a: BoundPod, b: BoundPod): boolean =>
   isDeepStrictEqual(a.spec, b.spec)
 
 export const createSyncLoop = (deps: SyncLoopDeps): SyncLoop => {
-  const { pods, workers, syncer, status, runtime, paths, log } = deps
+  const { pods, workers, syncer, status, runtime, paths, allocator, log } = deps
   let statics = new Map<string, BoundPod>()
 
   const isNew = (pod: BoundPod): boolean => !workers.has(pod.metadata.uid)
@@ -68,21 +70,28 @@ export const createSyncLoop = (deps: SyncLoopDeps): SyncLoop => {
     pods.set(pod)
     if (!first && before !== undefined && sameWork(before, pod)) {
       status.observe(pod)
-      return workers.refresh(pod)
+      return workers.refresh(allocator.given(pod))
     }
     const ended = phase === 'Succeeded' || phase === 'Failed'
     if (!ended) deps.register(pod)
     status.observe(pod)
-    if (!first || ended || deletionTimestamp !== undefined || startedBefore(pod)) return workers.update(pod)
+    if (!first) {
+      workers.update(allocator.resize(pod))
+      // What it gave back may be what others wait for.
+      return allocator.retry()
+    }
+    if (ended || deletionTimestamp !== undefined || startedBefore(pod)) return workers.update(allocator.admit(pod))
     const others = workers.active().filter((other) => other.metadata.uid !== uid)
     const rejection = admitPod(pod, deps.node(), others, deps.host)
-    if (rejection !== undefined) log.info({ pod: formatPod(pod), reason: rejection.reason }, 'pod rejected')
-    workers.update(pod, rejection === undefined ? undefined : { ...rejection, rejected: true })
+    if (rejection === undefined) return workers.update(allocator.admit(pod))
+    log.info({ pod: formatPod(pod), reason: rejection.reason }, 'pod rejected')
+    workers.update(pod, { ...rejection, rejected: true })
   }
 
   const drop = (pod: BoundPod): void => {
     pods.delete(pod.metadata.uid)
     deps.unregister(pod.metadata.uid)
+    allocator.forget(pod.metadata.uid)
     workers.remove(pod.metadata.uid)
   }
 
@@ -97,6 +106,8 @@ export const createSyncLoop = (deps: SyncLoopDeps): SyncLoop => {
       ...sandboxes.map(({ metadata }) => metadata.uid),
       ...folders,
     ])
+    allocator.retain(new Set(pods.list().map(({ metadata }) => metadata.uid)))
+    allocator.retry()
     await Promise.all(
       [...found]
         .filter((uid) => uid !== '' && pods.get(uid) === undefined && !workers.has(uid))

@@ -2,8 +2,8 @@
 import type { ContainerCreateOptions, HostConfig } from 'dockerode'
 import { containerNameLabel } from '../labels.ts'
 import type {
+  CgroupSettings,
   ContainerConfig,
-  LinuxResources,
   Mount,
   PodSandboxConfig,
   PodSandboxStatus,
@@ -92,7 +92,7 @@ const securityOptions = (security: SecurityConfig, facts: EngineFacts): string[]
 }
 
 /** Cgroup settings in Docker's words. Swap is never more than memory: Kubernetes has none by default. */
-export const resourceBody = (resources: LinuxResources): HostConfig => ({
+export const resourceBody = (resources: CgroupSettings): HostConfig => ({
   CpuShares: resources.cpuShares,
   CpuPeriod: resources.cpuQuota === 0 ? 0 : resources.cpuPeriod,
   CpuQuota: resources.cpuQuota,

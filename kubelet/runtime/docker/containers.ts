@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises'
 import type { ContainerInfo, ContainerInspectInfo } from 'dockerode'
 import { imageNameAnnotation, containerNameLabel, podUidLabel } from '../labels.ts'
 import type {
+  CgroupSettings,
   ContainerConfig,
   ContainerState,
   ContainerStatus,
   ContainerSummary,
-  LinuxResources,
   PodSandboxStatus,
 } from '../runtime-service.ts'
 import { type Docker, engineMessage, orUndefined, statusCode, unlessGone } from './client.ts'
@@ -23,7 +23,7 @@ export interface ContainerStore {
   remove(id: string): Promise<void>
   status(id: string): Promise<ContainerStatus | undefined>
   list(podUid?: string): Promise<readonly ContainerSummary[]>
-  update(id: string, resources: LinuxResources): Promise<void>
+  update(id: string, resources: CgroupSettings): Promise<void>
 }
 
 const zeroTime = '0001-01-01T00:00:00Z'
@@ -112,6 +112,17 @@ const seccompProfile = async ({ security }: ContainerConfig): Promise<string> =>
   }
 }
 
+/** Zero where the engine has its own default, which for a weight is 1024. */
+const settingsOf = ({ HostConfig }: ContainerInspectInfo): CgroupSettings => {
+  const { CpuShares, CpuQuota, CpuPeriod, Memory } = HostConfig
+  return {
+    cpuShares: CpuShares === undefined || CpuShares === 0 ? 1024 : CpuShares,
+    cpuQuota: Math.max(0, CpuQuota ?? 0),
+    cpuPeriod: CpuPeriod ?? 0,
+    memoryLimitBytes: Memory ?? 0,
+  }
+}
+
 export const createContainers = (docker: Docker, facts: EngineFacts): ContainerStore => {
   const toStatus = async (info: ContainerInspectInfo): Promise<ContainerStatus> => {
     const { labels, annotations } = fromDockerLabels(info.Config.Labels)
@@ -136,6 +147,7 @@ export const createContainers = (docker: Docker, facts: EngineFacts): ContainerS
       reason: reasonOf(info),
       message: info.State.Error,
       pid: info.State.Pid,
+      resources: settingsOf(info),
       user: await userOf(info.State.Pid),
       labels,
       annotations,
@@ -208,7 +220,11 @@ export const createContainers = (docker: Docker, facts: EngineFacts): ContainerS
       return infos.map(toSummary).toSorted((a, b) => b.createdAt - a.createdAt || b.attempt - a.attempt)
     },
     update: async (id, resources) => {
-      await docker.getContainer(id).update({ ...resourceBody(resources) })
+      try {
+        await docker.getContainer(id).update({ ...resourceBody(resources) })
+      } catch (error) {
+        throw new Error(engineMessage(error), { cause: error })
+      }
     },
   }
 }
