@@ -1,6 +1,8 @@
 /** All controllers, and which of them `--controllers` asks for. */
 import { UsageError } from '../component-base/process/run.ts'
+import { controllerAliases, dormantControllers } from './controller-names.ts'
 import type { Controller } from './context.ts'
+import { attachDetachController } from './attach-detach/controller.ts'
 import { bootstrapSignerController } from './bootstrap/signer.ts'
 import { tokenCleanerController } from './bootstrap/token-cleaner.ts'
 import { clusterRoleAggregationController } from './clusterrole-aggregation/controller.ts'
@@ -11,6 +13,7 @@ import { serviceAccountTokenController } from './serviceaccount-token/controller
 import { ttlController } from './ttl/controller.ts'
 import { cronJobController } from './cronjob/controller.ts'
 import { daemonSetController } from './daemonset/controller.ts'
+import { deviceTaintEvictionController } from './device-taint-eviction/controller.ts'
 import { disruptionController } from './disruption/controller.ts'
 import { jobController } from './job/controller.ts'
 import { nodeLifecycleController } from './node-lifecycle/controller.ts'
@@ -31,11 +34,14 @@ import { garbageCollector } from './garbage-collector/controller.ts'
 import { namespaceController } from './namespace/controller.ts'
 import { nodeIpamController } from './node-ipam/controller.ts'
 import { replicaSetController, replicationControllerController } from './replicaset/controller.ts'
+import { resourceClaimController } from './resourceclaim/controller.ts'
 import { resourceQuotaController } from './resourcequota/controller.ts'
 import { rootCaPublisher } from './root-ca-publisher/controller.ts'
+import { selinuxWarningController } from './selinux-warning/controller.ts'
 import { serviceCidrController } from './service-cidr/controller.ts'
 import { serviceAccountController } from './serviceaccount/controller.ts'
 import { validatingAdmissionPolicyStatusController } from './validatingadmissionpolicy-status/controller.ts'
+import { volumeExpandController } from './volume-expand/controller.ts'
 import { claimProtectionController, volumeProtectionController } from './volume-protection/controller.ts'
 
 /** In order of start; the garbage collector is last, so that its narrow caches never stand in for full ones. */
@@ -70,72 +76,33 @@ export const controllers: readonly Controller[] = [
   horizontalPodAutoscalerController,
   resourceQuotaController,
   persistentVolumeBinder,
+  attachDetachController,
+  volumeExpandController,
   claimProtectionController,
   volumeProtectionController,
   volumeAttributesClassProtectionController,
   ephemeralVolumeController,
+  resourceClaimController,
+  deviceTaintEvictionController,
+  selinuxWarningController,
   serviceCidrController,
   validatingAdmissionPolicyStatusController,
   namespaceController,
   garbageCollector,
 ]
 
-/** Short names that upstream has kept for older command lines. */
-const aliases: Readonly<Record<string, string>> = {
-  serviceaccount: 'serviceaccount-controller',
-  'root-ca-cert-publisher': 'root-ca-certificate-publisher-controller',
-  nodeipam: 'node-ipam-controller',
-  replicaset: 'replicaset-controller',
-  replicationcontroller: 'replicationcontroller-controller',
-  deployment: 'deployment-controller',
-  endpoint: 'endpoints-controller',
-  endpointslice: 'endpointslice-controller',
-  namespace: 'namespace-controller',
-  garbagecollector: 'garbage-collector-controller',
-  daemonset: 'daemonset-controller',
-  job: 'job-controller',
-  statefulset: 'statefulset-controller',
-  cronjob: 'cronjob-controller',
-  nodelifecycle: 'node-lifecycle-controller',
-  podgc: 'pod-garbage-collector-controller',
-  resourcequota: 'resourcequota-controller',
-  disruption: 'disruption-controller',
-  horizontalpodautoscaling: 'horizontal-pod-autoscaler-controller',
-  ttl: 'ttl-controller',
-  'ttl-after-finished': 'ttl-after-finished-controller',
-  csrsigning: 'certificatesigningrequest-signing-controller',
-  csrapproving: 'certificatesigningrequest-approving-controller',
-  bootstrapsigner: 'bootstrap-signer-controller',
-  tokencleaner: 'token-cleaner-controller',
-  csrcleaner: 'certificatesigningrequest-cleaner-controller',
-  'clusterrole-aggregation': 'clusterrole-aggregation-controller',
-  'persistentvolume-binder': 'persistentvolume-binder-controller',
-  'pvc-protection': 'persistentvolumeclaim-protection-controller',
-  'pv-protection': 'persistentvolume-protection-controller',
-  'ephemeral-volume': 'ephemeral-volume-controller',
-  'legacy-serviceaccount-token-cleaner': 'legacy-serviceaccount-token-cleaner-controller',
-  'serviceaccount-token': 'serviceaccount-token-controller',
-}
-
-/** The controllers to run. Throws UsageError for a name that upstream does not have either. */
+/** The controllers to run; what is said first of a controller counts. Throws UsageError for a name that nobody has. */
 export const selectControllers = (selection: readonly string[]): readonly Controller[] => {
-  const known = new Set([...controllers.map(({ name }) => name), ...Object.values(aliases)])
-  const wanted = new Set<string>()
-  const unwanted = new Set<string>()
-  for (const item of selection.filter((entry) => entry !== '*')) {
+  const known = new Set([...controllers.map(({ name }) => name), ...dormantControllers])
+  const explicit = new Map<string, boolean>()
+  for (const item of selection) {
+    if (item === '*') continue
     const isOff = item.startsWith('-')
     const given = isOff ? item.slice(1) : item
-    const name = aliases[given] ?? given
+    const name = Object.hasOwn(controllerAliases, given) ? (controllerAliases[given] ?? given) : given
     if (!known.has(name)) throw new UsageError(`"${given}" is not in the list of known controllers`)
-    // One that upstream has and we have not may be switched off; to ask for it and get nothing would be a lie.
-    if (!isOff && !controllers.some((controller) => controller.name === name)) {
-      throw new UsageError(`controller "${given}" is not implemented by kubets`)
-    }
-    ;(isOff ? unwanted : wanted).add(name)
+    if (!explicit.has(name)) explicit.set(name, !isOff)
   }
   const byDefault = selection.includes('*')
-  return controllers.filter(({ name, offByDefault }) => {
-    if (unwanted.has(name)) return false
-    return wanted.has(name) || (byDefault && offByDefault !== true)
-  })
+  return controllers.filter(({ name, offByDefault }) => explicit.get(name) ?? (byDefault && offByDefault !== true))
 }

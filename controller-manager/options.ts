@@ -236,6 +236,23 @@ export const flags = defineFlags({
     default: 365 * 24 * 3_600_000,
     help: 'How long a generated token may be unused before it is made invalid, and then deleted.',
   },
+  'disable-attach-detach-reconcile-sync': {
+    type: 'bool',
+    default: false,
+    help: 'Do not look whether volumes are still attached.',
+    unsupported: 'VolumeAttachments are watched, which tells it at once',
+  },
+  'attach-detach-reconcile-sync-period': {
+    type: 'duration',
+    default: 60_000,
+    help: 'Time between looks whether volumes are still attached.',
+    unsupported: 'VolumeAttachments are watched, which tells it at once',
+  },
+  'disable-force-detach-on-timeout': {
+    type: 'bool',
+    default: false,
+    help: 'Never detach what a Node that is not well has mounted, however long it takes.',
+  },
   'pvclaimbinder-sync-period': { type: 'duration', default: 15_000, help: 'Time between looks at claims and volumes.' },
   'enable-dynamic-provisioning': {
     type: 'bool',

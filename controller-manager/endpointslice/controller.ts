@@ -2,18 +2,20 @@
 import { matchesSet } from '../../api/meta/labels.ts'
 import { isReason } from '../../api/meta/status-error.ts'
 import { endpointSlices, nodes, services } from '../../api/resources.ts'
-import type { EndpointSlice, Node } from '../../api/types.ts'
+import type { EndpointSlice, Node, Service } from '../../api/types.ts'
 import type { Controller } from '../context.ts'
 import { isNamespaceTerminating, messageOf } from '../errors.ts'
 import { podInformer } from '../indexes.ts'
 import { isDeleting, keyOf, labelsOf, nameOf, namespaceOf, splitKey } from '../objects.ts'
 import { OwnWrites } from '../own-writes.ts'
-import { zoneOf } from '../service-endpoints.ts'
+import { familiesOf, zoneOf } from '../service-endpoints.ts'
 import { onServicePodChange } from '../service-pods.ts'
 import { all } from '../slow-start.ts'
 import { enqueueSelf, onAnyChange, queueOf, workersOf } from '../wiring.ts'
 import { desiredGroups } from './desired.ts'
+import { addHints, type HintedGroups } from './hints.ts'
 import { managedBy, managedByLabel, planSlices, serviceNameLabel } from './plan.ts'
+import { cpuShares, topologyFacts, wantsTopologyHints } from './topology-hints.ts'
 
 /** Pods of one rollout step change within moments of each other: one write serves them all. */
 const burstMs = 20
@@ -61,14 +63,48 @@ export const endpointSliceController: Controller = {
         enqueueOfSlice(slice)
       },
     })
-    const enqueueAllServices = (): void => {
-      for (const service of serviceCache.lister.list()) queue.add(keyOf(service))
+    /** Shares of the zones, until Nodes change. */
+    let shares: { readonly value: ReturnType<typeof cpuShares> } | undefined
+    const currentShares = (): ReturnType<typeof cpuShares> => {
+      shares ??= { value: cpuShares(nodeCache.lister.list()) }
+      return shares.value
+    }
+    const enqueueServices = (wanted: (service: Service) => boolean): void => {
+      for (const service of serviceCache.lister.list()) if (wanted(service)) queue.add(keyOf(service))
+    }
+    const onTopologyChange = (): void => {
+      shares = undefined
+      enqueueServices(wantsTopologyHints)
     }
     nodeCache.addHandler({
+      onAdd: onTopologyChange,
+      onDelete: onTopologyChange,
       onUpdate: (old: Node, node: Node) => {
-        if (zoneOf(old) !== zoneOf(node)) enqueueAllServices()
+        if (topologyFacts(old) !== topologyFacts(node)) onTopologyChange()
+        if (zoneOf(old) !== zoneOf(node)) enqueueServices(() => true)
       },
     })
+
+    /** Services that have hints by topology: a change of that is told. */
+    const hintedServices = new Set<string>()
+    const tellHints = (service: Service, { hinted, disabled }: HintedGroups): void => {
+      const key = keyOf(service)
+      const wasHinted = hintedServices.has(key)
+      for (const message of disabled) events.event(service, 'Warning', 'TopologyAwareHintsDisabled', message)
+      if (hinted.length > 0) {
+        hintedServices.add(key)
+        if (wasHinted) return
+        for (const family of hinted) {
+          const message = `Topology Aware Hints has been enabled, addressType: ${family}`
+          events.event(service, 'Normal', 'TopologyAwareHintsEnabled', message)
+        }
+      } else if (hintedServices.delete(key) && disabled.length === 0) {
+        for (const family of familiesOf(service)) {
+          const message = `Topology Aware Hints has been disabled, addressType: ${family}`
+          events.event(service, 'Warning', 'TopologyAwareHintsDisabled', message)
+        }
+      }
+    }
 
     const remove = async (slice: EndpointSlice): Promise<void> => {
       try {
@@ -84,6 +120,7 @@ export const endpointSliceController: Controller = {
       if (service === undefined) {
         // The slices are the garbage collector's now, by their owner reference.
         written.forget(key)
+        hintedServices.delete(key)
         return
       }
       const selector = service.spec?.selector
@@ -91,9 +128,11 @@ export const endpointSliceController: Controller = {
       if (service.spec?.type === 'ExternalName' || isDeleting(service)) return
       if (written.isStale(key, (child) => sliceCache.lister.get(child))) return
       const selected = podCache.lister.byNamespace(namespace).filter((pod) => matchesSet(selector, labelsOf(pod)))
-      const groups = desiredGroups(service, selected, (node) => nodeCache.lister.get(node))
       const existing = sliceCache.lister.byIndex(serviceIndex, key)
-      const plan = planSlices(service, groups, existing, config['max-endpoints-per-slice'])
+      const wanted = desiredGroups(service, selected, (node) => nodeCache.lister.get(node))
+      const hints = addHints(service, wanted, existing, currentShares())
+      tellHints(service, hints)
+      const plan = planSlices(service, hints.groups, existing, config['max-endpoints-per-slice'])
       try {
         // What is new comes first: endpoints may be twice for a moment, but never missing.
         await all(plan.create, async (slice) => written.wrote(key, await client.create(endpointSlices, slice)))

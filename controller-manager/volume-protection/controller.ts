@@ -5,19 +5,12 @@ import { persistentVolumeClaims, persistentVolumes, pods } from '../../api/resou
 import type { KubeObject, PersistentVolumeClaim, Pod } from '../../api/types.ts'
 import type { Controller } from '../context.ts'
 import { podInformer } from '../indexes.ts'
-import { isDeleting, keyOf, nameOf, namespaceOf } from '../objects.ts'
+import { isDeleting, keyOf, namespaceOf } from '../objects.ts'
+import { claimKeysOf, indexClaims, podsOfClaim } from '../pod-volumes.ts'
 import { enqueueSelf, queueOf, workersOf } from '../wiring.ts'
 
 const claimFinalizer = 'kubernetes.io/pvc-protection'
 const volumeFinalizer = 'kubernetes.io/pv-protection'
-const claimIndex = 'persistentVolumeClaim'
-
-/** Keys of the claims that the Pod mounts, its own ephemeral ones included. */
-export const claimKeysOf = (pod: Pod): string[] =>
-  (pod.spec?.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => {
-    const claim = persistentVolumeClaim?.claimName ?? (ephemeral ? `${nameOf(pod)}-${name}` : undefined)
-    return claim === undefined ? [] : [`${namespaceOf(pod)}/${claim}`]
-  })
 
 const has = (object: KubeObject, finalizer: string): boolean =>
   object.metadata?.finalizers?.includes(finalizer) === true
@@ -42,7 +35,7 @@ export const claimProtectionController: Controller = {
     const queue = queueOf(context)
     const claims = informers.for(persistentVolumeClaims)
     const podCache = podInformer(informers)
-    podCache.addIndexers({ [claimIndex]: claimKeysOf })
+    indexClaims(podCache)
     claims.addHandler({ onAdd: enqueueSelf(queue), onUpdate: (_old, claim) => enqueueSelf(queue)(claim) })
     const enqueueOf = (pod: Pod): void => {
       for (const key of claimKeysOf(pod)) queue.add(key)
@@ -57,7 +50,7 @@ export const claimProtectionController: Controller = {
       (pod.spec?.nodeName ?? '') !== '' && !isPodTerminal(pod) && claimKeysOf(pod).includes(keyOf(claim))
 
     const isUsed = async (claim: PersistentVolumeClaim): Promise<boolean> => {
-      if (podCache.lister.byIndex(claimIndex, keyOf(claim)).some((pod) => uses(pod, claim))) return true
+      if (podsOfClaim(podCache.lister, keyOf(claim)).some((pod) => uses(pod, claim))) return true
       // A Pod that the cache does not show yet would lose its data.
       const { items } = await client.list(pods, { namespace: namespaceOf(claim), signal })
       return items.some((pod) => uses(pod, claim))

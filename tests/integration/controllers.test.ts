@@ -1,7 +1,10 @@
 /** Controllers of the controller-manager against a real control plane. */
 import { useCluster } from '../harness/use-cluster.ts'
+import { describeAttachments } from './controllers/attachments.ts'
 import { describeAutoscaling } from './controllers/autoscaling.ts'
 import { describeEphemeralVolumes } from './controllers/ephemeral-volumes.ts'
+import { describeResourceClaims } from './controllers/resource-claims.ts'
+import { describeTrafficHints } from './controllers/traffic-hints.ts'
 import { describeVolumeAttributesClasses } from './controllers/volume-attributes-classes.ts'
 
 const running = useCluster({
@@ -9,5 +12,8 @@ const running = useCluster({
 })
 
 describeAutoscaling(running)
+describeAttachments(running)
 describeEphemeralVolumes(running)
+describeResourceClaims(running)
+describeTrafficHints(running)
 describeVolumeAttributesClasses(running)
