@@ -243,6 +243,15 @@ const writeKubeletConfig = (config: ClusterConfig, layout: Layout, node: NodeCon
     tlsCipherSuites: strongCipherSuites,
     seccompDefault: true,
     podPidsLimit: 4096,
+    // Nodes share the machine of whoever tries this: what is on its disks, and its swap, are his.
+    failSwapOn: false,
+    evictionHard: {
+      'memory.available': '100Mi',
+      'nodefs.available': '0%',
+      'nodefs.inodesFree': '0%',
+      'imagefs.available': '0%',
+      'imagefs.inodesFree': '0%',
+    },
     staticPodPath: paths.manifests,
     ...node.kubelet,
   }

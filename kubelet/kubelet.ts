@@ -26,12 +26,14 @@ import { hostAddresses, readMachineInfo } from './node/machine.ts'
 import { runNodeLease } from './node/node-lease.ts'
 import { createNodeManager, type NodeManager } from './node/node-manager.ts'
 import { kubeletPaths } from './paths.ts'
+import type { BoundPod } from './pod.ts'
 import { createPleg } from './pleg/pleg.ts'
 import { createProbeManager } from './probes/probe-manager.ts'
 import { createLogRecorder, limitEvents } from './recorder.ts'
 import { createCni, findPlugin } from './runtime/cni/cni.ts'
 import { ensureNetworkConfig } from './runtime/cni/network-config.ts'
 import { createDockerRuntime } from './runtime/docker/docker-runtime.ts'
+import { limitPulls } from './runtime/images/pull-rate.ts'
 import { createImageManager } from './runtime/images/image-manager.ts'
 import { createBackend } from './server-backend.ts'
 import type { KubeletServerBackend } from './server/backend.ts'
@@ -40,6 +42,7 @@ import { createStatusManager } from './status/status-manager.ts'
 import { loadedProfiles } from './sync/app-armor.ts'
 import { createContainerEvents } from './sync/container-events.ts'
 import { runFileSource } from './sync/file-source.ts'
+import { runHttpSource } from './sync/http-source.ts'
 import { createPodKiller } from './sync/kill-pod.ts'
 import { createMirrorPods } from './sync/mirror-pods.ts'
 import { createPodManager } from './sync/pod-manager.ts'
@@ -72,6 +75,10 @@ const requestToken =
   async (namespace: string, account: string, body: TokenRequest): Promise<TokenRequest> =>
     (await client.raw('POST', resourcePath(serviceAccounts, namespace, account, 'token'), body)) as TokenRequest
 
+/** podsPerCore bounds maxPods. */
+const podCapacity = ({ maxPods, podsPerCore }: KubeletConfig, cpus: number): number =>
+  podsPerCore === 0 ? maxPods : Math.min(maxPods, podsPerCore * cpus)
+
 /** Connects to the runtime and puts everything together. Rejects when the runtime does not answer. */
 export const createKubelet = async (config: KubeletConfig, log: Logger, signal: AbortSignal): Promise<Kubelet> => {
   const startedAt = now()
@@ -99,7 +106,8 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     logMaxSizeBytes: quantityValue(config.containerLogMaxSize),
     logMaxFiles: config.containerLogMaxFiles,
   })
-  const { runtime, images } = engine
+  const { runtime } = engine
+  const images = limitPulls(engine.images, config.pullRate, now)
   const runtimeVersion = await runtime.version()
 
   const credentials = await connecting
@@ -139,6 +147,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     seccompRoot: join(config.rootDir, 'seccomp'),
     seccompDefault: config.seccompDefault,
     podPidsLimit: config.podPidsLimit,
+    cgroupsPerQos: config.cgroupsPerQos,
     procMount: defaultProcMount(),
     features: runtime.features,
   }
@@ -184,6 +193,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     allocator,
     runtimeName: runtimeVersion.name,
     networkNotReady: cni.notReadyReason,
+    crashMaxMs: config.crashLoopMaxMs,
     onFirstRun: (ms) => metrics.podStart.observe(ms / 1000),
     now,
     log: log.child({ subsystem: 'sync' }),
@@ -234,12 +244,14 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
             taints: config.registerWithTaints,
             providerId: config.providerId,
             externalCloudProvider: config.externalCloudProvider,
+            schedulable: config.registerSchedulable,
             machine,
           },
           register: config.registerNode,
           status: {
             machine,
-            maxPods: config.maxPods,
+            maxPods: podCapacity(config, machine.cpus),
+            maxImages: config.nodeStatusMaxImages,
             reserved: config.reserved,
             evictionHard: config.evictionHard,
             addresses: hostIPs,
@@ -251,6 +263,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
           images: images.listImages,
           notReady,
           updateMs: config.nodeStatusUpdateFrequencyMs,
+          reportMs: config.nodeStatusReportFrequencyMs,
           recorder,
           now,
           log: log.child({ subsystem: 'node' }),
@@ -310,24 +323,25 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     const tasks: Promise<unknown>[] = [pleg.run(signal), credentials.run(signal)]
     if (config.podCidr !== '') await configureNetwork(config.podCidr)
     const sources: Promise<unknown>[] = []
-    if (config.staticPodPath !== '') {
+    const statics = new Map<'file' | 'http', readonly BoundPod[]>()
+    const staticSource = (name: 'file' | 'http'): ((found: readonly BoundPod[]) => void) => {
       const first = Promise.withResolvers<void>()
       sources.push(first.promise)
-      tasks.push(
-        runFileSource(
-          {
-            path: config.staticPodPath,
-            nodeName: config.nodeName,
-            checkMs: config.fileCheckFrequencyMs,
-            onPods: (found) => {
-              loop.staticPods(found)
-              first.resolve()
-            },
-            log,
-          },
-          signal,
-        ),
-      )
+      return (found) => {
+        statics.set(name, found)
+        loop.staticPods([...statics.values()].flat())
+        first.resolve()
+      }
+    }
+    if (config.staticPodPath !== '') {
+      const onPods = staticSource('file')
+      const { staticPodPath: path, fileCheckFrequencyMs: checkMs, nodeName } = config
+      tasks.push(runFileSource({ path, nodeName, checkMs, onPods, log }, signal))
+    }
+    if (config.staticPodUrl !== '') {
+      const onPods = staticSource('http')
+      const { staticPodUrl: url, staticPodUrlHeader: headers, httpCheckFrequencyMs: checkMs, nodeName } = config
+      tasks.push(runHttpSource({ url, headers, nodeName, checkMs, onPods, log }, signal))
     }
     if (client !== undefined && factory !== undefined && nodeManager !== undefined && mirrors !== undefined) {
       watchNode()
@@ -382,15 +396,8 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
       return path === '/metrics/probes' || path === '/metrics/cadvisor' ? '' : undefined
     },
     stats,
-    config: () => ({
-      kubeletconfig: {
-        ...config.raw,
-        port: config.port,
-        clusterDNS: config.clusterDNS,
-        clusterDomain: config.clusterDomain,
-        maxPods: config.maxPods,
-      },
-    }),
+    config: () => ({ kubeletconfig: config.document }),
+    debuggingHandlers: config.debuggingHandlers,
     servesNodeLogs: config.servesNodeLogs,
     healthChecks: { syncloop: () => pleg.healthy() },
   })

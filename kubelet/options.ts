@@ -3,6 +3,9 @@ import { defineFlags, type FlagValues } from '../component-base/flags/flags.ts'
 import { tlsFlags } from '../component-base/tls/tls-settings.ts'
 import { defaultPauseImage } from './runtime/docker/pause-image.ts'
 
+/** Where a Docker engine listens. */
+export const defaultDockerEndpoint = 'unix:///var/run/docker.sock'
+
 const notUsed = (reason: string) => ({ unsupported: reason })
 
 export const kubeletFlags = defineFlags({
@@ -20,8 +23,7 @@ export const kubeletFlags = defineFlags({
   'config-dir': {
     type: 'string',
     default: '',
-    help: 'Path to a directory to specify drop-ins.',
-    ...notUsed('drop-in configuration is not read yet'),
+    help: 'Path to a directory to specify drop-ins, allows the user to optionally specify additional configs to overwrite what is provided by default and in the KubeletConfigFile flag. Only files that end in .conf are read, in the order of their names.',
   },
   'hostname-override': {
     type: 'string',
@@ -91,12 +93,11 @@ export const kubeletFlags = defineFlags({
   'protect-kernel-defaults': {
     type: 'bool',
     default: false,
-    help: 'Error if any of the kernel tunables is different than the default; kernel settings are never changed.',
-    ...notUsed('the kubelet changes no kernel settings'),
+    help: 'Error if any of the kernel tunables is different than kubelet defaults; without it they are left as they are.',
   },
   'container-runtime-endpoint': {
     type: 'string',
-    default: 'unix:///var/run/docker.sock',
+    default: defaultDockerEndpoint,
     help: 'The endpoint of container runtime service: the socket of a Docker engine.',
   },
   'pod-infra-container-image': {
@@ -124,8 +125,7 @@ export const kubeletFlags = defineFlags({
   'read-only-port': {
     type: 'int',
     default: 0,
-    help: 'The read-only port for the Kubelet to serve on with no authentication/authorization (set to 0 to disable).',
-    ...notUsed('the read-only port is not served'),
+    help: 'The read-only port for the Kubelet to serve on with no authentication/authorization; only 0, which disables it, is implemented.',
   },
   'healthz-bind-address': {
     type: 'string',
@@ -152,8 +152,7 @@ export const kubeletFlags = defineFlags({
   'anonymous-auth': {
     type: 'bool',
     default: false,
-    help: 'Enables anonymous requests to the Kubelet server.',
-    ...notUsed('anonymous requests are always refused'),
+    help: 'Enables anonymous requests to the Kubelet server; only false is implemented.',
   },
   'authorization-mode': {
     type: 'string',
@@ -198,7 +197,7 @@ export const kubeletFlags = defineFlags({
     default: 10_000,
     help: 'Specifies how often kubelet posts node status to master.',
   },
-  'serialize-image-pulls': { type: 'bool', default: true, help: 'Pull images one at a time.' },
+  'serialize-image-pulls': { type: 'bool', default: false, help: 'Pull images one at a time.' },
   'system-reserved': {
     type: 'map',
     default: {},
@@ -209,11 +208,93 @@ export const kubeletFlags = defineFlags({
     default: {},
     help: 'A set of ResourceName=ResourceQuantity pairs that describe resources reserved for kubernetes system components.',
   },
+  'reserved-cpus': {
+    type: 'string',
+    default: '',
+    help: 'A comma-separated list of CPUs or CPU ranges that are reserved for system and kubernetes usage; supersedes the cpu of --system-reserved and --kube-reserved.',
+  },
+  'enforce-node-allocatable': {
+    type: 'strings',
+    default: [],
+    help: 'A comma separated list of levels of node allocatable enforcement to be enforced by kubelet: pods or none. Default: pods.',
+  },
   'eviction-hard': {
+    type: 'strings',
+    default: [],
+    help: "A set of eviction thresholds (e.g. memory.available<1Gi) that if met would trigger a pod eviction. Default: upstream's of Linux.",
+  },
+  'eviction-soft': {
+    type: 'strings',
+    default: [],
+    help: 'A set of eviction thresholds (e.g. memory.available<1.5Gi) that if met over a corresponding grace period would trigger a pod eviction.',
+  },
+  'eviction-soft-grace-period': {
     type: 'map',
     default: {},
-    help: 'A set of eviction thresholds that if met would trigger a pod eviction.',
-    ...notUsed('eviction is not done yet; the reserve counts in allocatable'),
+    help: 'A set of eviction grace periods (e.g. memory.available=1m30s) that correspond to how long a soft eviction threshold must hold before triggering a pod eviction.',
+  },
+  'eviction-minimum-reclaim': {
+    type: 'map',
+    default: {},
+    help: 'A set of minimum reclaims (e.g. imagefs.available=2Gi) that describes the minimum amount of resource the kubelet will reclaim when performing a pod eviction if that resource is under pressure.',
+  },
+  'eviction-pressure-transition-period': {
+    type: 'duration',
+    default: 300_000,
+    help: 'Duration for which the kubelet has to wait before transitioning out of an eviction pressure condition.',
+  },
+  'eviction-max-pod-grace-period': {
+    type: 'int',
+    default: 0,
+    help: 'Maximum allowed grace period (in seconds) to use when terminating pods in response to a soft eviction threshold being met.',
+  },
+  'local-storage-capacity-isolation': {
+    type: 'bool',
+    default: true,
+    help: 'If true, local ephemeral storage isolation is enabled. Otherwise, local storage isolation feature will be disabled.',
+  },
+  'cgroups-per-qos': { type: 'bool', default: true, help: 'Enable creation of QoS cgroup hierarchy.' },
+  'cpu-cfs-quota': {
+    type: 'bool',
+    default: true,
+    help: 'Enable CPU CFS quota enforcement for containers that specify CPU limits.',
+  },
+  'pods-per-core': {
+    type: 'int',
+    default: 0,
+    help: 'Number of Pods per core that can run on this kubelet. The total number of pods on this kubelet cannot exceed --max-pods. A value of 0 disables this limit.',
+  },
+  'node-status-max-images': {
+    type: 'int',
+    default: 50,
+    help: 'The maximum number of images to report in node.status.images. If -1 is specified, no cap will be applied.',
+  },
+  'oom-score-adj': {
+    type: 'int',
+    default: -999,
+    help: 'The oom-score-adj value for kubelet process. Values must be within the range [-1000, 1000].',
+  },
+  'max-open-files': {
+    type: 'int',
+    default: 1_000_000,
+    help: 'Number of files that can be opened by the kubelet process.',
+  },
+  'registry-qps': { type: 'int', default: 5, help: 'If > 0, limit registry pull QPS to this value. If 0, unlimited.' },
+  'registry-burst': {
+    type: 'int',
+    default: 10,
+    help: 'Maximum size of bursty pulls, temporarily allows pulls to burst to this number, while still not exceeding registry-qps.',
+  },
+  'enable-server': { type: 'bool', default: true, help: "Enable the Kubelet's server." },
+  'enable-debugging-handlers': {
+    type: 'bool',
+    default: true,
+    help: 'Enables server endpoints for log collection and local running of containers and commands.',
+  },
+  'register-schedulable': {
+    type: 'bool',
+    default: true,
+    help: "Register the node as schedulable. Won't have any effect if register-node is false.",
   },
   'image-gc-high-threshold': {
     type: 'int',
@@ -247,13 +328,11 @@ export const kubeletFlags = defineFlags({
     type: 'bool',
     default: true,
     help: 'Makes the Kubelet fail to start if swap is enabled on the node.',
-    ...notUsed('swap is neither used nor refused'),
   },
   'feature-gates': {
     type: 'map',
     default: {},
-    help: 'A set of key=value pairs that describe feature gates.',
-    ...notUsed('features are as they are'),
+    help: 'A set of key=value pairs that describe feature gates for alpha/experimental features.',
   },
 })
 

@@ -19,6 +19,7 @@ export interface BackendDeps {
   readonly stats: SummaryDeps
   readonly config: () => unknown
   readonly servesNodeLogs: boolean
+  readonly debuggingHandlers: boolean
   readonly healthChecks: KubeletServerBackend['healthChecks']
 }
 
@@ -77,6 +78,7 @@ export const createBackend = (deps: BackendDeps): KubeletServerBackend => {
   }
   return {
     servesNodeLogs: deps.servesNodeLogs,
+    debuggingHandlers: deps.debuggingHandlers,
     getPods: () => pods.list().map(current),
     getPod: (namespace, name) => {
       const pod = pods.getByName(namespace, name)

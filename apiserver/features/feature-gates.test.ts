@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { defaultGates, parseFeatureGates } from './feature-gates.ts'
-import { lockedOff, lockedOn, offByDefault, onByDefault } from './known-gates.ts'
+import { lockedOff, lockedOn, offByDefault, onByDefault } from '../../component-base/features/known-gates.ts'
 
 describe('--feature-gates', () => {
   it('knows each gate once', () => {

@@ -1,14 +1,34 @@
 /** The kubelet's configuration: KubeletConfiguration (kubelet.config.k8s.io/v1beta1) with flags over it. */
+import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Taint } from '../../api/types.ts'
-import { loadConfigFile } from '../../component-base/config/config-file.ts'
-import { parseDuration } from '../../component-base/flags/duration.ts'
+import { gateValues } from '../../component-base/features/feature-gates.ts'
 import type { ParsedFlags } from '../../component-base/flags/flags.ts'
 import { UsageError } from '../../component-base/process/run.ts'
 import { type TlsSettings, tlsSettings } from '../../component-base/tls/tls-settings.ts'
-import type { KubeletFlags, kubeletFlags } from '../options.ts'
-import { configFields } from './fields.ts'
+import { parseThresholds, type Threshold } from '../eviction/thresholds.ts'
+import type { kubeletFlags } from '../options.ts'
+import { completeConfiguration, refusedFields, toDocument } from './complete.ts'
+import { parseCpuSet } from './cpu-set.ts'
+import { type Document, readConfiguration } from './drop-ins.ts'
+import { type KubeletGates, kubeletGates } from './feature-gates.ts'
+import { flagDocument } from './flag-fields.ts'
+import { type ConfigReader, readerOf } from './reader.ts'
+import { validateConfiguration } from './validate.ts'
+
+/** Pods of this priority and above have this long to end when the node shuts down. */
+export interface ShutdownGrace {
+  readonly priority: number
+  readonly graceSeconds: number
+}
+
+export interface EvictionConfig {
+  readonly thresholds: readonly Threshold[]
+  readonly pressureTransitionMs: number
+  /** Of Pods that a soft threshold ends. */
+  readonly maxPodGraceSeconds: number
+}
 
 export interface KubeletConfig {
   readonly kubeconfig: string
@@ -21,6 +41,7 @@ export interface KubeletConfig {
   readonly nodeIPs: readonly string[]
   readonly nodeLabels: Readonly<Record<string, string>>
   readonly registerNode: boolean
+  readonly registerSchedulable: boolean
   readonly registerWithTaints: readonly Taint[]
   readonly providerId: string
   readonly externalCloudProvider: boolean
@@ -29,13 +50,17 @@ export interface KubeletConfig {
   readonly seccompDefault: boolean
   /** Of one Pod; 0 or less is no limit. */
   readonly podPidsLimit: number
-  /** A qps of 0 is no limit. */
   /** Names, and prefixes that end in `*`. */
   readonly allowedUnsafeSysctls: readonly string[]
+  /** A qps of 0 is no limit. */
   readonly eventRate: { readonly qps: number; readonly burst: number }
+  readonly pullRate: { readonly qps: number; readonly burst: number }
   /** Silence after which exec, attach and port-forward are cut; 0 never. */
   readonly streamingIdleTimeoutMs: number
   readonly servesNodeLogs: boolean
+  readonly enableServer: boolean
+  /** exec, attach, port-forward, run, logs: answered with 405 without it. */
+  readonly debuggingHandlers: boolean
   readonly runtimeEndpoint: string
   readonly pauseImage: string
   readonly cniConfDir: string
@@ -43,7 +68,6 @@ export interface KubeletConfig {
   readonly mtu: number
   readonly address: string
   readonly port: number
-  readonly readOnlyPort: number
   readonly healthzBindAddress: string
   readonly healthzPort: number
   readonly clientCaFile: string
@@ -56,183 +80,206 @@ export interface KubeletConfig {
   readonly clusterDomain: string
   readonly resolvConf: string
   readonly maxPods: number
+  /** 0 is no limit. */
+  readonly podsPerCore: number
   readonly podCidr: string
   readonly staticPodPath: string
+  readonly staticPodUrl: string
+  readonly staticPodUrlHeader: Readonly<Record<string, readonly string[]>>
   readonly syncFrequencyMs: number
   readonly fileCheckFrequencyMs: number
+  readonly httpCheckFrequencyMs: number
   readonly nodeStatusUpdateFrequencyMs: number
+  /** An unchanged status is sent this often all the same. */
+  readonly nodeStatusReportFrequencyMs: number
+  /** -1 is all. */
+  readonly nodeStatusMaxImages: number
   readonly nodeLeaseDurationSeconds: number
   readonly maxParallelImagePulls: number
+  readonly cgroupsPerQos: boolean
+  /** The cgroup of all Pods is limited to what is allocatable. */
+  readonly enforcesAllocatable: boolean
   readonly reserved: readonly Readonly<Record<string, string>>[]
   readonly evictionHard: Readonly<Record<string, string>>
+  readonly eviction: EvictionConfig
+  readonly localStorageIsolation: boolean
+  readonly volumeStatsPeriodMs: number
+  readonly crashLoopMaxMs: number
+  /** By rising priority; empty: a shutdown of the node is not waited for. */
+  readonly shutdownGrace: readonly ShutdownGrace[]
   readonly containerLogMaxSize: string
   readonly containerLogMaxFiles: number
-  /** As the file has it, for /configz. */
-  readonly raw: Readonly<Record<string, unknown>>
+  readonly oomScoreAdj: number
+  readonly maxOpenFiles: number
+  readonly protectKernelDefaults: boolean
+  readonly failSwapOn: boolean
+  readonly gates: KubeletGates
+  /** The whole KubeletConfiguration, for /configz. */
+  readonly document: Document
+  /** What was said in vain, a sentence each. */
+  readonly warnings: readonly string[]
 }
 
 type Parsed = ParsedFlags<typeof kubeletFlags>
 
-/** `key=value:effect`, `key:effect`. Throws UsageError. */
-export const parseTaint = (text: string): Taint => {
-  const [, key, , value, effect] = /^([^=:]+)(=([^:]*))?:(NoSchedule|PreferNoSchedule|NoExecute)$/.exec(text) ?? []
-  if (key === undefined || effect === undefined) throw new UsageError(`invalid taint spec: ${text}`)
-  return { key, effect, ...(value === undefined || value === '' ? {} : { value }) }
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** Reads values of the file with a check of their type; names of unknown fields are refused as upstream's strict decoder does. */
-const fileReader = (file: Readonly<Record<string, unknown>>, path: string) => {
-  for (const field of Object.keys(file)) {
-    if (!configFields.has(field))
-      throw new UsageError(
-        `failed to load kubelet config file ${path}: strict decoding error: unknown field "${field}"`,
-      )
-  }
-  const at = (field: string): unknown =>
-    field.split('.').reduce<unknown>((value, part) => (isRecord(value) ? value[part] : undefined), file)
-  const wrong = (field: string, type: string): UsageError =>
-    new UsageError(`config file ${path}: ${field} is not a ${type}`)
-  return {
-    string: (field: string): string | undefined => {
-      const value = at(field)
-      if (value === undefined || value === null) return undefined
-      if (typeof value !== 'string') throw wrong(field, 'string')
-      return value
-    },
-    number: (field: string): number | undefined => {
-      const value = at(field)
-      if (value === undefined || value === null) return undefined
-      if (typeof value !== 'number') throw wrong(field, 'number')
-      return value
-    },
-    bool: (field: string): boolean | undefined => {
-      const value = at(field)
-      if (value === undefined || value === null) return undefined
-      if (typeof value !== 'boolean') throw wrong(field, 'boolean')
-      return value
-    },
-    duration: (field: string): number | undefined => {
-      const value = at(field)
-      if (value === undefined || value === null) return undefined
-      const ms = typeof value === 'string' ? parseDuration(value) : undefined
-      if (ms === undefined) throw wrong(field, 'duration')
-      // Upstream takes a zero as "not set".
-      return ms === 0 ? undefined : ms
-    },
-    strings: (field: string): string[] | undefined => {
-      const value = at(field)
-      if (value === undefined || value === null) return undefined
-      if (!Array.isArray(value) || !value.every((item) => typeof item === 'string'))
-        throw wrong(field, 'list of strings')
-      return value
-    },
-    map: (field: string): Record<string, string> | undefined => {
-      const value = at(field)
-      if (value === undefined || value === null) return undefined
-      if (!isRecord(value)) throw wrong(field, 'map')
-      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, String(item)]))
-    },
-    taints: (field: string): Taint[] | undefined => {
-      const value = at(field)
-      return Array.isArray(value) ? (value as Taint[]) : undefined
-    },
+const usage = <Result>(work: () => Result): Result => {
+  try {
+    return work()
+  } catch (error) {
+    throw error instanceof UsageError ? error : new UsageError((error as Error).message)
   }
 }
 
-/** Flags win over the file, the file over the defaults. Throws UsageError. */
-export const toConfig = ({ values, isSet }: Parsed): KubeletConfig => {
-  const path = values.config
-  const raw =
-    path === ''
-      ? {}
-      : loadConfigFile(path, { apiVersion: 'kubelet.config.k8s.io/v1beta1', kind: 'KubeletConfiguration' })
-  const { apiVersion: _apiVersion, kind: _kind, ...fields } = raw
-  const file = fileReader(fields, path)
-  const choose = <Name extends keyof KubeletFlags>(
-    flag: Name,
-    fromFile: KubeletFlags[Name] | undefined,
-  ): KubeletFlags[Name] => (isSet(flag) ? values[flag] : (fromFile ?? values[flag]))
-  /** Paths in the file are relative to the file. */
-  const filePath = (field: string): string | undefined => {
-    const value = file.string(field)
-    return value === undefined || value === '' || isAbsolute(value) ? value : resolve(dirname(path), value)
+/** Files, then flags: a gate on the command line joins those of the files. */
+const gatesOf = (config: ConfigReader, { values }: Parsed): KubeletGates =>
+  usage(() =>
+    kubeletGates(new Map([...Object.entries(config.bools('featureGates')), ...gateValues(values['feature-gates'])])),
+  )
+
+/** An aggregate as Go prints it. */
+const aggregate = (errors: readonly string[]): string =>
+  errors.length === 1 ? (errors[0] ?? '') : `[${errors.join(', ')}]`
+
+/** --reserved-cpus takes the place of the cpu in both reserves. */
+const reservedOf = (config: ConfigReader): Readonly<Record<string, string>>[] => {
+  const [system, kube] = [config.map('systemReserved'), config.map('kubeReserved')]
+  const cpus = parseCpuSet(config.string('reservedSystemCPUs'))
+  if (typeof cpus === 'string' || cpus.size === 0) return [system, kube]
+  const { cpu: _cpu, ...rest } = kube
+  return [{ ...system, cpu: String(cpus.size) }, rest]
+}
+
+/** Both ways to say it are one list. Upstream: migrateConfig. */
+const shutdownGraceOf = (config: ConfigReader): ShutdownGrace[] => {
+  const list = config.objects('shutdownGracePeriodByPodPriority').map(({ priority, shutdownGracePeriodSeconds }) => ({
+    priority: Number(priority ?? 0),
+    graceSeconds: Number(shutdownGracePeriodSeconds ?? 0),
+  }))
+  const total = Math.floor(config.duration('shutdownGracePeriod') / 1000)
+  const critical = Math.floor(config.duration('shutdownGracePeriodCriticalPods') / 1000)
+  if (list.length === 0 && total > 0) {
+    list.push({ priority: 0, graceSeconds: total - critical }, { priority: 2_000_000_000, graceSeconds: critical })
   }
-  const mode = choose('authorization-mode', file.string('authorization.mode'))
+  return list.toSorted((a, b) => a.priority - b.priority)
+}
+
+const headersOf = (config: ConfigReader, document: Document): Record<string, string[]> => {
+  const header = config.has('staticPodURLHeader') ? document['staticPodURLHeader'] : {}
+  return Object.fromEntries(
+    Object.entries(header as Record<string, unknown>).map(([name, texts]) => [name, [texts].flat().map(String)]),
+  )
+}
+
+/** Flags win over the files, the files over the defaults. Throws UsageError. */
+export const toConfig = (parsed: Parsed): KubeletConfig => {
+  const { values } = parsed
+  const files = readConfiguration(values.config, values['config-dir'])
+  const completed = usage(() => completeConfiguration(files, flagDocument(parsed)))
+  const config = readerOf(completed.values)
+  const gates = gatesOf(config, parsed)
+  const cgroupVersion = existsSync('/sys/fs/cgroup/cgroup.controllers') ? 2 : 1
+  const problems = validateConfiguration(config, { gates, cgroupVersion })
+  if (problems.length > 0) {
+    throw new UsageError(`failed to validate kubelet configuration, error: ${aggregate(problems)}`)
+  }
+  const refused = refusedFields(completed.values)
+  if (refused.length > 0) throw new UsageError(aggregate(refused))
+  const mode = config.string('authorization.mode')
   if (mode !== 'AlwaysAllow' && mode !== 'Webhook') throw new UsageError(`unknown authorization mode ${mode}`)
-  const taints = isSet('register-with-taints')
-    ? values['register-with-taints'].map(parseTaint)
-    : (file.taints('registerWithTaints') ?? [])
+  const document = toDocument(completed.values)
   const rootDir = resolve(values['root-dir'])
+  const enforced = config.strings('enforceNodeAllocatable')
+  const thresholds = usage(() =>
+    parseThresholds({
+      hard: config.map('evictionHard'),
+      soft: config.map('evictionSoft'),
+      softGracePeriod: config.map('evictionSoftGracePeriod'),
+      minimumReclaim: config.map('evictionMinimumReclaim'),
+      enforcesAllocatable: enforced.includes('pods'),
+    }),
+  )
   return {
     kubeconfig: values.kubeconfig,
     bootstrapKubeconfig: values['bootstrap-kubeconfig'],
-    rotateCertificates: choose('rotate-certificates', file.bool('rotateCertificates')),
-    serverTLSBootstrap: choose('rotate-server-certificates', file.bool('serverTLSBootstrap')),
+    rotateCertificates: config.bool('rotateCertificates'),
+    serverTLSBootstrap: config.bool('serverTLSBootstrap'),
     nodeName: (values['hostname-override'] === '' ? hostname() : values['hostname-override']).toLowerCase(),
     nodeIPs: values['node-ip'].split(',').filter((ip) => ip !== ''),
     nodeLabels: values['node-labels'],
-    registerNode: choose('register-node', file.bool('registerNode')),
-    registerWithTaints: taints,
-    providerId: choose('provider-id', file.string('providerID')),
+    registerNode: config.bool('registerNode'),
+    registerSchedulable: values['register-schedulable'],
+    registerWithTaints: config.objects('registerWithTaints') as unknown as Taint[],
+    providerId: config.string('providerID'),
     externalCloudProvider: values['cloud-provider'] === 'external',
     rootDir,
     certDir: values['cert-dir'] === '' ? join(rootDir, 'pki') : resolve(values['cert-dir']),
-    seccompDefault: choose('seccomp-default', file.bool('seccompDefault')),
-    podPidsLimit: choose('pod-max-pids', file.number('podPidsLimit')),
-    allowedUnsafeSysctls: choose('allowed-unsafe-sysctls', file.strings('allowedUnsafeSysctls')),
-    eventRate: {
-      qps: choose('event-qps', file.number('eventRecordQPS')),
-      burst: choose('event-burst', file.number('eventBurst')),
-    },
-    streamingIdleTimeoutMs: choose(
-      'streaming-connection-idle-timeout',
-      file.duration('streamingConnectionIdleTimeout'),
-    ),
-    servesNodeLogs: file.bool('enableSystemLogHandler') ?? true,
-    runtimeEndpoint: choose('container-runtime-endpoint', file.string('containerRuntimeEndpoint')),
+    seccompDefault: config.bool('seccompDefault'),
+    podPidsLimit: config.int('podPidsLimit'),
+    allowedUnsafeSysctls: config.strings('allowedUnsafeSysctls'),
+    eventRate: { qps: config.int('eventRecordQPS'), burst: config.int('eventBurst') },
+    pullRate: { qps: config.int('registryPullQPS'), burst: config.int('registryBurst') },
+    streamingIdleTimeoutMs: config.duration('streamingConnectionIdleTimeout'),
+    servesNodeLogs: config.bool('enableSystemLogHandler'),
+    enableServer: config.bool('enableServer'),
+    debuggingHandlers: config.bool('enableDebuggingHandlers'),
+    runtimeEndpoint: config.string('containerRuntimeEndpoint'),
     pauseImage: values['pod-infra-container-image'],
     cniConfDir: resolve(values['cni-conf-dir']),
     cniBinDirs: values['cni-bin-dir'],
     mtu: values['network-plugin-mtu'],
-    address: choose('address', file.string('address')),
-    port: choose('port', file.number('port')),
-    readOnlyPort: choose('read-only-port', file.number('readOnlyPort')),
-    healthzBindAddress: choose('healthz-bind-address', file.string('healthzBindAddress')),
-    healthzPort: choose('healthz-port', file.number('healthzPort')),
-    clientCaFile: choose('client-ca-file', filePath('authentication.x509.clientCAFile')),
-    tlsCertFile: choose('tls-cert-file', filePath('tlsCertFile')),
-    tlsKeyFile: choose('tls-private-key-file', filePath('tlsPrivateKeyFile')),
-    tlsSettings: tlsSettings(
-      choose('tls-cipher-suites', file.strings('tlsCipherSuites')),
-      choose('tls-min-version', file.string('tlsMinVersion')),
-    ),
+    address: config.string('address'),
+    port: config.int('port'),
+    healthzBindAddress: config.string('healthzBindAddress'),
+    healthzPort: config.int('healthzPort'),
+    clientCaFile: config.string('authentication.x509.clientCAFile'),
+    tlsCertFile: config.string('tlsCertFile'),
+    tlsKeyFile: config.string('tlsPrivateKeyFile'),
+    tlsSettings: tlsSettings(config.strings('tlsCipherSuites'), config.string('tlsMinVersion')),
     authorizationMode: mode,
-    tokenAuthentication: choose('authentication-token-webhook', file.bool('authentication.webhook.enabled')),
-    clusterDNS: choose('cluster-dns', file.strings('clusterDNS')),
-    clusterDomain: choose('cluster-domain', file.string('clusterDomain')) || 'cluster.local',
-    resolvConf: choose('resolv-conf', file.string('resolvConf')),
-    maxPods: choose('max-pods', file.number('maxPods')),
-    podCidr: choose('pod-cidr', file.string('podCIDR')),
-    staticPodPath: choose('pod-manifest-path', filePath('staticPodPath')),
-    syncFrequencyMs: choose('sync-frequency', file.duration('syncFrequency')),
-    fileCheckFrequencyMs: choose('file-check-frequency', file.duration('fileCheckFrequency')),
-    nodeStatusUpdateFrequencyMs: choose('node-status-update-frequency', file.duration('nodeStatusUpdateFrequency')),
-    nodeLeaseDurationSeconds: file.number('nodeLeaseDurationSeconds') ?? 40,
-    // Images that cannot be had (no registry) fail slowly: only who asks for it pulls one at a time.
-    maxParallelImagePulls:
-      (isSet('serialize-image-pulls') ? values['serialize-image-pulls'] : file.bool('serializeImagePulls')) === true
-        ? 1
-        : (file.number('maxParallelImagePulls') ?? 5),
-    reserved: [
-      choose('system-reserved', file.map('systemReserved')),
-      choose('kube-reserved', file.map('kubeReserved')),
+    tokenAuthentication: config.bool('authentication.webhook.enabled'),
+    clusterDNS: config.strings('clusterDNS'),
+    clusterDomain: config.string('clusterDomain') || 'cluster.local',
+    resolvConf: config.string('resolvConf'),
+    maxPods: config.int('maxPods'),
+    podsPerCore: config.int('podsPerCore'),
+    podCidr: config.string('podCIDR'),
+    staticPodPath: config.string('staticPodPath'),
+    staticPodUrl: config.string('staticPodURL'),
+    staticPodUrlHeader: headersOf(config, document),
+    syncFrequencyMs: config.duration('syncFrequency'),
+    fileCheckFrequencyMs: config.duration('fileCheckFrequency'),
+    httpCheckFrequencyMs: config.duration('httpCheckFrequency'),
+    nodeStatusUpdateFrequencyMs: config.duration('nodeStatusUpdateFrequency'),
+    nodeStatusReportFrequencyMs: config.duration('nodeStatusReportFrequency'),
+    nodeStatusMaxImages: config.int('nodeStatusMaxImages'),
+    nodeLeaseDurationSeconds: config.int('nodeLeaseDurationSeconds'),
+    maxParallelImagePulls: config.bool('serializeImagePulls') ? 1 : Math.max(1, config.int('maxParallelImagePulls')),
+    cgroupsPerQos: config.bool('cgroupsPerQOS'),
+    enforcesAllocatable: enforced.includes('pods'),
+    reserved: reservedOf(config),
+    evictionHard: config.map('evictionHard'),
+    eviction: {
+      thresholds,
+      pressureTransitionMs: config.duration('evictionPressureTransitionPeriod'),
+      maxPodGraceSeconds: config.int('evictionMaxPodGracePeriod'),
+    },
+    localStorageIsolation: config.bool('localStorageCapacityIsolation'),
+    volumeStatsPeriodMs: config.duration('volumeStatsAggPeriod'),
+    crashLoopMaxMs: config.duration('crashLoopBackOff.maxContainerRestartPeriod'),
+    shutdownGrace: gates.GracefulNodeShutdown ? shutdownGraceOf(config) : [],
+    containerLogMaxSize: config.string('containerLogMaxSize'),
+    containerLogMaxFiles: config.int('containerLogMaxFiles'),
+    oomScoreAdj: config.int('oomScoreAdj'),
+    maxOpenFiles: config.int('maxOpenFiles'),
+    protectKernelDefaults: config.bool('protectKernelDefaults'),
+    failSwapOn: config.bool('failSwapOn'),
+    gates,
+    document,
+    warnings: [
+      ...completed.unknown.map(
+        (name) => `Using lenient decoding as strict decoding failed: strict decoding error: unknown field "${name}"`,
+      ),
+      ...completed.moot.map(({ field, why }) => `${field} has no effect: ${why}`),
     ],
-    evictionHard: choose('eviction-hard', file.map('evictionHard')),
-    containerLogMaxSize: file.string('containerLogMaxSize') ?? '10Mi',
-    containerLogMaxFiles: file.number('containerLogMaxFiles') ?? 5,
-    raw: fields,
   }
 }

@@ -43,6 +43,8 @@ export interface NodeFacts {
   readonly features: RuntimeFeatures
   /** 0 or less is no limit. */
   readonly podPidsLimit: number
+  /** Pods have cgroups of their own below their class of service. */
+  readonly cgroupsPerQos: boolean
 }
 
 export interface ContainerConfigRequest {
@@ -160,7 +162,7 @@ export const makeSandboxConfig = (pod: BoundPod, attempt: number, facts: NodeFac
     hostname: spec.setHostnameAsFQDN === true && domain !== '' ? `${hostname}.${domain}` : hostname,
     labels: podLabels(pod),
     annotations: { [podGracePeriodAnnotation]: String(spec.terminationGracePeriodSeconds ?? 30) },
-    cgroupParent: podCgroup(pod, facts.cgroupDriver),
+    cgroupParent: facts.cgroupsPerQos ? podCgroup(pod, facts.cgroupDriver) : '',
     network: isHostNetwork(pod) ? 'node' : 'pod',
     pid: pidNamespace(pod),
     ipc: spec.hostIPC === true ? 'node' : 'pod',

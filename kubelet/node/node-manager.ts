@@ -25,13 +25,15 @@ export interface NodeManagerOptions {
   readonly register: boolean
   readonly status: Pick<
     NodeStatusRequest,
-    'machine' | 'maxPods' | 'reserved' | 'evictionHard' | 'addresses' | 'runtime' | 'features' | 'port'
+    'machine' | 'maxPods' | 'maxImages' | 'reserved' | 'evictionHard' | 'addresses' | 'runtime' | 'features' | 'port'
   >
   readonly rootDir: string
   readonly images: () => Promise<readonly Image[]>
   /** '' when Pods can run here. */
   readonly notReady: () => Promise<string>
   readonly updateMs: number
+  /** An unchanged status is sent this often all the same. */
+  readonly reportMs: number
   readonly recorder: EventRecorder
   readonly now: () => number
   readonly log: Logger
@@ -47,8 +49,6 @@ export interface NodeManager {
   observe(node: Node): void
 }
 
-/** An unchanged status is sent this often all the same. Upstream: nodeStatusReportFrequency. */
-const reportMs = 5 * 60_000
 const registerInitialMs = 200
 const registerMaxMs = 7000
 
@@ -129,7 +129,7 @@ export const createNodeManager = (options: NodeManagerOptions): NodeManager => {
       .toSorted((a, b) => a.type.localeCompare(b.type))
     const sorted = { ...merged, conditions: (merged.conditions ?? []).toSorted((a, b) => a.type.localeCompare(b.type)) }
     const same = semanticEqual(withoutHeartbeat(known), withoutHeartbeat(sorted))
-    if (same && now() - sentAt < reportMs) return
+    if (same && now() - sentAt < options.reportMs) return
     const patch = changes(known, sorted)
     if (Object.keys(patch).length > 0) {
       node = await client.patch(nodes, name, undefined, { status: patch }, { type: 'strategic', subresource: 'status' })

@@ -19,6 +19,8 @@ export interface NodeIdentity {
   readonly taints: readonly Taint[]
   readonly providerId: string
   readonly externalCloudProvider: boolean
+  /** False: cordoned from its first day. */
+  readonly schedulable: boolean
   readonly machine: MachineInfo
 }
 
@@ -51,6 +53,7 @@ export const newNode = (identity: NodeIdentity, status: NodeStatus): Node => {
     spec: {
       ...(identity.providerId === '' ? {} : { providerID: identity.providerId }),
       ...(taints.length === 0 ? {} : { taints }),
+      ...(identity.schedulable ? {} : { unschedulable: true }),
     },
     status,
   }
@@ -121,15 +124,14 @@ export const capacityOf = ({
   }
 }
 
-const maxImages = 50
 const maxNamesPerImage = 5
 
-/** The largest images first, as upstream lists them. */
-export const nodeImages = (images: readonly Image[]): NonNullable<NodeStatus['images']> =>
+/** The largest images first, as upstream lists them; at most `max`, -1 is all. */
+export const nodeImages = (images: readonly Image[], max: number): NonNullable<NodeStatus['images']> =>
   images
     .filter(({ repoTags, repoDigests }) => repoTags.length + repoDigests.length > 0)
     .toSorted((a, b) => b.sizeBytes - a.sizeBytes)
-    .slice(0, maxImages)
+    .slice(0, max < 0 ? undefined : max)
     .map(({ repoTags, repoDigests, sizeBytes }) => ({
       names: [...repoDigests, ...repoTags].slice(0, maxNamesPerImage),
       sizeBytes,
@@ -177,6 +179,7 @@ export interface NodeStatusRequest extends CapacityRequest {
   readonly name: string
   readonly addresses: readonly string[]
   readonly images: readonly Image[]
+  readonly maxImages: number
   readonly runtime: { readonly name: string; readonly version: string }
   readonly features: RuntimeFeatures
   readonly port: number
@@ -208,7 +211,7 @@ export const nodeStatus = (request: NodeStatusRequest): NodeStatus => {
       operatingSystem: 'linux',
       architecture: machine.architecture,
     },
-    images: nodeImages(request.images),
+    images: nodeImages(request.images, request.maxImages),
     features: { supplementalGroupsPolicy },
     declaredFeatures: [...declaredFeatures],
     runtimeHandlers: [{ name: '', features: { recursiveReadOnlyMounts, userNamespaces } }],

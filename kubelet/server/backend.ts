@@ -42,6 +42,8 @@ export interface RunningContainer {
 }
 
 export interface KubeletServerBackend {
+  /** KubeletConfiguration.enableDebuggingHandlers: without it logs, exec and their like are answered with 405. */
+  readonly debuggingHandlers: boolean
   /** KubeletConfiguration.enableSystemLogHandler: /logs shows /var/log. */
   readonly servesNodeLogs: boolean
   /** Pods bound to this node, with the status as the kubelet knows it now (newer than the API server's). */

@@ -30,6 +30,7 @@ const pod: Pod = {
 }
 
 const backend: KubeletServerBackend = {
+  debuggingHandlers: true,
   servesNodeLogs: true,
   getPods: () => [pod],
   getPod: (namespace, name) => (namespace === 'default' && name === 'web' ? pod : undefined),

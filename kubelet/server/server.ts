@@ -47,6 +47,18 @@ const secureContext = (tls: Partial<TlsMaterial>, { tlsSettings }: KubeletServer
   ...(tlsSettings ?? ({ minVersion: 'TLSv1.2' } as const)),
 })
 
+/** Upstream: InstallDebuggingDisabledHandlers. */
+const debuggingPaths: ReadonlySet<string> = new Set([
+  'run',
+  'exec',
+  'attach',
+  'portForward',
+  'containerLogs',
+  'runningpods',
+  'logs',
+  'debug',
+])
+
 /** How many times it is looked, until silence has lasted long enough. */
 const looks = 10
 
@@ -104,12 +116,18 @@ export const createKubeletServer = (options: KubeletServerOptions): KubeletServe
   const { log, backend } = options
   const clock = options.clock ?? realClock
   const routes = createRoutes({ backend, clock })
+  const checkDebugging = ({ segments }: KubeletRequest): void => {
+    if (!backend.debuggingHandlers && debuggingPaths.has(segments[0] ?? '')) {
+      throw new HttpError(405, 'Debug endpoints are disabled.\n')
+    }
+  }
   const upgraded = new Set<Duplex>()
 
   const onRequest = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     try {
       const parsed = parseRequest(request)
       await admit(parsed, options)
+      checkDebugging(parsed)
       const route = Object.hasOwn(routes, parsed.segments[0] ?? '') ? routes[parsed.segments[0] ?? ''] : undefined
       if (route === undefined) throw notFound()
       await route(parsed, response)
@@ -127,6 +145,7 @@ export const createKubeletServer = (options: KubeletServerOptions): KubeletServe
     try {
       const parsed = parseRequest(request)
       await admit(parsed, options)
+      checkDebugging(parsed)
       cutWhenIdle(socket, options.streamingIdleTimeoutMs ?? 0, clock)
       await serveUpgrade(parsed, { request, socket, head }, options)
     } catch (error) {

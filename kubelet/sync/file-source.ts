@@ -27,11 +27,18 @@ export interface FileSourceOptions {
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
 
+export interface ManifestOrigin {
+  /** Path or URL. */
+  readonly file: string
+  readonly nodeName: string
+  readonly source: 'file' | 'http'
+}
+
 /**
  * What a manifest becomes: bound to this node, named after it, with a UID from its contents, so that a changed file
  * is another Pod. Throws on anything but a Pod.
  */
-export const staticPod = (manifest: unknown, file: string, nodeName: string): BoundPod => {
+export const staticPod = (manifest: unknown, { file, nodeName, source }: ManifestOrigin): BoundPod => {
   if (!isRecord(manifest) || manifest['apiVersion'] !== 'v1' || manifest['kind'] !== 'Pod') {
     throw new Error(`${file}: expected a v1 Pod`)
   }
@@ -48,7 +55,7 @@ export const staticPod = (manifest: unknown, file: string, nodeName: string): Bo
     annotations: {
       ...metadata.annotations,
       [configHashAnnotation]: uid,
-      [configSourceAnnotation]: 'file',
+      [configSourceAnnotation]: source,
       [configSeenAnnotation]: new Date().toISOString(),
     },
   }
@@ -92,7 +99,7 @@ export const runFileSource = async (options: FileSourceOptions, signal: AbortSig
                 text,
                 pods: loadAll(text)
                   .filter((document) => document !== null)
-                  .map((manifest) => staticPod(manifest, file, nodeName)),
+                  .map((manifest) => staticPod(manifest, { file, nodeName, source: 'file' })),
               },
         )
       } catch (error) {

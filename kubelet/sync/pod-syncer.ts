@@ -39,6 +39,8 @@ export interface SyncerDeps {
   readonly runtimeName: string
   /** '' when Pods can get a network. */
   readonly networkNotReady: () => Promise<string>
+  /** The longest wait before a container that crashed is started again. */
+  readonly crashMaxMs: number
   /** A Pod runs for the first time, so many milliseconds after it was first seen. */
   readonly onFirstRun: (ms: number) => void
   readonly now: () => number
@@ -83,7 +85,6 @@ export class RetryLater extends Error {
 }
 
 const crashInitialMs = 10_000
-const crashMaxMs = 300_000
 
 const resizeRetryMs = 10_000
 
@@ -106,7 +107,8 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 
 export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
   const { runtime, readState, killer, volumes, status: statusManager, probes, facts, recorder, events, now, log } = deps
-  const crashes = new KeyedBackoff({ initialMs: crashInitialMs, maxMs: crashMaxMs })
+  const { crashMaxMs } = deps
+  const crashes = new KeyedBackoff({ initialMs: Math.min(crashInitialMs, crashMaxMs), maxMs: crashMaxMs })
   const failures = new Map<string, Map<string, StartFailure>>()
 
   const failuresOf = (uid: string): Map<string, StartFailure> => {

@@ -1,4 +1,4 @@
-/** The feature gates that kube-apiserver v1.36 knows, by what they are when nothing is said. Facts, in upstream's order. */
+/** The feature gates that v1.36 knows (all components have one list), by what they are when nothing is said. Facts, in upstream's order. */
 
 const names = (text: string): readonly string[] => text.trim().split(/\s+/)
 

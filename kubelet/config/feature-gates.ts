@@ -1,0 +1,10 @@
+/** The gates that change something in the kubelet; every other one is as v1.36 has it. */
+import { applyGates } from '../../component-base/features/feature-gates.ts'
+
+export interface KubeletGates {
+  readonly GracefulNodeShutdown: boolean
+}
+
+/** Throws an Error in upstream's words, or naming what is not built. */
+export const kubeletGates = (settings: ReadonlyMap<string, boolean>): KubeletGates =>
+  applyGates({ GracefulNodeShutdown: true }, settings)
