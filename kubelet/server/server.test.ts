@@ -29,8 +29,12 @@ const pod: Pod = {
   },
 }
 
+let debuggingHandlers = true
+
 const backend: KubeletServerBackend = {
-  debuggingHandlers: true,
+  get debuggingHandlers() {
+    return debuggingHandlers
+  },
   servesNodeLogs: true,
   getPods: () => [pod],
   getPod: (namespace, name) => (namespace === 'default' && name === 'web' ? pod : undefined),
@@ -107,6 +111,20 @@ describe('kubelet server', () => {
       body: 'Forbidden (user=viewer, verb=get, resource=nodes, subresource(s)=[pods proxy])\n',
     })
     assert.equal(JSON.parse((await get('/pods', clients.admin)).body).kind, 'PodList')
+  })
+
+  it('answers 405 for debugging where the configuration has no such handlers', async () => {
+    debuggingHandlers = false
+    try {
+      assert.deepEqual(await get('/runningpods/', clients.admin), {
+        code: 405,
+        body: 'Debug endpoints are disabled.\n',
+      })
+      assert.equal((await get('/run/default/web/c?cmd=ls', clients.viewer)).code, 403)
+      assert.equal((await get('/pods', clients.admin)).code, 200)
+    } finally {
+      debuggingHandlers = true
+    }
   })
 
   it('reports an unhealthy part with 500', async () => {
