@@ -51,7 +51,10 @@ run('kube-scheduler', async ({ signal, log }) => {
     const scheduler = new Scheduler({
       client,
       informers: createInformerFactory(client, log),
-      recorder: createEventRecorder(client, { component: 'default-scheduler' }, { log }),
+      recorderOf: (component) => createEventRecorder(client, { component }, { log }),
+      extenders: [],
+      initialBackoffMs: 1_000,
+      maxBackoffMs: 10_000,
       profiles: config.profiles,
       metrics,
       clock: realClock,

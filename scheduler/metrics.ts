@@ -1,10 +1,13 @@
 import { Counter, Gauge, Histogram, type Registry } from '../component-base/metrics/prometheus.ts'
+import type { PendingPods } from './queue/scheduling-queue.ts'
 
 /** The scheduler's metrics, under upstream's names. */
 export interface SchedulerMetrics {
   readonly attempts: Counter<'result'>
   readonly algorithmSeconds: Histogram
   readonly podSchedulingSeconds: Histogram
+  readonly preemptionAttempts: Counter
+  readonly preemptionVictims: Histogram
 }
 
 const latencyBuckets = Array.from({ length: 15 }, (_, index) => 0.0001 * 2 ** index)
@@ -28,13 +31,21 @@ export const createSchedulerMetrics = (registry: Registry): SchedulerMetrics => 
     buckets: latencyBuckets.map((bucket) => bucket * 100),
     registers: [registry],
   }),
+  preemptionAttempts: new Counter({
+    name: 'scheduler_preemption_attempts_total',
+    help: 'Total preemption attempts in the cluster till now.',
+    registers: [registry],
+  }),
+  preemptionVictims: new Histogram({
+    name: 'scheduler_preemption_victims',
+    help: 'Number of selected preemption victims.',
+    buckets: [1, 2, 4, 8, 16, 32, 64],
+    registers: [registry],
+  }),
 })
 
 /** A gauge that is read when it is scraped. */
-export const registerPendingPods = (
-  registry: Registry,
-  read: () => { active: number; backoff: number; unschedulable: number },
-): void => {
+export const registerPendingPods = (registry: Registry, read: () => PendingPods): void => {
   const gauge = new Gauge({
     name: 'scheduler_pending_pods',
     help: 'Pods that wait for a node, by queue.',

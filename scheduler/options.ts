@@ -2,8 +2,8 @@ import { leaderElectionFlags } from '../client/leader-election/flags.ts'
 import { loadConfigFile } from '../component-base/config/config-file.ts'
 import { defineFlags } from '../component-base/flags/flags.ts'
 import { tlsFlags } from '../component-base/tls/tls-settings.ts'
-import { filterPlugins, scorePlugins } from './plugins/index.ts'
-import type { Profile } from './schedule-pod.ts'
+import { defaultPlugins } from './plugins/index.ts'
+import { type EnabledPlugin, everywhere, type ExtensionPoint, type ProfileConfig } from './profiles.ts'
 
 /** kube-scheduler's flags. */
 export const flags = defineFlags({
@@ -25,7 +25,7 @@ export const flags = defineFlags({
 
 /** What the configuration file decides. */
 export interface SchedulerConfig {
-  readonly profiles: ReadonlyMap<string, Profile>
+  readonly profiles: readonly ProfileConfig[]
   readonly kubeconfig: string
 }
 
@@ -40,16 +40,24 @@ const disabledAt = (profile: Record<string, unknown>, point: string): ReadonlySe
   return new Set(disabled.filter(isRecord).map((entry) => String(entry['name'])))
 }
 
-const toProfile = (profile: Record<string, unknown>, percentage: number): Profile => {
-  const without = (point: string) => {
+const defaults: readonly EnabledPlugin[] = defaultPlugins.map(({ name, factory, weight = 1 }) => ({
+  name,
+  factory,
+  weight,
+  args: undefined,
+}))
+
+const toProfile = (profile: Record<string, unknown>, percentage: number): ProfileConfig => {
+  const without = (point: ExtensionPoint): readonly EnabledPlugin[] => {
     const names = new Set([...disabledAt(profile, point), ...disabledAt(profile, 'multiPoint')])
-    return (plugin: { readonly name: string }): boolean => !names.has('*') && !names.has(plugin.name)
+    return names.has('*') ? [] : defaults.filter(({ name }) => !names.has(name))
   }
   const own = profile['percentageOfNodesToScore']
+  const all = everywhere(defaults)
   return {
-    filters: filterPlugins.filter(without('filter')),
-    scores: scorePlugins.filter(without('score')),
+    schedulerName: String(profile['schedulerName'] ?? 'default-scheduler'),
     percentageOfNodesToScore: typeof own === 'number' ? own : percentage,
+    enabled: { ...all, filter: without('filter'), score: without('score') },
   }
 }
 
@@ -63,12 +71,7 @@ export const loadSchedulerConfig = (path: string): SchedulerConfig => {
   const profiles = Array.isArray(document['profiles']) ? document['profiles'].filter(isRecord) : [{}]
   const connection = isRecord(document['clientConnection']) ? document['clientConnection'] : {}
   return {
-    profiles: new Map(
-      profiles.map((profile) => [
-        String(profile['schedulerName'] ?? 'default-scheduler'),
-        toProfile(profile, percentage),
-      ]),
-    ),
+    profiles: profiles.map((profile) => toProfile(profile, percentage)),
     kubeconfig: typeof connection['kubeconfig'] === 'string' ? connection['kubeconfig'] : '',
   }
 }

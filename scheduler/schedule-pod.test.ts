@@ -1,43 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Node, Pod } from '../api/types.ts'
-import { SchedulerCache } from './cache/cache.ts'
-import { filterPlugins, scorePlugins } from './plugins/index.ts'
-import { feasibleNodesToFind, schedulePod, type ScheduleResult } from './schedule-pod.ts'
+import type { Node } from '../api/types.ts'
+import { feasibleNodesToFind } from './schedule-pod.ts'
+import { aNode, aPod, aScheduler, requesting } from './testing/fixtures.ts'
 
-const profile = { filters: filterPlugins, scores: scorePlugins, percentageOfNodesToScore: 0 }
-
-const aNode = (name: string, change: Partial<Node> = {}): Node => ({
-  metadata: { name, labels: { 'kubernetes.io/hostname': name } },
-  status: { allocatable: { cpu: '2', memory: '4Gi', pods: '10' } },
-  ...change,
-})
-
-let uid = 0
-const aPod = (spec: Partial<NonNullable<Pod['spec']>> = {}, labels: Record<string, string> = {}): Pod => ({
-  metadata: { name: `pod-${++uid}`, namespace: 'default', uid: `uid-${uid}`, labels },
-  spec: { containers: [{ name: 'app' }], ...spec },
-})
-const requesting = (cpu: string): Partial<NonNullable<Pod['spec']>> => ({
-  containers: [{ name: 'app', resources: { requests: { cpu } } }],
-})
-
-const aCluster = (...nodes: Node[]): SchedulerCache => {
-  const cache = new SchedulerCache({ get: () => undefined })
-  for (const node of nodes) cache.setNode(node)
-  return cache
-}
-const schedule = (pod: Pod, cache: SchedulerCache): ScheduleResult =>
-  schedulePod(pod, cache, { profile, startIndex: 0, random: () => 0.99 })
-const nodeOf = (result: ScheduleResult): string => (result.type === 'scheduled' ? result.nodeName : result.message)
+const aCluster = (...nodes: Node[]) => aScheduler({ nodes })
 
 describe('schedulePod', () => {
   it('spreads Pods that ask for nothing over empty nodes', () => {
-    const cache = aCluster(aNode('a'), aNode('b'), aNode('c'))
+    const { cache, nodeOf } = aCluster(aNode('a'), aNode('b'), aNode('c'))
     const counts = new Map<string, number>()
     for (let index = 0; index < 6; index++) {
       const pod = aPod()
-      const name = nodeOf(schedule(pod, cache))
+      const name = nodeOf(pod)
       cache.assume(pod, name)
       counts.set(name, (counts.get(name) ?? 0) + 1)
     }
@@ -45,46 +20,47 @@ describe('schedulePod', () => {
   })
 
   it('prefers the node with more room left', () => {
-    const cache = aCluster(aNode('full'), aNode('free'))
+    const { cache, nodeOf } = aCluster(aNode('full'), aNode('free'))
     cache.assume(aPod(requesting('1500m')), 'full')
-    assert.equal(nodeOf(schedule(aPod(requesting('100m')), cache)), 'free')
+    assert.equal(nodeOf(aPod(requesting('100m'))), 'free')
   })
 
   it('says for each reason how many nodes have it, sorted', () => {
     const tainted = aNode('c', { spec: { taints: [{ key: 'dedicated', value: 'db', effect: 'NoSchedule' }] } })
-    const cache = aCluster(aNode('a'), aNode('b'), tainted)
-    const result = schedule(aPod(requesting('3')), cache)
+    const { nodeOf, schedule } = aCluster(aNode('a'), aNode('b'), tainted)
+    const pod = aPod(requesting('3'))
     assert.equal(
-      nodeOf(result),
+      nodeOf(pod),
       '0/3 nodes are available: 1 node(s) had untolerated taint(s) {dedicated: db}, 2 Insufficient cpu.',
     )
-    assert.ok(result.type === 'unschedulable' && result.rejectedBy.has('NodeResourcesFit'))
+    const result = schedule(pod)
+    assert.ok(result.type === 'unschedulable' && result.diagnosis.unschedulablePlugins.has('NodeResourcesFit'))
   })
 
   it('says that there are no nodes', () => {
-    assert.equal(nodeOf(schedule(aPod(), aCluster())), 'no nodes available to schedule pods')
+    assert.equal(aCluster().nodeOf(aPod()), 'no nodes')
   })
 
   it('keeps off cordoned nodes and gives a host port once', () => {
-    const cache = aCluster(aNode('a', { spec: { unschedulable: true } }), aNode('b'))
+    const { cache, nodeOf } = aCluster(aNode('a', { spec: { unschedulable: true } }), aNode('b'))
     const withPort = { containers: [{ name: 'app', ports: [{ containerPort: 80, hostPort: 80 }] }] }
     const first = aPod(withPort)
-    assert.equal(nodeOf(schedule(first, cache)), 'b')
+    assert.equal(nodeOf(first), 'b')
     cache.assume(first, 'b')
-    assert.match(nodeOf(schedule(aPod(withPort), cache)), /1 node\(s\) didn't have free ports/)
+    assert.match(nodeOf(aPod(withPort)), /1 node\(s\) didn't have free ports/)
   })
 
   it('frees what a forgotten Pod held', () => {
-    const cache = aCluster(aNode('a'))
+    const { cache, schedule } = aCluster(aNode('a'))
     const big = aPod(requesting('2'))
     cache.assume(big, 'a')
-    assert.equal(schedule(aPod(requesting('1')), cache).type, 'unschedulable')
+    assert.equal(schedule(aPod(requesting('1'))).type, 'unschedulable')
     cache.forget(big)
-    assert.equal(schedule(aPod(requesting('1')), cache).type, 'scheduled')
+    assert.equal(schedule(aPod(requesting('1'))).type, 'scheduled')
   })
 
   it('keeps anti-affine Pods apart, also against those that run already', () => {
-    const cache = aCluster(aNode('a'), aNode('b'))
+    const { cache, nodeOf } = aCluster(aNode('a'), aNode('b'))
     const antiAffinity = {
       affinity: {
         podAntiAffinity: {
@@ -96,13 +72,13 @@ describe('schedulePod', () => {
     }
     const first = aPod(antiAffinity, { app: 'db' })
     cache.assume(first, 'a')
-    assert.equal(nodeOf(schedule(aPod(antiAffinity, { app: 'db' }), cache)), 'b')
-    assert.equal(nodeOf(schedule(aPod({}, { app: 'db' }), cache)), 'b', 'the running Pod repels it')
+    assert.equal(nodeOf(aPod(antiAffinity, { app: 'db' })), 'b')
+    assert.equal(nodeOf(aPod({}, { app: 'db' })), 'b', 'the running Pod repels it')
   })
 
   it('holds maxSkew between zones', () => {
     const inZone = (name: string, zone: string): Node => aNode(name, { metadata: { name, labels: { zone } } })
-    const cache = aCluster(inZone('a', 'z1'), inZone('b', 'z2'))
+    const { cache, nodeOf } = aCluster(inZone('a', 'z1'), inZone('b', 'z2'))
     const spread = {
       topologySpreadConstraints: [
         {
@@ -114,7 +90,7 @@ describe('schedulePod', () => {
       ],
     }
     cache.assume(aPod(spread, { app: 'web' }), 'a')
-    assert.equal(nodeOf(schedule(aPod(spread, { app: 'web' }), cache)), 'b')
+    assert.equal(nodeOf(aPod(spread, { app: 'web' })), 'b')
   })
 })
 

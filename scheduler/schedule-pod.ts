@@ -1,33 +1,41 @@
-/** One scheduling cycle: from a Pod to the node that suits it best, or to the reasons why none does. Pure. */
-import type { Node, Pod } from '../api/types.ts'
-import type { NodeInfo } from './framework/node-info.ts'
-import {
-  type FilterPlugin,
-  fits,
-  type FilterResult,
-  maxNodeScore,
-  type ScorePlugin,
-  type Snapshot,
-} from './framework/plugin.ts'
+/** One scheduling cycle up to the choice of a node: from a Pod to the node that suits it best, or to why none does. */
+import type { Pod } from '../api/types.ts'
+import { CycleState } from './framework/cycle-state.ts'
+import { extenderName, type FitDiagnosis, newDiagnosis, noteRejection, rejectNode } from './framework/diagnosis.ts'
+import type { Extender } from './framework/extender.ts'
+import type { Framework } from './framework/framework.ts'
+import type { Snapshot } from './framework/handle.ts'
+import type { LiveNodeInfo } from './framework/node-info.ts'
+import { unresolvable } from './framework/status.ts'
+import { filterByExtenders, scoreByExtenders } from './extenders/ask.ts'
 
 export type ScheduleResult =
   | {
       readonly type: 'scheduled'
       readonly nodeName: string
+      readonly cycle: CycleState
       readonly feasibleNodes: number
       readonly evaluatedNodes: number
     }
-  | { readonly type: 'unschedulable'; readonly message: string; readonly rejectedBy: ReadonlySet<string> }
+  | {
+      readonly type: 'unschedulable'
+      readonly cycle: CycleState
+      readonly diagnosis: FitDiagnosis
+      readonly evaluatedNodes: number
+    }
+  | { readonly type: 'noNodes' }
 
-export interface Profile {
-  readonly filters: readonly FilterPlugin[]
-  readonly scores: readonly ScorePlugin[]
+export interface CycleOptions {
+  readonly framework: Framework
+  readonly snapshot: Snapshot
   /** 0: adaptive, as upstream computes it. */
   readonly percentageOfNodesToScore: number
+  /** Where a big cluster's search begins. */
+  readonly startIndex: number
+  readonly random: () => number
+  /** Those that are interested in this Pod. */
+  readonly extenders: readonly Extender[]
 }
-
-type LiveNode = NodeInfo & { readonly node: Node }
-const isLive = (info: NodeInfo): info is LiveNode => info.node !== undefined
 
 const minFeasibleNodes = 100
 
@@ -38,64 +46,64 @@ export const feasibleNodesToFind = (nodes: number, percentage: number): number =
   return share >= 100 ? nodes : Math.max(minFeasibleNodes, Math.floor((nodes * share) / 100))
 }
 
-/** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.` in upstream's order and words. */
-export const fitErrorMessage = (nodes: number, reasons: ReadonlyMap<string, number>): string => {
-  const parts = [...reasons].map(([reason, count]) => `${count} ${reason}`).sort()
-  const list = parts.length === 0 ? '' : `: ${parts.join(', ')}`
-  return nodes === 0 ? 'no nodes available to schedule pods' : `0/${nodes} nodes are available${list}.`
-}
-
-interface Filtered {
-  readonly feasible: LiveNode[]
+interface Found {
+  readonly feasible: readonly LiveNodeInfo[]
   readonly evaluated: number
-  readonly reasons: Map<string, number>
-  readonly rejectedBy: Set<string>
 }
 
-const runFilters = (
+/** Asks the filters about nodes, beginning at `startIndex`, until enough are feasible. */
+const passFilters = (
   pod: Pod,
-  snapshot: Snapshot,
-  options: { readonly profile: Profile; readonly startIndex: number },
-): Filtered => {
-  const { profile, startIndex } = options
-  const { nodes } = snapshot
-  const filters = profile.filters.map((plugin) => ({ plugin, state: plugin.preFilter?.(pod, snapshot) }))
-  const enough = feasibleNodesToFind(nodes.length, profile.percentageOfNodesToScore)
-  const found: Filtered = { feasible: [], evaluated: 0, reasons: new Map(), rejectedBy: new Set() }
+  nodes: readonly LiveNodeInfo[],
+  { framework, startIndex, percentageOfNodesToScore, extenders, cycle, diagnosis }: CycleOptions & Context,
+): Found => {
+  const wantsScores = framework.plugins.score.length > 0 || extenders.length > 0
+  const enough = wantsScores ? feasibleNodesToFind(nodes.length, percentageOfNodesToScore) : 1
+  const feasible: LiveNodeInfo[] = []
   let evaluated = 0
-  while (evaluated < nodes.length && found.feasible.length < enough) {
+  while (evaluated < nodes.length && feasible.length < enough) {
     const info = nodes[(startIndex + evaluated++) % nodes.length]
-    if (info === undefined || !isLive(info)) continue
-    let rejected: FilterResult = fits
-    for (const { plugin, state } of filters) {
-      rejected = plugin.filter(pod, info, state)
-      if (rejected.type === 'fits') continue
-      found.rejectedBy.add(plugin.name)
-      for (const reason of rejected.reasons) found.reasons.set(reason, (found.reasons.get(reason) ?? 0) + 1)
-      break
-    }
-    if (rejected.type === 'fits') found.feasible.push(info)
+    if (info === undefined) continue
+    const rejection = framework.filterWithNominatedPods(cycle, pod, info)
+    if (rejection === undefined) feasible.push(info)
+    else rejectNode(diagnosis, info.name, rejection)
   }
-  return { ...found, evaluated }
+  return { feasible, evaluated }
 }
 
-/** Sum of weighted scores of each feasible node, in their order. */
-const runScores = (
-  pod: Pod,
-  feasible: readonly LiveNode[],
-  context: { snapshot: Snapshot; profile: Profile },
-): number[] => {
-  const totals = feasible.map(() => 0)
-  for (const plugin of context.profile.scores) {
-    const state = plugin.preScore === undefined ? true : plugin.preScore(pod, feasible, context.snapshot)
-    if (state === undefined) continue
-    const scores = feasible.map((info) => plugin.score(pod, info, state))
-    plugin.normalize?.(scores, pod, state)
-    for (let index = 0; index < totals.length; index++) {
-      totals[index] = (totals[index] ?? 0) + plugin.weight * Math.min(maxNodeScore, scores[index] ?? 0)
-    }
+interface Context {
+  readonly cycle: CycleState
+  readonly diagnosis: FitDiagnosis
+}
+
+/** The nodes that PreFilter left; the others get a common status. */
+const candidatesOf = (
+  { nodeNames, narrowedBy }: { nodeNames: ReadonlySet<string> | undefined; narrowedBy: readonly string[] },
+  { snapshot, diagnosis }: CycleOptions & Context,
+): readonly LiveNodeInfo[] => {
+  if (nodeNames === undefined) return snapshot.nodes
+  diagnosis.absentNodesStatus = unresolvable(`node(s) didn't satisfy plugin(s) [${narrowedBy.toSorted().join(' ')}]`)
+  return [...nodeNames].flatMap((name) => snapshot.get(name) ?? [])
+}
+
+/** The first feasible node of: the nominated one, all candidates. Undefined: PreFilter rejected the Pod. */
+const findFeasible = (pod: Pod, context: CycleOptions & Context): Found | undefined => {
+  const { framework, snapshot, cycle, diagnosis } = context
+  const outcome = framework.preFilter(cycle, pod, snapshot.nodes)
+  for (const name of outcome.narrowedBy) diagnosis.unschedulablePlugins.add(name)
+  if (outcome.rejection !== undefined) {
+    diagnosis.absentNodesStatus = outcome.rejection
+    diagnosis.preFilterRejection = outcome.rejection
+    noteRejection(diagnosis, outcome.rejection)
+    return undefined
   }
-  return totals
+  const nominated = snapshot.get(pod.status?.nominatedNodeName ?? '')
+  if (nominated !== undefined) {
+    // Preemption made room there: most likely it is the only node that fits.
+    const found = passFilters(pod, [nominated], { ...context, startIndex: 0 })
+    if (found.feasible.length > 0) return found
+  }
+  return passFilters(pod, candidatesOf(outcome, context), context)
 }
 
 /** Index of the highest score; among equals, one at random, so that equal nodes fill alike. */
@@ -114,24 +122,36 @@ const pickHighest = (scores: readonly number[], random: () => number): number =>
   return best
 }
 
-/** Finds the node for a Pod. `startIndex` rotates where a big cluster's search begins. */
-export const schedulePod = (
+const conclude = (
   pod: Pod,
-  snapshot: Snapshot,
-  options: { readonly profile: Profile; readonly startIndex: number; readonly random: () => number },
+  { framework, random, cycle, diagnosis }: CycleOptions & Context,
+  { feasible, evaluated, extra }: Found & { readonly extra?: readonly number[] },
 ): ScheduleResult => {
-  const filtered = runFilters(pod, snapshot, options)
-  const { feasible, evaluated } = filtered
-  if (feasible.length === 0) {
-    const message = fitErrorMessage(snapshot.nodes.length, filtered.reasons)
-    return { type: 'unschedulable', message, rejectedBy: filtered.rejectedBy }
-  }
-  const scores = feasible.length === 1 ? [0] : runScores(pod, feasible, { snapshot, profile: options.profile })
-  const best = feasible[pickHighest(scores, options.random)]
-  return {
-    type: 'scheduled',
-    nodeName: best?.name ?? '',
-    feasibleNodes: feasible.length,
-    evaluatedNodes: evaluated,
-  }
+  if (feasible.length === 0) return { type: 'unschedulable', cycle, diagnosis, evaluatedNodes: evaluated }
+  const scores = feasible.length === 1 ? [0] : framework.score(cycle, pod, feasible)
+  if (extra !== undefined) for (const [index, score] of extra.entries()) scores[index] = (scores[index] ?? 0) + score
+  const nodeName = feasible[pickHighest(scores, random)]?.name ?? ''
+  return { type: 'scheduled', nodeName, cycle, feasibleNodes: feasible.length, evaluatedNodes: evaluated }
+}
+
+/** The extenders see what the filters left, one after the other, and score together. */
+const askExtenders = async (pod: Pod, context: CycleOptions & Context, found: Found): Promise<ScheduleResult> => {
+  const { extenders, diagnosis } = context
+  const feasible = await filterByExtenders(pod, found.feasible, { extenders, diagnosis })
+  // Nobody can say what would change an extender's mind: any event wakes the Pod.
+  if (feasible.length < found.feasible.length) diagnosis.unschedulablePlugins.add(extenderName)
+  const extra = feasible.length > 1 ? await scoreByExtenders(pod, feasible, extenders) : []
+  return conclude(pod, context, { feasible, evaluated: found.evaluated, extra })
+}
+
+/**
+ * Finds the node for a Pod. Synchronous, so that nothing changes meanwhile, unless an extender is to be asked. Throws
+ * what a plugin, or an extender that must not be ignored, throws.
+ */
+export const schedulePod = (pod: Pod, options: CycleOptions): ScheduleResult | Promise<ScheduleResult> => {
+  if (options.snapshot.nodes.length === 0) return { type: 'noNodes' }
+  const context = { ...options, cycle: new CycleState(), diagnosis: newDiagnosis() }
+  const found = findFeasible(pod, context) ?? { feasible: [], evaluated: 0 }
+  if (options.extenders.length > 0 && found.feasible.length > 0) return askExtenders(pod, context, found)
+  return conclude(pod, context, found)
 }

@@ -1,24 +1,41 @@
 /** The scheduler: informers fill queue and cache, the loop takes Pods one by one, binding goes on in the background. */
-import { isReason } from '../api/meta/status-error.ts'
-import { namespaces as namespacesRef, nodes as nodesRef, pods as podsRef } from '../api/resources.ts'
-import type { Node, Pod } from '../api/types.ts'
+import { namespaces as namespacesRef, pods as podsRef } from '../api/resources.ts'
+import type { Pod } from '../api/types.ts'
 import type { InformerFactory } from '../client/cache/informer.ts'
+import { objectKey } from '../client/cache/store.ts'
 import type { EventRecorder } from '../client/events/event-recorder.ts'
 import type { RestClient } from '../client/rest/rest-client.ts'
-import { nowRfc3339 } from '../api/meta/time.ts'
 import type { Clock } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
+import { runBindingCycle } from './binding/binding-cycle.ts'
+import { WaitingPods } from './binding/waiting-pods.ts'
 import { SchedulerCache } from './cache/cache.ts'
-import type { ClusterEvent } from './framework/plugin.ts'
+import { addEventHandlers } from './event-handlers.ts'
+import { type Failure, reportFailure } from './failure.ts'
+import type { CycleState } from './framework/cycle-state.ts'
+import { type FitDiagnosis, fitErrorMessage, newDiagnosis, rejectNode } from './framework/diagnosis.ts'
+import type { ClusterEvent } from './framework/events.ts'
+import type { Extender } from './framework/extender.ts'
+import type { Framework } from './framework/framework.ts'
+import type { Handle } from './framework/handle.ts'
+import type { Rejection, Wait } from './framework/status.ts'
 import type { SchedulerMetrics } from './metrics.ts'
-import { SchedulingQueue } from './queue/scheduling-queue.ts'
-import { type Profile, schedulePod, type ScheduleResult } from './schedule-pod.ts'
+import { createFramework, type ProfileConfig } from './profiles.ts'
+import { Nominator } from './queue/nominator.ts'
+import { noRejectors, type QueuedPod } from './queue/queued-pod.ts'
+import { type Listeners, listenersOf, registrationsOf } from './queue/requeue.ts'
+import { type PendingPods, SchedulingQueue } from './queue/scheduling-queue.ts'
+import { schedulePod, type ScheduleResult } from './schedule-pod.ts'
 
 export interface SchedulerOptions {
   readonly client: RestClient
   readonly informers: InformerFactory
-  readonly recorder: EventRecorder
-  readonly profiles: ReadonlyMap<string, Profile>
+  /** Events of a profile come from its schedulerName. */
+  readonly recorderOf: (profileName: string) => EventRecorder
+  readonly profiles: readonly ProfileConfig[]
+  readonly extenders: readonly Extender[]
+  readonly initialBackoffMs: number
+  readonly maxBackoffMs: number
   readonly metrics: SchedulerMetrics
   readonly clock: Clock
   readonly random: () => number
@@ -26,50 +43,63 @@ export interface SchedulerOptions {
   readonly signal: AbortSignal
 }
 
+interface Profile {
+  readonly framework: Framework
+  readonly listeners: Listeners
+  readonly recorder: EventRecorder
+  readonly percentageOfNodesToScore: number
+}
+
+/** A node was chosen and all reserved. */
+interface Reserved {
+  readonly queued: QueuedPod
+  readonly profile: Profile
+  readonly pod: Pod
+  readonly nodeName: string
+  readonly cycle: CycleState
+  readonly waits: ReadonlyMap<string, Wait>
+}
+
 /** Bindings under way at once: enough to keep the API server busy, not so many that a queue builds up in it. */
 const maxBindings = 64
+/** How long the loop may keep watch events and answers waiting. */
+const burstMs = 10
+const maxUnschedulableMs = 5 * 60_000
 
-const hasNode = (pod: Pod): boolean => (pod.spec?.nodeName ?? '') !== ''
-const isTerminal = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
-const keyOf = (pod: Pod): string => `${pod.metadata?.namespace}/${pod.metadata?.name}`
+const defaultSchedulerName = 'default-scheduler'
 const uidOf = (pod: Pod): string => pod.metadata?.uid ?? ''
-
-/** Node fields that plugins look at: heartbeats change none of them. */
-const schedulingView = (node: Node): string =>
-  JSON.stringify([node.metadata?.labels, node.spec, node.status?.allocatable, node.status?.images?.length])
+const assumedPodGone: ClusterEvent = { resource: 'AssignedPod', action: 'Delete' }
 
 export class Scheduler {
   readonly #options: SchedulerOptions
   readonly #cache: SchedulerCache
   readonly #queue: SchedulingQueue
-  /** Which plugins ask to be told of which event: decides whom an event wakes. */
-  readonly #listeners = new Map<ClusterEvent, Set<string>>()
+  readonly #nominator = new Nominator()
+  readonly #waitingPods: WaitingPods
+  readonly #profiles: ReadonlyMap<string, Profile>
   #startIndex = 0
   #bindings = 0
-  #synced = false
-  #scheduled = false
+  /** `scheduled`: a burst comes in the next turn; `busy`: a cycle waits for somebody outside. */
+  #loop: 'starting' | 'idle' | 'scheduled' | 'busy' = 'starting'
 
   constructor(options: SchedulerOptions) {
     this.#options = options
     const { informers, profiles, clock } = options
     this.#cache = new SchedulerCache(informers.for(namespacesRef).lister)
-    for (const profile of profiles.values()) {
-      for (const plugin of profile.filters) {
-        for (const event of plugin.events) {
-          this.#listeners.set(event, (this.#listeners.get(event) ?? new Set()).add(plugin.name))
-        }
-      }
-    }
-    this.#queue = new SchedulingQueue({
-      clock,
-      mayHelp: (event, rejectedBy) => {
-        const listeners = this.#listeners.get(event)
-        return listeners !== undefined && [...rejectedBy].some((name) => listeners.has(name))
+    this.#waitingPods = new WaitingPods(clock)
+    this.#profiles = new Map(profiles.map((config) => [config.schedulerName, this.#createProfile(config)]))
+    this.#queue = this.#createQueue()
+    addEventHandlers(
+      informers,
+      {
+        cache: this.#cache,
+        queue: this.#queue,
+        nominator: this.#nominator,
+        isOurs: (pod) => this.#profileOf(pod) !== undefined,
+        onGone: (pod) => this.#waitingPods.get(uidOf(pod))?.reject('', 'the Pod is gone'),
       },
-      onReady: () => this.#kick(),
-    })
-    this.#watchNodes()
-    this.#watchPods()
+      [...this.#profiles.values()].flatMap(({ framework }) => framework.plugins.all.flatMap(registrationsOf)),
+    )
   }
 
   /** Runs until the signal is aborted. */
@@ -77,7 +107,7 @@ export class Scheduler {
     const { informers, signal, log } = this.#options
     informers.start(signal)
     await informers.whenSynced(signal)
-    this.#synced = true
+    this.#loop = 'idle'
     log.debug('caches are synced')
     this.#kick()
     await new Promise<void>((resolve) => {
@@ -86,161 +116,257 @@ export class Scheduler {
     })
   }
 
-  #watchNodes(): void {
-    this.#options.informers.for(nodesRef).addHandler({
-      onAdd: (node) => {
-        this.#cache.setNode(node)
-        this.#queue.onEvent('Node/Add')
+  /** Waiting Pods by queue, for metrics. */
+  pending(): PendingPods {
+    return this.#queue.counts()
+  }
+
+  #createProfile(config: ProfileConfig): Profile {
+    const { client, informers, recorderOf, clock, random, log, signal, metrics, extenders } = this.#options
+    const recorder = recorderOf(config.schedulerName)
+    const handleOf = (runner: () => Framework): Handle => ({
+      profileName: config.schedulerName,
+      snapshot: this.#cache,
+      nominator: this.#nominator,
+      get runner() {
+        return runner()
       },
-      onUpdate: (old, node) => {
-        this.#cache.setNode(node)
-        if (schedulingView(old) !== schedulingView(node)) this.#queue.onEvent('Node/Update')
-      },
-      onDelete: (node) => {
-        this.#cache.removeNode(node.metadata?.name ?? '')
-        this.#queue.onEvent('Node/Delete')
-      },
+      client,
+      informers,
+      recorder,
+      clock,
+      random,
+      log,
+      metrics,
+      extenders,
+      waitingPods: this.#waitingPods,
+      activate: (pods) => this.#queue.activate(pods),
+      signal,
+    })
+    const framework = createFramework(config, this.#nominator, handleOf)
+    const { percentageOfNodesToScore } = config
+    return { framework, listeners: listenersOf(framework.plugins.all), recorder, percentageOfNodesToScore }
+  }
+
+  #createQueue(): SchedulingQueue {
+    const { clock, initialBackoffMs, maxBackoffMs } = this.#options
+    const profiles = [...this.#profiles.values()]
+    const less = profiles[0]?.framework.plugins.queueSort
+    return new SchedulingQueue({
+      clock,
+      less: (a, b) => less?.less(a, b) ?? false,
+      preEnqueue: (pod) => this.#profileOf(pod)?.framework.preEnqueue(pod),
+      listeners: (pod) => this.#profileOf(pod)?.listeners ?? (() => []),
+      isHeard: (event) => profiles.some(({ listeners }) => listeners(event).length > 0),
+      initialBackoffMs,
+      maxBackoffMs,
+      maxUnschedulableMs,
+      onReady: () => this.#kick(),
     })
   }
 
-  #watchPods(): void {
-    this.#options.informers.for(podsRef).addHandler({
-      onAdd: (pod) => this.#onPod(undefined, pod),
-      onUpdate: (old, pod) => this.#onPod(old, pod),
-      onDelete: (pod) => {
-        this.#queue.delete(uidOf(pod))
-        this.#cache.removePod(uidOf(pod))
-        if (hasNode(pod)) this.#queue.onEvent('AssignedPod/Delete')
-      },
-    })
-  }
-
-  #onPod(old: Pod | undefined, pod: Pod): void {
-    if (isTerminal(pod)) {
-      this.#queue.delete(uidOf(pod))
-      this.#cache.removePod(uidOf(pod))
-      if (old !== undefined && !isTerminal(old) && hasNode(old)) this.#queue.onEvent('AssignedPod/Delete')
-      return
-    }
-    if (hasNode(pod)) {
-      this.#queue.delete(uidOf(pod))
-      this.#cache.setPod(pod)
-      const labelsChanged =
-        old !== undefined && JSON.stringify(old.metadata?.labels) !== JSON.stringify(pod.metadata?.labels)
-      if (old === undefined || !hasNode(old)) this.#queue.onEvent('AssignedPod/Add')
-      else if (labelsChanged || old.metadata?.generation !== pod.metadata?.generation)
-        this.#queue.onEvent('AssignedPod/Update')
-      return
-    }
-    if (this.#cache.isAssumed(uidOf(pod))) return // its binding is under way
-    if (!this.#options.profiles.has(pod.spec?.schedulerName ?? 'default-scheduler')) return
-    if (pod.metadata?.deletionTimestamp !== undefined) return this.#queue.delete(uidOf(pod))
-    // SchedulingGates: not even queued while a gate is closed; the API server set the condition's reason.
-    if ((pod.spec?.schedulingGates ?? []).length > 0) return
-    this.#queue.set(pod)
+  #profileOf(pod: Pod): Profile | undefined {
+    return this.#profiles.get(pod.spec?.schedulerName ?? defaultSchedulerName)
   }
 
   /** Schedules a burst of cycles in the next turn of the event loop; does nothing if one is coming already. */
   #kick(): void {
-    if (this.#scheduled || !this.#synced || this.#options.signal.aborted) return
-    this.#scheduled = true
+    if (this.#loop !== 'idle' || this.#options.signal.aborted) return
+    this.#loop = 'scheduled'
     setImmediate(() => {
-      this.#scheduled = false
-      this.#burst()
+      this.#loop = 'busy'
+      void this.#burst().finally(() => {
+        this.#loop = 'idle'
+        if (this.#bindings < maxBindings && this.#queue.isReady()) this.#kick()
+      })
     })
   }
 
-  #burst(): void {
+  async #burst(): Promise<void> {
     const startedAt = performance.now()
-    while (this.#bindings < maxBindings) {
-      // Watch events and answers must get their turn too.
-      if (performance.now() - startedAt > 10) return this.#kick()
+    while (this.#bindings < maxBindings && performance.now() - startedAt < burstMs) {
       const next = this.#queue.pop()
       if (next === undefined) return
-      this.#scheduleOne(next.pod, next.addedAt)
+      const waits = this.#scheduleOne(next)
+      if (waits !== undefined) await waits
     }
   }
 
-  #scheduleOne(pod: Pod, addedAt: number): void {
-    const { profiles, metrics, random, log } = this.#options
-    const profile = profiles.get(pod.spec?.schedulerName ?? 'default-scheduler')
-    if (profile === undefined) return this.#queue.bound(uidOf(pod))
-    const startedAt = performance.now()
-    let result: ScheduleResult
-    try {
-      result = schedulePod(pod, this.#cache, { profile, startIndex: this.#startIndex, random })
-    } catch (error) {
-      metrics.attempts.labels('error').inc()
-      log.error({ err: error, pod: keyOf(pod) }, 'scheduling failed')
-      return this.#queue.failed(uidOf(pod), new Set())
+  /** Undefined: it is done; else a promise that never rejects. */
+  #scheduleOne(queued: QueuedPod): Promise<void> | undefined {
+    const { pod } = queued
+    const profile = this.#profileOf(pod)
+    if (profile === undefined || this.#cache.isAssumed(uidOf(pod))) {
+      this.#queue.done(uidOf(pod))
+      return undefined
     }
+    const startedAt = performance.now()
+    const interested = this.#options.extenders.filter((extender) => extender.isInterested(pod))
+    try {
+      const result = schedulePod(pod, {
+        framework: profile.framework,
+        snapshot: this.#cache,
+        percentageOfNodesToScore: profile.percentageOfNodesToScore,
+        startIndex: this.#startIndex,
+        random: this.#options.random,
+        extenders: interested,
+      })
+      if (!(result instanceof Promise)) return this.#conclude(queued, profile, { result, startedAt })
+      return result.then(
+        (found) => this.#conclude(queued, profile, { result: found, startedAt }),
+        (error: unknown) => this.#fail(queued, profile, { error }),
+      )
+    } catch (error) {
+      this.#fail(queued, profile, { error })
+      return undefined
+    }
+  }
+
+  #conclude(
+    queued: QueuedPod,
+    profile: Profile,
+    { result, startedAt }: { result: ScheduleResult; startedAt: number },
+  ): Promise<void> | undefined {
+    const { metrics } = this.#options
     metrics.algorithmSeconds.observe((performance.now() - startedAt) / 1000)
-    if (result.type === 'unschedulable') {
-      metrics.attempts.labels('unschedulable').inc()
-      this.#queue.failed(uidOf(pod), result.rejectedBy)
-      void this.#reportUnschedulable(pod, result.message)
-      return
+    if (result.type === 'noNodes') {
+      this.#fail(queued, profile, { message: 'no nodes available to schedule pods' })
+      return undefined
     }
     this.#startIndex = (this.#startIndex + result.evaluatedNodes) % Math.max(1, this.#cache.nodes.length)
-    this.#cache.assume(pod, result.nodeName)
-    this.#bindings++
-    void this.#bind(pod, result.nodeName, addedAt)
+    if (result.type === 'unschedulable') return this.#afterNoFit(queued, profile, result)
+    this.#reserveAndBind(queued, profile, result)
+    return undefined
   }
 
-  async #bind(pod: Pod, nodeName: string, addedAt: number): Promise<void> {
-    const { client, recorder, metrics, clock, log } = this.#options
-    const { name = '', namespace = '' } = pod.metadata ?? {}
-    try {
-      const binding = {
-        apiVersion: 'v1',
-        kind: 'Binding',
-        metadata: { name, namespace, uid: uidOf(pod) },
-        target: { apiVersion: 'v1', kind: 'Node', name: nodeName },
+  /** PostFilter may make room for the next attempt. Never rejects. */
+  async #afterNoFit(
+    queued: QueuedPod,
+    profile: Profile,
+    { diagnosis, cycle }: { diagnosis: FitDiagnosis; cycle: CycleState },
+  ): Promise<void> {
+    let nominatedNodeName: string | undefined = ''
+    if (profile.framework.plugins.postFilter.length > 0) {
+      try {
+        const result = await profile.framework.postFilter(cycle, queued.pod, diagnosis)
+        nominatedNodeName = result.nominatedNodeName
+        diagnosis.postFilterMessage = result.rejection?.reasons.join(', ') ?? ''
+      } catch (error) {
+        nominatedNodeName = undefined
+        diagnosis.postFilterMessage = (error as Error).message
+        this.#options.log.error({ err: error, pod: objectKey(queued.pod) }, 'PostFilter failed')
       }
-      await client.create(podsRef, binding as unknown as Pod, { subresource: 'binding', name })
-      this.#queue.bound(uidOf(pod))
-      metrics.attempts.labels('scheduled').inc()
-      metrics.podSchedulingSeconds.observe((clock.now() - addedAt) / 1000)
-      recorder.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${keyOf(pod)} to ${nodeName}`)
-    } catch (error) {
+    }
+    this.#fail(queued, profile, { diagnosis, nominatedNodeName })
+  }
+
+  #reserveAndBind(
+    queued: QueuedPod,
+    profile: Profile,
+    { nodeName, cycle }: { nodeName: string; cycle: CycleState },
+  ): void {
+    const pod = this.#cache.assume(queued.pod, nodeName)
+    this.#nominator.remove(uidOf(pod))
+    const undo = (): void => {
+      profile.framework.unreserve(cycle, pod, nodeName)
       this.#cache.forget(pod)
-      metrics.attempts.labels('error').inc()
-      // A Pod that is gone leaves the queue by its deletion event.
-      log.debug({ err: error, pod: keyOf(pod), node: nodeName }, 'binding failed')
-      this.#queue.failed(uidOf(pod), new Set())
-      this.#queue.onEvent('AssignedPod/Delete')
+    }
+    let permitted: Rejection | ReadonlyMap<string, Wait>
+    try {
+      permitted = profile.framework.reserve(cycle, pod, nodeName) ?? profile.framework.permit(cycle, pod, nodeName)
+    } catch (error) {
+      undo()
+      return this.#fail(queued, profile, { error })
+    }
+    if ('code' in permitted) {
+      undo()
+      return this.#fail(queued, profile, { nodeName, rejection: permitted })
+    }
+    this.#bindings++
+    void this.#bind({ queued, profile, pod, nodeName, cycle, waits: permitted })
+  }
+
+  async #bind(reserved: Reserved): Promise<void> {
+    const { queued, profile, pod, nodeName, cycle, waits } = reserved
+    const { client, metrics, clock, signal, extenders } = this.#options
+    try {
+      const rejection = await runBindingCycle(
+        {
+          pod,
+          nodeName,
+          cycle,
+          framework: profile.framework,
+          waits,
+          extenders: extenders.filter((extender) => extender.isInterested(pod)),
+        },
+        {
+          client,
+          waitingPods: this.#waitingPods,
+          signal,
+          onPermitted: () => this.#queue.done(uidOf(pod)),
+        },
+      )
+      if (rejection !== undefined) return this.#undoBinding(reserved, { nodeName, rejection })
+      metrics.attempts.labels('scheduled').inc()
+      metrics.podSchedulingSeconds.observe((clock.now() - queued.addedAt) / 1000)
+      profile.recorder.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${objectKey(pod)} to ${nodeName}`)
+    } catch (error) {
+      this.#undoBinding(reserved, { error })
     } finally {
       this.#bindings--
       this.#kick()
     }
   }
 
-  /** The event and the condition that tell the user why the Pod waits. */
-  async #reportUnschedulable(pod: Pod, message: string): Promise<void> {
-    const { client, recorder, clock, log } = this.#options
-    recorder.event(pod, 'Warning', 'FailedScheduling', message)
-    const known = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')
-    if (known?.status === 'False' && known.reason === 'Unschedulable' && known.message === message) return
-    const condition = {
-      type: 'PodScheduled',
-      status: 'False',
-      reason: 'Unschedulable',
-      message,
-      observedGeneration: pod.metadata?.generation,
-      lastTransitionTime: known?.status === 'False' ? known.lastTransitionTime : nowRfc3339(clock.now()),
-    }
-    try {
-      const { name = '', namespace = '' } = pod.metadata ?? {}
-      const body = { metadata: { uid: uidOf(pod) }, status: { conditions: [condition] } }
-      await client.patch(podsRef, name, namespace, body, { type: 'strategic', subresource: 'status' })
-    } catch (error) {
-      // Its next attempt reports again; a Pod that is gone needs no report.
-      if (!isReason(error, 'NotFound', 'Conflict')) log.warn({ err: error, pod: keyOf(pod) }, 'condition not written')
-    }
+  #undoBinding({ queued, profile, pod, nodeName, cycle }: Reserved, why: Why): void {
+    profile.framework.unreserve(cycle, pod, nodeName)
+    this.#cache.forget(pod)
+    // What it held is free for others; it is no news to the Pod itself that it left.
+    const change = { old: pod, current: undefined }
+    if ('error' in why) this.#queue.onEvent(assumedPodGone, change)
+    this.#fail(queued, profile, why)
+    if (!('error' in why)) this.#queue.onEvent(assumedPodGone, change, uidOf(pod))
   }
 
-  /** Waiting Pods by queue, for metrics. */
-  pending(): { active: number; backoff: number; unschedulable: number } {
-    return this.#queue.counts()
+  /** The Pod goes back to the queue, and its user is told why. */
+  #fail(queued: QueuedPod, profile: Profile, why: Why): void {
+    const { metrics, informers, log, client, clock } = this.#options
+    const { failure, diagnosis } = this.#explain(why)
+    metrics.attempts.labels(failure.reason === 'Unschedulable' ? 'unschedulable' : 'error').inc()
+    if ('error' in why) log.error({ err: why.error, pod: objectKey(queued.pod) }, 'scheduling failed')
+    const current = informers.for(podsRef).lister.get(objectKey(queued.pod))
+    const waits = current !== undefined && uidOf(current) === uidOf(queued.pod) && (current.spec?.nodeName ?? '') === ''
+    if (!waits || current.metadata?.deletionTimestamp !== undefined) return this.#queue.done(uidOf(queued.pod))
+    queued.pod = current
+    this.#queue.failed(queued, diagnosis ?? noRejectors)
+    // At once, not by the watch: the next Pod's cycle must know.
+    if (failure.nominatedNodeName !== undefined) this.#nominator.nominate(current, failure.nominatedNodeName)
+    void reportFailure(current, failure, { client, recorder: profile.recorder, clock, log })
+  }
+
+  #explain(why: Why): { readonly failure: Failure; readonly diagnosis?: FitDiagnosis } {
+    if ('error' in why) {
+      const message = why.error instanceof Error ? why.error.message : String(why.error)
+      return { failure: { reason: 'SchedulerError', message, nominatedNodeName: '' } }
+    }
+    if ('message' in why) {
+      return { failure: { reason: 'Unschedulable', message: why.message, nominatedNodeName: '' } }
+    }
+    if ('diagnosis' in why) {
+      const { diagnosis, nominatedNodeName } = why
+      const message = fitErrorMessage(diagnosis, this.#cache.nodes.length)
+      return { failure: { reason: 'Unschedulable', message, nominatedNodeName }, diagnosis }
+    }
+    const diagnosis = newDiagnosis()
+    rejectNode(diagnosis, why.nodeName, why.rejection)
+    const message = fitErrorMessage(diagnosis, 1)
+    return { failure: { reason: 'Unschedulable', message, nominatedNodeName: '' }, diagnosis }
   }
 }
+
+/** Why a Pod was not bound. */
+type Why =
+  | { readonly error: unknown }
+  | { readonly message: string }
+  | { readonly diagnosis: FitDiagnosis; readonly nominatedNodeName: string | undefined }
+  | { readonly nodeName: string; readonly rejection: Rejection }

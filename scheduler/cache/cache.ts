@@ -1,6 +1,7 @@
 import type { Namespace, Node, Pod } from '../../api/types.ts'
-import { NodeInfo } from '../framework/node-info.ts'
-import type { Snapshot } from '../framework/plugin.ts'
+import type { Snapshot } from '../framework/handle.ts'
+import { isLive, type LiveNodeInfo, NodeInfo } from '../framework/node-info.ts'
+import { zoneOf, zoneRoundRobin } from './node-order.ts'
 
 /**
  * Nodes and the Pods on them, kept up to date by informers, and Pods that are assumed to be where they were just
@@ -11,22 +12,44 @@ export class SchedulerCache implements Snapshot {
   /** What the cache counts for each Pod, by uid: removal must take off exactly what was added. */
   readonly #pods = new Map<string, Pod>()
   readonly #assumed = new Set<string>()
-  #nodes: NodeInfo[] | undefined
+  readonly #withAffinity = new Set<NodeInfo>()
+  readonly #withAntiAffinity = new Set<NodeInfo>()
+  #nodes: LiveNodeInfo[] | undefined
+  #generation = 0
   readonly namespaces: { get(name: string): Namespace | undefined }
 
   constructor(namespaces: { get(name: string): Namespace | undefined }) {
     this.namespaces = namespaces
   }
 
-  get nodes(): readonly NodeInfo[] {
-    this.#nodes ??= [...this.#infos.values()].filter((info) => info.node !== undefined)
+  get nodes(): readonly LiveNodeInfo[] {
+    this.#nodes ??= zoneRoundRobin([...this.#infos.values()].filter(isLive))
     return this.#nodes
+  }
+
+  get(nodeName: string): LiveNodeInfo | undefined {
+    const info = this.#infos.get(nodeName)
+    return info !== undefined && isLive(info) ? info : undefined
+  }
+
+  get nodesWithPodAffinity(): Iterable<LiveNodeInfo> {
+    return this.#withAffinity.values().filter(isLive)
+  }
+
+  get nodesWithPodAntiAffinity(): Iterable<LiveNodeInfo> {
+    return this.#withAntiAffinity.values().filter(isLive)
+  }
+
+  get generation(): number {
+    return this.#generation
   }
 
   setNode(node: Node): void {
     const info = this.#infoOf(node.metadata?.name ?? '')
-    if (info.node === undefined) this.#nodes = undefined
+    const moved = zoneOf(info.node) !== zoneOf(node)
+    if (info.node === undefined || moved) this.#nodes = undefined
     info.setNode(node)
+    this.#generation++
   }
 
   removeNode(name: string): void {
@@ -34,6 +57,7 @@ export class SchedulerCache implements Snapshot {
     if (info === undefined) return
     info.setNode(undefined)
     this.#nodes = undefined
+    this.#generation++
     this.#dropIfEmpty(info)
   }
 
@@ -42,24 +66,30 @@ export class SchedulerCache implements Snapshot {
     const uid = pod.metadata?.uid ?? ''
     this.removePod(uid)
     this.#pods.set(uid, pod)
-    this.#infoOf(pod.spec?.nodeName ?? '').addPod(pod)
+    const info = this.#infoOf(pod.spec?.nodeName ?? '')
+    info.addPod(pod)
+    this.#index(info)
   }
 
   removePod(uid: string): void {
     const pod = this.#pods.get(uid)
     this.#assumed.delete(uid)
+    this.#generation++
     if (pod === undefined) return
     this.#pods.delete(uid)
     const info = this.#infos.get(pod.spec?.nodeName ?? '')
     if (info === undefined) return
     info.removePod(pod)
+    this.#index(info)
     this.#dropIfEmpty(info)
   }
 
-  /** Counts a Pod on a node before the API server has heard of it. */
-  assume(pod: Pod, nodeName: string): void {
-    this.setPod({ ...pod, spec: { ...pod.spec, containers: pod.spec?.containers ?? [], nodeName } })
+  /** Counts a Pod on a node before the API server has heard of it, and returns it as it will be. */
+  assume(pod: Pod, nodeName: string): Pod {
+    const assumed: Pod = { ...pod, spec: { ...pod.spec, containers: pod.spec?.containers ?? [], nodeName } }
+    this.setPod(assumed)
     this.#assumed.add(pod.metadata?.uid ?? '')
+    return assumed
   }
 
   /** Takes an assumption back, unless the API server has confirmed it meanwhile. */
@@ -70,6 +100,15 @@ export class SchedulerCache implements Snapshot {
 
   isAssumed(uid: string): boolean {
     return this.#assumed.has(uid)
+  }
+
+  /** Nodes that have such Pods are few, or all: they are found without looking at every node. */
+  #index(info: NodeInfo): void {
+    const { podsWithAffinity, podsWithRequiredAntiAffinity } = info
+    if (podsWithAffinity.size > 0) this.#withAffinity.add(info)
+    else this.#withAffinity.delete(info)
+    if (podsWithRequiredAntiAffinity.size > 0) this.#withAntiAffinity.add(info)
+    else this.#withAntiAffinity.delete(info)
   }
 
   #infoOf(name: string): NodeInfo {

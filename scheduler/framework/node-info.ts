@@ -1,7 +1,7 @@
 import type { Node, Pod } from '../../api/types.ts'
 import { allocatableOf, podResources, type Resources } from './resources.ts'
 
-/** A used host port: protocol, address and port in one string, so that a Set can hold it. */
+/** A used host port: protocol, address and port. */
 export interface HostPort {
   readonly protocol: string
   readonly ip: string
@@ -14,10 +14,26 @@ export const hostPortsOf = (pod: Pod): HostPort[] =>
     .filter((port) => (port.hostPort ?? 0) > 0)
     .map((port) => ({ protocol: port.protocol ?? 'TCP', ip: port.hostIP || '0.0.0.0', port: port.hostPort ?? 0 }))
 
-const hasPodAffinity = (pod: Pod): boolean => {
+/** Whether a Pod has any affinity, or anti-affinity, to other Pods. */
+export const hasPodAffinity = (pod: Pod): boolean => {
   const affinity = pod.spec?.affinity
   return affinity?.podAffinity !== undefined || affinity?.podAntiAffinity !== undefined
 }
+
+/** Whether a Pod keeps others away from where it is. */
+export const hasRequiredPodAntiAffinity = (pod: Pod): boolean =>
+  (pod.spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).length > 0
+
+/** `namespace/name` of the claims that a Pod names itself. */
+export const claimKeysOf = (pod: Pod): string[] =>
+  (pod.spec?.volumes ?? []).flatMap(({ persistentVolumeClaim: claim }) =>
+    claim === undefined ? [] : [`${pod.metadata?.namespace}/${claim.claimName}`],
+  )
+
+/** A NodeInfo whose Node exists: all that plugins ever see. */
+export type LiveNodeInfo = NodeInfo & { readonly node: Node }
+
+export const isLive = (info: NodeInfo): info is LiveNodeInfo => info.node !== undefined
 
 /** A Node with all Pods that are, or are assumed to be, on it, and the sums that plugins ask for again and again. */
 export class NodeInfo {
@@ -27,10 +43,13 @@ export class NodeInfo {
   allocatable: Resources = new Map()
   readonly pods = new Map<string, Pod>()
   readonly podsWithAffinity = new Map<string, Pod>()
+  readonly podsWithRequiredAntiAffinity = new Map<string, Pod>()
   readonly requested = new Map<string, number>()
   nonZeroMilliCpu = 0
   nonZeroMemory = 0
   readonly hostPorts: HostPort[] = []
+  /** How many Pods here use a claim, by `namespace/name`. */
+  readonly claimUsers = new Map<string, number>()
 
   constructor(name: string) {
     this.name = name
@@ -42,8 +61,12 @@ export class NodeInfo {
   }
 
   addPod(pod: Pod): void {
-    this.pods.set(pod.metadata?.uid ?? '', pod)
-    if (hasPodAffinity(pod)) this.podsWithAffinity.set(pod.metadata?.uid ?? '', pod)
+    const uid = pod.metadata?.uid ?? ''
+    this.pods.set(uid, pod)
+    if (hasPodAffinity(pod)) {
+      this.podsWithAffinity.set(uid, pod)
+      if (hasRequiredPodAntiAffinity(pod)) this.podsWithRequiredAntiAffinity.set(uid, pod)
+    }
     this.#count(pod, 1)
     this.hostPorts.push(...hostPortsOf(pod))
   }
@@ -53,6 +76,7 @@ export class NodeInfo {
     const uid = pod.metadata?.uid ?? ''
     if (!this.pods.delete(uid)) return
     this.podsWithAffinity.delete(uid)
+    this.podsWithRequiredAntiAffinity.delete(uid)
     this.#count(pod, -1)
     for (const used of hostPortsOf(pod)) {
       const index = this.hostPorts.findIndex(
@@ -62,10 +86,24 @@ export class NodeInfo {
     }
   }
 
+  /** A copy to which Pods may be added, and from which they may be removed, without a trace in this one. */
+  clone(): NodeInfo {
+    const copy = new NodeInfo(this.name)
+    copy.node = this.node
+    copy.allocatable = this.allocatable
+    for (const pod of this.pods.values()) copy.addPod(pod)
+    return copy
+  }
+
   #count(pod: Pod, sign: 1 | -1): void {
     const { requests, nonZero } = podResources(pod)
     for (const [name, amount] of requests) this.requested.set(name, (this.requested.get(name) ?? 0) + sign * amount)
     this.nonZeroMilliCpu += sign * nonZero.milliCpu
     this.nonZeroMemory += sign * nonZero.memory
+    for (const key of claimKeysOf(pod)) {
+      const users = (this.claimUsers.get(key) ?? 0) + sign
+      if (users > 0) this.claimUsers.set(key, users)
+      else this.claimUsers.delete(key)
+    }
   }
 }

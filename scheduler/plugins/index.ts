@@ -1,31 +1,38 @@
-/** The default plugins, in upstream's order. */
-import type { FilterPlugin, ScorePlugin } from '../framework/plugin.ts'
-import { interPodAffinity, interPodAffinityScore } from './inter-pod-affinity.ts'
-import { nodeAffinity, nodeAffinityScore } from './node-affinity.ts'
+/** The default plugins: upstream's names, order and weights. */
+import type { PluginFactory } from '../framework/plugin.ts'
+import { defaultBinder } from './default-binder.ts'
+import { interPodAffinity } from './inter-pod-affinity.ts'
+import { nodeAffinity } from './node-affinity.ts'
 import { nodeName } from './node-name.ts'
 import { nodePorts } from './node-ports.ts'
-import { balancedAllocation, leastAllocated, nodeResourcesFit } from './node-resources-fit.ts'
+import { nodeResourcesBalancedAllocation } from './node-resources-balanced-allocation.ts'
+import { nodeResourcesFit } from './node-resources-fit.ts'
 import { nodeUnschedulable } from './node-unschedulable.ts'
-import { podTopologySpread, podTopologySpreadScore } from './pod-topology-spread.ts'
-import { taintToleration, taintTolerationScore } from './taint-toleration.ts'
+import { podTopologySpread } from './pod-topology-spread.ts'
+import { prioritySort } from './priority-sort.ts'
+import { schedulingGates } from './scheduling-gates.ts'
+import { taintToleration } from './taint-toleration.ts'
 
-/** A plugin's state type is its own affair: the framework hands back what `preFilter` or `preScore` returned. */
-export const filterPlugins = [
-  nodeUnschedulable,
-  nodeName,
-  taintToleration,
-  nodeAffinity,
-  nodePorts,
-  nodeResourcesFit,
-  podTopologySpread,
-  interPodAffinity,
-] as readonly FilterPlugin[]
+/** A plugin that a profile has without being told. */
+export interface DefaultPlugin {
+  readonly name: string
+  readonly factory: PluginFactory
+  /** Of its scores; 1 by default. */
+  readonly weight?: number
+}
 
-export const scorePlugins = [
-  taintTolerationScore,
-  nodeAffinityScore,
-  leastAllocated,
-  podTopologySpreadScore,
-  interPodAffinityScore,
-  balancedAllocation,
-] as readonly ScorePlugin[]
+/** In the order in which they run at every extension point that they have. */
+export const defaultPlugins: readonly DefaultPlugin[] = [
+  { name: 'SchedulingGates', factory: schedulingGates },
+  { name: 'PrioritySort', factory: prioritySort },
+  { name: 'NodeUnschedulable', factory: nodeUnschedulable },
+  { name: 'NodeName', factory: nodeName },
+  { name: 'TaintToleration', factory: taintToleration, weight: 3 },
+  { name: 'NodeAffinity', factory: nodeAffinity, weight: 2 },
+  { name: 'NodePorts', factory: nodePorts },
+  { name: 'NodeResourcesFit', factory: nodeResourcesFit },
+  { name: 'PodTopologySpread', factory: podTopologySpread, weight: 2 },
+  { name: 'InterPodAffinity', factory: interPodAffinity, weight: 2 },
+  { name: 'NodeResourcesBalancedAllocation', factory: nodeResourcesBalancedAllocation },
+  { name: 'DefaultBinder', factory: defaultBinder },
+]

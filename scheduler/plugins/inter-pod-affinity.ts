@@ -1,7 +1,10 @@
 import { matcherFromLabelSelector, type Matcher } from '../../api/meta/labels.ts'
 import type { Pod } from '../../api/types.ts'
-import type { NodeInfo } from '../framework/node-info.ts'
-import { type FilterPlugin, fits, maxNodeScore, type ScorePlugin, type Snapshot } from '../framework/plugin.ts'
+import type { Handle, Snapshot } from '../framework/handle.ts'
+import type { LiveNodeInfo } from '../framework/node-info.ts'
+import type { Plugin } from '../framework/plugin.ts'
+import { maxNodeScore } from '../framework/scores.ts'
+import { skip, unresolvable, unschedulable } from '../framework/status.ts'
 
 type Affinity = NonNullable<NonNullable<Pod['spec']>['affinity']>
 type AffinityTerm = NonNullable<
@@ -41,81 +44,78 @@ const required = (pod: Pod, kind: 'podAffinity' | 'podAntiAffinity', snapshot: S
     compileTerm(pod, term, snapshot),
   )
 
+/** How many Pods count for a topology: by label key, then by its value. */
+type TopologyCounts = Map<string, Map<string, number>>
+
 interface State {
-  /** For each own affinity term, the topology values where a matching Pod runs. */
-  readonly affinity: readonly { readonly term: Term; readonly values: ReadonlySet<string> }[]
-  readonly antiAffinity: readonly { readonly term: Term; readonly values: ReadonlySet<string> }[]
-  /** `key=value` of topologies that running Pods keep this Pod out of. */
-  readonly repelled: ReadonlySet<string>
-  /** The first Pod of a group that has affinity to itself may go anywhere. */
-  readonly firstOfGroup: boolean
+  readonly affinityTerms: readonly Term[]
+  readonly antiAffinityTerms: readonly Term[]
+  /** Pods that match all own affinity terms. */
+  readonly affinity: TopologyCounts
+  /** Pods that match an own anti-affinity term. */
+  readonly antiAffinity: TopologyCounts
+  /** Pods whose anti-affinity is against this Pod. */
+  readonly existingAntiAffinity: TopologyCounts
 }
 
-const valuesWith = (term: Term, nodes: readonly NodeInfo[]): ReadonlySet<string> => {
-  const values = new Set<string>()
-  for (const info of nodes) {
-    const value = info.node?.metadata?.labels?.[term.topologyKey]
-    if (value === undefined || values.has(value)) continue
-    for (const pod of info.pods.values()) {
-      if (!term.matches(pod)) continue
-      values.add(value)
-      break
-    }
+const labelOf = (info: LiveNodeInfo, key: string): string | undefined => info.node.metadata?.labels?.[key]
+
+const count = (counts: TopologyCounts, info: LiveNodeInfo, { key, by }: { key: string; by: number }): void => {
+  const value = labelOf(info, key)
+  if (value === undefined) return
+  const values = counts.get(key) ?? new Map<string, number>()
+  counts.set(key, values)
+  const sum = (values.get(value) ?? 0) + by
+  if (sum === 0) values.delete(value)
+  else values.set(value, sum)
+  if (values.size === 0) counts.delete(key)
+}
+
+const countAt = (counts: TopologyCounts, key: string, value: string): number => counts.get(key)?.get(value) ?? 0
+
+/** Every Pod is affine to nothing; to some terms it must match all. */
+const matchesAll = (terms: readonly Term[], pod: Pod): boolean =>
+  terms.length > 0 && terms.every((term) => term.matches(pod))
+
+const countOwn = (state: State, other: Pod, { info, by }: { info: LiveNodeInfo; by: number }): void => {
+  if (matchesAll(state.affinityTerms, other)) {
+    for (const { topologyKey: key } of state.affinityTerms) count(state.affinity, info, { key, by })
   }
-  return values
-}
-
-const repelledBy = (pod: Pod, snapshot: Snapshot): ReadonlySet<string> => {
-  const repelled = new Set<string>()
-  for (const info of snapshot.nodes) {
-    if (info.podsWithAffinity.size === 0) continue
-    for (const other of info.podsWithAffinity.values()) {
-      for (const term of required(other, 'podAntiAffinity', snapshot)) {
-        const value = info.node?.metadata?.labels?.[term.topologyKey]
-        if (value !== undefined && term.matches(pod)) repelled.add(`${term.topologyKey}=${value}`)
-      }
-    }
+  for (const term of state.antiAffinityTerms) {
+    if (term.matches(other)) count(state.antiAffinity, info, { key: term.topologyKey, by })
   }
-  return repelled
 }
 
-/** Required affinity and anti-affinity between Pods, in both directions. */
-export const interPodAffinity: FilterPlugin<State> = {
-  name: 'InterPodAffinity',
-  events: ['AssignedPod/Add', 'AssignedPod/Delete', 'AssignedPod/Update', 'Node/Add', 'Node/Update'],
-  preFilter: (pod, snapshot) => {
-    const collect = (kind: 'podAffinity' | 'podAntiAffinity') =>
-      required(pod, kind, snapshot).map((term) => ({ term, values: valuesWith(term, snapshot.nodes) }))
-    const affinity = collect('podAffinity')
-    return {
-      affinity,
-      antiAffinity: collect('podAntiAffinity'),
-      repelled: repelledBy(pod, snapshot),
-      firstOfGroup: affinity.every(({ term, values }) => values.size === 0 && term.matches(pod)),
-    }
-  },
-  filter: (_pod, { node }, state) => {
-    const labels = node.metadata?.labels ?? {}
-    for (const { term, values } of state.affinity) {
-      const value = labels[term.topologyKey]
-      if (value === undefined || (!values.has(value) && !state.firstOfGroup)) {
-        return { type: 'unresolvable', reasons: ["node(s) didn't match pod affinity rules"] }
-      }
-    }
-    for (const { term, values } of state.antiAffinity) {
-      const value = labels[term.topologyKey]
-      if (value !== undefined && values.has(value)) {
-        return { type: 'unschedulable', reasons: ["node(s) didn't match pod anti-affinity rules"] }
-      }
-    }
-    if (
-      state.repelled.size > 0 &&
-      Object.entries(labels).some(([key, value]) => state.repelled.has(`${key}=${value}`))
-    ) {
-      return { type: 'unschedulable', reasons: ["node(s) didn't satisfy existing pods anti-affinity rules"] }
-    }
-    return fits
-  },
+const clone = (counts: TopologyCounts): TopologyCounts =>
+  new Map([...counts].map(([key, values]) => [key, new Map(values)]))
+
+const affinityUnmet = unresolvable("node(s) didn't match pod affinity rules")
+const antiAffinityUnmet = unschedulable("node(s) didn't match pod anti-affinity rules")
+const existingAntiAffinityUnmet = unschedulable("node(s) didn't satisfy existing pods anti-affinity rules")
+
+const satisfiesAffinity = (state: State, pod: Pod, info: LiveNodeInfo): boolean => {
+  let found = true
+  for (const { topologyKey } of state.affinityTerms) {
+    const value = labelOf(info, topologyKey)
+    if (value === undefined) return false
+    if (countAt(state.affinity, topologyKey, value) <= 0) found = false
+  }
+  // The first Pod of a group that has affinity to itself may go anywhere.
+  return found || (state.affinity.size === 0 && matchesAll(state.affinityTerms, pod))
+}
+
+const satisfiesAntiAffinity = (state: State, info: LiveNodeInfo): boolean =>
+  state.antiAffinityTerms.every(({ topologyKey }) => {
+    const value = labelOf(info, topologyKey)
+    return value === undefined || countAt(state.antiAffinity, topologyKey, value) <= 0
+  })
+
+const satisfiesExisting = (state: State, info: LiveNodeInfo): boolean => {
+  for (const [key, values] of state.existingAntiAffinity) {
+    const value = labelOf(info, key)
+    if (value !== undefined && (values.get(value) ?? 0) > 0) return false
+  }
+  return true
 }
 
 interface WeightedTerm extends Term {
@@ -131,47 +131,106 @@ const preferred = (pod: Pod, snapshot: Snapshot): WeightedTerm[] => {
   return [...terms('podAffinity', 1), ...terms('podAntiAffinity', -1)]
 }
 
-/** `key=value` of a topology to the weight that Pods there give it. */
-type TopologyScores = ReadonlyMap<string, number>
+/** The weight that Pods give a topology, by label key and value. */
+type TopologyScores = TopologyCounts
 
-/** Preferred affinity and anti-affinity, of this Pod and of the running ones. */
-export const interPodAffinityScore: ScorePlugin<TopologyScores> = {
-  name: 'InterPodAffinity',
-  weight: 2,
-  preScore: (pod, _feasible, snapshot) => {
-    const own = preferred(pod, snapshot)
-    const scores = new Map<string, number>()
-    const add = (info: NodeInfo, key: string, weight: number): void => {
-      const value = info.node?.metadata?.labels?.[key]
-      if (value === undefined) return
-      scores.set(`${key}=${value}`, (scores.get(`${key}=${value}`) ?? 0) + weight)
-    }
-    for (const info of snapshot.nodes) {
-      if (own.length > 0) {
-        for (const other of info.pods.values()) {
-          for (const term of own) if (term.matches(other)) add(info, term.topologyKey, term.weight)
-        }
-      }
-      if (info.podsWithAffinity.size === 0) continue
-      for (const other of info.podsWithAffinity.values()) {
-        for (const term of preferred(other, snapshot)) if (term.matches(pod)) add(info, term.topologyKey, term.weight)
-        for (const term of required(other, 'podAffinity', snapshot)) {
-          if (term.matches(pod)) add(info, term.topologyKey, 1) // upstream: hardPodAffinityWeight
-        }
+const scoreTopologies = (pod: Pod, snapshot: Snapshot): TopologyScores => {
+  const own = preferred(pod, snapshot)
+  const scores: TopologyScores = new Map()
+  const add = (info: LiveNodeInfo, key: string, by: number): void => count(scores, info, { key, by })
+  for (const info of own.length > 0 ? snapshot.nodes : snapshot.nodesWithPodAffinity) {
+    if (own.length > 0) {
+      for (const other of info.pods.values()) {
+        for (const term of own) if (term.matches(other)) add(info, term.topologyKey, term.weight)
       }
     }
-    return scores.size === 0 ? undefined : scores
-  },
-  score: (_pod, { node }, scores) =>
-    Object.entries(node.metadata?.labels ?? {}).reduce(
-      (sum, [key, value]) => sum + (scores.get(`${key}=${value}`) ?? 0),
-      0,
-    ),
-  normalize: (scores) => {
-    const highest = Math.max(...scores)
-    const lowest = Math.min(...scores)
-    for (const [index, score] of scores.entries()) {
-      scores[index] = highest === lowest ? 0 : Math.floor((maxNodeScore * (score - lowest)) / (highest - lowest))
+    for (const other of info.podsWithAffinity.values()) {
+      for (const term of preferred(other, snapshot)) if (term.matches(pod)) add(info, term.topologyKey, term.weight)
+      for (const term of required(other, 'podAffinity', snapshot)) {
+        if (term.matches(pod)) add(info, term.topologyKey, 1) // upstream: hardPodAffinityWeight
+      }
     }
-  },
+  }
+  return scores
+}
+
+/** Affinity and anti-affinity between Pods, in both directions: required ones filter, preferred ones score. */
+export const interPodAffinity = (_args: unknown, { snapshot }: Handle): Plugin<State, TopologyScores> => {
+  const countExisting = (
+    state: State,
+    pod: Pod,
+    { other, info, by }: { other: Pod; info: LiveNodeInfo; by: number },
+  ): void => {
+    for (const term of required(other, 'podAntiAffinity', snapshot)) {
+      if (term.matches(pod)) count(state.existingAntiAffinity, info, { key: term.topologyKey, by })
+    }
+  }
+  const update = (state: State, pod: Pod, change: { other: Pod; info: LiveNodeInfo; by: number }): void => {
+    countOwn(state, change.other, change)
+    countExisting(state, pod, change)
+  }
+  return {
+    name: 'InterPodAffinity',
+    eventsToRegister: [
+      { resource: 'AssignedPod', actions: ['Add', 'Delete', 'UpdatePodLabel'] },
+      { resource: 'TargetPod', actions: ['UpdatePodLabel'] },
+      { resource: 'Node', actions: ['Add', 'UpdateNodeLabel'] },
+    ],
+    preFilter: (pod) => {
+      const state: State = {
+        affinityTerms: required(pod, 'podAffinity', snapshot),
+        antiAffinityTerms: required(pod, 'podAntiAffinity', snapshot),
+        affinity: new Map(),
+        antiAffinity: new Map(),
+        existingAntiAffinity: new Map(),
+      }
+      for (const info of snapshot.nodesWithPodAntiAffinity) {
+        for (const other of info.podsWithRequiredAntiAffinity.values()) {
+          countExisting(state, pod, { other, info, by: 1 })
+        }
+      }
+      const ownTerms = state.affinityTerms.length + state.antiAffinityTerms.length
+      if (ownTerms === 0) return state.existingAntiAffinity.size === 0 ? skip : { code: 'Success', state }
+      for (const info of snapshot.nodes) {
+        for (const other of info.pods.values()) countOwn(state, other, { info, by: 1 })
+      }
+      return { code: 'Success', state }
+    },
+    cloneState: (state) => ({
+      ...state,
+      affinity: clone(state.affinity),
+      antiAffinity: clone(state.antiAffinity),
+      existingAntiAffinity: clone(state.existingAntiAffinity),
+    }),
+    addPod: (state, pod, added, info) => update(state, pod, { other: added, info, by: 1 }),
+    removePod: (state, pod, removed, info) => update(state, pod, { other: removed, info, by: -1 }),
+    filter: (pod, info, state) => {
+      if (!satisfiesAffinity(state, pod, info)) return affinityUnmet
+      if (!satisfiesAntiAffinity(state, info)) return antiAffinityUnmet
+      return satisfiesExisting(state, info) ? undefined : existingAntiAffinityUnmet
+    },
+    preScore: (pod) => {
+      const scores = scoreTopologies(pod, snapshot)
+      return scores.size === 0 ? undefined : scores
+    },
+    score: (_pod, info, scores) => {
+      let sum = 0
+      for (const [key, values] of scores) {
+        const value = labelOf(info, key)
+        if (value !== undefined) sum += values.get(value) ?? 0
+      }
+      return sum
+    },
+    normalizeScores: (scores) => {
+      let highest = -Infinity
+      let lowest = Infinity
+      for (const score of scores) {
+        if (score > highest) highest = score
+        if (score < lowest) lowest = score
+      }
+      for (const [index, score] of scores.entries()) {
+        scores[index] = highest === lowest ? 0 : Math.floor((maxNodeScore * (score - lowest)) / (highest - lowest))
+      }
+    },
+  }
 }

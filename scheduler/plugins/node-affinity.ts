@@ -1,20 +1,21 @@
 import { matchesNodeSelectorTerms, podMatchesNode } from '../../api/core/node-affinity.ts'
-import { defaultNormalize, type FilterPlugin, fits, type ScorePlugin } from '../framework/plugin.ts'
+import type { PluginFactory } from '../framework/plugin.ts'
+import { defaultNormalize } from '../framework/scores.ts'
+import { unresolvable } from '../framework/status.ts'
 
-/** nodeSelector and required node affinity. */
-export const nodeAffinity: FilterPlugin = {
-  name: 'NodeAffinity',
-  events: ['Node/Add', 'Node/Update'],
-  filter: (pod, { node }) =>
-    podMatchesNode(pod, node)
-      ? fits
-      : { type: 'unresolvable', reasons: ["node(s) didn't match Pod's node affinity/selector"] },
-}
+const noMatch = unresolvable("node(s) didn't match Pod's node affinity/selector")
 
-/** Preferred node affinity: the sum of the weights of the terms that match. */
-export const nodeAffinityScore: ScorePlugin = {
+/** nodeSelector and required node affinity; preferred affinity scores the sum of the weights of the terms that match. */
+export const nodeAffinity: PluginFactory = () => ({
   name: 'NodeAffinity',
-  weight: 2,
+  eventsToRegister: [
+    {
+      resource: 'Node',
+      actions: ['Add', 'UpdateNodeLabel'],
+      hint: (pod, { current }) => (current !== undefined && podMatchesNode(pod, current) ? 'Queue' : 'Skip'),
+    },
+  ],
+  filter: (pod, { node }) => (podMatchesNode(pod, node) ? undefined : noMatch),
   preScore: (pod) => {
     const preferred = pod.spec?.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution
     return preferred === undefined || preferred.length === 0 ? undefined : true
@@ -23,5 +24,5 @@ export const nodeAffinityScore: ScorePlugin = {
     (pod.spec?.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [])
       .filter((term) => matchesNodeSelectorTerms([term.preference], node))
       .reduce((sum, term) => sum + term.weight, 0),
-  normalize: (scores) => defaultNormalize(scores, false),
-}
+  normalizeScores: (scores) => defaultNormalize(scores, false),
+})

@@ -1,11 +1,14 @@
-import { type FilterPlugin, fits } from '../framework/plugin.ts'
+import type { PluginFactory } from '../framework/plugin.ts'
+import { unresolvable } from '../framework/status.ts'
+
+const anotherNode = unresolvable("node(s) didn't match the requested node name")
 
 /** A Pod that names its node runs there and nowhere else. */
-export const nodeName: FilterPlugin = {
+export const nodeName: PluginFactory = () => ({
   name: 'NodeName',
-  events: ['Node/Add'],
+  eventsToRegister: [{ resource: 'Node', actions: ['Add'] }],
   filter: (pod, { node }) =>
     pod.spec?.nodeName === undefined || pod.spec.nodeName === '' || pod.spec.nodeName === node.metadata?.name
-      ? fits
-      : { type: 'unresolvable', reasons: ["node(s) didn't match the requested node name"] },
-}
+      ? undefined
+      : anotherNode,
+})

@@ -1,15 +1,21 @@
 import { tolerationToleratesTaint } from '../../api/core/tolerations.ts'
-import { type FilterPlugin, fits } from '../framework/plugin.ts'
+import type { PluginFactory } from '../framework/plugin.ts'
+import { unresolvable } from '../framework/status.ts'
 
 const unschedulableTaint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' } as const
 
+const cordoned = unresolvable('node(s) were unschedulable')
+
 /** A cordoned node takes only Pods that tolerate it. */
-export const nodeUnschedulable: FilterPlugin = {
+export const nodeUnschedulable: PluginFactory = () => ({
   name: 'NodeUnschedulable',
-  events: ['Node/Add', 'Node/Update'],
+  eventsToRegister: [
+    { resource: 'Node', actions: ['Add', 'UpdateNodeTaint'] },
+    { resource: 'TargetPod', actions: ['UpdatePodToleration'] },
+  ],
   filter: (pod, { node }) =>
     node.spec?.unschedulable !== true ||
     pod.spec?.tolerations?.some((toleration) => tolerationToleratesTaint(toleration, unschedulableTaint))
-      ? fits
-      : { type: 'unresolvable', reasons: ['node(s) were unschedulable'] },
-}
+      ? undefined
+      : cordoned,
+})

@@ -2,8 +2,11 @@ import { matcherFromLabelSelector, type Matcher } from '../../api/meta/labels.ts
 import { podMatchesNode } from '../../api/core/node-affinity.ts'
 import { findUntoleratedTaint } from '../../api/core/tolerations.ts'
 import type { Pod } from '../../api/types.ts'
-import type { NodeInfo } from '../framework/node-info.ts'
-import { type FilterPlugin, fits, maxNodeScore, type ScorePlugin, type Snapshot } from '../framework/plugin.ts'
+import type { Handle } from '../framework/handle.ts'
+import type { LiveNodeInfo } from '../framework/node-info.ts'
+import type { Plugin } from '../framework/plugin.ts'
+import { maxNodeScore } from '../framework/scores.ts'
+import { skip, unresolvable, unschedulable } from '../framework/status.ts'
 
 type SpreadConstraint = NonNullable<NonNullable<Pod['spec']>['topologySpreadConstraints']>[number]
 
@@ -12,13 +15,15 @@ interface Constraint {
   readonly maxSkew: number
   readonly minDomains: number
   readonly matches: Matcher
-  readonly counts: (info: NodeInfo, pod: Pod) => boolean
+  readonly counts: (info: LiveNodeInfo, pod: Pod) => boolean
 }
 
 interface Domains {
   readonly constraint: Constraint
   /** Matching Pods by value of the topology label, for every value that an eligible node has. */
   readonly pods: Map<string, number>
+  /** The smallest of them; undefined: to be found anew. */
+  least: number | undefined
 }
 
 const toConstraint = (pod: Pod, raw: SpreadConstraint): Constraint => {
@@ -32,7 +37,6 @@ const toConstraint = (pod: Pod, raw: SpreadConstraint): Constraint => {
     matches: (labels) => selector(labels) && extra.every((key) => labels?.[key] === own[key]),
     counts: (info, candidate) => {
       const { node } = info
-      if (node === undefined) return false
       if (raw.nodeAffinityPolicy !== 'Ignore' && !podMatchesNode(candidate, node)) return false
       return (
         raw.nodeTaintsPolicy !== 'Honor' ||
@@ -45,7 +49,7 @@ const toConstraint = (pod: Pod, raw: SpreadConstraint): Constraint => {
   }
 }
 
-const countMatching = (info: NodeInfo, namespace: string | undefined, matches: Matcher): number => {
+const countMatching = (info: LiveNodeInfo, namespace: string | undefined, matches: Matcher): number => {
   let count = 0
   for (const other of info.pods.values()) {
     if (other.metadata?.namespace !== namespace || other.metadata?.deletionTimestamp !== undefined) continue
@@ -54,15 +58,15 @@ const countMatching = (info: NodeInfo, namespace: string | undefined, matches: M
   return count
 }
 
-const countDomains = (pod: Pod, constraints: readonly Constraint[], nodes: readonly NodeInfo[]): Domains[] =>
+const countDomains = (pod: Pod, constraints: readonly Constraint[], nodes: readonly LiveNodeInfo[]): Domains[] =>
   constraints.map((constraint) => {
     const pods = new Map<string, number>()
     for (const info of nodes) {
-      const value = info.node?.metadata?.labels?.[constraint.topologyKey]
+      const value = info.node.metadata?.labels?.[constraint.topologyKey]
       if (value === undefined || !constraint.counts(info, pod)) continue
       pods.set(value, (pods.get(value) ?? 0) + countMatching(info, pod.metadata?.namespace, constraint.matches))
     }
-    return { constraint, pods }
+    return { constraint, pods, least: undefined }
   })
 
 const constraintsOf = (pod: Pod, action: 'DoNotSchedule' | 'ScheduleAnyway'): Constraint[] =>
@@ -70,31 +74,33 @@ const constraintsOf = (pod: Pod, action: 'DoNotSchedule' | 'ScheduleAnyway'): Co
     .filter((constraint) => constraint.whenUnsatisfiable === action)
     .map((constraint) => toConstraint(pod, constraint))
 
-/** Constraints with whenUnsatisfiable: DoNotSchedule. */
-export const podTopologySpread: FilterPlugin<readonly Domains[]> = {
-  name: 'PodTopologySpread',
-  events: ['AssignedPod/Add', 'AssignedPod/Delete', 'AssignedPod/Update', 'Node/Add', 'Node/Update', 'Node/Delete'],
-  preFilter: (pod, snapshot) => {
-    const constraints = constraintsOf(pod, 'DoNotSchedule')
-    return constraints.length === 0 ? [] : countDomains(pod, constraints, snapshot.nodes)
-  },
-  filter: (pod, { node }, domains) => {
-    for (const { constraint, pods } of domains) {
-      const value = node.metadata?.labels?.[constraint.topologyKey]
-      if (value === undefined) {
-        return {
-          type: 'unresolvable',
-          reasons: ["node(s) didn't match pod topology spread constraints (missing required label)"],
-        }
-      }
-      const self = constraint.matches(pod.metadata?.labels) ? 1 : 0
-      const least = pods.size < constraint.minDomains ? 0 : Math.min(...pods.values())
-      if ((pods.get(value) ?? 0) + self - least > constraint.maxSkew) {
-        return { type: 'unschedulable', reasons: ["node(s) didn't match pod topology spread constraints"] }
-      }
-    }
-    return fits
-  },
+const leastOf = (domains: Domains): number => {
+  if (domains.pods.size < domains.constraint.minDomains) return 0
+  if (domains.least === undefined) {
+    let least = Infinity
+    for (const count of domains.pods.values()) if (count < least) least = count
+    domains.least = least
+  }
+  return domains.least
+}
+
+const noLabel = unresolvable("node(s) didn't match pod topology spread constraints (missing required label)")
+const skewed = unschedulable("node(s) didn't match pod topology spread constraints")
+
+/** One Pod more, or less, on a node. */
+const updateDomains = (
+  domains: readonly Domains[],
+  pod: Pod,
+  { other, info, by }: { other: Pod; info: LiveNodeInfo; by: number },
+): void => {
+  if (other.metadata?.namespace !== pod.metadata?.namespace || other.metadata?.deletionTimestamp !== undefined) return
+  for (const domain of domains) {
+    const { constraint, pods } = domain
+    const value = info.node.metadata?.labels?.[constraint.topologyKey]
+    if (value === undefined || !constraint.matches(other.metadata?.labels) || !constraint.counts(info, pod)) continue
+    pods.set(value, (pods.get(value) ?? 0) + by)
+    domain.least = undefined
+  }
 }
 
 /** Cluster defaults for Pods of a controller that name no constraints. Upstream: systemDefaultConstraints. */
@@ -120,11 +126,36 @@ interface ScoreState {
 const scoreConstraints = (pod: Pod): Constraint[] =>
   (pod.spec?.topologySpreadConstraints ?? []).length > 0 ? constraintsOf(pod, 'ScheduleAnyway') : systemDefaults(pod)
 
-/** Prefers the domains with the fewest matching Pods: ScheduleAnyway constraints, or the cluster's defaults. */
-export const podTopologySpreadScore: ScorePlugin<ScoreState> = {
+/**
+ * Constraints with whenUnsatisfiable DoNotSchedule filter; those with ScheduleAnyway, or the cluster's defaults, prefer
+ * the domains with the fewest matching Pods.
+ */
+export const podTopologySpread = (_args: unknown, { snapshot }: Handle): Plugin<readonly Domains[], ScoreState> => ({
   name: 'PodTopologySpread',
-  weight: 2,
-  preScore: (pod, feasible, snapshot: Snapshot) => {
+  eventsToRegister: [
+    { resource: 'AssignedPod', actions: ['Add', 'Delete', 'UpdatePodLabel'] },
+    { resource: 'TargetPod', actions: ['UpdatePodLabel', 'UpdatePodToleration'] },
+    { resource: 'Node', actions: ['Add', 'Delete', 'UpdateNodeLabel', 'UpdateNodeTaint'] },
+  ],
+  preFilter: (pod) => {
+    const constraints = constraintsOf(pod, 'DoNotSchedule')
+    if (constraints.length === 0) return skip
+    return { code: 'Success', state: countDomains(pod, constraints, snapshot.nodes) }
+  },
+  cloneState: (domains) => domains.map((domain) => ({ ...domain, pods: new Map(domain.pods) })),
+  addPod: (domains, pod, added, info) => updateDomains(domains, pod, { other: added, info, by: 1 }),
+  removePod: (domains, pod, removed, info) => updateDomains(domains, pod, { other: removed, info, by: -1 }),
+  filter: (pod, { node }, domains) => {
+    for (const domain of domains) {
+      const { constraint, pods } = domain
+      const value = node.metadata?.labels?.[constraint.topologyKey]
+      if (value === undefined) return noLabel
+      const self = constraint.matches(pod.metadata?.labels) ? 1 : 0
+      if ((pods.get(value) ?? 0) + self - leastOf(domain) > constraint.maxSkew) return skewed
+    }
+    return undefined
+  },
+  preScore: (pod, feasible) => {
     const constraints = scoreConstraints(pod)
     if (constraints.length === 0 || feasible.length < 2) return undefined
     return { domains: countDomains(pod, constraints, snapshot.nodes) }
@@ -136,11 +167,15 @@ export const podTopologySpreadScore: ScorePlugin<ScoreState> = {
       // Fewer domains spread worse: each counts by the logarithm of their number, as upstream weighs them.
       return sum + (pods.get(value) ?? 0) * Math.log(pods.size + 2) + (constraint.maxSkew - 1)
     }, 0),
-  normalize: (scores) => {
-    const highest = Math.max(...scores)
-    const lowest = Math.min(...scores)
+  normalizeScores: (scores) => {
+    let highest = 0
+    let lowest = Infinity
+    for (const score of scores) {
+      if (score > highest) highest = score
+      if (score < lowest) lowest = score
+    }
     for (const [index, score] of scores.entries()) {
       scores[index] = highest === 0 ? maxNodeScore : Math.floor((maxNodeScore * (highest + lowest - score)) / highest)
     }
   },
-}
+})

@@ -1,6 +1,8 @@
 import { findUntoleratedTaint, tolerationToleratesTaint } from '../../api/core/tolerations.ts'
 import type { Toleration } from '../../api/types.ts'
-import { defaultNormalize, type FilterPlugin, fits, type ScorePlugin } from '../framework/plugin.ts'
+import type { Plugin } from '../framework/plugin.ts'
+import { defaultNormalize } from '../framework/scores.ts'
+import { unresolvable } from '../framework/status.ts'
 
 /** Upstream prints a taint as `{key: value}`. */
 const shown = (taint: { readonly key: string; readonly value?: string }): string =>
@@ -8,24 +10,19 @@ const shown = (taint: { readonly key: string; readonly value?: string }): string
 
 const repelling = ['NoSchedule', 'NoExecute']
 
-/** NoSchedule and NoExecute taints keep off the Pods that do not tolerate them. */
-export const taintToleration: FilterPlugin = {
+/** NoSchedule and NoExecute taints keep off the Pods that do not tolerate them; PreferNoSchedule taints count against a node. */
+export const taintToleration = (): Plugin<undefined, readonly Toleration[]> => ({
   name: 'TaintToleration',
-  events: ['Node/Add', 'Node/Update'],
+  eventsToRegister: [
+    { resource: 'Node', actions: ['Add', 'UpdateNodeTaint'] },
+    { resource: 'TargetPod', actions: ['UpdatePodToleration'] },
+  ],
   filter: (pod, { node }) => {
     const taints = node.spec?.taints
-    if (taints === undefined || taints.length === 0) return fits
+    if (taints === undefined || taints.length === 0) return undefined
     const taint = findUntoleratedTaint(taints, pod.spec?.tolerations, repelling)
-    return taint === undefined
-      ? fits
-      : { type: 'unresolvable', reasons: [`node(s) had untolerated taint(s) ${shown(taint)}`] }
+    return taint === undefined ? undefined : unresolvable(`node(s) had untolerated taint(s) ${shown(taint)}`)
   },
-}
-
-/** PreferNoSchedule taints count against a node. */
-export const taintTolerationScore: ScorePlugin<readonly Toleration[]> = {
-  name: 'TaintToleration',
-  weight: 3,
   preScore: (pod) => (pod.spec?.tolerations ?? []).filter(({ effect }) => !effect || effect === 'PreferNoSchedule'),
   score: (_pod, { node }, tolerations) => {
     const taints = node.spec?.taints
@@ -36,5 +33,5 @@ export const taintTolerationScore: ScorePlugin<readonly Toleration[]> = {
         !tolerations.some((toleration) => tolerationToleratesTaint(toleration, taint)),
     ).length
   },
-  normalize: (scores) => defaultNormalize(scores, true),
-}
+  normalizeScores: (scores) => defaultNormalize(scores, true),
+})
