@@ -52,8 +52,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
   readonly deprecation?: string
   /** Warnings for the client (HTTP header 299), after a write through the main endpoint. */
   readonly warnings?: (object: T, old: T | undefined) => readonly string[]
-  /** Why a name is bad, in upstream's words; default: DNS-1123 subdomain. */
-  readonly validateName?: (name: string) => readonly string[]
+  /** Why a name is bad for this object, in upstream's words; default: DNS-1123 subdomain. */
+  readonly validateName?: (name: string, object: T) => readonly string[]
   /** Field selectors beside metadata.name and metadata.namespace: field label to its value ('' if absent). */
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>
   /** What is said of a field that is not selectable, where upstream has words of its own for this kind. */
@@ -75,6 +75,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
     readonly toStored: (object: T) => KubeObject
     readonly fromStored: (object: KubeObject) => T
   }
+  /** The gate without which it is not served, whatever `--runtime-config` says. */
+  readonly featureGate?: string
   /** Kinds that are answered and never stored: TokenReview, SubjectAccessReview, ComponentStatus … */
   readonly virtual?: boolean
 }

@@ -22,6 +22,7 @@ import { horizontalPodAutoscalerKind } from './autoscaling/horizontal-pod-autosc
 import { cronJobKind } from './batch/cron-job.ts'
 import { jobKind } from './batch/job.ts'
 import { certificateSigningRequestKind } from './certificates/certificate-signing-request.ts'
+import { clusterTrustBundleKind, clusterTrustBundleV1alpha1Kind } from './certificates/cluster-trust-bundle.ts'
 import { leaseKind } from './coordination/lease.ts'
 import { bindingKind } from './core/binding.ts'
 import { componentStatusKind } from './core/component-status.ts'
@@ -140,6 +141,9 @@ export const kinds: readonly KindDefinition[] = [
   apiServiceKind,
 ]
 
+/** Kinds of alpha and beta versions: served when `--runtime-config` asks for them. */
+export const optionalKinds: readonly KindDefinition[] = [clusterTrustBundleKind, clusterTrustBundleV1alpha1Kind]
+
 export interface ApiGroup {
   /** '' is the core group. */
   readonly name: string
@@ -164,6 +168,8 @@ export const aggregatorGroup = 'apiregistration.k8s.io'
 const versionPriorities: Readonly<Record<string, number>> = {
   '/v1': 1,
   'autoscaling/v2': 30,
+  'certificates.k8s.io/v1beta1': 9,
+  'certificates.k8s.io/v1alpha1': 1,
   'flowcontrol.apiserver.k8s.io/v1': 21,
   'resource.k8s.io/v1': 20,
 }
@@ -200,8 +206,9 @@ export const apiGroups: readonly ApiGroup[] = [
   group('flowcontrol.apiserver.k8s.io', 16100),
 ]
 
-const byKind = new Map(kinds.map((kind) => [`${kind.group}/${kind.version}/${kind.kind}`, kind]))
-const byResource = new Map(kinds.map((kind) => [`${kind.group}/${kind.version}/${kind.plural}`, kind]))
+const everyKind = [...kinds, ...optionalKinds]
+const byKind = new Map(everyKind.map((kind) => [`${kind.group}/${kind.version}/${kind.kind}`, kind]))
+const byResource = new Map(everyKind.map((kind) => [`${kind.group}/${kind.version}/${kind.plural}`, kind]))
 
 /** The built-in kind, or undefined: `findKind('apps', 'v1', 'Deployment')`. */
 export const findKind = (groupName: string, version: string, kind: string): KindDefinition | undefined =>

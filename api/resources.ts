@@ -10,6 +10,7 @@ import type {
   CertificateSigningRequest,
   ClusterRole,
   ClusterRoleBinding,
+  ClusterTrustBundle,
   ComponentStatus,
   ConfigMap,
   ControllerRevision,
@@ -238,6 +239,14 @@ export const certificateSigningRequests = clusterScoped<CertificateSigningReques
   'v1',
   'certificatesigningrequests',
   'CertificateSigningRequest',
+)
+
+// certificates.k8s.io/v1beta1, off by default
+export const clusterTrustBundles = clusterScoped<ClusterTrustBundle>(
+  'certificates.k8s.io',
+  'v1beta1',
+  'clustertrustbundles',
+  'ClusterTrustBundle',
 )
 
 // coordination.k8s.io/v1

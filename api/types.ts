@@ -79,6 +79,7 @@ export type SelfSubjectRulesReview = Typed<k8s.V1SelfSubjectRulesReview>
 export type TokenReview = Typed<k8s.V1TokenReview>
 export type SelfSubjectReview = Typed<k8s.V1SelfSubjectReview>
 export type CertificateSigningRequest = Typed<k8s.V1CertificateSigningRequest>
+export type ClusterTrustBundle = Typed<k8s.V1beta1ClusterTrustBundle>
 export type ValidatingWebhookConfiguration = Typed<k8s.V1ValidatingWebhookConfiguration>
 export type MutatingWebhookConfiguration = Typed<k8s.V1MutatingWebhookConfiguration>
 export type ValidatingAdmissionPolicy = Typed<k8s.V1ValidatingAdmissionPolicy>

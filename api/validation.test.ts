@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { findKind } from './kinds.ts'
+import { isDns1123Subdomain } from './meta/names.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from './meta/validate-metadata.ts'
 import type { KubeObject } from './types.ts'
 
@@ -37,7 +38,7 @@ const problemsOf = ({ object, old, status }: Row): readonly string[] => {
     errors.push(
       ...validateObjectMeta(next.metadata ?? {}, {
         namespaced,
-        validateName: definition.validateName,
+        validateName: (name) => (definition.validateName ?? isDns1123Subdomain)(name, next),
         looseFinalizers: definition.looseFinalizers,
       }),
       ...(definition.validate?.(next) ?? []),

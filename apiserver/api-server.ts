@@ -89,6 +89,7 @@ export const runApiServer = async (
   })
   const { authorizer, rules, rbac } = buildAuthorization(config.authorization, {
     resources,
+    gates: config.gates,
     metrics: createAuthorizationMetrics(registry, apiServerId),
     log,
     signal: stopped.signal,

@@ -1,7 +1,7 @@
 /** From flags to what the server is built of: files read, defaults resolved, choices checked. */
 import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
-import { kinds } from '../api/kinds.ts'
+import { kinds, optionalKinds } from '../api/kinds.ts'
 import type { FlagValues, ParsedFlags } from '../component-base/flags/flags.ts'
 import { formatValue } from '../component-base/flags/values.ts'
 import { UsageError } from '../component-base/process/run.ts'
@@ -13,7 +13,7 @@ import { type ExternalTokensConfig, externalTokensConfig } from './authenticatio
 import { type AuthorizationConfig, authorizationConfig } from './authorization/config.ts'
 import type { EncryptionOptions } from './encryption/encryption.ts'
 import { type FeatureGates, parseFeatureGates } from './features/feature-gates.ts'
-import { parseRuntimeConfig, type ServesApi } from './features/runtime-config.ts'
+import { parseRuntimeConfig, type RuntimeConfig } from './features/runtime-config.ts'
 import { flagSpecs, readFlags } from './options.ts'
 import { checkServingFlags } from './serving-flags.ts'
 import { type IpRange, parseServiceRanges } from './registry/services/ip-range.ts'
@@ -93,8 +93,8 @@ export interface Config {
   readonly shutdownDelayMs: number
   /** undefined: everything is stored as it is. */
   readonly encryption: EncryptionOptions | undefined
-  /** What `--runtime-config` leaves. */
-  readonly serves: ServesApi
+  /** What `--runtime-config` asks for and leaves. */
+  readonly runtimeConfig: RuntimeConfig
   readonly gates: FeatureGates
   readonly profiling: boolean
   /** Every flag with its value, for people. */
@@ -247,7 +247,7 @@ export const configOf = ({ values: flags, isSet }: ParsedFlags<typeof flagSpecs>
           },
     audit: auditConfig(flags, isSet),
     requestTimeoutMs: flags['request-timeout'],
-    serves: parseRuntimeConfig(flags['runtime-config'], kinds),
+    runtimeConfig: parseRuntimeConfig(flags['runtime-config'], { byDefault: kinds, optional: optionalKinds }),
     gates: parseFeatureGates(flags['feature-gates']),
     profiling: flags.profiling,
     flagTexts: flagTexts(flags),

@@ -4,6 +4,7 @@ import type { EventRecorder } from '../client/events/event-recorder.ts'
 import type { RestClient } from '../client/rest/rest-client.ts'
 import type { Clock } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
+import type { ControllerGate } from './features.ts'
 import type { ControllerManagerConfig } from './options.ts'
 
 export interface ControllerContext {
@@ -33,6 +34,8 @@ export interface Controller {
   readonly serviceAccount: string | undefined
   /** The component that its events name, where upstream's is another than its name. */
   readonly eventSource?: string
+  /** The gate without which it is not there. */
+  readonly featureGate?: ControllerGate
   /** On only when named in `--controllers`. */
   readonly offByDefault?: boolean
   readonly setup: (context: ControllerContext) => RunController | undefined

@@ -40,6 +40,7 @@ import { rootCaPublisher } from './root-ca-publisher/controller.ts'
 import { selinuxWarningController } from './selinux-warning/controller.ts'
 import { serviceCidrController } from './service-cidr/controller.ts'
 import { serviceAccountController } from './serviceaccount/controller.ts'
+import { trustBundlePublisher } from './trust-bundle-publisher/controller.ts'
 import { validatingAdmissionPolicyStatusController } from './validatingadmissionpolicy-status/controller.ts'
 import { volumeExpandController } from './volume-expand/controller.ts'
 import { claimProtectionController, volumeProtectionController } from './volume-protection/controller.ts'
@@ -50,6 +51,7 @@ export const controllers: readonly Controller[] = [
   serviceAccountController,
   legacyServiceAccountTokenCleaner,
   rootCaPublisher,
+  trustBundlePublisher,
   clusterRoleAggregationController,
   csrApprovingController,
   csrSigningController,

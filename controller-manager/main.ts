@@ -14,6 +14,7 @@ import { run } from '../component-base/process/run.ts'
 import { serveComponent } from '../component-base/serving/serving.ts'
 import { tlsSettings } from '../component-base/tls/tls-settings.ts'
 import { selectControllers } from './controllers.ts'
+import { controllerGates } from './features.ts'
 import { runControllers } from './manager.ts'
 import { flags } from './options.ts'
 
@@ -22,7 +23,11 @@ run('kube-controller-manager', async ({ signal, log }) => {
     name: 'kube-controller-manager',
     version: 'v1.36.0',
   })
-  const selected = selectControllers(config.controllers)
+  const { gates, ignored } = controllerGates(config)
+  if (ignored.length > 0) log.warn({ gates: ignored }, 'these feature gates have no effect here')
+  const selected = selectControllers(config.controllers).filter(
+    ({ featureGate }) => featureGate === undefined || gates[featureGate],
+  )
   const loaded = config.kubeconfig === '' ? inClusterConfig() : loadKubeconfig(config.kubeconfig)
   const clientConfig = config.master === '' ? loaded : { ...loaded, server: config.master }
   const limits = config['kube-api-qps'] > 0 ? { qps: config['kube-api-qps'], burst: config['kube-api-burst'] } : {}

@@ -266,7 +266,7 @@ export const flags = defineFlags({
     help: 'Flex volumes.',
     unsupported: 'removed upstream in favour of CSI',
   },
-  'feature-gates': { type: 'map', default: {}, help: 'Feature gates.', unsupported: 'GA behaviour is always on' },
+  'feature-gates': { type: 'map', default: {}, help: 'A set of key=value pairs that describe feature gates.' },
 })
 
 export type ControllerManagerConfig = FlagValues<typeof flags>

@@ -53,6 +53,8 @@ import { createContainerStarter } from './sync/start-container.ts'
 import { createSyncLoop, type SyncLoop } from './sync/sync-loop.ts'
 import { createSysctlAdmission } from './sync/sysctls.ts'
 import { createTokenSource, noTokens } from './volumes/tokens.ts'
+import { projectsTrustBundles } from './volumes/trust-anchors.ts'
+import { createTrustBundles, noTrustBundles } from './volumes/trust-bundles.ts'
 import { createVolumeManager } from './volumes/volume-manager.ts'
 
 export interface Kubelet {
@@ -171,7 +173,18 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
   const probes = createProbeManager({ runtime, events, now, onChange: wakePod })
   const killer = createPodKiller({ runtime, events, now, log })
   const tokens = client === undefined ? noTokens : createTokenSource(requestToken(client), now)
-  const volumes = createVolumeManager({ paths, now, objects, tokens })
+  const trustBundles =
+    client === undefined || !config.gates.ClusterTrustBundleProjection
+      ? noTrustBundles
+      : createTrustBundles({
+          client,
+          onChange: () => {
+            for (const pod of pods.list()) if (projectsTrustBundles(pod.spec)) wakePod(pod.metadata.uid)
+          },
+          log,
+          signal,
+        })
+  const volumes = createVolumeManager({ paths, now, objects, tokens, trustBundles })
   const syncer = createPodSyncer({
     runtime,
     readState: createStateReader(runtime),

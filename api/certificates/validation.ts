@@ -10,8 +10,8 @@ import {
   notSupported,
   required,
 } from '../meta/field-error.ts'
-import { isDns1123Subdomain } from '../meta/names.ts'
 import type { CertificateSigningRequest } from '../types.ts'
+import { validateSignerName } from './signer-name.ts'
 
 const usages = new Set([
   'signing',
@@ -39,17 +39,6 @@ const usages = new Set([
   'netscape sgc',
 ])
 const minExpirationSeconds = 600
-
-const validateSignerName = (name: string | undefined, path: string): FieldError[] => {
-  if (absent(name)) return [required(path)]
-  const [domain = '', ...rest] = (name ?? '').split('/')
-  if (rest.length !== 1)
-    return [invalid(path, name, 'must be a fully qualified domain and path of the form "example.com/signer-name"')]
-  const errors = isDns1123Subdomain(domain).map((message) => invalid(path, domain, message))
-  if (!domain.includes('.'))
-    errors.push(invalid(path, domain, 'should be a domain with at least two segments separated by dots'))
-  return [...errors, ...isDns1123Subdomain(rest[0] ?? '').map((message) => invalid(path, rest[0], message))]
-}
 
 const isPemRequest = (base64: string): boolean => {
   const text = Buffer.from(base64, 'base64').toString('latin1')

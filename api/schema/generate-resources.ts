@@ -1,6 +1,7 @@
 /** Resources, their scope, verbs and subresources, read from the paths of the OpenAPI document. */
 import {
   isGaVersion,
+  isOptionalResource,
   type OpenApiDocument,
   type OpenApiOperation,
   type OpenApiParameter,
@@ -33,7 +34,7 @@ interface Draft {
 }
 
 const pathPattern =
-  /^\/(?:api|apis\/(?<group>[^/]+))\/(?<version>v\d+)\/(?<watch>watch\/)?(?:namespaces\/\{namespace\}\/)?(?<plural>[^/{]+)(?:\/\{name\}(?:\/(?<subresource>[^/]+)(?<withPath>\/\{path\})?)?)?$/
+  /^\/(?:api|apis\/(?<group>[^/]+))\/(?<version>v\d+(?:(?:alpha|beta)\d+)?)\/(?<watch>watch\/)?(?:namespaces\/\{namespace\}\/)?(?<plural>[^/{]+)(?:\/\{name\}(?:\/(?<subresource>[^/]+)(?<withPath>\/\{path\})?)?)?$/
 
 export const resourceTable = (openapi: OpenApiDocument): readonly ResourceRow[] => {
   const drafts = new Map<string, Draft>()
@@ -50,7 +51,7 @@ export const resourceTable = (openapi: OpenApiDocument): readonly ResourceRow[] 
 
   for (const [path, operations] of Object.entries(openapi.paths)) {
     const parts = pathPattern.exec(path)?.groups
-    if (parts === undefined || !isGaVersion(parts.version ?? '')) continue
+    if (parts === undefined) continue
     const { group = '', version = '', plural = '', subresource, watch, withPath } = parts
     const present = methods.flatMap((method): [string, OpenApiOperation][] => {
       const operation = operations[method]
@@ -58,6 +59,7 @@ export const resourceTable = (openapi: OpenApiDocument): readonly ResourceRow[] 
     })
     const first = present[0]?.[1]['x-kubernetes-group-version-kind']
     if (first === undefined) continue
+    if (!isGaVersion(version) && !isOptionalResource(group, version, first.kind)) continue
     const key = `${group}/${version}/${plural}`
     const draft = drafts.get(key) ?? {
       group,

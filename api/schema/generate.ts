@@ -1,8 +1,8 @@
 /**
  * Writes the generated tables from the facts of v1.36: `node api/schema/generate.ts [directory of the facts]`.
  * In: openapi-v2-1.36.json and protobuf-fields-1.36.json there, protobuf-pointers.json and go-fields.json here. Out:
- * generated/{schema,resources,protobuf}.json, whose encoding table-format.ts describes. Only what upstream serves by
- * default is kept: GA versions.
+ * generated/{schema,resources,protobuf}.json, whose encoding table-format.ts describes. What upstream serves by default
+ * is kept, GA versions, and of the others what is built here.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -11,7 +11,7 @@ import pointers from './protobuf-pointers.json' with { type: 'json' }
 import { protobufTable } from './generate-protobuf.ts'
 import { resourceTable } from './generate-resources.ts'
 import type { OpenApiDefinition, OpenApiDocument, OpenApiProperty } from './openapi-facts.ts'
-import { isGaVersion, refName } from './openapi-facts.ts'
+import { isGaVersion, isOptionalDefinition, refName } from './openapi-facts.ts'
 import type { DefinitionRow, PresenceCode, SchemaTable, TypeCode } from './table-format.ts'
 
 /** Definitions that are no objects with fields: the code of the value they stand for. */
@@ -69,7 +69,7 @@ const main = (): void => {
   const protobuf: unknown = JSON.parse(readFileSync(path.join(facts, 'protobuf-fields-1.36.json'), 'utf8'))
 
   const names = Object.keys(openapi.definitions)
-    .filter((name) => isGaVersion(versionOf(name)) || !/^v\d/.test(versionOf(name)))
+    .filter((name) => isGaVersion(versionOf(name)) || !/^v\d/.test(versionOf(name)) || isOptionalDefinition(name))
     .sort()
   const indexes = new Map(names.map((name, index) => [name, index]))
 

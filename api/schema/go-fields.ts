@@ -6,7 +6,7 @@
  */
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { isGaVersion } from './openapi-facts.ts'
+import { isGaVersion, isOptionalDefinition } from './openapi-facts.ts'
 
 interface GoField {
   /** '' of an embedded struct. */
@@ -85,7 +85,7 @@ const rowOf = (owner: GoStruct): [string, string][] =>
 /** As generate.ts keeps them: GA versions, and what has no version. */
 const isKept = (name: string): boolean => {
   const version = name.split('.').at(-2) ?? ''
-  return isGaVersion(version) || !/^v\d/.test(version)
+  return isGaVersion(version) || !/^v\d/.test(version) || isOptionalDefinition(name)
 }
 
 const rows = [...structs]

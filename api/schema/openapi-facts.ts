@@ -58,4 +58,15 @@ export interface OpenApiDocument {
 /** `v1`, `v2`: no alpha, no beta. */
 export const isGaVersion = (version: string): boolean => /^v\d+$/.test(version)
 
+/** Kinds that are built though v1.36 serves them only when `--runtime-config` asks for them. */
+const optional = ['certificates.v1alpha1.ClusterTrustBundle', 'certificates.v1beta1.ClusterTrustBundle']
+
+/** Whether a definition is one of an optional kind: the kind, its list, its spec. */
+export const isOptionalDefinition = (name: string): boolean =>
+  optional.some((kind) => new RegExp(`\\.${kind.replaceAll('.', '\\.')}(List|Spec|Status)?$`).test(name))
+
+/** The same of a resource, by the group's name in URLs. */
+export const isOptionalResource = (group: string, version: string, kind: string): boolean =>
+  optional.includes(`${group.split('.')[0] ?? ''}.${version}.${kind}`)
+
 export const refName = (ref: string): string => ref.slice(ref.lastIndexOf('/') + 1)

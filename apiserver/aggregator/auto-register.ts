@@ -41,15 +41,16 @@ const managedBy = ({ metadata }: APIService): string | undefined => metadata?.la
 
 /** Of every built-in version with a resource that clients see. */
 const builtIn = (resources: Resources): APIService[] => {
-  const served = new Set([...resources.all()].map(({ definition: { group, version } }) => `${group}/${version}`))
+  const served = Map.groupBy(
+    [...resources.all()].flatMap(({ definition }) => (definition.custom === undefined ? [definition] : [])),
+    ({ group }) => group,
+  )
   return apiGroups
     .filter(({ name }) => name !== aggregatorGroup)
-    .flatMap(({ name, versions, priority }) =>
-      versions
-        .filter((version) => served.has(`${name}/${version}`))
-        .map((version) =>
-          desiredApiService(name, version, { group: priority, version: versionPriorityOf(name, version) }, 'onstart'),
-        ),
+    .flatMap(({ name, priority }) =>
+      [...new Set((served.get(name) ?? []).map(({ version }) => version))].map((version) =>
+        desiredApiService(name, version, { group: priority, version: versionPriorityOf(name, version) }, 'onstart'),
+      ),
     )
 }
 

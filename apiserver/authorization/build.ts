@@ -12,6 +12,7 @@ import type { Resources } from '../registry/resources.ts'
 import { createWebhook, type Webhook } from '../webhook/webhook.ts'
 import { abacAuthorizer } from './abac-policy.ts'
 import { alwaysAllow, alwaysDeny, type Authorizer, privilegedGroups, unionAuthorizer } from './authorizer.ts'
+import type { PolicyGates } from './bootstrap-policy/rule.ts'
 import type { AuthorizationConfig } from './config.ts'
 import type { AuthorizerConfigs, WebhookAuthorizerConfig } from './configuration.ts'
 import { parseAuthorizationConfiguration } from './configuration-file.ts'
@@ -30,6 +31,7 @@ export interface Authorization {
 
 export interface AuthorizationDependencies {
   readonly resources: Resources
+  readonly gates: PolicyGates
   readonly metrics: AuthorizationMetrics
   readonly log: Logger
   readonly signal: AbortSignal
@@ -65,10 +67,10 @@ const connect = ({ connection, timeoutMs }: WebhookAuthorizerConfig): Webhook =>
 /** Throws UsageError for a webhook that cannot be reached by its configuration. */
 export const buildAuthorization = (
   { authorizers, file, abac }: AuthorizationConfig,
-  { resources, metrics, log, signal }: AuthorizationDependencies,
+  { resources, gates, metrics, log, signal }: AuthorizationDependencies,
 ): Authorization => {
   const rbac = createRbacAuthorizer(resources)
-  const node = createNodeAuthorizer(resources)
+  const node = createNodeAuthorizer(resources, gates)
   const abacPolicies = abacAuthorizer(abac)
   const started = new Set(authorizers.map(({ type }) => type))
 

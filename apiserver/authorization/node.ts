@@ -5,7 +5,8 @@
 import type { PersistentVolumeClaim, Pod, ResourceSlice, VolumeAttachment } from '../../api/types.ts'
 import type { Resources } from '../registry/resources.ts'
 import type { Attributes, Authorizer, Decision } from './authorizer.ts'
-import { componentRoles } from './bootstrap-policy/component-roles.ts'
+import { nodeRules } from './bootstrap-policy/component-roles.ts'
+import type { PolicyGates } from './bootstrap-policy/rule.ts'
 import { nodeNameOf } from './node-identity.ts'
 import { type ReferencedKind, refersTo } from '../../api/core/pod/references.ts'
 import { PodsByNode } from './pods-by-node.ts'
@@ -22,10 +23,10 @@ const readVerbs = new Set(['get', 'list', 'watch'])
 const selects = ({ fieldSelector }: Attributes, field: string, value: string): boolean =>
   fieldSelector.some((term) => term.field === field && term.op === '=' && term.value === value)
 
-export const createNodeAuthorizer = (resources: Resources): Authorizer => {
+export const createNodeAuthorizer = (resources: Resources, gates: PolicyGates): Authorizer => {
   const core = (resource: string) => resources.get({ group: '', version: 'v1', resource }).store
   const podsByNode = new PodsByNode(core('pods').cache)
-  const staticRules = componentRoles.find(({ name }) => name === 'system:node')?.rules ?? []
+  const staticRules = nodeRules(gates)
 
   const podsRefer = async (node: string, kind: ReferencedKind, { namespace, name }: Attributes): Promise<boolean> =>
     (await podsByNode.podsOf(node)).some((pod) => pod.metadata?.namespace === namespace && refersTo(pod, kind, name))

@@ -139,7 +139,7 @@ export const startBootstrap = (
     ...(config.authorization.authorizers.some(({ type }) => type === 'RBAC')
       ? [
           hook('rbac/bootstrap-roles', async () => {
-            await reconcileRbac(resources)
+            await reconcileRbac(resources, config.gates)
             await rbacReady()
           }),
         ]

@@ -1,6 +1,7 @@
 /** Keeps the default roles and bindings: what is missing in them is added, what people added stays. */
 import type { ClusterRole, ClusterRoleBinding, KubeObject } from '../../api/types.ts'
 import { clusterRoleBindings, clusterRoles, roleBindings, roles } from '../authorization/bootstrap-policy/policy.ts'
+import type { PolicyGates } from '../authorization/bootstrap-policy/rule.ts'
 import type { Resources } from '../registry/resources.ts'
 import { equalJson } from '../storage/json.ts'
 import { ensureExists, ensureLike } from './ensure.ts'
@@ -33,7 +34,7 @@ const mend = (wanted: KubeObject) => (current: KubeObject) => {
   }
 }
 
-export const reconcileRbac = async (resources: Resources): Promise<void> => {
+export const reconcileRbac = async (resources: Resources, gates: PolicyGates): Promise<void> => {
   const reconcile = async (plural: string, objects: readonly KubeObject[]): Promise<void> => {
     const resource = resources.get({ group: 'rbac.authorization.k8s.io', version: 'v1', resource: plural })
     await resource.store.cache.ready()
@@ -47,8 +48,8 @@ export const reconcileRbac = async (resources: Resources): Promise<void> => {
     )
   }
   await Promise.all([
-    reconcile('clusterroles', clusterRoles),
-    reconcile('clusterrolebindings', clusterRoleBindings),
+    reconcile('clusterroles', clusterRoles(gates)),
+    reconcile('clusterrolebindings', clusterRoleBindings(gates)),
     reconcile('roles', roles),
     reconcile('rolebindings', roleBindings),
   ])

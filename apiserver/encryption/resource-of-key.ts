@@ -1,5 +1,5 @@
 /** Which resource a key of the store belongs to. */
-import { kinds } from '../../api/kinds.ts'
+import { kinds, optionalKinds } from '../../api/kinds.ts'
 import { resourcePrefix } from '../storage/keys.ts'
 import type { ResourceName } from './resource-names.ts'
 
@@ -19,7 +19,7 @@ const fromParts = ([first = '', second = '']: readonly string[]): ResourceName =
 /** Answers for any key below `root`. */
 export const createResourceOfKey = (root: string): ((key: string) => ResourceName) => {
   const byPrefix = new Map<string, ResourceName>()
-  for (const kind of kinds) {
+  for (const kind of [...kinds, ...optionalKinds]) {
     const prefix = resourcePrefix(root, kind)
     // Events are stored once, whichever group they were written through: the core group's.
     if (!byPrefix.has(prefix) || kind.group === '') byPrefix.set(prefix, { group: kind.group, resource: kind.plural })

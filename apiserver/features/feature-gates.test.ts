@@ -25,6 +25,15 @@ describe('--feature-gates', () => {
     assert.deepEqual(parseFeatureGates({ ComponentStatusz: 'false' }), { ...defaultGates, ComponentStatusz: false })
   })
 
+  it('refuses a gate without the one that it needs', () => {
+    assert.throws(() => parseFeatureGates({ ClusterTrustBundleProjection: 'true' }), {
+      message:
+        'invalid argument "ClusterTrustBundleProjection=true" for "--feature-gates" flag: ClusterTrustBundleProjection is enabled, but depends on features that are disabled: [ClusterTrustBundle]',
+    })
+    const both = { ClusterTrustBundle: 'true', ClusterTrustBundleProjection: 'true' }
+    assert.equal(parseFeatureGates(both).ClusterTrustBundleProjection, true)
+  })
+
   const refusals: [Record<string, string>, string][] = [
     [{ Nonsense: 'true' }, 'unrecognized feature gate: Nonsense'],
     [{ SidecarContainers: 'false' }, 'cannot set feature gate SidecarContainers to false, feature is locked to true'],

@@ -6,6 +6,10 @@ import { UsageError } from '../../component-base/process/run.ts'
 export interface FeatureGates {
   /** exec, attach and portforward need the verb `create`, by whatever method they begin. */
   readonly AuthorizePodWebsocketUpgradeCreatePermission: boolean
+  /** ClusterTrustBundles may be served. */
+  readonly ClusterTrustBundle: boolean
+  /** Pods may have volumes of them. */
+  readonly ClusterTrustBundleProjection: boolean
   /** /flagz */
   readonly ComponentFlagz: boolean
   /** /statusz */
@@ -14,6 +18,8 @@ export interface FeatureGates {
 
 export const defaultGates: FeatureGates = {
   AuthorizePodWebsocketUpgradeCreatePermission: true,
+  ClusterTrustBundle: false,
+  ClusterTrustBundleProjection: false,
   ComponentFlagz: true,
   ComponentStatusz: true,
 }

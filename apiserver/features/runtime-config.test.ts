@@ -9,11 +9,18 @@ const builtIn: readonly ApiResource[] = [
   { group: 'batch', version: 'v1', plural: 'cronjobs' },
 ]
 
+const optional: readonly ApiResource[] = [
+  { group: 'certificates.k8s.io', version: 'v1beta1', plural: 'clustertrustbundles' },
+  { group: 'certificates.k8s.io', version: 'v1alpha1', plural: 'clustertrustbundles' },
+]
+
+const parse = (texts: readonly string[]) => parseRuntimeConfig(texts, { byDefault: builtIn, optional })
+
 /** The plurals that are left. */
-const served = (...texts: string[]): string[] => {
-  const serves = parseRuntimeConfig(texts, builtIn)
-  return builtIn.filter(serves).map(({ plural }) => plural)
-}
+const served = (...texts: string[]): string[] => builtIn.filter(parse(texts).serves).map(({ plural }) => plural)
+
+/** The versions of what is served only when it is asked for. */
+const asked = (...texts: string[]): string[] => optional.filter(parse(texts).serves).map(({ version }) => version)
 
 describe('--runtime-config', () => {
   const cases: [string[], string[]][] = [
@@ -39,6 +46,28 @@ describe('--runtime-config', () => {
     })
   }
 
+  const optionalCases: [string[], string[]][] = [
+    [[], []],
+    [['api/ga=true'], []],
+    [['api/beta=true'], ['v1beta1']],
+    [['api/all=true'], ['v1beta1', 'v1alpha1']],
+    [['certificates.k8s.io/v1beta1=true'], ['v1beta1']],
+    [['certificates.k8s.io/v1alpha1/clustertrustbundles=true'], ['v1alpha1']],
+    [['api/beta=true', 'certificates.k8s.io/v1beta1/clustertrustbundles=false'], []],
+    [['certificates.k8s.io/v1beta1/podcertificaterequests=true'], []],
+  ]
+  for (const [texts, expected] of optionalCases) {
+    it(`serves ${expected.join(', ') || 'nothing'} of what is off by default with ${texts.join(' ') || 'nothing said'}`, () => {
+      assert.deepEqual(asked(...texts), expected)
+    })
+  }
+
+  it('tells what is asked for by its class and not built', () => {
+    assert.ok(parse(['api/beta=true']).missing.includes('storage.k8s.io/v1beta1'))
+    assert.ok(!parse(['api/beta=true']).missing.includes('certificates.k8s.io/v1beta1'))
+    assert.deepEqual(parse(['certificates.k8s.io/v1beta1=true']).missing, [])
+  })
+
   const refusals: [string[], string][] = [
     [['api/all=false'], 'invalid runtime-config with only api/all=false'],
     [['v1=true'], 'runtime-config invalid key v1'],
@@ -50,7 +79,6 @@ describe('--runtime-config', () => {
       ['apps/v1/Deployments=false'],
       'invalid key apps/v1/Deployments: group/version/resource and resource is always lowercase plural, not "Deployments"',
     ],
-    [['api/beta=true'], '--runtime-config api/beta=true is not implemented by kubets'],
     [['resource.k8s.io/v1beta1'], '--runtime-config resource.k8s.io/v1beta1 is not implemented by kubets'],
   ]
   for (const [texts, message] of refusals) {

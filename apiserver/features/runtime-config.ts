@@ -1,6 +1,7 @@
 /**
  * `--runtime-config`: which built-in APIs are served. Upstream: pkg/server/resourceconfig, and the validation of
- * APIEnablementOptions. What upstream serves only when it is asked to is not built here, and refused when asked for.
+ * APIEnablementOptions. Of what upstream serves only when it is asked to, `optionalKinds` is built here; another version
+ * is refused when it is asked for by name, and passed over with a word when `api/beta` or the like asks for all.
  */
 import { UsageError } from '../../component-base/process/run.ts'
 
@@ -83,7 +84,11 @@ const checkKeys = (settings: ReadonlyMap<string, string>, groups: ReadonlySet<st
   if (unknown.length > 0) throw new UsageError(`unknown api groups ${[...new Set(unknown)].toSorted().join(',')}`)
 }
 
-const preferenceOf = (key: string, text: string, known: ReadonlySet<string>): Preference => {
+const preferenceOf = (
+  key: string,
+  text: string,
+  { known, built }: { readonly known: ReadonlySet<string>; readonly built: ReadonlySet<string> },
+): Preference => {
   const [group = '', version = '', plural] = key.split('/')
   const groupVersion = `${group}/${version}`
   if (!known.has(groupVersion)) {
@@ -95,34 +100,58 @@ const preferenceOf = (key: string, text: string, known: ReadonlySet<string>): Pr
       `invalid key ${key}: group/version/resource and resource is always lowercase plural, not ${JSON.stringify(plural)}`,
     )
   }
-  if (enabled && offByDefault.has(groupVersion)) throw notBuilt(key)
+  if (enabled && !built.has(groupVersion)) throw notBuilt(key)
   return { groupVersion, plural, enabled }
 }
 
-/** Group versions that are served after `api/all`, `api/ga` … were applied in upstream's order. */
-const byClass = (settings: ReadonlyMap<string, string>, served: ReadonlySet<string>): Map<string, boolean> => {
-  const enabled = new Map([...served].map((groupVersion) => [groupVersion, true]))
+/** Which group versions are served, by what `api/all`, `api/ga` … say, applied in upstream's order. */
+const byClass = (
+  settings: ReadonlyMap<string, string>,
+  byDefault: ReadonlyMap<string, boolean>,
+): Map<string, boolean> => {
+  const enabled = new Map(byDefault)
   for (const [key, pattern] of versionClasses) {
     const text = settings.get(key)
     if (text === undefined) continue
     if (text !== 'true' && text !== 'false') throw new UsageError(`invalid value ${key}=${text}`)
-    const matching = (groupVersion: string): boolean => pattern.test(versionOf(groupVersion))
-    if (text === 'true' && [...offByDefault].some(matching)) throw notBuilt(`${key}=true`)
-    for (const groupVersion of served) if (matching(groupVersion)) enabled.set(groupVersion, text === 'true')
+    for (const groupVersion of enabled.keys()) {
+      if (pattern.test(versionOf(groupVersion))) enabled.set(groupVersion, text === 'true')
+    }
   }
   return enabled
 }
 
+export interface RuntimeConfig {
+  readonly serves: ServesApi
+  /** Group versions that `api/beta` and the like ask for, and that are not built here. */
+  readonly missing: readonly string[]
+}
+
+/** What there is to serve. */
+export interface BuiltApis {
+  readonly byDefault: Iterable<ApiResource>
+  /** Served only when they are asked for. */
+  readonly optional: Iterable<ApiResource>
+}
+
+const groupVersionsOf = (resources: Iterable<ApiResource>): string[] =>
+  [...resources].map(({ group, version }) => `${group}/${version}`)
+
 /** Throws UsageError in upstream's words, or naming what is not built. */
-export const parseRuntimeConfig = (texts: readonly string[], builtIn: Iterable<ApiResource>): ServesApi => {
+export const parseRuntimeConfig = (texts: readonly string[], apis: BuiltApis): RuntimeConfig => {
   const settings = parseFlag(texts)
-  const served = new Set([...builtIn].map(({ group, version }) => `${group}/${version}`))
-  const known = new Set([...served, ...offByDefault])
+  const byDefault = new Map([
+    ...[...offByDefault, ...groupVersionsOf(apis.optional)].map((name) => [name, false] as const),
+    ...groupVersionsOf(apis.byDefault).map((name) => [name, true] as const),
+  ])
+  const known = new Set(byDefault.keys())
+  const built = new Set([...groupVersionsOf(apis.byDefault), ...groupVersionsOf(apis.optional)])
   checkKeys(settings, new Set([...known].map(groupOf)))
-  const enabled = byClass(settings, served)
+  const enabled = byClass(settings, byDefault)
+  const missing = [...enabled].flatMap(([name, value]) => (value && !built.has(name) ? [name] : []))
   const preferences = [...settings]
     .filter(([key]) => !versionClasses.has(key))
-    .map(([key, text]) => preferenceOf(key, text, known))
+    .map(([key, text]) => preferenceOf(key, text, { known, built }))
   for (const { groupVersion, plural, enabled: value } of preferences) {
     if (plural === undefined) enabled.set(groupVersion, value)
   }
@@ -131,8 +160,9 @@ export const parseRuntimeConfig = (texts: readonly string[], builtIn: Iterable<A
       plural === undefined ? [] : [[`${groupVersion}/${plural}`, value] as const],
     ),
   )
-  return ({ group, version, plural }) => {
+  const serves: ServesApi = ({ group, version, plural }) => {
     const groupVersion = `${group}/${version}`
     return single.get(`${groupVersion}/${plural}`) ?? enabled.get(groupVersion) ?? true
   }
+  return { serves, missing }
 }

@@ -30,6 +30,9 @@ export const beginCreate = async (
   return resource.hooks.beginCreate?.(object, dryRun)
 }
 
+const nameRuleOf = ({ validateName }: Resource['definition'], object: KubeObject) =>
+  validateName === undefined ? undefined : (name: string) => validateName(name, object)
+
 /** The kind's own preparation and all validation; in place. Throws Invalid. */
 export const prepareForCreate = (resource: Resource, object: KubeObject): void => {
   const { definition } = resource
@@ -39,7 +42,7 @@ export const prepareForCreate = (resource: Resource, object: KubeObject): void =
   const errors = [
     ...validateObjectMeta(metadata, {
       namespaced: resource.namespaced,
-      validateName: definition.validateName,
+      validateName: nameRuleOf(definition, object),
       looseFinalizers: definition.looseFinalizers,
     }),
     ...(definition.validate?.(object) ?? []),

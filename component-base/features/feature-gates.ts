@@ -39,10 +39,23 @@ export const gateValues = (settings: Readonly<Record<string, string>>): Map<stri
     }),
   )
 
-/** The component's gates, changed as the settings say. Throws an Error in upstream's words, or naming what is not built. */
+/** What a gate needs to be on: facts of v1.36, of the gates that are honoured anywhere here. */
+const dependencies: readonly (readonly [gate: string, needed: string])[] = [
+  ['ClusterTrustBundleProjection', 'ClusterTrustBundle'],
+]
+
+const refuse = (gate: string): never => {
+  throw new Error(`feature gate ${gate} is not implemented by kubets`)
+}
+
+/**
+ * The component's gates, changed as the settings say. Throws an Error in upstream's words. `notBuilt` gets each
+ * `name=value` that would make a difference and is not built; it refuses it by default.
+ */
 export const applyGates = <Gate extends string>(
   honoured: Readonly<Record<Gate, boolean>>,
   settings: ReadonlyMap<string, boolean>,
+  notBuilt: (gate: string) => void = refuse,
 ): Readonly<Record<Gate, boolean>> => {
   const changed: Record<string, boolean> = { ...honoured }
   for (const [name, value] of settings) {
@@ -53,8 +66,12 @@ export const applyGates = <Gate extends string>(
     }
     if (Object.hasOwn(honoured, name)) changed[name] = value
     else if (value !== spec.default || changesOthers(name, value)) {
-      throw new Error(`feature gate ${name}=${value} is not implemented by kubets`)
+      notBuilt(`${name}=${value}`)
     }
+  }
+  for (const [gate, needed] of dependencies) {
+    if (changed[gate] === true && changed[needed] === false)
+      throw new Error(`${gate} is enabled, but depends on features that are disabled: [${needed}]`)
   }
   return changed as Record<Gate, boolean>
 }

@@ -4,10 +4,13 @@ import { configMapEntries, type ObjectSource, secretEntries } from '../container
 import type { BoundPod } from '../pod.ts'
 import { type DownwardContext, downwardFiles, type Files, filesOfEntries, VolumeError } from './payload.ts'
 import type { TokenSource } from './tokens.ts'
+import type { BundleProjection } from './trust-anchors.ts'
+import type { TrustBundles } from './trust-bundles.ts'
 
 export interface ProjectionDeps {
   readonly objects: ObjectSource
   readonly tokens: TokenSource
+  readonly trustBundles: TrustBundles
 }
 
 const defaultFileMode = 0o644
@@ -58,6 +61,14 @@ const onlyUser = (spec: PodSpec): number | undefined => {
   return users.every((user) => user === first) ? first : undefined
 }
 
+/** Readable by its one user or group only, where there is one. Upstream: projected.collectData. */
+const ownedFile = (pod: BoundPod, path: string, data: Buffer, defaultMode: number): Files => {
+  const user = onlyUser(pod.spec)
+  const grouped = pod.spec.securityContext?.fsGroup !== undefined
+  const mode = grouped || user !== undefined ? 0o600 : defaultMode
+  return new Map([[path, { data, mode, ...(grouped || user === undefined ? {} : { uid: user }) }]])
+}
+
 const tokenFiles = async (
   pod: BoundPod,
   source: NonNullable<ProjectedSource['serviceAccountToken']>,
@@ -68,14 +79,15 @@ const tokenFiles = async (
     audience: source.audience ?? '',
     expirationSeconds: source.expirationSeconds ?? 3600,
   })
-  const user = onlyUser(pod.spec)
-  const grouped = pod.spec.securityContext?.fsGroup !== undefined
-  // Readable by its one user or group only, where there is one. Upstream: projected.collectData.
-  const mode = grouped || user !== undefined ? 0o600 : defaultMode
-  return new Map([
-    [source.path, { data: Buffer.from(token), mode, ...(grouped || user === undefined ? {} : { uid: user }) }],
-  ])
+  return ownedFile(pod, source.path, Buffer.from(token), defaultMode)
 }
+
+const bundleFiles = async (
+  pod: BoundPod,
+  source: BundleProjection,
+  defaultMode: number,
+  { trustBundles }: ProjectionDeps,
+): Promise<Files> => ownedFile(pod, source.path, Buffer.from(await trustBundles.anchors(source)), defaultMode)
 
 const projectedFiles = async (
   source: ProjectedSource,
@@ -88,6 +100,7 @@ const projectedFiles = async (
   if (source.secret !== undefined) return secretFiles(pod, source.secret, defaultMode, deps)
   if (source.downwardAPI !== undefined) return downwardFiles(source.downwardAPI.items ?? [], defaultMode, context)
   if (source.serviceAccountToken !== undefined) return tokenFiles(pod, source.serviceAccountToken, defaultMode, deps)
+  if (source.clusterTrustBundle !== undefined) return bundleFiles(pod, source.clusterTrustBundle, defaultMode, deps)
   throw new VolumeError(`projected source ${Object.keys(source).join(', ')} is not implemented by kubets`)
 }
 

@@ -16,7 +16,7 @@ export interface Call extends Credentials {
   readonly method?: string
   /** Objects are sent as JSON. */
   readonly body?: unknown
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string | string[]>>
 }
 
 export interface Answer {

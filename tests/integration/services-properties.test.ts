@@ -11,6 +11,8 @@ import type { KubeObject, Service } from '../../api/types.ts'
 import { createObject } from '../../apiserver/registry/create.ts'
 import { deleteObject } from '../../apiserver/registry/delete.ts'
 import type { Resource } from '../../apiserver/registry/resource.ts'
+import { defaultGates } from '../../apiserver/features/feature-gates.ts'
+import { parseRuntimeConfig } from '../../apiserver/features/runtime-config.ts'
 import { serveKinds, type Served } from '../../apiserver/registry/serve-kinds.ts'
 import { parseServiceRanges } from '../../apiserver/registry/services/ip-range.ts'
 import { createServiceMetrics } from '../../apiserver/registry/services/metrics.ts'
@@ -46,7 +48,8 @@ const serve = async (store: KeyValueStore, signal: AbortSignal): Promise<Served>
     eventTtlSeconds: 3600,
     serviceRanges: parseServiceRanges('10.0.0.0/28,fd00::/124'),
     nodePorts: { first: 30000, last: 30007 },
-    serves: () => true,
+    runtimeConfig: parseRuntimeConfig([], { byDefault: [], optional: [] }),
+    gates: defaultGates,
   }
   return serveKinds(config, deps, createServiceMetrics(new Registry()), log)
 }

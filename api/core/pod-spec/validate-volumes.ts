@@ -1,5 +1,6 @@
 /** Volumes and their mounts. Upstream: ValidateVolumes, ValidateVolumeMounts, ValidateVolumeDevices. */
-import { absent, inRange, oneOf, requiredSyntax, requiredText } from '../../meta/checks.ts'
+import { isClusterTrustBundleName, signerOfBundleName, validateSignerName } from '../../certificates/signer-name.ts'
+import { absent, inRange, oneOf, requiredSyntax, requiredText, validateLabelSelector } from '../../meta/checks.ts'
 import {
   child,
   duplicate,
@@ -75,11 +76,60 @@ const validateDownwardItems = (items: readonly DownwardItem[] | undefined, path:
     return [...errors, ...validateMode(item.mode, child(path, 'mode'))]
   })
 
+type BundleProjection = NonNullable<ProjectedSource['clusterTrustBundle']>
+
+const validateBundleChoice = ({ name, signerName, labelSelector }: BundleProjection, path: string): FieldError[] => {
+  if (name !== undefined && signerName !== undefined)
+    return [invalid(path, { name, signerName }, 'only one of name and signerName may be used')]
+  if (name !== undefined) {
+    return [
+      ...(name === '' ? [required(child(path, 'name'), 'must be a valid object name')] : []),
+      ...isClusterTrustBundleName(name, signerOfBundleName(name)).map((message) =>
+        invalid(child(path, 'name'), name, `not a valid clustertrustbundlename: ${message}`),
+      ),
+      ...(labelSelector === undefined
+        ? []
+        : [invalid(child(path, 'labelSelector'), labelSelector, 'labelSelector must be unset if name is specified')]),
+    ]
+  }
+  if (signerName === undefined) return [required(path, 'either name or signerName must be specified')]
+  return [
+    ...(signerName === '' ? [required(child(path, 'signerName'), 'must be a valid signer name')] : []),
+    ...validateSignerName(signerName, child(path, 'signerName')),
+    ...validateLabelSelector(labelSelector, child(path, 'labelSelector')),
+  ]
+}
+
+const validateBundleProjection = (bundle: BundleProjection, path: string): FieldError[] => [
+  ...validateBundleChoice(bundle, path),
+  ...(absent(bundle.path) ? [required(child(path, 'path'))] : relativePath(child(path, 'path'), bundle.path)),
+]
+
+type ProjectedSource = NonNullable<NonNullable<Volume['projected']>['sources']>[number]
+
+/** The paths that a source chooses itself, each with the value that upstream shows when it is taken already. */
+const chosenPaths = ({ secret, configMap, downwardAPI, clusterTrustBundle }: ProjectedSource): [string, string][] => [
+  ...(secret?.items ?? []).map(({ path }): [string, string] => [path, secret?.name ?? '']),
+  ...(configMap?.items ?? []).map(({ path }): [string, string] => [path, configMap?.name ?? '']),
+  ...(downwardAPI?.items ?? []).map(({ path }): [string, string] => [path, path]),
+  ...(clusterTrustBundle === undefined ? [] : [[clusterTrustBundle.path, clusterTrustBundle.path] as [string, string]]),
+]
+
+const conflictingPaths = (sources: readonly ProjectedSource[], path: string): FieldError[] => {
+  const taken = new Set<string>()
+  return sources.flatMap(chosenPaths).flatMap(([chosen, shown]) => {
+    if (absent(chosen)) return []
+    if (taken.has(chosen)) return [invalid(path, shown, 'conflicting duplicate paths')]
+    taken.add(chosen)
+    return []
+  })
+}
+
 const validateProjected = (projected: NonNullable<Volume['projected']>, path: string): FieldError[] => {
   const errors = validateMode(projected.defaultMode, child(path, 'defaultMode'))
   for (const [index, source] of (projected.sources ?? []).entries()) {
     const at = child(path, 'sources', index)
-    const { secret, configMap, downwardAPI, serviceAccountToken } = source
+    const { secret, configMap, downwardAPI, serviceAccountToken, clusterTrustBundle } = source
     if (secret !== undefined) {
       errors.push(
         ...requiredText(child(at, 'secret', 'name'), secret.name),
@@ -110,10 +160,14 @@ const validateProjected = (projected: NonNullable<Volume['projected']>, path: st
           : relativePath(child(token, 'path'), serviceAccountToken.path)),
       )
     }
+    // Upstream calls the field so in its messages.
+    if (clusterTrustBundle !== undefined)
+      errors.push(...validateBundleProjection(clusterTrustBundle, child(at, 'clusterTrustBundlePEM')))
     const kinds = Object.values(source).filter((one) => one !== undefined && one !== null).length
     if (kinds > 1) errors.push(forbiddenField(at, 'may not specify more than 1 volume type'))
     if (kinds === 0) errors.push(required(at, 'must specify at least 1 source type'))
   }
+  errors.push(...conflictingPaths(projected.sources ?? [], path))
   return errors
 }
 

@@ -15,9 +15,6 @@ const setFieldRefs = (items: readonly DownwardItem[] | undefined): void => {
 const setProjected = (projected: NonNullable<Volume['projected']>): void => {
   projected.defaultMode ??= fileMode
   for (const source of projected.sources ?? []) {
-    // Behind gates that are off in v1.36 (ClusterTrustBundleProjection, PodCertificateRequest): dropped, and said by nobody.
-    delete source.clusterTrustBundle
-    delete source.podCertificate
     if (source.serviceAccountToken !== undefined)
       source.serviceAccountToken.expirationSeconds ??= tokenExpirationSeconds
     setFieldRefs(source.downwardAPI?.items)

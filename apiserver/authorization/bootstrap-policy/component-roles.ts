@@ -1,5 +1,5 @@
 /** ClusterRoles of the cluster's own components. Upstream: rbac/bootstrappolicy/policy.go */
-import { eventsRule, read, readWrite, type RoleSpec, rule } from './rule.ts'
+import { eventsRule, type PolicyGates, read, readWrite, type RoleSpec, rule } from './rule.ts'
 
 const signers: readonly (readonly [string, string])[] = [
   ['kube-apiserver-client', 'kubernetes.io/kube-apiserver-client'],
@@ -8,7 +8,8 @@ const signers: readonly (readonly [string, string])[] = [
   ['legacy-unknown', 'kubernetes.io/legacy-unknown'],
 ]
 
-const nodeRules = [
+/** What every kubelet may do, in so far as the Node authorizer does not look closer. */
+export const nodeRules = (gates: PolicyGates): RoleSpec['rules'] => [
   rule('create', 'authentication.k8s.io', 'tokenreviews'),
   rule('create', 'authorization.k8s.io', 'subjectaccessreviews,localsubjectaccessreviews'),
   rule(read, 'core', 'services'),
@@ -33,10 +34,11 @@ const nodeRules = [
   rule(read, 'node.k8s.io', 'runtimeclasses'),
   rule('get', 'resource.k8s.io', 'resourceclaims'),
   rule('deletecollection', 'resource.k8s.io', 'resourceslices'),
+  ...(gates.ClusterTrustBundle ? [rule(read, 'certificates.k8s.io', 'clustertrustbundles')] : []),
 ]
 
-export const componentRoles: readonly RoleSpec[] = [
-  { name: 'system:node', rules: nodeRules },
+export const componentRoles = (gates: PolicyGates): readonly RoleSpec[] => [
+  { name: 'system:node', rules: nodeRules(gates) },
   {
     name: 'system:node-problem-detector',
     rules: [rule('get', 'core', 'nodes'), rule('patch', 'core', 'nodes/status'), eventsRule],

@@ -1,11 +1,18 @@
 /** ClusterRoles of the controllers, each bound to its service account in kube-system. Upstream: controller_policy.go */
 import type { PolicyRule } from '../rbac-rules.ts'
-import { eventsRule, read, rule } from './rule.ts'
+import { eventsRule, type PolicyGates, read, rule } from './rule.ts'
 
 const finalizers = (groups: string, resources: string): PolicyRule => rule('update', groups, resources)
 
+const trustBundlePublisher: readonly PolicyRule[] = [
+  rule('attest', 'certificates.k8s.io', 'signers', 'kubernetes.io/kube-apiserver-serving'),
+  rule('create,update,delete,list,watch', 'certificates.k8s.io', 'clustertrustbundles'),
+  eventsRule,
+]
+
 /** Service account name (without its `system:controller:` role prefix) and rules. */
-export const controllerRoles: Readonly<Record<string, readonly PolicyRule[]>> = {
+export const controllerRoles = (gates: PolicyGates): Readonly<Record<string, readonly PolicyRule[]>> => ({
+  ...(gates.ClusterTrustBundle ? { 'kube-apiserver-serving-clustertrustbundle-publisher': trustBundlePublisher } : {}),
   'attachdetach-controller': [
     rule('list,watch', 'core', 'persistentvolumes,persistentvolumeclaims'),
     rule(read, 'core', 'nodes'),
@@ -231,4 +238,4 @@ export const controllerRoles: Readonly<Record<string, readonly PolicyRule[]>> = 
     rule('get,list,update,watch', 'storage.k8s.io', 'volumeattributesclasses'),
     eventsRule,
   ],
-}
+})

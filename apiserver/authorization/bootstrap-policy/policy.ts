@@ -2,7 +2,7 @@
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../../../api/types.ts'
 import { componentRoles } from './component-roles.ts'
 import { controllerRoles } from './controller-roles.ts'
-import { read, type RoleSpec, rule } from './rule.ts'
+import { type PolicyGates, read, type RoleSpec, rule } from './rule.ts'
 import { userRoles } from './user-roles.ts'
 
 const apiGroup = 'rbac.authorization.k8s.io'
@@ -40,16 +40,22 @@ const clusterRoleBinding = (name: string, role: string, subjects: Subject[]): Cl
   subjects,
 })
 
-export const clusterRoles: readonly ClusterRole[] = [
-  ...userRoles,
-  ...componentRoles,
-  ...Object.entries(controllerRoles).map(([name, rules]) => ({ name: `system:controller:${name}`, rules })),
-].map(clusterRole)
+const bundleDiscovery = 'system:cluster-trust-bundle-discovery'
+
+export const clusterRoles = (gates: PolicyGates): readonly ClusterRole[] =>
+  [
+    ...userRoles,
+    ...componentRoles(gates),
+    ...(gates.ClusterTrustBundle
+      ? [{ name: bundleDiscovery, rules: [rule(read, 'certificates.k8s.io', 'clustertrustbundles')] }]
+      : []),
+    ...Object.entries(controllerRoles(gates)).map(([name, rules]) => ({ name: `system:controller:${name}`, rules })),
+  ].map(clusterRole)
 
 const authenticated = group('system:authenticated')
 const unauthenticated = group('system:unauthenticated')
 
-export const clusterRoleBindings: readonly ClusterRoleBinding[] = [
+export const clusterRoleBindings = (gates: PolicyGates): readonly ClusterRoleBinding[] => [
   clusterRoleBinding('cluster-admin', 'cluster-admin', [group('system:masters')]),
   clusterRoleBinding('system:monitoring', 'system:monitoring', [group('system:monitoring')]),
   clusterRoleBinding('system:discovery', 'system:discovery', [authenticated]),
@@ -65,9 +71,12 @@ export const clusterRoleBindings: readonly ClusterRoleBinding[] = [
   clusterRoleBinding('system:service-account-issuer-discovery', 'system:service-account-issuer-discovery', [
     group('system:serviceaccounts'),
   ]),
+  ...(gates.ClusterTrustBundle
+    ? [clusterRoleBinding(bundleDiscovery, bundleDiscovery, [group('system:serviceaccounts')])]
+    : []),
   // No subjects: the Node authorizer grants what the role says.
   clusterRoleBinding('system:node', 'system:node', []),
-  ...Object.keys(controllerRoles).map((name) =>
+  ...Object.keys(controllerRoles(gates)).map((name) =>
     clusterRoleBinding(`system:controller:${name}`, `system:controller:${name}`, [serviceAccount(name)]),
   ),
 ]

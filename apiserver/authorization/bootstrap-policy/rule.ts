@@ -16,6 +16,11 @@ export const pathRule = (verbs: string, urls: string): PolicyRule => ({
   nonResourceURLs: list(urls),
 })
 
+/** Feature gates that add rules. */
+export interface PolicyGates {
+  readonly ClusterTrustBundle: boolean
+}
+
 export const read = 'get,list,watch'
 export const write = 'create,delete,deletecollection,patch,update'
 export const readWrite = 'get,list,watch,create,update,patch,delete,deletecollection'

@@ -39,13 +39,20 @@ export const loadRbac = async ({ api }: Evidence): Promise<RbacObjects> => {
 
 const isOfKind = (object: KubeObject, ...kinds: readonly string[]): boolean => kinds.includes(object.kind ?? '')
 
+/** Whatever gates a server has: more rules than it made are no harm here. */
+const gates = { ClusterTrustBundle: true }
+
 /** What the API server makes at its start, and the launcher after it. */
 const builtIn = ({ config, layout }: Evidence): RbacObjects => {
   const addons = [adminBinding, ...addonObjects(config, layout)]
   return {
-    roles: [...clusterRoles, ...roles, ...(addons.filter((o) => isOfKind(o, 'ClusterRole', 'Role')) as AnyRole[])],
+    roles: [
+      ...clusterRoles(gates),
+      ...roles,
+      ...(addons.filter((o) => isOfKind(o, 'ClusterRole', 'Role')) as AnyRole[]),
+    ],
     bindings: [
-      ...clusterRoleBindings,
+      ...clusterRoleBindings(gates),
       ...roleBindings,
       ...(addons.filter((o) => isOfKind(o, 'ClusterRoleBinding', 'RoleBinding')) as AnyBinding[]),
     ],
