@@ -8,7 +8,6 @@ export const dormantControllers: ReadonlySet<string> = new Set([
   'storageversion-garbage-collector-controller',
   'storage-version-migrator-controller',
   'podcertificaterequest-cleaner-controller',
-  'kube-apiserver-serving-clustertrustbundle-publisher-controller',
   'service-lb-controller',
   'node-route-controller',
   'cloud-node-lifecycle-controller',

@@ -152,9 +152,7 @@ describe('a projected volume of trust bundles', () => {
     ['stays below itself', { path: '../p', name: 'b' }, [`${at}.path: Invalid value: "../p": must not contain '..'`]],
   ]
   for (const [what, clusterTrustBundle, errors] of cases) {
-    it(what, () =>
-      assert.deepEqual(problems({ ...(clusterTrustBundle === undefined ? {} : { clusterTrustBundle }) }), errors),
-    )
+    it(what, () => assert.deepEqual(problems(clusterTrustBundle === undefined ? {} : { clusterTrustBundle }), errors))
   }
 
   it('has no path twice, whatever the sources are', () => {
