@@ -297,6 +297,8 @@ export const nodeProcesses = (
     'cluster-cidr': config.networking.podCIDR,
     'cluster-dns': dnsAddress(config),
     'dns-kubeconfig': paths.dnsConf,
+    'policy-kubeconfig': paths.policyConf,
+    'cni-cache-dir': paths.cniCache,
     'cluster-domain': config.networking.dnsDomain,
   })
   return [

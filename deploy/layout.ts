@@ -33,10 +33,14 @@ export interface NodeLayout {
   readonly proxyConf: string
   /** Who cluster DNS is. */
   readonly dnsConf: string
+  /** Who enforces NetworkPolicies is. */
+  readonly policyConf: string
   readonly pki: string
   /** The kubelet's --root-dir. */
   readonly kubeletRoot: string
   readonly cniConf: string
+  /** What CNI's plugins answered, sandbox by sandbox; the kubelet writes it. */
+  readonly cniCache: string
   readonly manifests: string
 }
 
@@ -64,9 +68,11 @@ export const layoutOf = (root: string): Layout => {
         kubeletConfig: join(node, 'kubelet-config.yaml'),
         proxyConf: join(node, 'kube-proxy.conf'),
         dnsConf: join(node, 'coredns.conf'),
+        policyConf: join(node, 'network-policies.conf'),
         pki: join(node, 'pki'),
         kubeletRoot: join(node, 'kubelet'),
         cniConf: join(node, 'cni'),
+        cniCache: join(node, 'kubelet/cni/results'),
         manifests: join(node, 'manifests'),
       }
     },

@@ -122,8 +122,12 @@ export const ensureNodePki = async (
   const server = nodeServer(config)
   const users = [
     { path: paths.proxyConf, spec: client('kube-proxy', 'ca', 'system:kube-proxy') },
-    // By certificate what a Pod of CoreDNS would be by its token.
+    // By certificate what Pods of CoreDNS and kube-network-policies would be by their tokens.
     { path: paths.dnsConf, spec: client('coredns', 'ca', 'system:serviceaccount:kube-system:coredns') },
+    {
+      path: paths.policyConf,
+      spec: client('network-policies', 'ca', 'system:serviceaccount:kube-system:kube-network-policies'),
+    },
   ]
   for (const { path, spec } of users) {
     const pair = await ensureCertificateFrom(ca, paths.pki, spec)

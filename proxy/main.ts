@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** kube-proxy: Services by nftables, routes to the other nodes' Pods, and cluster DNS, in one node's network. */
+/** kube-proxy: Services by nftables, routes to the other nodes' Pods, cluster DNS and network policies, in one node's network. */
 import { hostname } from 'node:os'
 import {
   endpointSlices as endpointSlicesRef,
@@ -24,6 +24,7 @@ import { createProxyMetrics } from './metrics.ts'
 import { applyNft } from './nftables/nft.ts'
 import { tableName } from './nftables/ruleset.ts'
 import { flags, loadProxyConfiguration } from './options.ts'
+import { type PolicyEngineOptions, removePolicyTable, runPolicyEngine } from './policy/engine.ts'
 import { syncRoutes } from './routes/node-routes.ts'
 import { Proxier } from './services/proxier.ts'
 import { serveHealth, serveMetrics } from './serving.ts'
@@ -45,6 +46,19 @@ const watchServices = (informers: InformerFactory, changed: (key: string) => voi
   informers
     .for(endpointSlicesRef)
     .addHandler({ onAdd: onSlice, onUpdate: (_, next) => onSlice(next), onDelete: onSlice })
+}
+
+/** NetworkPolicies, with an identity of their own: kube-proxy's may not read Pods. */
+const enforcePolicies = async (
+  kubeconfig: string,
+  options: Omit<PolicyEngineOptions, 'informers'>,
+  signal: AbortSignal,
+): Promise<void> => {
+  if (kubeconfig === '') return removePolicyTable()
+  const client = createRestClient(loadKubeconfig(kubeconfig), { userAgent: 'kube-network-policies/v1.36.0' })
+  const informers = createInformerFactory(client, options.log)
+  informers.start(signal)
+  await runPolicyEngine({ ...options, informers }, signal)
 }
 
 /** Node routes, synced one at a time; a failure is tried again. */
@@ -90,7 +104,10 @@ const followRoutes = (
 
 run('kube-proxy', async ({ signal, log }) => {
   const { values } = parseFlags(flags, process.argv.slice(2), { name: 'kube-proxy', version: 'v1.36.0' })
-  if (values.cleanup) return applyNft([`add table ${tableName}`, `delete table ${tableName}`])
+  if (values.cleanup) {
+    await removePolicyTable()
+    return applyNft([`add table ${tableName}`, `delete table ${tableName}`])
+  }
   const file = loadProxyConfiguration(values.config)
   const mode = file.mode ?? values['proxy-mode']
   if (mode !== 'nftables' && mode !== '') throw new Error(`proxy mode ${mode} is not supported: kubets has nftables`)
@@ -134,6 +151,18 @@ run('kube-proxy', async ({ signal, log }) => {
   await serveHealth(file.healthzBindAddress ?? values['healthz-bind-address'], { proxier, signal })
   await serveMetrics(file.metricsBindAddress ?? values['metrics-bind-address'], { registry, signal })
 
+  const policies = enforcePolicies(
+    values['policy-kubeconfig'],
+    {
+      nodeName,
+      clusterDns: dnsAddress === '' ? [] : dnsAddress.split(','),
+      cniCache: values['cni-cache-dir'],
+      metrics,
+      log,
+    },
+    signal,
+  )
+
   informers.start(signal)
   dnsInformers.start(signal)
   if (dnsAddress !== '') {
@@ -143,5 +172,5 @@ run('kube-proxy', async ({ signal, log }) => {
     await serveDns({ address: dnsAddress, port: 53, zone, forward, metrics, log }, signal)
   }
   await Promise.all([informers.whenSynced(signal), dnsInformers.whenSynced(signal)])
-  await proxier.run(signal)
+  await Promise.all([proxier.run(signal), policies])
 })

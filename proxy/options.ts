@@ -24,6 +24,16 @@ export const flags = defineFlags({
     default: '',
     help: 'Kubeconfig of cluster DNS, for what the proxy itself may not read; default: --kubeconfig.',
   },
+  'policy-kubeconfig': {
+    type: 'string',
+    default: '',
+    help: 'Kubeconfig of who enforces NetworkPolicies on this node; empty: they are not enforced.',
+  },
+  'cni-cache-dir': {
+    type: 'string',
+    default: '/var/lib/cni/results',
+    help: "CNI's cache of results, from which policies know the addresses of new Pods.",
+  },
   'cluster-domain': { type: 'string', default: 'cluster.local', help: 'Domain of cluster DNS.' },
   'resolv-conf': { type: 'string', default: '/etc/resolv.conf', help: 'Resolvers for names outside the cluster.' },
   'node-routes': { type: 'bool', default: true, help: "Keep routes to the other nodes' Pods." },

@@ -7,6 +7,8 @@ export interface Question {
   readonly user: string
   readonly groups?: readonly string[]
   readonly verb: string
+  /** API group of the resource; default: the core group. */
+  readonly group?: string
   readonly resource: string
   readonly name?: string
 }
@@ -14,10 +16,10 @@ export interface Question {
 /** Told if the answer is not what it should be. */
 export const mayProblem = async (
   { api }: Pick<Evidence, 'api'>,
-  { user, groups = [], verb, resource, name = '' }: Question,
+  { user, groups = [], verb, group = '', resource, name = '' }: Question,
   expected: boolean,
 ): Promise<Problem> => {
-  const resourceAttributes = { verb, resource, version: 'v1', ...(name === '' ? {} : { name }) }
+  const resourceAttributes = { verb, group, resource, version: 'v1', ...(name === '' ? {} : { name }) }
   const allowed = await createReviews(api).isAllowed({ user, groups, resourceAttributes })
   return allowed === expected ? undefined : `${user} may ${allowed ? '' : 'not '}${verb} ${resource}`
 }

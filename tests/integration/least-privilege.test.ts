@@ -157,7 +157,8 @@ describe('least privilege', () => {
     for (const name of workers.map((worker) => `${worker}-controller`)) {
       assert.ok(seen.has(`system:serviceaccount:kube-system:${name}`), name)
     }
-    for (const account of ['generic-garbage-collector', 'namespace-controller', 'certificate-controller', 'coredns']) {
+    const accounts = ['generic-garbage-collector', 'namespace-controller', 'certificate-controller']
+    for (const account of [...accounts, 'coredns', 'kube-network-policies']) {
       assert.ok(seen.has(`system:serviceaccount:kube-system:${account}`), account)
     }
     for (const user of ['system:kube-scheduler', 'system:kube-proxy', 'system:kube-controller-manager']) {

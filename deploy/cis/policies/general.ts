@@ -1,14 +1,27 @@
 /** 5.3 to 5.6: networks, Secrets, images, and how objects are spread over namespaces. */
 import { configMaps, networkPolicies, secrets, serviceAccounts, services } from '../../../api/resources.ts'
 import type { KubeObject, NetworkPolicy } from '../../../api/types.ts'
-import { type Check, manual, pass, type Section, warn, warnOn } from '../check.ts'
+import { type Check, failIfAny, manual, pass, type Section, warnOn } from '../check.ts'
 import { listFlag } from '../process-evidence.ts'
+import { mayProblem } from '../reviews.ts'
 import { containersOf, podName, userPods } from './workloads.ts'
+
+/** Who each node's proxy asks for policies as; by the certificate that `deploy/pki.ts` makes. */
+const policyUser = 'system:serviceaccount:kube-system:kube-network-policies'
 
 const networkPoliciesWork: Check = {
   id: '5.3.1',
   title: 'The network enforces NetworkPolicies',
-  run: () => warn('the proxy of this version stores NetworkPolicies and does not enforce them: see README.md, limits'),
+  run: async (evidence) => {
+    const without = evidence.nodes
+      .filter(({ proxy }) => (proxy.flags.get('policy-kubeconfig') ?? '') === '')
+      .map(({ name }) => `kube-proxy of ${name}: no --policy-kubeconfig`)
+    const seen = ['networkpolicies.networking.k8s.io', 'pods', 'namespaces'].map((resource) => {
+      const [name = '', ...group] = resource.split('.')
+      return mayProblem(evidence, { user: policyUser, verb: 'watch', resource: name, group: group.join('.') }, true)
+    })
+    return failIfAny([...without, ...(await Promise.all(seen))], 'by the proxy of each node')
+  },
 }
 
 const namespacesHavePolicies: Check = {

@@ -28,7 +28,13 @@ export interface NetworkTarget {
   readonly portMappings: readonly PortMapping[]
 }
 
+/** What stands in the cache: libcni's own format, which others on the node read, with what only we need beside it. */
 interface CachedNetwork {
+  readonly kind: 'cniCacheV1'
+  readonly containerId: string
+  readonly ifName: string
+  readonly networkName: string
+  readonly cniArgs: readonly (readonly [name: string, value: string])[]
   readonly target: NetworkTarget
   readonly network: NetworkConfig
   readonly result: unknown
@@ -72,6 +78,17 @@ export const findPlugin = async (type: string, binDirs: readonly string[]): Prom
   }
   throw new Error(`failed to find plugin ${JSON.stringify(type)} in path [${binDirs.join(' ')}]`)
 }
+
+const interfaceName = 'eth0'
+
+/** What plugins are told of the Pod, under the names that all runtimes use. */
+const cniArgsOf = (target: NetworkTarget): [name: string, value: string][] => [
+  ['IgnoreUnknown', '1'],
+  ['K8S_POD_NAMESPACE', target.podNamespace],
+  ['K8S_POD_NAME', target.podName],
+  ['K8S_POD_INFRA_CONTAINER_ID', target.sandboxId],
+  ['K8S_POD_UID', target.podUid],
+]
 
 const pluginTimeoutMs = 60_000
 
@@ -139,15 +156,11 @@ export const createCni = ({ confDir, binDirs, cacheDir }: CniOptions): Cni => {
         CNI_COMMAND: command,
         CNI_CONTAINERID: target.sandboxId,
         CNI_NETNS: target.netns,
-        CNI_IFNAME: 'eth0',
+        CNI_IFNAME: interfaceName,
         CNI_PATH: binDirs.join(':'),
-        CNI_ARGS: [
-          'IgnoreUnknown=1',
-          `K8S_POD_NAMESPACE=${target.podNamespace}`,
-          `K8S_POD_NAME=${target.podName}`,
-          `K8S_POD_INFRA_CONTAINER_ID=${target.sandboxId}`,
-          `K8S_POD_UID=${target.podUid}`,
-        ].join(';'),
+        CNI_ARGS: cniArgsOf(target)
+          .map(([name, value]) => `${name}=${value}`)
+          .join(';'),
       },
       {
         ...config,
@@ -187,7 +200,16 @@ export const createCni = ({ confDir, binDirs, cacheDir }: CniOptions): Cni => {
       if (network === undefined) throw new Error(`no CNI network is configured in ${confDir}`)
       await mkdir(cacheDir, { recursive: true, mode: 0o700 })
       const save = async (result: unknown): Promise<void> => {
-        const entry: CachedNetwork = { target, network, result }
+        const entry: CachedNetwork = {
+          kind: 'cniCacheV1',
+          containerId: target.sandboxId,
+          ifName: interfaceName,
+          networkName: network.name,
+          cniArgs: cniArgsOf(target),
+          target,
+          network,
+          result,
+        }
         await writeFile(`${cacheFile(target.sandboxId)}.tmp`, JSON.stringify(entry))
         await rename(`${cacheFile(target.sandboxId)}.tmp`, cacheFile(target.sandboxId))
       }

@@ -123,6 +123,15 @@ export const describeFlags = (running: Running): void => {
       assert.equal((await verdictOf('4.3.1', { ...evidence, nodes })).type, 'fail')
     })
 
+    it('fails where a node does not enforce network policies', async () => {
+      const nodes = evidence.nodes.map((node) => ({
+        ...node,
+        proxy: withFlag(node.proxy, 'policy-kubeconfig', undefined),
+      }))
+      assert.equal((await verdictOf('5.3.1', { ...evidence, nodes })).type, 'fail')
+      assert.equal((await verdictOf('5.3.1', evidence)).type, 'pass')
+    })
+
     it('fails a check that cannot look', async () => {
       const nowhere = { ...evidence, server: 'https://127.0.0.1:1' }
       assert.equal((await verdictOf('1.2.1', nowhere)).type, 'fail')

@@ -62,6 +62,8 @@ export const clusterRoleBindings: readonly string[] = [
   'kubeadm:node-autoapprove-bootstrap → system:certificates.k8s.io:certificatesigningrequests:nodeclient: system:bootstrappers:kubeadm:default-node-token',
   'kubeadm:node-autoapprove-certificate-rotation → system:certificates.k8s.io:certificatesigningrequests:selfnodeclient: system:nodes',
   'system:coredns → system:coredns: kube-system/coredns',
+  // kube-network-policies'
+  'kube-network-policies → kube-network-policies: kube-system/kube-network-policies',
   // metrics-server's
   'system:metrics-server → system:metrics-server: system:metrics-server',
   'metrics-server:system:auth-delegator → system:auth-delegator: system:metrics-server',
@@ -85,6 +87,7 @@ export const roleBindings: readonly string[] = [
 export const bindingsOf = (user: string): readonly string[] => {
   const account = /^system:serviceaccount:kube-system:(.+)$/.exec(user)?.[1]
   if (account === 'coredns') return ['system:coredns']
+  if (account === 'kube-network-policies') return ['kube-network-policies']
   if (account !== undefined) return [`system:controller:${account}`]
   switch (user) {
     case 'system:kube-controller-manager':
