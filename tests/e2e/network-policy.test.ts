@@ -1,0 +1,289 @@
+/** NetworkPolicies applied with kubectl, and connections between real containers on two nodes. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import type { Pod } from '../../api/types.ts'
+import { running as processOf } from '../../deploy/process-table.ts'
+import { busyboxImage, ensureTestImages } from '../harness/images.ts'
+import { useCluster } from '../harness/use-cluster.ts'
+import { waitFor } from '../harness/wait.ts'
+
+const running = useCluster({ nodes: 2 }, () => ensureTestImages())
+
+const ports = [80, 8080, 8081, 8090]
+/** A web server on four ports; `http` is one of them. */
+const server = (name: string, namespace: string, node: string): object => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace, labels: { app: 'server', name } },
+  spec: {
+    nodeName: node,
+    terminationGracePeriodSeconds: 0,
+    containers: [
+      {
+        name: 'main',
+        image: busyboxImage,
+        command: [
+          'sh',
+          '-c',
+          `mkdir -p /tmp/www; echo ${name} > /tmp/www/index.html; for p in ${ports.join(' ')}; do httpd -p $p -h /tmp/www; done; sleep 100000`,
+        ],
+        ports: [{ name: 'http', containerPort: 8080 }],
+        readinessProbe: { httpGet: { path: '/', port: 80 }, periodSeconds: 1, failureThreshold: 1 },
+      },
+    ],
+  },
+})
+
+/** Tries from its first moment on to reach what it is told, and says whenever it did. */
+const client = (
+  name: string,
+  namespace: string,
+  { node, labels = {}, script = 'sleep 100000' }: { node: string; labels?: Record<string, string>; script?: string },
+): object => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace, labels: { app: 'client', name, ...labels } },
+  spec: {
+    nodeName: node,
+    terminationGracePeriodSeconds: 0,
+    containers: [{ name: 'main', image: busyboxImage, command: ['sh', '-c', script] }],
+  },
+})
+
+const policy = (name: string, namespace: string, spec: object): object => ({
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'NetworkPolicy',
+  metadata: { name, namespace },
+  spec,
+})
+
+const apply = (...items: object[]): Promise<string> =>
+  running().kubectl.withInput(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), 'apply', '-f', '-')
+
+const addressOf = async (name: string, namespace: string): Promise<string> => {
+  const pod = await running().kubectl.json<Pod>('get', 'pod', name, '-n', namespace)
+  return pod.status?.podIP ?? ''
+}
+
+const exec = async (name: string, namespace: string, ...command: string[]): Promise<boolean> =>
+  (await running().kubectl.run(['exec', name, '-n', namespace, '--', ...command])).code === 0
+
+const reaches = (name: string, namespace: string, to: string, port = 80): Promise<boolean> =>
+  exec(name, namespace, 'nc', '-w', '1', to, String(port))
+
+/** Each `namespace/client → address port`, in the end as it is told, all at the same time. */
+const becomes = async (expected: Readonly<Record<string, 'open' | 'closed'>>): Promise<void> => {
+  const look = async (): Promise<Record<string, string>> =>
+    Object.fromEntries(
+      await Promise.all(
+        Object.keys(expected).map(async (line) => {
+          const [, namespace = '', name = '', to = '', port] = /^(\S+)\/(\S+) → (\S+) (\d+)$/.exec(line) ?? []
+          return [line, (await reaches(name, namespace, to, Number(port))) ? 'open' : 'closed'] as const
+        }),
+      ),
+    )
+  let last: Record<string, string> = {}
+  await waitFor(
+    async () => {
+      last = await look()
+      return Object.entries(expected).every(([line, state]) => last[line] === state)
+    },
+    { what: 'connections as policies want them', timeoutMs: 60_000 },
+  ).catch(() => assert.deepEqual(last, expected))
+}
+
+describe('network policies on two nodes', () => {
+  let near = ''
+  let far = ''
+  let nodes: string[] = []
+
+  before(async () => {
+    const { kubectl } = running()
+    nodes = running()
+      .nodes()
+      .map(({ name }) => name)
+    const [first = '', second = ''] = nodes
+    for (const namespace of ['shop', 'office']) await kubectl('create', 'namespace', namespace)
+    await kubectl('label', 'namespace', 'office', 'team=office')
+    for (const namespace of ['shop', 'office']) {
+      const account = ['get', 'serviceaccount', 'default', '-n', namespace]
+      await waitFor(async () => (await kubectl.run(account)).code === 0, { what: 'an account for Pods' })
+    }
+    await apply(
+      server('near', 'shop', first),
+      server('far', 'shop', second),
+      client('friend', 'shop', { node: first, labels: { role: 'friend' } }),
+      client('stranger', 'shop', { node: first }),
+      client('clerk', 'office', { node: second, labels: { role: 'friend' } }),
+    )
+    await kubectl('expose', 'pod', 'far', '-n', 'shop', '--port=80', '--name=far')
+    for (const namespace of ['shop', 'office'])
+      await kubectl('wait', '--for=condition=Ready', 'pod', '--all', '-n', namespace, '--timeout=60s')
+    near = await addressOf('near', 'shop')
+    far = await addressOf('far', 'shop')
+  })
+
+  after(async () => {
+    await running().kubectl('delete', 'networkpolicy', '--all', '-n', 'shop')
+  })
+
+  const everywhere = (state: 'open' | 'closed'): Record<string, 'open' | 'closed'> =>
+    Object.fromEntries(
+      ['shop/friend', 'shop/stranger', 'office/clerk'].flatMap((who) =>
+        [near, far].map((to) => [`${who} → ${to} 80`, state] as const),
+      ),
+    )
+
+  it('close what is denied by default, on one node and between two, and leave Pods Ready', async () => {
+    await becomes(everywhere('open'))
+    await apply(policy('deny', 'shop', { podSelector: {}, policyTypes: ['Ingress'] }))
+    await becomes(everywhere('closed'))
+    const { kubectl } = running()
+    // Probes come from the node every second.
+    await kubectl('wait', '--for=condition=Ready', 'pod', 'near', 'far', '-n', 'shop', '--timeout=5s')
+  })
+
+  it('allow by the labels of Pods and of namespaces', async () => {
+    const from = [{ podSelector: { matchLabels: { role: 'friend' } } }]
+    await apply(policy('friends', 'shop', { podSelector: { matchLabels: { app: 'server' } }, ingress: [{ from }] }))
+    await becomes({
+      ...everywhere('closed'),
+      [`shop/friend → ${near} 80`]: 'open',
+      [`shop/friend → ${far} 80`]: 'open',
+    })
+    const office = { namespaceSelector: { matchLabels: { team: 'office' } }, podSelector: from[0]?.podSelector }
+    await apply(
+      policy('friends', 'shop', { podSelector: { matchLabels: { name: 'far' } }, ingress: [{ from: [office] }] }),
+    )
+    await becomes({ ...everywhere('closed'), [`office/clerk → ${far} 80`]: 'open' })
+    await running().kubectl('label', 'namespace', 'office', 'team-')
+    await becomes(everywhere('closed'))
+    await running().kubectl('label', 'pod', 'stranger', '-n', 'shop', 'role=friend')
+    await apply(policy('friends', 'shop', { podSelector: {}, ingress: [{ from }] }))
+    await becomes({
+      ...everywhere('open'),
+      [`office/clerk → ${near} 80`]: 'closed',
+      [`office/clerk → ${far} 80`]: 'closed',
+    })
+    await running().kubectl('label', 'pod', 'stranger', '-n', 'shop', 'role-')
+  })
+
+  it('allow by ranges of addresses with exceptions', async () => {
+    const stranger = await addressOf('stranger', 'shop')
+    const ipBlock = { cidr: '0.0.0.0/0', except: [`${stranger}/32`] }
+    await apply(policy('friends', 'shop', { podSelector: {}, ingress: [{ from: [{ ipBlock }] }] }))
+    await becomes({
+      ...everywhere('open'),
+      [`shop/stranger → ${near} 80`]: 'closed',
+      [`shop/stranger → ${far} 80`]: 'closed',
+    })
+  })
+
+  it('allow ports by range and by name', async () => {
+    await apply(policy('friends', 'shop', { podSelector: {}, ingress: [{ ports: [{ port: 8081, endPort: 8090 }] }] }))
+    const at = (open: readonly number[]): Record<string, 'open' | 'closed'> =>
+      Object.fromEntries(
+        ports.flatMap((port) =>
+          [near, far].map((to) => [`shop/friend → ${to} ${port}`, open.includes(port) ? 'open' : 'closed'] as const),
+        ),
+      )
+    await becomes(at([8081, 8090]))
+    await apply(policy('friends', 'shop', { podSelector: {}, ingress: [{ ports: [{ port: 'http' }] }] }))
+    await becomes(at([8080]))
+  })
+
+  it('open again what they closed when they are gone', async () => {
+    await running().kubectl('delete', 'networkpolicy', 'deny', 'friends', '-n', 'shop')
+    await becomes(everywhere('open'))
+  })
+
+  it('see the Pod behind a Service, and let who may ask names ask nothing else', async () => {
+    const resolves = (): Promise<boolean> => exec('friend', 'shop', 'nslookup', 'far.shop.svc.cluster.local')
+    const select = { matchLabels: { role: 'friend' } }
+    await apply(policy('out', 'shop', { podSelector: select, policyTypes: ['Egress'] }))
+    await waitFor(async () => !(await resolves()), { what: 'a Pod that may send nothing to have no DNS' })
+    const dns = {
+      to: [
+        {
+          namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
+          podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+        },
+      ],
+      ports: [
+        { port: 53, protocol: 'UDP' },
+        { port: 53, protocol: 'TCP' },
+      ],
+    }
+    await apply(policy('out', 'shop', { podSelector: select, policyTypes: ['Egress'], egress: [dns] }))
+    await waitFor(resolves, { what: 'DNS for who may ask it' })
+    assert.ok(!(await reaches('friend', 'shop', far)))
+    assert.ok(!(await reaches('friend', 'shop', 'far')), 'by its Service')
+    const toFar = { to: [{ podSelector: { matchLabels: { name: 'far' } } }] }
+    await apply(policy('out', 'shop', { podSelector: select, policyTypes: ['Egress'], egress: [dns, toFar] }))
+    await waitFor(() => reaches('friend', 'shop', 'far'), { what: 'the Pod behind the Service' })
+    assert.ok(!(await reaches('friend', 'shop', near)))
+    await running().kubectl('delete', 'networkpolicy', 'out', '-n', 'shop')
+  })
+
+  /** Writes a line for each connection that it gets, and for each round. */
+  const knocking = (to: string): string =>
+    `while true; do nc -w 1 ${to} 80 </dev/null && echo through; echo round; done`
+  const said = async (name: string): Promise<string> =>
+    (await running().kubectl.run(['logs', name, '-n', 'shop'])).stdout
+
+  it('hold a new Pod from its first moment', async () => {
+    const { kubectl } = running()
+    const [node = ''] = nodes
+    await apply(policy('early', 'shop', { podSelector: { matchLabels: { early: 'yes' } }, policyTypes: ['Egress'] }))
+    const names = Array.from({ length: 4 }, (_, index) => `early-${index}`)
+    await apply(
+      ...names.map((name, index) =>
+        client(name, 'shop', { node, labels: { early: 'yes' }, script: knocking(index % 2 === 0 ? near : far) }),
+      ),
+      // The same, but nothing is against it: the door opens at once.
+      client('free', 'shop', { node, script: knocking(near) }),
+    )
+    await waitFor(async () => (await said('free')).includes('through'), { what: 'a free Pod to get through' })
+    for (const name of names) {
+      await waitFor(async () => (await said(name)).split('round').length > 3, { what: `${name} to have tried` })
+      assert.doesNotMatch(await said(name), /through/)
+    }
+    await kubectl('delete', 'pod', '-n', 'shop', ...names, 'free', '--wait=true')
+  })
+
+  it('hold a new Pod for as long as the proxy is away', async () => {
+    const { kubectl, layout } = running()
+    const [node = ''] = nodes
+    const proxy = processOf(layout.run, `${node}-kube-proxy`)
+    assert.ok(proxy !== undefined)
+    process.kill(proxy.pid, 'SIGSTOP')
+    try {
+      await apply(
+        client('held', 'shop', { node, labels: { early: 'yes' }, script: knocking(near) }),
+        client('waiting', 'shop', { node, script: knocking(near) }),
+      )
+      for (const name of ['held', 'waiting']) {
+        await waitFor(async () => (await said(name)).split('round').length > 2, { what: `${name} to have tried` })
+        assert.doesNotMatch(await said(name), /through/)
+      }
+    } finally {
+      process.kill(proxy.pid, 'SIGCONT')
+    }
+    await waitFor(async () => (await said('waiting')).includes('through'), { what: 'the free Pod to be known' })
+    assert.doesNotMatch(await said('held'), /through/)
+    await kubectl('delete', 'pod', '-n', 'shop', 'held', 'waiting', '--wait=true')
+  })
+
+  it('stay as they are when the proxy is killed, and are followed by the next one', async () => {
+    const { kubectl, layout } = running()
+    await apply(policy('deny', 'shop', { podSelector: {}, policyTypes: ['Ingress'] }))
+    await becomes(everywhere('closed'))
+    for (const node of nodes) {
+      const proxy = processOf(layout.run, `${node}-kube-proxy`)
+      if (proxy !== undefined) process.kill(proxy.pid, 'SIGKILL')
+    }
+    await becomes(everywhere('closed'))
+    await kubectl('delete', 'networkpolicy', '--all', '-n', 'shop')
+    await becomes(everywhere('open'))
+  })
+})
