@@ -1,6 +1,7 @@
 /** The default plugins: upstream's names, order and weights. */
 import type { PluginFactory } from '../framework/plugin.ts'
 import { defaultBinder } from './default-binder.ts'
+import { defaultPreemption } from './default-preemption.ts'
 import { interPodAffinity } from './inter-pod-affinity.ts'
 import { nodeAffinity } from './node-affinity.ts'
 import { nodeName } from './node-name.ts'
@@ -33,6 +34,7 @@ export const defaultPlugins: readonly DefaultPlugin[] = [
   { name: 'NodeResourcesFit', factory: nodeResourcesFit },
   { name: 'PodTopologySpread', factory: podTopologySpread, weight: 2 },
   { name: 'InterPodAffinity', factory: interPodAffinity, weight: 2 },
+  { name: 'DefaultPreemption', factory: defaultPreemption },
   { name: 'NodeResourcesBalancedAllocation', factory: nodeResourcesBalancedAllocation },
   { name: 'DefaultBinder', factory: defaultBinder },
 ]

@@ -1,12 +1,16 @@
 /** Small clusters without an API server, for tests of the scheduler and its plugins. */
-import type { Namespace, Node, Pod } from '../../api/types.ts'
-import { createInformerFactory, type InformerFactory } from '../../client/cache/informer.ts'
+import type { ResourceRef } from '../../api/resources.ts'
+import type { KubeObject, Namespace, Node, Pod } from '../../api/types.ts'
+import type { Informer, InformerFactory } from '../../client/cache/informer.ts'
+import { objectKey, Store } from '../../client/cache/store.ts'
 import type { RestClient } from '../../client/rest/rest-client.ts'
 import { FakeClock } from '../../client/testing/fake-clock.ts'
 import { createLogger } from '../../component-base/logging/logger.ts'
+import type { Clock } from '../../component-base/clock.ts'
 import { SchedulerCache } from '../cache/cache.ts'
 import { fitErrorMessage } from '../framework/diagnosis.ts'
-import { Framework } from '../framework/framework.ts'
+import type { Extender } from '../framework/extender.ts'
+import type { Framework } from '../framework/framework.ts'
 import type { Handle } from '../framework/handle.ts'
 import { defaultPlugins } from '../plugins/index.ts'
 import { createFramework, type EnabledPlugin, everywhere } from '../profiles.ts'
@@ -19,6 +23,35 @@ export const aNode = (name: string, change: Partial<Node> = {}): Node => ({
   status: { allocatable: { cpu: '2', memory: '4Gi', pods: '10' } },
   ...change,
 })
+
+/** Informers that never run: their listers have these objects, by resource. */
+export const informersOf = (...lists: readonly (readonly [ResourceRef, readonly KubeObject[]])[]): InformerFactory => {
+  const stores = new Map<string, Store<KubeObject>>()
+  const storeOf = ({ group, resource }: ResourceRef): Store<KubeObject> => {
+    const store = stores.get(`${group}/${resource}`) ?? new Store<KubeObject>()
+    stores.set(`${group}/${resource}`, store)
+    return store
+  }
+  for (const [ref, objects] of lists) for (const object of objects) storeOf(ref).set(objectKey(object), object)
+  return {
+    for: <T extends KubeObject>(ref: ResourceRef<T>) => {
+      const store = storeOf(ref as ResourceRef)
+      const informer: Informer<KubeObject> = {
+        start: () => Promise.resolve(),
+        hasSynced: () => true,
+        whenSynced: () => Promise.resolve(),
+        addHandler: ({ onAdd }) => {
+          for (const object of store.list()) onAdd?.(object)
+        },
+        addIndexers: (indexers) => store.addIndexers(indexers),
+        lister: store,
+      }
+      return informer as unknown as Informer<T>
+    },
+    start: () => undefined,
+    whenSynced: () => Promise.resolve(),
+  }
+}
 
 type PodSpec = NonNullable<Pod['spec']>
 
@@ -50,8 +83,12 @@ export interface TestSchedulerOptions {
   readonly plugins?: readonly EnabledPlugin[]
   readonly namespaces?: readonly Namespace[]
   readonly informers?: InformerFactory
-  readonly client?: RestClient
+  /** Requests that are answered; all others are refused. */
+  readonly change?: Partial<RestClient>
   readonly random?: () => number
+  readonly extenders?: readonly Extender[]
+  readonly clock?: Clock
+  readonly onActivate?: (pods: readonly Pod[]) => void
 }
 
 const refuse = (): Promise<never> => Promise.reject(new Error('there is no API server'))
@@ -80,24 +117,25 @@ export const defaultEnabled: readonly EnabledPlugin[] = defaultPlugins.map(({ na
 
 /** A profile over a cache that tests fill by hand. */
 export const aScheduler = (options: TestSchedulerOptions = {}): TestScheduler => {
-  const { nodes = [], plugins = defaultEnabled, namespaces = [], client = noServer, random = () => 0.99 } = options
+  const { nodes = [], plugins = defaultEnabled, namespaces = [], random = () => 0.99 } = options
   const cache = new SchedulerCache({ get: (name) => namespaces.find(({ metadata }) => metadata?.name === name) })
   for (const node of nodes) cache.setNode(node)
+  const client: RestClient = { ...noServer, ...options.change }
   const nominator = new Nominator()
   const base: Omit<Handle, 'runner'> = {
     profileName: 'default-scheduler',
     snapshot: cache,
     nominator,
     client,
-    informers: options.informers ?? createInformerFactory(client),
+    informers: options.informers ?? informersOf(),
     recorder: { event: () => undefined },
-    clock: new FakeClock(),
+    clock: options.clock ?? new FakeClock(),
     random,
     log: createLogger('test'),
     metrics: { preemptionAttempts: { inc: () => undefined }, preemptionVictims: { observe: () => undefined } },
-    extenders: [],
+    extenders: options.extenders ?? [],
     waitingPods: { get: () => undefined, list: () => [] },
-    activate: () => undefined,
+    activate: options.onActivate ?? (() => undefined),
     signal: new AbortController().signal,
   }
   let handle: Handle | undefined

@@ -47,6 +47,8 @@ export const assignPod = (resource: Resource, current: Pod, binding: Binding, no
   const { annotations, labels } = binding.metadata ?? {}
   const others = (current.status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled')
   const scheduled = { type: 'PodScheduled', status: 'True', lastTransitionTime: nowRfc3339(nowMs) }
+  // It has its node: what was promised means nothing any longer.
+  const { nominatedNodeName: _, ...status } = current.status ?? {}
   return {
     ...current,
     metadata: {
@@ -55,7 +57,7 @@ export const assignPod = (resource: Resource, current: Pod, binding: Binding, no
       ...(labels === undefined ? {} : { labels: { ...current.metadata?.labels, ...labels } }),
     },
     ...(current.spec === undefined ? {} : { spec: { ...current.spec, nodeName: binding.target.name ?? '' } }),
-    status: { ...current.status, conditions: [...others, scheduled] },
+    status: { ...status, conditions: [...others, scheduled] },
   }
 }
 
