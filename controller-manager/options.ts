@@ -253,12 +253,16 @@ export const flags = defineFlags({
     default: false,
     help: 'Never detach what a Node that is not well has mounted, however long it takes.',
   },
-  'pvclaimbinder-sync-period': { type: 'duration', default: 15_000, help: 'Time between looks at claims and volumes.' },
+  'pvclaimbinder-sync-period': {
+    type: 'duration',
+    default: 15_000,
+    help: 'Time between looks at claims and volumes.',
+    unsupported: 'claims and volumes are watched',
+  },
   'enable-dynamic-provisioning': {
     type: 'bool',
     default: true,
-    help: 'Provision volumes.',
-    unsupported: 'provisioners are external',
+    help: 'Ask external provisioners for the volumes of claims.',
   },
   'flex-volume-plugin-dir': {
     type: 'string',

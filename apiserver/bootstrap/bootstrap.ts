@@ -1,4 +1,5 @@
 /** What happens after the start, upstream's post-start hooks: readiness waits for it, serving does not. */
+import { hostname } from 'node:os'
 import { realClock, sleep } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { Aggregator } from '../aggregator/aggregator.ts'
@@ -16,6 +17,7 @@ import type { FlowController } from '../flow-control/flow-controller.ts'
 import { createDefaultServiceCidr } from './default-service-cidr.ts'
 import { createFlowControlConfig } from './flow-control-config.ts'
 import { createFlowControlObjects } from './flow-control-objects.ts'
+import { createIdentityLease } from './identity-lease.ts'
 import { ensureKubernetesService, keepEndpoints, keepKubernetesService } from './kubernetes-service.ts'
 import { reconcileRbac } from './rbac.ts'
 import { createRepairs } from './repair-services.ts'
@@ -107,6 +109,7 @@ export const startBootstrap = (
   const clusterAuthentication = createClusterAuthentication(resources, authentication, log)
   const repairs = createRepairs({ ...common, ips, ports, metrics: serviceMetrics, ...config.serviceRepair })
   const hook = (name: string, work: () => Promise<void>) => startHook(name, work, log, signal)
+  const identity = createIdentityLease({ ...common, host: hostname() })
   const flowObjects = createFlowControlObjects(resources, realClock)
   const flowConfig =
     flowController === undefined
@@ -124,6 +127,10 @@ export const startBootstrap = (
     hook('start-cluster-authentication-info-controller', async () => {
       await namespaces.promise
       await clusterAuthentication.sync()
+    }),
+    hook('start-kube-apiserver-identity-lease-controller', async () => {
+      await namespaces.promise
+      await identity.renew()
     }),
     // Each of these needs what the one before it has made.
     hook('bootstrap-controller', async () => {
@@ -150,6 +157,7 @@ export const startBootstrap = (
     aggregator.autoRegister.run(signal),
     clusterAuthentication.run(signal),
     defaultCidr.keep(signal),
+    identity.run(signal),
     repairs.run(signal),
     flowConfig?.run(signal),
     keepKubernetesService(service, signal),

@@ -6,6 +6,7 @@ import { compareQuantities, parseQuantity } from '../../api/meta/quantity.ts'
 import { persistentVolumeClaims, persistentVolumes } from '../../api/resources.ts'
 import type { PersistentVolume, PersistentVolumeClaim } from '../../api/types.ts'
 import type { Controller } from '../context.ts'
+import { migratedPluginOf } from '../csi-migration.ts'
 import { annotationsOf, keyOf, nameOf, namespaceOf, uidOf } from '../objects.ts'
 import { enqueueSelf, queueOf, workersOf } from '../wiring.ts'
 
@@ -14,17 +15,6 @@ const concurrency = 10
 const resizerAnnotation = 'volume.kubernetes.io/storage-resizer'
 /** On a volume that was enlarged, until the file system on it was too. */
 const preResizeAnnotation = 'volume.alpha.kubernetes.io/pre-resize-capacity'
-
-/** Plugins that CSI drivers have taken over: field of the volume, the old plugin's name, the driver's. */
-const migrated = [
-  ['awsElasticBlockStore', 'kubernetes.io/aws-ebs', 'ebs.csi.aws.com'],
-  ['azureDisk', 'kubernetes.io/azure-disk', 'disk.csi.azure.com'],
-  ['azureFile', 'kubernetes.io/azure-file', 'file.csi.azure.com'],
-  ['cinder', 'kubernetes.io/cinder', 'cinder.csi.openstack.org'],
-  ['gcePersistentDisk', 'kubernetes.io/gce-pd', 'pd.csi.storage.gke.io'],
-  ['portworxVolume', 'kubernetes.io/portworx-volume', 'pxd.portworx.com'],
-  ['vsphereVolume', 'kubernetes.io/vsphere-volume', 'csi.vsphere.vmware.com'],
-] as const
 
 export type ExpansionPlan =
   | { readonly type: 'none' }
@@ -42,10 +32,10 @@ export const mayExpand = (old: PersistentVolumeClaim, claim: PersistentVolumeCla
 export const planExpansion = (claim: PersistentVolumeClaim, volume: PersistentVolume): ExpansionPlan => {
   const wants = compareQuantities(storageOf(claim.spec?.resources?.requests), storageOf(claim.status?.capacity)) > 0
   if (!wants && annotationsOf(volume)[preResizeAnnotation] === undefined) return { type: 'none' }
-  const plugin = migrated.find(([field]) => volume.spec?.[field] !== undefined)
-  if (plugin !== undefined) {
-    const message = `CSI migration enabled for ${plugin[1]}; waiting for external resizer to expand the pvc`
-    return { type: 'migrated', message, resizer: plugin[2] }
+  const migrated = migratedPluginOf(volume)
+  if (migrated !== undefined) {
+    const message = `CSI migration enabled for ${migrated.plugin}; waiting for external resizer to expand the pvc`
+    return { type: 'migrated', message, resizer: migrated.driver }
   }
   const isKnown = volume.spec?.csi !== undefined || volume.spec?.flexVolume !== undefined
   return {

@@ -68,8 +68,8 @@ export const describeTrafficHints = (running: Running): void => {
     it('follow the topology of Nodes where the annotation asks for it', async () => {
       await patch({ metadata: { annotations: { 'service.kubernetes.io/topology-mode': 'Auto' } } })
       await become('zone-a: zone-a, zone-b: zone-b')
-      // One zone alone has no shares to go by.
-      const status = { conditions: [{ type: 'Ready', status: 'False' }] }
+      // Without its CPU a zone's share cannot be known.
+      const status = { allocatable: { cpu: '0' } }
       await client.patch(nodes, 'hints-zone-b', undefined, { status }, { type: 'merge', subresource: 'status' })
       await become('zone-a: , zone-b: ')
     })
