@@ -5,7 +5,7 @@ import { defineFlags, parseFlags } from '../component-base/flags/flags.ts'
 import { writeFileAtomic } from '../component-base/pki/store.ts'
 import { removeContainers, unmountAll } from './cleanup.ts'
 import { ClusterConfigError, loadClusterConfig } from './cluster-config.ts'
-import { startControlPlane } from './converge.ts'
+import { startControlPlane, stopContainerd } from './converge.ts'
 import { mergeContext, removeContext, userKubeconfigPath } from './kubeconfig.ts'
 import { type Layout, layoutOf, projectRoot } from './layout.ts'
 import { existingNodes, removeBridge, removeNode } from './network.ts'
@@ -58,12 +58,15 @@ const stopCluster = async (layout: Layout): Promise<void> => {
   const config = loadClusterConfig(layout.clusterFile)
   await stop(layout.run, 'supervisor')
   const names = knownProcesses(layout.run)
+  const engines = names.filter((name) => name.endsWith('-containerd'))
   const onNodes = names.filter((name) => name.endsWith('-kubelet') || name.endsWith('-kube-proxy'))
   const isStore = (name: string): boolean => name === 'etcd'
   const store = names.filter(isStore)
-  const rest = names.filter((name) => !onNodes.includes(name) && !isStore(name))
+  const rest = names.filter((name) => ![...onNodes, ...engines].includes(name) && !isStore(name))
   // In the order of need: nodes first, the store last.
-  for (const group of [onNodes, rest, store]) await Promise.all(group.map((name) => stop(layout.run, name)))
+  await Promise.all(onNodes.map((name) => stop(layout.run, name)))
+  await Promise.all(engines.map((name) => stopContainerd(config, layout, name.slice(0, -'-containerd'.length))))
+  for (const group of [rest, store]) await Promise.all(group.map((name) => stop(layout.run, name)))
   await removeContainers(layout.root)
   unmountAll(layout.root)
   for (const name of await existingNodes(config)) await removeNode(config, { name })

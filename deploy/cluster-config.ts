@@ -18,7 +18,11 @@ export interface NodePool {
   readonly taints: readonly Taint[]
   /** Extra fields of KubeletConfiguration for this pool's kubelets. */
   readonly kubelet: Readonly<Record<string, unknown>>
+  readonly runtime: NodeRuntime
 }
+
+/** What a node's Pods run on: the machine's Docker engine, or a containerd of the node's own. */
+export type NodeRuntime = 'docker' | 'containerd'
 
 /** An etcd that somebody else runs, as kubeadm's etcd.external. */
 export interface ExternalEtcd {
@@ -58,6 +62,7 @@ export interface NodeConfig {
   readonly labels: Readonly<Record<string, string>>
   readonly taints: readonly Taint[]
   readonly kubelet: Readonly<Record<string, unknown>>
+  readonly runtime: NodeRuntime
 }
 
 /** A mistake in the cluster file; the message names the field. */
@@ -132,9 +137,12 @@ const taint = (value: unknown, path: string): Taint => {
 
 const nodePool = (value: unknown, path: string): NodePool => {
   const raw = record(value, path)
-  onlyKeys(raw, path, ['name', 'count', 'zones', 'labels', 'taints', 'kubelet'])
+  onlyKeys(raw, path, ['name', 'count', 'zones', 'labels', 'taints', 'kubelet', 'runtime'])
   const name = text(raw['name'], `${path}.name`)
   if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) throw new ClusterConfigError(`${path}.name: must be a DNS label`)
+  const runtime = raw['runtime'] ?? 'docker'
+  if (runtime !== 'docker' && runtime !== 'containerd')
+    throw new ClusterConfigError(`${path}.runtime: must be docker or containerd`)
   const taints = raw['taints'] ?? []
   if (!Array.isArray(taints)) throw new ClusterConfigError(`${path}.taints: must be a list`)
   return {
@@ -144,6 +152,7 @@ const nodePool = (value: unknown, path: string): NodePool => {
     labels: stringMap(raw['labels'], `${path}.labels`),
     taints: taints.map((item, index) => taint(item, `${path}.taints[${index}]`)),
     kubelet: record(raw['kubelet'], `${path}.kubelet`),
+    runtime,
   }
 }
 
@@ -284,6 +293,7 @@ export const nodesOf = (config: ClusterConfig, known: ReadonlyMap<string, string
       },
       taints: pool.taints,
       kubelet: pool.kubelet,
+      runtime: pool.runtime,
     }
   })
 }

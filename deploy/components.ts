@@ -6,6 +6,7 @@ import { writeFileAtomic } from '../component-base/pki/store.ts'
 import { strongCipherSuites } from '../component-base/tls/cipher-suites.ts'
 import { addressAt } from './cidr.ts'
 import type { ClusterConfig, NodeConfig } from './cluster-config.ts'
+import { containerdPaths, containerdProcess } from './containerd.ts'
 import { encryptionConfigPath } from './encryption.ts'
 import { type Layout, projectRoot } from './layout.ts'
 import { hostAddress, namespaceOf } from './network.ts'
@@ -252,6 +253,7 @@ const writeKubeletConfig = (config: ClusterConfig, layout: Layout, node: NodeCon
       'imagefs.available': '0%',
       'imagefs.inodesFree': '0%',
     },
+    podLogsDir: paths.podLogs,
     staticPodPath: paths.manifests,
     ...node.kubelet,
   }
@@ -265,7 +267,7 @@ const mapFlag = (values: Readonly<Record<string, string>>): string =>
     .join(',')
 
 /**
- * A node's two processes. `enter` is the command that puts them into the node's network namespace, if they are not
+ * A node's processes: containerd, if it has one, kubelet and proxy. `enter` is the command that puts them into the node's network namespace, if they are not
  * started in it; their mounts are the machine's, where dockerd sees them.
  */
 export const nodeProcesses = (
@@ -279,6 +281,7 @@ export const nodeProcesses = (
   const taints = node.taints.map(
     ({ key, value, effect }) => `${key}${value === undefined ? '' : `=${value}`}:${effect}`,
   )
+  const hasContainerd = node.runtime === 'containerd'
   const kubelet = commandLine('kubelet', {
     kubeconfig: paths.kubeletConf,
     'bootstrap-kubeconfig': paths.bootstrapConf,
@@ -289,6 +292,9 @@ export const nodeProcesses = (
     'root-dir': paths.kubeletRoot,
     'cni-conf-dir': paths.cniConf,
     'node-labels': mapFlag(node.labels),
+    ...(hasContainerd
+      ? { 'container-runtime-endpoint': `unix://${containerdPaths(config, layout, node.name).socket}` }
+      : {}),
     ...(taints.length === 0 ? {} : { 'register-with-taints': taints.join(',') }),
   })
   const proxy = commandLine('kube-proxy', {
@@ -302,6 +308,7 @@ export const nodeProcesses = (
     'cluster-domain': config.networking.dnsDomain,
   })
   return [
+    ...(hasContainerd ? [containerdProcess(config, layout, node.name, enter)] : []),
     { name: `${node.name}-kubelet`, argv: [...enter, ...kubelet], env: environment },
     { name: `${node.name}-kube-proxy`, argv: [...enter, ...proxy], env: environment },
   ]

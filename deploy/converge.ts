@@ -6,6 +6,7 @@ import { writeFileAtomic } from '../component-base/pki/store.ts'
 import { removeContainers, unmountAll } from './cleanup.ts'
 import { type ClusterConfig, loadClusterConfig, type NodeConfig, nodesOf } from './cluster-config.ts'
 import { controlPlaneProcesses, nodeProcesses } from './components.ts'
+import { containerdName, containerdPaths, removeSandboxes, removeState } from './containerd.ts'
 import type { Layout } from './layout.ts'
 import { ensureBridge, ensureNode, existingNodes, removeNode } from './network.ts'
 import { ensureClusterPki, ensureNodePki } from './pki.ts'
@@ -80,8 +81,18 @@ export const startControlPlane = async (config: ClusterConfig, layout: Layout): 
   }
 }
 
-const stopNodeProcesses = async (layout: Layout, node: string): Promise<void> => {
+const stopNodeProcesses = async (config: ClusterConfig, layout: Layout, node: string): Promise<void> => {
   await Promise.all(['kubelet', 'kube-proxy'].map((kind) => stop(layout.run, `${node}-${kind}`)))
+  await stopContainerd(config, layout, node)
+}
+
+/** Ends a node's containerd with all Pods on it; nothing to do where the node has none. */
+export const stopContainerd = async (config: ClusterConfig, layout: Layout, node: string): Promise<void> => {
+  const paths = containerdPaths(config, layout, node)
+  const name = containerdName(node)
+  if (running(layout.run, name) !== undefined) await removeSandboxes(paths.socket)
+  await stop(layout.run, name)
+  removeState(paths)
 }
 
 /** Makes files and networks as the cluster file says, and tells which processes it wants. */
@@ -95,7 +106,7 @@ export const prepare = async (layout: Layout): Promise<Desired> => {
   await Promise.all(
     nodes.map(async (node) => {
       await ensureNodePki(config, layout, node)
-      if (await ensureNode(config, node)) await stopNodeProcesses(layout, node.name)
+      if (await ensureNode(config, node)) await stopNodeProcesses(config, layout, node.name)
     }),
   )
   const onNodes = nodes.flatMap((node) => nodeProcesses(config, layout, node))
@@ -107,7 +118,7 @@ export const removeSurplusNodes = async (desired: Desired, layout: Layout, log: 
   const wanted = new Set(desired.nodes.map((node) => node.name))
   const surplus = (await existingNodes(desired.config)).filter((name) => !wanted.has(name))
   for (const name of surplus) {
-    await stopNodeProcesses(layout, name)
+    await stopNodeProcesses(desired.config, layout, name)
     await removeContainers(layout.node(name).root)
     unmountAll(layout.node(name).root)
     await removeNode(desired.config, { name })

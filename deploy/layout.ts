@@ -41,6 +41,7 @@ export interface NodeLayout {
   readonly cniConf: string
   /** What CNI's plugins answered, sandbox by sandbox; the kubelet writes it. */
   readonly cniCache: string
+  readonly podLogs: string
   readonly manifests: string
 }
 
@@ -73,6 +74,7 @@ export const layoutOf = (root: string): Layout => {
         kubeletRoot: join(node, 'kubelet'),
         cniConf: join(node, 'cni'),
         cniCache: join(node, 'kubelet/cni/results'),
+        podLogs: join(node, 'log/pods'),
         manifests: join(node, 'manifests'),
       }
     },

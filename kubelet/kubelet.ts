@@ -30,10 +30,12 @@ import type { BoundPod } from './pod.ts'
 import { createPleg } from './pleg/pleg.ts'
 import { createProbeManager } from './probes/probe-manager.ts'
 import { createLogRecorder, limitEvents } from './recorder.ts'
-import { createCni, findPlugin } from './runtime/cni/cni.ts'
+import { createLogManager } from './logs/log-manager.ts'
+import { findPlugin } from './runtime/cni/cni.ts'
 import { ensureNetworkConfig } from './runtime/cni/network-config.ts'
-import { createDockerRuntime } from './runtime/docker/docker-runtime.ts'
 import { limitPulls } from './runtime/images/pull-rate.ts'
+import { runtimeHandlers } from './container/runtime-class.ts'
+import { openEngine } from './open-engine.ts'
 import { createImageManager } from './runtime/images/image-manager.ts'
 import { createBackend } from './server-backend.ts'
 import type { KubeletServerBackend } from './server/backend.ts'
@@ -46,7 +48,7 @@ import { runHttpSource } from './sync/http-source.ts'
 import { createPodKiller } from './sync/kill-pod.ts'
 import { createMirrorPods } from './sync/mirror-pods.ts'
 import { createPodManager } from './sync/pod-manager.ts'
-import { createPodSyncer } from './sync/pod-syncer.ts'
+import { createPodSyncer, type PodSyncer } from './sync/pod-syncer.ts'
 import { createPodWorkers, type PodWorkers } from './sync/pod-worker.ts'
 import { createStateReader } from './sync/runtime-state.ts'
 import { createContainerStarter } from './sync/start-container.ts'
@@ -89,7 +91,6 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
   const machine = await readMachineInfo()
   const hostIPs = config.nodeIPs.length > 0 ? config.nodeIPs : hostAddresses()
 
-  const cni = createCni({ confDir: config.cniConfDir, binDirs: config.cniBinDirs, cacheDir: paths.cniCache })
   const registry = createMetrics('kubelet')
   const certificateMetrics = createCertificateMetrics(registry)
   // Signing a certificate takes its time: meanwhile the engine is looked for.
@@ -99,16 +100,18 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     signal,
   })
   connecting.catch(() => undefined) // told where it is awaited
-  const engine = await createDockerRuntime({
-    endpoint: config.runtimeEndpoint,
-    nodeName: config.nodeName,
-    rootDir: config.rootDir,
-    pauseImage: config.pauseImage,
-    cni,
-    logMaxSizeBytes: quantityValue(config.containerLogMaxSize),
-    logMaxFiles: config.containerLogMaxFiles,
+  const engine = await openEngine(config, paths)
+  const logs = createLogManager({
+    runtime: engine.runtime,
+    podLogsDir: config.podLogsDir,
+    maxSizeBytes: quantityValue(config.containerLogMaxSize),
+    maxFiles: config.containerLogMaxFiles,
+    workers: config.containerLogMaxWorkers,
+    monitorMs: config.containerLogMonitorMs,
+    now,
+    log: log.child({ subsystem: 'logs' }),
   })
-  const { runtime } = engine
+  const { runtime } = logs
   const images = limitPulls(engine.images, config.pullRate, now)
   const runtimeVersion = await runtime.version()
 
@@ -146,6 +149,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     hostIPs,
     memoryCapacityBytes: machine.memoryBytes,
     cgroupDriver: engine.cgroupDriver,
+    podLogsDir: config.podLogsDir,
     seccompRoot: join(config.rootDir, 'seccomp'),
     seccompDefault: config.seccompDefault,
     podPidsLimit: config.podPidsLimit,
@@ -185,7 +189,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
           signal,
         })
   const volumes = createVolumeManager({ paths, now, objects, tokens, trustBundles })
-  const syncer = createPodSyncer({
+  const podSyncer = createPodSyncer({
     runtime,
     readState: createStateReader(runtime),
     killer,
@@ -205,12 +209,20 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     events,
     allocator,
     runtimeName: runtimeVersion.name,
-    networkNotReady: cni.notReadyReason,
+    runtimeHandler: runtimeHandlers(client, factory),
+    networkNotReady: engine.networkNotReady,
     crashMaxMs: config.crashLoopMaxMs,
     onFirstRun: (ms) => metrics.podStart.observe(ms / 1000),
     now,
     log: log.child({ subsystem: 'sync' }),
   })
+  const syncer: PodSyncer = {
+    ...podSyncer,
+    cleanUp: async (podUid) => {
+      await podSyncer.cleanUp(podUid)
+      await logs.removePod(podUid)
+    },
+  }
   workers = createPodWorkers({
     syncer,
     log: log.child({ subsystem: 'workers' }),
@@ -306,6 +318,8 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
 
   /** Writes the bridge network once the Pod CIDR is known, and tells everyone who waits for it. */
   const configureNetwork = async (podCidr: string): Promise<void> => {
+    await runtime.updatePodCidr(podCidr)
+    if (engine.wiresPods && !config.ownsCniConf) return nodeManager?.wake()
     const hostPorts = await findPlugin('portmap', config.cniBinDirs).then(
       () => true,
       () => false,
@@ -333,7 +347,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
   }
 
   const run = async (): Promise<void> => {
-    const tasks: Promise<unknown>[] = [pleg.run(signal), credentials.run(signal)]
+    const tasks: Promise<unknown>[] = [pleg.run(signal), credentials.run(signal), logs.run(signal)]
     if (config.podCidr !== '') await configureNetwork(config.podCidr)
     const sources: Promise<unknown>[] = []
     const statics = new Map<'file' | 'http', readonly BoundPod[]>()
@@ -385,6 +399,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
       Promise.all(sources).then(
         async () => {
           await loop.cleanOrphans()
+          await logs.removeUnknown((uid) => pods.get(uid) !== undefined || allWorkers.has(uid))
           await loop.runHousekeeping(signal)
         },
         (error: unknown) => {

@@ -98,7 +98,12 @@ export const kubeletFlags = defineFlags({
   'container-runtime-endpoint': {
     type: 'string',
     default: defaultDockerEndpoint,
-    help: 'The endpoint of container runtime service: the socket of a Docker engine.',
+    help: 'The endpoint of container runtime service: the socket of a Docker engine, or of a CRI runtime (containerd, CRI-O).',
+  },
+  'image-service-endpoint': {
+    type: 'string',
+    default: '',
+    help: 'The endpoint of container image service. If not specified, it will be the same with --container-runtime-endpoint by default.',
   },
   'pod-infra-container-image': {
     type: 'string',
@@ -108,7 +113,7 @@ export const kubeletFlags = defineFlags({
   'cni-conf-dir': {
     type: 'string',
     default: '/etc/cni/net.d',
-    help: 'The full path of the directory in which to search for CNI config files.',
+    help: 'The full path of the directory in which to search for CNI config files. With a CRI runtime, which looks for itself, the kubelet writes its network only where this flag is set.',
   },
   'cni-bin-dir': {
     type: 'strings',
@@ -321,8 +326,7 @@ export const kubeletFlags = defineFlags({
   'cgroup-driver': {
     type: 'string',
     default: '',
-    help: 'Driver that the kubelet uses to manipulate cgroups on the host.',
-    ...notUsed("the engine's own driver is used"),
+    help: 'Driver that the kubelet uses to manipulate cgroups on the host; an engine that tells its own wins.',
   },
   'fail-swap-on': {
     type: 'bool',

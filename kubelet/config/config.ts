@@ -62,6 +62,12 @@ export interface KubeletConfig {
   /** exec, attach, port-forward, run, logs: answered with 405 without it. */
   readonly debuggingHandlers: boolean
   readonly runtimeEndpoint: string
+  /** '' is the runtime's. */
+  readonly imageServiceEndpoint: string
+  /** For runtimes that do not tell theirs. */
+  readonly cgroupDriver: string
+  /** --cni-conf-dir was given: a network may be written there whatever the runtime is. */
+  readonly ownsCniConf: boolean
   readonly pauseImage: string
   readonly cniConfDir: string
   readonly cniBinDirs: readonly string[]
@@ -109,6 +115,9 @@ export interface KubeletConfig {
   readonly shutdownGrace: readonly ShutdownGrace[]
   readonly containerLogMaxSize: string
   readonly containerLogMaxFiles: number
+  readonly containerLogMaxWorkers: number
+  readonly containerLogMonitorMs: number
+  readonly podLogsDir: string
   readonly oomScoreAdj: number
   readonly maxOpenFiles: number
   readonly protectKernelDefaults: boolean
@@ -223,6 +232,9 @@ export const toConfig = (parsed: Parsed): KubeletConfig => {
     enableServer: config.bool('enableServer'),
     debuggingHandlers: config.bool('enableDebuggingHandlers'),
     runtimeEndpoint: config.string('containerRuntimeEndpoint'),
+    imageServiceEndpoint: config.string('imageServiceEndpoint'),
+    cgroupDriver: config.string('cgroupDriver') || 'cgroupfs',
+    ownsCniConf: parsed.isSet('cni-conf-dir'),
     pauseImage: values['pod-infra-container-image'],
     cniConfDir: resolve(values['cni-conf-dir']),
     cniBinDirs: values['cni-bin-dir'],
@@ -269,6 +281,9 @@ export const toConfig = (parsed: Parsed): KubeletConfig => {
     shutdownGrace: gates.GracefulNodeShutdown ? shutdownGraceOf(config) : [],
     containerLogMaxSize: config.string('containerLogMaxSize'),
     containerLogMaxFiles: config.int('containerLogMaxFiles'),
+    containerLogMaxWorkers: config.int('containerLogMaxWorkers'),
+    containerLogMonitorMs: config.duration('containerLogMonitorInterval'),
+    podLogsDir: config.string('podLogsDir'),
     oomScoreAdj: config.int('oomScoreAdj'),
     maxOpenFiles: config.int('maxOpenFiles'),
     protectKernelDefaults: config.bool('protectKernelDefaults'),

@@ -92,6 +92,9 @@ const honoured: Rows = {
   failSwapOn: ['bool', true],
   containerLogMaxSize: ['string', '10Mi'],
   containerLogMaxFiles: ['int', 5],
+  containerLogMaxWorkers: ['int', 1],
+  containerLogMonitorInterval: ['duration', '10s'],
+  podLogsDir: ['string', '/var/log/pods'],
   systemReserved: ['map'],
   kubeReserved: ['map'],
   reservedSystemCPUs: ['string'],
@@ -109,6 +112,9 @@ const honoured: Rows = {
   localStorageCapacityIsolation: ['bool', true],
   // Upstream: containerd's socket.
   containerRuntimeEndpoint: ['string', defaultDockerEndpoint],
+  imageServiceEndpoint: ['string'],
+  // For runtimes that do not tell theirs.
+  cgroupDriver: ['string', 'cgroupfs'],
   failCgroupV1: ['bool', false],
 }
 
@@ -122,7 +128,6 @@ const moot: Readonly<Record<string, readonly [string, Rows]>> = {
     },
   ],
   network: ['the CNI plugin decides it, as it does upstream', { hairpinMode: ['string', 'promiscuous-bridge'] }],
-  driver: ['the engine says which driver it has, as it does upstream', { cgroupDriver: ['string', 'cgroupfs'] }],
   profiling: [
     'there is no Go runtime to be profiled',
     {
@@ -155,13 +160,6 @@ const moot: Readonly<Record<string, readonly [string, Rows]>> = {
       imageMaximumGCAge: ['duration', '0s'],
       imageGCHighThresholdPercent: ['int', 85],
       imageGCLowThresholdPercent: ['int', 80],
-    },
-  ],
-  logs: [
-    'the engine turns the log files of its containers itself',
-    {
-      containerLogMaxWorkers: ['int', 1],
-      containerLogMonitorInterval: ['duration', '10s'],
     },
   ],
   managers: [
@@ -222,9 +220,7 @@ const fixed: Readonly<Record<string, readonly [string, Rows]>> = {
   swap: ['containers have no swap', { 'memorySwap.swapBehavior': ['string', ''] }],
   detection: ['ConfigMaps and Secrets are watched', { configMapAndSecretChangeDetectionStrategy: ['string', 'Watch'] }],
   query: ['queries of node logs are not implemented by kubets', { enableSystemLogQuery: ['bool'] }],
-  logsDir: ['log files are where the engine puts them', { podLogsDir: ['string', '/var/log/pods'] }],
   tracing: ['traces are not implemented by kubets', { tracing: ['object'] }],
-  images: ['one engine runs containers and has their images', { imageServiceEndpoint: ['string'] }],
   users: ['user namespaces have 65536 ids', { 'userNamespaces.idsPerPod': ['int', 65_536] }],
 }
 

@@ -38,6 +38,7 @@ const fieldOf: Readonly<Partial<Record<FlagName, string>>> = {
   'healthz-port': 'healthzPort',
   'image-gc-high-threshold': 'imageGCHighThresholdPercent',
   'image-gc-low-threshold': 'imageGCLowThresholdPercent',
+  'image-service-endpoint': 'imageServiceEndpoint',
   'kube-reserved': 'kubeReserved',
   'local-storage-capacity-isolation': 'localStorageCapacityIsolation',
   'make-iptables-util-chains': 'makeIPTablesUtilChains',

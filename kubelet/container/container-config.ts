@@ -1,5 +1,6 @@
 /** From a container of a Pod to what the runtime creates. Upstream: generateContainerConfig. */
 import type { Container } from '../../api/types.ts'
+import { containerLogPath, podLogDirectory } from '../logs/paths.ts'
 import type { KubeletPaths } from '../paths.ts'
 import { type BoundPod, hostnameOf, isHostNetwork, type PodContainer } from '../pod.ts'
 import {
@@ -37,6 +38,8 @@ export interface NodeFacts {
   readonly hostIPs: readonly string[]
   readonly memoryCapacityBytes: number
   readonly cgroupDriver: string
+  /** KubeletConfiguration.podLogsDir. */
+  readonly podLogsDir: string
   readonly seccompRoot: string
   readonly seccompDefault: boolean
   readonly procMount: ProcMount
@@ -128,6 +131,8 @@ export const makeContainerConfig = async (
     name: container.name,
     attempt,
     image: image.id,
+    imageName: container.image ?? '',
+    logPath: containerLogPath(container.name, attempt),
     command: expandAll(container.command, values),
     args: expandAll(container.args, values),
     workingDir: container.workingDir ?? '',
@@ -150,7 +155,12 @@ const protocolOf = (protocol: string | undefined): 'TCP' | 'UDP' | 'SCTP' =>
   protocol === 'UDP' || protocol === 'SCTP' ? protocol : 'TCP'
 
 /** The sandbox of a Pod. Throws ConfigError where it asks for what the engine cannot. */
-export const makeSandboxConfig = (pod: BoundPod, attempt: number, facts: NodeFacts): PodSandboxConfig => {
+export const makeSandboxConfig = (
+  pod: BoundPod,
+  attempt: number,
+  facts: NodeFacts,
+  runtimeHandler: string,
+): PodSandboxConfig => {
   const { spec, metadata } = pod
   if (spec.hostUsers === false && !facts.features.userNamespaces) {
     throw new ConfigError("can't set `spec.hostUsers: false`, runtime does not support user namespaces")
@@ -177,5 +187,7 @@ export const makeSandboxConfig = (pod: BoundPod, attempt: number, facts: NodeFac
     privileged: [...spec.containers, ...(spec.initContainers ?? [])].some(
       ({ securityContext }) => securityContext?.privileged === true,
     ),
+    logDirectory: podLogDirectory(facts.podLogsDir, metadata),
+    runtimeHandler,
   }
 }

@@ -45,8 +45,9 @@ const expandSubPath = (expression: string, env: MountRequest['env']): string => 
 type VolumeMount = NonNullable<Container['volumeMounts']>[number]
 
 /** Mounts below a read-only one are read-only too only where the engine can; who must have that is refused. */
-const checkRecursive = ({ name, recursiveReadOnly }: VolumeMount, { features }: MountRequest): void => {
-  if (recursiveReadOnly !== 'Enabled' || features.recursiveReadOnlyMounts) return
+const isRecursive = ({ name, recursiveReadOnly }: VolumeMount, { features }: MountRequest): boolean => {
+  if (recursiveReadOnly !== 'Enabled') return recursiveReadOnly === 'IfPossible' && features.recursiveReadOnlyMounts
+  if (features.recursiveReadOnlyMounts) return true
   throw new ConfigError(
     `failed to resolve recursive read-only mode: volume ${JSON.stringify(name)} requested recursive read-only mode, but it is not supported by the runtime`,
   )
@@ -54,7 +55,7 @@ const checkRecursive = ({ name, recursiveReadOnly }: VolumeMount, { features }: 
 
 const volumeMount = async (mount: VolumeMount, index: number, request: MountRequest): Promise<Mount> => {
   const { pod, container, volumes, env, paths } = request
-  checkRecursive(mount, request)
+  const recursiveReadOnly = isRecursive(mount, request)
   const volume = volumes.get(mount.name)
   if (volume === undefined) throw new ConfigError(`cannot find volume "${mount.name}" to mount into container`)
   const subPath =
@@ -67,6 +68,7 @@ const volumeMount = async (mount: VolumeMount, index: number, request: MountRequ
     containerPath: mount.mountPath.startsWith('/') ? normalize(mount.mountPath) : join('/', mount.mountPath),
     hostPath: subPath === '' ? volume.hostPath : bound,
     readOnly: mount.readOnly === true || volume.readOnly,
+    recursiveReadOnly,
     propagation: propagationOf[mount.mountPropagation ?? ''] ?? 'private',
   }
 }
@@ -84,13 +86,19 @@ const managedHosts = async ({ pod, podIPs, paths, dns }: MountRequest): Promise<
     ? nodeHostsFile(await readFile('/etc/hosts', 'utf8').catch(() => ''), pod.spec.hostAliases)
     : podHostsFile(podIPs, hostnameOf(pod, dns.clusterDomain), pod.spec.hostAliases)
   await writeIfChanged(hostPath, text)
-  return { containerPath: '/etc/hosts', hostPath, readOnly: false, propagation: 'private' }
+  return { containerPath: '/etc/hosts', hostPath, readOnly: false, recursiveReadOnly: false, propagation: 'private' }
 }
 
 const managedResolvConf = async ({ pod, paths, dns }: MountRequest): Promise<Mount> => {
   const hostPath = paths.resolvConf(pod.metadata.uid)
   await writeIfChanged(hostPath, formatResolvConf(podDns(pod, dns)))
-  return { containerPath: '/etc/resolv.conf', hostPath, readOnly: false, propagation: 'private' }
+  return {
+    containerPath: '/etc/resolv.conf',
+    hostPath,
+    readOnly: false,
+    recursiveReadOnly: false,
+    propagation: 'private',
+  }
 }
 
 export const defaultTerminationMessagePath = '/dev/termination-log'
@@ -104,7 +112,7 @@ const terminationMessage = async ({ pod, container, paths }: MountRequest): Prom
   const hostPath = join(folder, randomBytes(4).toString('hex'))
   await writeFile(hostPath, '')
   await chmod(hostPath, 0o666)
-  return { containerPath, hostPath, readOnly: false, propagation: 'private' }
+  return { containerPath, hostPath, readOnly: false, recursiveReadOnly: false, propagation: 'private' }
 }
 
 export interface ContainerMounts {

@@ -190,7 +190,7 @@ export interface NodeStatusRequest extends CapacityRequest {
 
 export const nodeStatus = (request: NodeStatusRequest): NodeStatus => {
   const { machine, runtime } = request
-  const { supplementalGroupsPolicy, userNamespaces, recursiveReadOnlyMounts } = request.features
+  const { supplementalGroupsPolicy, handlers } = request.features
   return {
     ...capacityOf(request),
     conditions: nodeConditions(request.old.conditions ?? [], request.notReady, request.now),
@@ -214,6 +214,6 @@ export const nodeStatus = (request: NodeStatusRequest): NodeStatus => {
     images: nodeImages(request.images, request.maxImages),
     features: { supplementalGroupsPolicy },
     declaredFeatures: [...declaredFeatures],
-    runtimeHandlers: [{ name: '', features: { recursiveReadOnlyMounts, userNamespaces } }],
+    runtimeHandlers: handlers.map(({ name, ...features }) => ({ name, features })),
   }
 }

@@ -1,6 +1,6 @@
 /**
  * What the kubelet asks of a container engine, in CRI's vocabulary (runtime.v1.RuntimeService).
- * The Docker implementation lives in docker/; the kubelet's managers know only this file.
+ * docker/ implements it on a Docker engine, cri/ on every CRI socket; the kubelet's managers know only this file.
  */
 import type { Duplex, Readable } from 'node:stream'
 
@@ -43,6 +43,10 @@ export interface PodSandboxConfig {
   readonly sysctls: Readonly<Record<string, string>>
   readonly portMappings: readonly PortMapping[]
   readonly privileged: boolean
+  /** Folder of the Pod's logs on the node. */
+  readonly logDirectory: string
+  /** RuntimeClass.handler; '' is the runtime's default. */
+  readonly runtimeHandler: string
 }
 
 export interface PodSandboxStatus {
@@ -54,8 +58,6 @@ export interface PodSandboxStatus {
   /** Addresses of the Pod's own network; empty for a Pod in the node's network. */
   readonly ips: readonly string[]
   readonly network: 'pod' | 'node'
-  /** Init process in the host's PID namespace; 0 when it does not run. */
-  readonly pid: number
   readonly labels: Readonly<Record<string, string>>
   readonly annotations: Readonly<Record<string, string>>
 }
@@ -64,6 +66,8 @@ export interface Mount {
   readonly containerPath: string
   readonly hostPath: string
   readonly readOnly: boolean
+  /** Mounts below it are read-only, too. Only where the runtime's features say so. */
+  readonly recursiveReadOnly: boolean
   readonly propagation: 'private' | 'hostToContainer' | 'bidirectional'
 }
 
@@ -104,6 +108,10 @@ export interface ContainerConfig {
   readonly attempt: number
   /** Image reference as the engine knows it: its ID. */
   readonly image: string
+  /** Image as the Pod names it. */
+  readonly imageName: string
+  /** Of the log, below the sandbox's logDirectory. */
+  readonly logPath: string
   /** Empty: the image's ENTRYPOINT. */
   readonly command: readonly string[]
   /** Empty: the image's CMD, unless `command` is set. */
@@ -155,9 +163,10 @@ export interface ContainerStatus extends ContainerSummary {
   /** 'OOMKilled', 'Completed', 'Error', 'ContainerCannotRun' or ''. */
   readonly reason: string
   readonly message: string
-  readonly pid: number
   /** As they are now; undefined where the engine does not tell. */
   readonly resources: CgroupSettings | undefined
+  /** Of the log in CRI's format, on the node; '' when there is none. */
+  readonly logPath: string
   readonly user:
     | { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] }
     | undefined
@@ -226,13 +235,22 @@ export interface RuntimeEvent {
 }
 
 export interface RuntimeVersion {
-  /** 'docker' here; what containerID and containerRuntimeVersion begin with. */
+  /** 'docker', 'containerd', 'cri-o': what containerID and containerRuntimeVersion begin with. */
   readonly name: string
   readonly version: string
 }
 
-/** What not every engine can; Node status tells of it. */
+/** One way to run Pods, as RuntimeClass.handler names it. */
+export interface RuntimeHandler {
+  /** '' is the default. */
+  readonly name: string
+  readonly recursiveReadOnlyMounts: boolean
+  readonly userNamespaces: boolean
+}
+
+/** What not every engine can; Node status tells of it. Of handlers, what the default one can. */
 export interface RuntimeFeatures {
+  readonly handlers: readonly RuntimeHandler[]
   readonly userNamespaces: boolean
   readonly recursiveReadOnlyMounts: boolean
   readonly supplementalGroupsPolicy: boolean
@@ -252,7 +270,8 @@ export interface RuntimeService {
   /** All of this node, or of one Pod; newest first. */
   listPodSandboxes(podUid?: string): Promise<readonly PodSandboxStatus[]>
 
-  createContainer(sandbox: PodSandboxStatus, config: ContainerConfig): Promise<string>
+  /** `sandboxConfig` is what the sandbox was made of. */
+  createContainer(sandbox: PodSandboxStatus, config: ContainerConfig, sandboxConfig: PodSandboxConfig): Promise<string>
   startContainer(id: string): Promise<void>
   /** SIGTERM (or the stop signal), then SIGKILL after the grace period; an aborted signal stops the waiting only. */
   stopContainer(id: string, graceMs: number, signal?: AbortSignal): Promise<void>
@@ -262,6 +281,12 @@ export interface RuntimeService {
   listContainers(podUid?: string): Promise<readonly ContainerSummary[]>
   /** Rejects where the container cannot have them, for example memory below what it uses. */
   updateContainerResources(id: string, resources: CgroupSettings): Promise<void>
+  /** The log file was renamed: output goes to a new one. */
+  reopenContainerLog(id: string): Promise<void>
+  /** Writes an archive of the running container to the path; rejects with UnsupportedError where it cannot. */
+  checkpointContainer(id: string, location: string): Promise<void>
+  /** Tells a runtime with a network of its own which addresses the node's Pods have. */
+  updatePodCidr(podCidr: string): Promise<void>
 
   /** Runs a command to its end; rejects with TimeoutError after timeoutMs (0: never). */
   execSync(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>
@@ -283,6 +308,8 @@ export interface Image {
   readonly sizeBytes: number
   /** User the image names; '' is root. */
   readonly user: string
+  /** The runtime itself needs it: never collected. */
+  readonly pinned: boolean
 }
 
 export interface RegistryAuth {
@@ -298,9 +325,16 @@ export interface ImageService {
   /** Returns the image's ID. */
   pullImage(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<string>
   removeImage(reference: string): Promise<void>
+  /** A folder on the file system that images are kept on. */
+  imageFolder(): Promise<string>
 }
 
 /** A command or hook took longer than it may. */
 export class TimeoutError extends Error {
   override readonly name = 'TimeoutError'
+}
+
+/** The container runtime has no such function. */
+export class UnsupportedError extends Error {
+  override readonly name = 'UnsupportedError'
 }

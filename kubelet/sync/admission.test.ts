@@ -9,7 +9,7 @@ import { createSysctlAdmission } from './sysctls.ts'
 const host = (fields: Partial<HostPolicy> = {}): HostPolicy => ({
   admitSysctls: createSysctlAdmission([]),
   appArmorProfiles: () => undefined,
-  features: { userNamespaces: false, recursiveReadOnlyMounts: false, supplementalGroupsPolicy: false },
+  features: { handlers: [], userNamespaces: false, recursiveReadOnlyMounts: false, supplementalGroupsPolicy: false },
   ...fields,
 })
 

@@ -37,6 +37,8 @@ export interface SyncerDeps {
   readonly events: ContainerEvents
   readonly allocator: Pick<Allocator, 'state' | 'done' | 'notDone'>
   readonly runtimeName: string
+  /** RuntimeClass.handler of the Pod; rejects where the class does not exist. */
+  readonly runtimeHandler: (pod: BoundPod) => Promise<string>
   /** '' when Pods can get a network. */
   readonly networkNotReady: () => Promise<string>
   /** The longest wait before a container that crashed is started again. */
@@ -165,7 +167,9 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
 
   const createSandbox = async (pod: BoundPod, attempt: number): Promise<PodSandboxStatus> => {
     try {
-      const sandbox = await runtime.runPodSandbox(makeSandboxConfig(pod, attempt, facts))
+      const sandbox = await runtime.runPodSandbox(
+        makeSandboxConfig(pod, attempt, facts, await deps.runtimeHandler(pod)),
+      )
       const { podPidsLimit } = facts
       if (podPidsLimit > 0 && !(await limitPodPids(pod.metadata.uid, podPidsLimit))) {
         log.warn({ pod: formatPod(pod) }, 'no cgroup counts processes here: podPidsLimit has no effect')

@@ -1,5 +1,5 @@
 /** Pull, create, start, postStart. Upstream: kuberuntime startContainer. */
-import { makeContainerConfig, type NodeFacts } from '../container/container-config.ts'
+import { makeContainerConfig, makeSandboxConfig, type NodeFacts } from '../container/container-config.ts'
 import { ConfigError } from '../container/objects.ts'
 import { runHook } from '../lifecycle/hooks.ts'
 import type { BoundPod, PodContainer } from '../pod.ts'
@@ -109,7 +109,7 @@ export const createContainerStarter = ({
         },
         facts,
       )
-      return await runtime.createContainer(sandbox, config)
+      return await runtime.createContainer(sandbox, config, makeSandboxConfig(pod, sandbox.metadata.attempt, facts, ''))
     } catch (error) {
       return fail(request, error instanceof ConfigError ? 'CreateContainerConfigError' : 'CreateContainerError', error)
     }

@@ -8,11 +8,19 @@ import { dump } from 'js-yaml'
 import { loadKubeconfig } from '../../component-base/kubeconfig.ts'
 import { createRestClient, type RestClient } from '../../client/rest/rest-client.ts'
 import { EtcdClient } from '../../component-base/etcd/client.ts'
-import { type ClusterConfig, loadClusterConfig, type NodeConfig, nodesOf } from '../../deploy/cluster-config.ts'
+import {
+  type ClusterConfig,
+  loadClusterConfig,
+  type NodeConfig,
+  type NodeRuntime,
+  nodesOf,
+} from '../../deploy/cluster-config.ts'
 import { type Layout, layoutOf, projectRoot } from '../../deploy/layout.ts'
 import { restartablePort } from '../../testing/ports.ts'
 import { type ClusterStore, type ClusterStoreKind, startClusterStore, wantedStore } from './cluster-store.ts'
+import { testImages } from './images.ts'
 import { createKubectl, type Kubectl } from './kubectl.ts'
+import { loadImages } from './node-images.ts'
 
 const execFileAsync = promisify(execFile)
 
@@ -26,6 +34,8 @@ export interface TestClusterOptions {
   readonly metricsServer?: boolean
   /** Fields of KubeletConfiguration. */
   readonly kubelet?: Readonly<Record<string, unknown>>
+  /** Default: what KUBETS_TEST_RUNTIME says, else docker. The test images are on a containerd, too. */
+  readonly runtime?: NodeRuntime
 }
 
 export interface TestCluster extends AsyncDisposable {
@@ -70,6 +80,7 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
   }
   const store = await startClusterStore(options.store ?? wantedStore())
   const count = options.nodes ?? 0
+  const runtime = options.runtime ?? process.env['KUBETS_TEST_RUNTIME'] ?? 'docker'
   const spec = {
     networking: {
       nodeCIDR: `172.29.${number}.0/24`,
@@ -81,7 +92,7 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
     nodePools:
       count === 0
         ? []
-        : [{ name: `${name}n`, count, zones: ['zone-a', 'zone-b', 'zone-c'], kubelet: options.kubelet ?? {} }],
+        : [{ name: `${name}n`, count, zones: ['zone-a', 'zone-b', 'zone-c'], kubelet: options.kubelet ?? {}, runtime }],
   }
   writeFileSync(file, dump({ apiVersion: 'kubets.dev/v1alpha1', kind: 'Cluster', metadata: { name }, spec }))
   const cli = async (command: string, ...args: readonly string[]): Promise<string> => {
@@ -104,10 +115,12 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
     throw error
   }
   const config = (): ClusterConfig => loadClusterConfig(layout.clusterFile)
+  const nodes = (): NodeConfig[] => nodesOf(config(), knownAddresses(layout))
+  if (runtime === 'containerd') await loadImages({ config, layout, nodes }, testImages)
   return {
     layout,
     config,
-    nodes: () => nodesOf(config(), knownAddresses(layout)),
+    nodes,
     client: createRestClient(loadKubeconfig(layout.adminConf), { userAgent: 'kubets-tests' }),
     kubectl: createKubectl(layout.adminConf),
     kubectlOf: (binary) => createKubectl(layout.adminConf, binary),

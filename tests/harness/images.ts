@@ -12,6 +12,15 @@ export const webImage = (version: 1 | 2): string => `kubets.test/web:${version}.
 /** Runs as `app`, by name or as 1000; the image says that app is in group 50000, too. */
 export const userImage = (user: 'app' | '1000'): string => `kubets.test/user:${user}`
 
+/** All that ensureTestImages makes. */
+export const testImages: readonly string[] = [
+  busyboxImage,
+  userImage('app'),
+  userImage('1000'),
+  webImage(1),
+  webImage(2),
+]
+
 /** The shell stays as the first process, and ends when it is told to: the kernel would not end httpd in its place. */
 const serve = (version: number): string =>
   `mkdir -p /tmp/www && echo "$(hostname) v${version}" > /tmp/www/index.html && httpd -f -p 80 -h /tmp/www & trap 'exit 0' TERM; wait`

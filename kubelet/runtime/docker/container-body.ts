@@ -1,4 +1,5 @@
 /** Pure: the body of Docker's container create call from a CRI configuration. */
+import { join } from 'node:path'
 import type { ContainerCreateOptions, HostConfig } from 'dockerode'
 import { containerNameLabel } from '../labels.ts'
 import type {
@@ -12,9 +13,12 @@ import type {
 import type { EngineUser } from './image-users.ts'
 import {
   dockerName,
+  logDirectoryLabel,
+  logPathLabel,
   networkLabel,
   type Owner,
   ownerLabels,
+  runtimeHandlerLabel,
   sandboxIdLabel,
   toDockerLabels,
   typeLabel,
@@ -37,6 +41,9 @@ const logConfig = (facts: EngineFacts): { Type: string; Config: Record<string, s
   Config: { 'max-size': String(facts.logMaxSizeBytes), 'max-file': String(facts.logMaxFiles) },
 })
 
+/** `docker run --runtime`: handlers of a RuntimeClass are the names in dockerd's own configuration. */
+const runtimeOf = (handler: string): HostConfig => (handler === '' ? {} : ({ Runtime: handler } as HostConfig))
+
 /** The sandbox's container. Its network is empty until CNI wires it, except in the node's network. */
 export const sandboxBody = (
   config: PodSandboxConfig,
@@ -58,6 +65,8 @@ export const sandboxBody = (
       [typeLabel]: 'podsandbox',
       ...ownerLabels(facts),
       [networkLabel]: config.network,
+      [logDirectoryLabel]: config.logDirectory,
+      [runtimeHandlerLabel]: config.runtimeHandler,
     },
     HostConfig: {
       NetworkMode: networkMode,
@@ -65,6 +74,7 @@ export const sandboxBody = (
       PidMode: config.pid === 'node' ? 'host' : '',
       ...(config.cgroupParent === '' ? {} : { CgroupParent: config.cgroupParent }),
       ...(Object.keys(config.sysctls).length === 0 ? {} : { Sysctls: { ...config.sysctls } }),
+      ...runtimeOf(config.runtimeHandler),
       CpuShares: 2,
       OomScoreAdj: Math.max(0, facts.oomScoreAdjMinimum),
       LogConfig: { Type: 'none', Config: {} },
@@ -152,12 +162,14 @@ export const containerBody = (
       [typeLabel]: 'container',
       ...ownerLabels(facts),
       [sandboxIdLabel]: sandbox.id,
+      [logPathLabel]: join(sandbox.labels[logDirectoryLabel] ?? '', config.logPath),
     },
     HostConfig: {
       NetworkMode: `container:${sandbox.id}`,
       IpcMode: facts.sandboxIpcMode === 'host' ? 'host' : `container:${sandbox.id}`,
       PidMode: pidMode(config, sandbox),
       ...(facts.cgroupParent === '' ? {} : { CgroupParent: facts.cgroupParent }),
+      ...runtimeOf(sandbox.labels[runtimeHandlerLabel] ?? ''),
       CgroupnsMode: 'private',
       Binds: config.mounts.map(bind),
       ...resourceBody(config.resources),

@@ -13,7 +13,7 @@ import type {
 import { type Docker, engineMessage, orUndefined, statusCode, unlessGone } from './client.ts'
 import { containerBody, type EngineFacts, resourceBody } from './container-body.ts'
 import { createImageUsers, type EngineUser, engineUser } from './image-users.ts'
-import { attemptOfName, fromDockerLabels, ownerFilter, sandboxIdLabel, typeLabel } from './labels.ts'
+import { attemptOfName, fromDockerLabels, logPathLabel, ownerFilter, sandboxIdLabel, typeLabel } from './labels.ts'
 import { imageIdFor } from './images.ts'
 
 export interface ContainerStore {
@@ -146,8 +146,8 @@ export const createContainers = (docker: Docker, facts: EngineFacts): ContainerS
       imageRef: info.Image,
       reason: reasonOf(info),
       message: info.State.Error,
-      pid: info.State.Pid,
       resources: settingsOf(info),
+      logPath: labels[logPathLabel] ?? '',
       user: await userOf(info.State.Pid),
       labels,
       annotations,

@@ -1,7 +1,8 @@
 /** RuntimeService and ImageService on a Docker engine. */
 import type { Cni } from '../cni/cni.ts'
 import { containerNameLabel, podUidLabel } from '../labels.ts'
-import type { ImageService, RuntimeService } from '../runtime-service.ts'
+import type { ContainerEngine } from '../engine.ts'
+import { type RuntimeService, UnsupportedError } from '../runtime-service.ts'
 import { unavailableCapabilities } from './capabilities.ts'
 import { connectDocker, engineMessage } from './client.ts'
 import type { EngineFacts } from './container-body.ts'
@@ -26,20 +27,17 @@ export interface DockerRuntimeOptions {
   readonly logMaxFiles: number
 }
 
-export interface DockerRuntime {
-  readonly runtime: RuntimeService
-  readonly images: ImageService
-  /** 'cgroupfs' or 'systemd': how cgroup parents are written. */
-  readonly cgroupDriver: string
-  close(): void
-}
-
 /** Connects, learns the engine's facts and makes sure of the sandbox's image. Rejects when the engine does not answer. */
-export const createDockerRuntime = async (options: DockerRuntimeOptions): Promise<DockerRuntime> => {
+export const createDockerRuntime = async (options: DockerRuntimeOptions): Promise<ContainerEngine> => {
   const { nodeName, rootDir, pauseImage, cni } = options
   const docker = connectDocker(options.endpoint)
   const info: unknown = await docker.info()
-  const engine = info as { CgroupDriver?: string; SecurityOptions?: string[] }
+  const engine = info as {
+    CgroupDriver?: string
+    SecurityOptions?: string[]
+    DockerRootDir?: string
+    Runtimes?: Record<string, unknown>
+  }
   await ensurePauseImage(docker, pauseImage)
   const facts: EngineFacts = {
     nodeName,
@@ -67,7 +65,16 @@ export const createDockerRuntime = async (options: DockerRuntimeOptions): Promis
   const runtime: RuntimeService = {
     // The engine has one user namespace for all its containers (userns-remap), and no recursive read-only mounts
     // before version 25.
-    features: { userNamespaces: false, recursiveReadOnlyMounts: false, supplementalGroupsPolicy: true },
+    features: {
+      userNamespaces: false,
+      recursiveReadOnlyMounts: false,
+      supplementalGroupsPolicy: true,
+      handlers: ['', ...Object.keys(engine.Runtimes ?? {})].map((name) => ({
+        name,
+        recursiveReadOnlyMounts: false,
+        userNamespaces: false,
+      })),
+    },
     version: async () => {
       const version = await docker.version()
       return { name: 'docker', version: version.Version }
@@ -84,13 +91,19 @@ export const createDockerRuntime = async (options: DockerRuntimeOptions): Promis
     removePodSandbox: sandboxes.remove,
     podSandboxStatus: sandboxes.status,
     listPodSandboxes: sandboxes.list,
-    createContainer: containers.create,
+    createContainer: (sandbox, config) => containers.create(sandbox, config),
     startContainer: containers.start,
     stopContainer: containers.stop,
     removeContainer: containers.remove,
     containerStatus: containers.status,
     listContainers: containers.list,
     updateContainerResources: containers.update,
+    // The engine turns its own files, and wires no networks.
+    reopenContainerLog: async () => undefined,
+    updatePodCidr: async () => undefined,
+    checkpointContainer: async () => {
+      throw new UnsupportedError('checkpoints of containers are not implemented by kubets on a Docker engine')
+    },
     execSync: (id, command, timeoutMs) => runExec(docker, id, { command, timeoutMs }),
     exec: (id, execOptions) => startExec(docker, id, execOptions),
     attach: (id, attachOptions) => startAttach(docker, id, attachOptions),
@@ -119,5 +132,12 @@ export const createDockerRuntime = async (options: DockerRuntimeOptions): Promis
   // Network leftovers of sandboxes that were removed while no kubelet ran.
   const all = await docker.listContainers({ all: true, filters: { label: ownerFilter(facts) } })
   await cni.collectGarbage(new Set(all.map(({ Id }) => Id)))
-  return { runtime, images: createImages(docker), cgroupDriver: engine.CgroupDriver ?? 'cgroupfs', close }
+  return {
+    runtime,
+    images: createImages(docker, engine.DockerRootDir ?? '/var/lib/docker'),
+    cgroupDriver: engine.CgroupDriver ?? 'cgroupfs',
+    wiresPods: false,
+    networkNotReady: cni.notReadyReason,
+    close,
+  }
 }

@@ -39,7 +39,8 @@ const followPull = async (stream: Readable): Promise<void> => {
   }
 }
 
-export const createImages = (docker: Docker): ImageService => ({
+/** `folder` is where the engine keeps its data. */
+export const createImages = (docker: Docker, folder: string): ImageService => ({
   listImages: async () => {
     const infos = await docker.listImages()
     const real = (name: string): boolean => !name.startsWith('<none>')
@@ -50,6 +51,7 @@ export const createImages = (docker: Docker): ImageService => ({
         repoDigests: (info.RepoDigests ?? []).filter(real),
         sizeBytes: info.Size,
         user: '',
+        pinned: false,
       }),
     )
   },
@@ -62,6 +64,7 @@ export const createImages = (docker: Docker): ImageService => ({
       repoDigests: info.RepoDigests ?? [],
       sizeBytes: info.Size,
       user: info.Config.User,
+      pinned: false,
     }
   },
   pullImage: async (reference, auth, signal) => {
@@ -86,4 +89,5 @@ export const createImages = (docker: Docker): ImageService => ({
       if (statusCode(error) !== 404) throw error
     }
   },
+  imageFolder: async () => folder,
 })

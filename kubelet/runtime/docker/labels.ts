@@ -23,6 +23,11 @@ export const ownerFilter = (owner: Owner): string[] =>
 export const typeLabel = 'io.kubernetes.docker.type'
 export const sandboxIdLabel = 'io.kubernetes.sandbox.id'
 export const networkLabel = 'io.kubets.network'
+/** Where the container's log is written to in CRI's format. Upstream: dockershim. */
+export const logPathLabel = 'io.kubernetes.container.logpath'
+/** Of a sandbox: the folder of its containers' logs, and the runtime that they all use. */
+export const logDirectoryLabel = 'io.kubets.log-directory'
+export const runtimeHandlerLabel = 'io.kubets.runtime-handler'
 const annotationPrefix = 'annotation.'
 
 export type DockerType = 'podsandbox' | 'container' | 'node'

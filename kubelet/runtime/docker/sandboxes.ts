@@ -38,7 +38,6 @@ interface Found {
   readonly labels: Readonly<Record<string, string>>
   readonly running: boolean
   readonly createdAt: number
-  readonly pid: number
 }
 
 const fromInfo = (info: ContainerInfo): Found => ({
@@ -47,7 +46,6 @@ const fromInfo = (info: ContainerInfo): Found => ({
   labels: info.Labels,
   running: info.State === 'running',
   createdAt: info.Created * 1000,
-  pid: 0,
 })
 
 const fromInspect = (info: ContainerInspectInfo): Found => ({
@@ -56,7 +54,6 @@ const fromInspect = (info: ContainerInspectInfo): Found => ({
   labels: info.Config.Labels,
   running: info.State.Running,
   createdAt: Date.parse(info.Created),
-  pid: info.State.Pid,
 })
 
 export const createSandboxes = ({ docker, facts, cni, hostNetwork }: SandboxDeps): SandboxStore => {
@@ -83,7 +80,6 @@ export const createSandboxes = ({ docker, facts, cni, hostNetwork }: SandboxDeps
       createdAt: found.createdAt,
       ips,
       network,
-      pid: found.pid,
       labels,
       annotations,
     }

@@ -18,9 +18,7 @@ export const limitPulls = (
     return true
   }
   return {
-    listImages: () => images.listImages(),
-    imageStatus: (reference) => images.imageStatus(reference),
-    removeImage: (reference) => images.removeImage(reference),
+    ...images,
     pullImage: async (reference, auth, signal) => {
       if (!take()) throw new Error('pull QPS exceeded')
       return images.pullImage(reference, auth, signal)
