@@ -304,7 +304,8 @@ export const nodeProcesses = (
     'cluster-dns': dnsAddress(config),
     'dns-kubeconfig': paths.dnsConf,
     'policy-kubeconfig': paths.policyConf,
-    'cni-cache-dir': paths.cniCache,
+    // libcni, in containerd, has one place for all of a machine.
+    'cni-cache-dir': hasContainerd ? '/var/lib/cni/results' : paths.cniCache,
     'cluster-domain': config.networking.dnsDomain,
   })
   return [
