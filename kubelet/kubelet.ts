@@ -21,6 +21,9 @@ import { parseResolvConf } from './container/dns.ts'
 import { noObjects, type ObjectSource } from './container/objects.ts'
 import { defaultProcMount } from './container/proc-mount.ts'
 import { pullCredentials } from './container/pull-secrets.ts'
+import { csiObjects } from './csi/api-objects.ts'
+import { createCsiVolumes } from './csi/csi-volumes.ts'
+import { createCsiDrivers } from './csi/drivers.ts'
 import { createKubeletMetrics, type KubeletMetrics } from './metrics.ts'
 import { hostAddresses, readMachineInfo } from './node/machine.ts'
 import { runNodeLease } from './node/node-lease.ts'
@@ -28,6 +31,7 @@ import { createNodeManager, type NodeManager } from './node/node-manager.ts'
 import { kubeletPaths } from './paths.ts'
 import type { BoundPod } from './pod.ts'
 import { createPleg } from './pleg/pleg.ts'
+import { createPluginWatcher } from './plugins/plugin-watcher.ts'
 import { createProbeManager } from './probes/probe-manager.ts'
 import { createLogRecorder, limitEvents } from './recorder.ts'
 import { createLogManager } from './logs/log-manager.ts'
@@ -54,6 +58,7 @@ import { createStateReader } from './sync/runtime-state.ts'
 import { createContainerStarter } from './sync/start-container.ts'
 import { createSyncLoop, type SyncLoop } from './sync/sync-loop.ts'
 import { createSysctlAdmission } from './sync/sysctls.ts'
+import { capacityWriter } from './volumes/persistent-volume.ts'
 import { createTokenSource, noTokens } from './volumes/tokens.ts'
 import { projectsTrustBundles } from './volumes/trust-anchors.ts'
 import { createTrustBundles, noTrustBundles } from './volumes/trust-bundles.ts'
@@ -188,7 +193,38 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
           log,
           signal,
         })
-  const volumes = createVolumeManager({ paths, now, objects, tokens, trustBundles })
+  const csiDrivers = createCsiDrivers({
+    client,
+    nodeName: config.nodeName,
+    node: () => currentNode(),
+    onChange: () => {
+      for (const pod of pods.list()) wakePod(pod.metadata.uid)
+    },
+    log,
+  })
+  const csi = createCsiVolumes({
+    paths,
+    drivers: csiDrivers,
+    objects: csiObjects(client),
+    tokens,
+    nodeName: config.nodeName,
+    onUse: () => nodeManager?.wake(),
+    now,
+  })
+  const volumes = createVolumeManager({
+    paths,
+    now,
+    objects,
+    tokens,
+    trustBundles,
+    csi,
+    writeCapacity: capacityWriter(client),
+  })
+  const plugins = createPluginWatcher({
+    folder: join(config.rootDir, 'plugins_registry'),
+    handlers: new Map([['CSIPlugin', csiDrivers]]),
+    log: log.child({ subsystem: 'plugins' }),
+  })
   const podSyncer = createPodSyncer({
     runtime,
     readState: createStateReader(runtime),
@@ -286,6 +322,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
           },
           rootDir: config.rootDir,
           images: images.listImages,
+          volumesInUse: csi.inUse,
           notReady,
           updateMs: config.nodeStatusUpdateFrequencyMs,
           reportMs: config.nodeStatusReportFrequencyMs,
@@ -347,7 +384,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
   }
 
   const run = async (): Promise<void> => {
-    const tasks: Promise<unknown>[] = [pleg.run(signal), credentials.run(signal), logs.run(signal)]
+    const tasks: Promise<unknown>[] = [pleg.run(signal), credentials.run(signal), logs.run(signal), plugins.run(signal)]
     if (config.podCidr !== '') await configureNetwork(config.podCidr)
     const sources: Promise<unknown>[] = []
     const statics = new Map<'file' | 'http', readonly BoundPod[]>()

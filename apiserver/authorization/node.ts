@@ -2,7 +2,7 @@
  * The Node authorizer: a kubelet may read what the Pods on its own node refer to, and little else.
  * Upstream: plugin/pkg/auth/authorizer/node
  */
-import type { PersistentVolumeClaim, Pod, ResourceSlice, VolumeAttachment } from '../../api/types.ts'
+import type { PersistentVolume, PersistentVolumeClaim, Pod, ResourceSlice, VolumeAttachment } from '../../api/types.ts'
 import type { Resources } from '../registry/resources.ts'
 import type { Attributes, Authorizer, Decision } from './authorizer.ts'
 import { nodeRules } from './bootstrap-policy/component-roles.ts'
@@ -31,8 +31,10 @@ export const createNodeAuthorizer = (resources: Resources, gates: PolicyGates): 
   const podsRefer = async (node: string, kind: ReferencedKind, { namespace, name }: Attributes): Promise<boolean> =>
     (await podsByNode.podsOf(node)).some((pod) => pod.metadata?.namespace === namespace && refersTo(pod, kind, name))
 
-  const volumeIsUsed = async (node: string, volumeName: string): Promise<boolean> => {
+  /** Names of the PersistentVolumes that the claims of the node's Pods are bound to. */
+  const volumesOf = async (node: string): Promise<string[]> => {
     await core('persistentvolumeclaims').cache.ready()
+    const names: string[] = []
     for (const pod of await podsByNode.podsOf(node)) {
       const { namespace = '' } = pod.metadata ?? {}
       for (const volume of pod.spec?.volumes ?? []) {
@@ -41,10 +43,25 @@ export const createNodeAuthorizer = (resources: Resources, gates: PolicyGates): 
           (volume.ephemeral === undefined ? undefined : `${pod.metadata?.name}-${volume.name}`)
         if (claim === undefined) continue
         const entry = core('persistentvolumeclaims').cache.get(`${namespace}/${claim}`)
-        if ((entry?.object as PersistentVolumeClaim | undefined)?.spec?.volumeName === volumeName) return true
+        const volumeName = (entry?.object as PersistentVolumeClaim | undefined)?.spec?.volumeName
+        if (volumeName !== undefined) names.push(volumeName)
       }
     }
-    return false
+    return names
+  }
+
+  /** Secrets that a CSI driver needs on the node itself. */
+  const volumesRefer = async (node: string, { namespace, name }: Attributes): Promise<boolean> => {
+    const names = await volumesOf(node)
+    if (names.length === 0) return false
+    await core('persistentvolumes').cache.ready()
+    return names.some((volumeName) => {
+      const volume = core('persistentvolumes').cache.get(volumeName)?.object as PersistentVolume | undefined
+      const csi = volume?.spec?.csi
+      return [csi?.nodeStageSecretRef, csi?.nodePublishSecretRef, csi?.nodeExpandSecretRef].some(
+        (reference) => reference?.name === name && reference.namespace === namespace,
+      )
+    })
   }
 
   const isAttachedHere = async (node: string, name: string): Promise<boolean> => {
@@ -56,7 +73,8 @@ export const createNodeAuthorizer = (resources: Resources, gates: PolicyGates): 
     if (!readVerbs.has(attributes.verb) || attributes.subresource !== '')
       return noOpinion('can only read resources of this type')
     if (attributes.name === '') return noOpinion('No Object name found')
-    return (await podsRefer(node, kind, attributes)) ? allow : unrelated(node)
+    if (await podsRefer(node, kind, attributes)) return allow
+    return kind === 'secrets' && (await volumesRefer(node, attributes)) ? allow : unrelated(node)
   }
 
   const pods = async (node: string, attributes: Attributes): Promise<Decision> => {
@@ -135,7 +153,7 @@ export const createNodeAuthorizer = (resources: Resources, gates: PolicyGates): 
       case 'persistentvolumes.':
         if (attributes.verb !== 'get' || attributes.subresource !== '')
           return noOpinion('can only get individual resources of this type')
-        return (await volumeIsUsed(node, attributes.name)) ? allow : unrelated(node)
+        return (await volumesOf(node)).includes(attributes.name) ? allow : unrelated(node)
       case 'volumeattachments.storage.k8s.io':
         if (attributes.verb !== 'get' || attributes.subresource !== '')
           return noOpinion('can only get individual resources of this type')

@@ -29,6 +29,7 @@ export interface NodeManagerOptions {
   >
   readonly rootDir: string
   readonly images: () => Promise<readonly Image[]>
+  readonly volumesInUse: () => readonly string[]
   /** '' when Pods can run here. */
   readonly notReady: () => Promise<string>
   readonly updateMs: number
@@ -72,7 +73,16 @@ export const createNodeManager = (options: NodeManagerOptions): NodeManager => {
       options.notReady(),
       fileSystemBytes(options.rootDir),
     ])
-    return nodeStatus({ ...options.status, name, images, notReady, diskBytes: disk.total, old, now: nowRfc3339(now()) })
+    return nodeStatus({
+      ...options.status,
+      name,
+      images,
+      notReady,
+      volumesInUse: options.volumesInUse(),
+      diskBytes: disk.total,
+      old,
+      now: nowRfc3339(now()),
+    })
   }
 
   const register = async (): Promise<Node> => {

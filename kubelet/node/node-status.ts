@@ -184,6 +184,8 @@ export interface NodeStatusRequest extends CapacityRequest {
   readonly features: RuntimeFeatures
   readonly port: number
   readonly notReady: string
+  /** Attached volumes that Pods of this node use: they may not be detached. */
+  readonly volumesInUse: readonly string[]
   readonly old: NodeStatus
   readonly now: string
 }
@@ -214,6 +216,7 @@ export const nodeStatus = (request: NodeStatusRequest): NodeStatus => {
     images: nodeImages(request.images, request.maxImages),
     features: { supplementalGroupsPolicy },
     declaredFeatures: [...declaredFeatures],
+    volumesInUse: [...request.volumesInUse],
     runtimeHandlers: handlers.map(({ name, ...features }) => ({ name, features })),
   }
 }

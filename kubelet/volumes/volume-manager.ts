@@ -6,8 +6,9 @@ import type { Volume } from '../../api/types.ts'
 import type { KubeletPaths } from '../paths.ts'
 import type { BoundPod } from '../pod.ts'
 import { writeAtomically } from './atomic-writer.ts'
+import { inlineSpec } from '../csi/volume-spec.ts'
 import { prepareHostPath } from './host-path.ts'
-import { claimOf, mountClaim } from './persistent-volume.ts'
+import { type ClaimDeps, claimOf, mountClaim } from './persistent-volume.ts'
 import { mountPointsUnder, mountTmpfs, unmountUnder } from './mount.ts'
 import type { MountedVolume } from './mounted-volume.ts'
 import { setVolumeOwnership } from './ownership.ts'
@@ -23,7 +24,7 @@ export interface VolumeManager {
   remove(podUid: string): Promise<void>
 }
 
-export interface VolumeManagerDeps extends ProjectionDeps {
+export interface VolumeManagerDeps extends ProjectionDeps, ClaimDeps {
   readonly paths: KubeletPaths
   readonly now: () => number
 }
@@ -93,7 +94,9 @@ export const createVolumeManager = ({ paths, now, ...deps }: VolumeManagerDeps):
       return { hostPath: volume.hostPath.path, readOnly: false }
     }
     const claim = claimOf(pod, volume)
-    if (claim !== undefined) return mountClaim(pod, claim, deps.objects)
+    if (claim !== undefined) return mountClaim(pod, claim, deps)
+    const inline = inlineSpec(pod, volume)
+    if (inline !== undefined) return deps.csi.mount(pod, inline)
     const files = await apiVolumeFiles(volume, context, deps)
     if (files !== undefined) return apiVolume(pod, volume, files)
     const source = Object.keys(volume).find((field) => field !== 'name') ?? 'without a source'
@@ -101,6 +104,7 @@ export const createVolumeManager = ({ paths, now, ...deps }: VolumeManagerDeps):
   }
 
   const unmount = async (podUid: string): Promise<void> => {
+    await deps.csi.unmountPod(podUid)
     await unmountUnder(paths.pod(podUid))
     const folder = paths.podVolumes(podUid)
     await rm(folder, { recursive: true, force: true })

@@ -1,0 +1,30 @@
+/** What the API says of CSI drivers, attachments and secrets: read when it is asked for, as the Node authorizer allows. */
+import { isReason } from '../../api/meta/status-error.ts'
+import { csiDrivers, secrets, volumeAttachments } from '../../api/resources.ts'
+import type { RestClient } from '../../client/rest/rest-client.ts'
+import { VolumeError } from '../volumes/payload.ts'
+import type { CsiObjects } from './csi-volumes.ts'
+
+const orUndefined = <T>(promise: Promise<T>): Promise<T | undefined> =>
+  promise.catch((error: unknown) => {
+    if (isReason(error, 'NotFound')) return undefined
+    throw error
+  })
+
+/** Without an API server there are none. */
+export const csiObjects = (client: RestClient | undefined): CsiObjects => {
+  if (client === undefined) {
+    const standalone = (): Promise<never> => Promise.reject(new VolumeError('the kubelet runs without an API server'))
+    return { driver: () => Promise.resolve(undefined), attachment: standalone, secret: standalone }
+  }
+  return {
+    driver: (name) => orUndefined(client.get(csiDrivers, name)),
+    attachment: (name) => orUndefined(client.get(volumeAttachments, name)),
+    secret: async ({ namespace, name }) => {
+      const { data } = await client.get(secrets, name, namespace)
+      return Object.fromEntries(
+        Object.entries(data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]),
+      )
+    },
+  }
+}

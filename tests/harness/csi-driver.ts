@@ -1,0 +1,141 @@
+/**
+ * A CSI driver for tests: real gRPC on sockets below a kubelet's root, volumes are folders of this machine that are
+ * bound to where they are wanted, as csi-driver-host-path does it.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, rmdirSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { listen } from '../../component-base/grpc/listener.ts'
+import { createGrpcServer, implementUnary } from '../../component-base/grpc/server.ts'
+import { GrpcError, grpcCode } from '../../component-base/grpc/status.ts'
+import { csiNode, nodeCapability } from '../../kubelet/csi/messages.ts'
+import { registration } from '../../kubelet/plugins/messages.ts'
+
+export interface TestCsiDriver extends AsyncDisposable {
+  /** `stage <volume>`, `publish <volume>`, … in the order in which they were done. */
+  readonly calls: readonly string[]
+  /** What publish was told last, by volume. */
+  readonly contexts: ReadonlyMap<string, Readonly<Record<string, string>>>
+  /** Where the contents of a volume are. */
+  folder(volumeId: string): string
+  /** Message with which publish fails; '' for success. */
+  failure: string
+  /** What the kubelet answered to the registration; '' when it took the driver. */
+  readonly registered: Promise<string>
+}
+
+export interface TestCsiDriverOptions {
+  readonly name: string
+  readonly kubeletRoot: string
+  readonly capabilities?: readonly (keyof typeof nodeCapability)[]
+  readonly maxVolumes?: number
+  readonly topology?: Readonly<Record<string, string>>
+}
+
+const isMounted = (path: string): boolean => {
+  try {
+    execFileSync('mountpoint', ['-q', path])
+    return true
+  } catch {
+    return false
+  }
+}
+
+const bind = (source: string, target: string, readOnly: boolean): void => {
+  mkdirSync(target, { recursive: true })
+  if (isMounted(target)) return
+  execFileSync('mount', ['--bind', source, target])
+  if (readOnly) execFileSync('mount', ['-o', 'remount,bind,ro', target])
+}
+
+const unbind = (target: string): void => {
+  if (isMounted(target)) execFileSync('umount', [target])
+  if (existsSync(target)) rmdirSync(target)
+}
+
+export const startCsiDriver = async (options: TestCsiDriverOptions): Promise<TestCsiDriver> => {
+  const { name, kubeletRoot, capabilities = ['stageUnstageVolume'], maxVolumes = 0, topology = {} } = options
+  const store = join(dirname(kubeletRoot), `csi-${name}`)
+  const endpoint = join(kubeletRoot, 'plugins', name, 'csi.sock')
+  const calls: string[] = []
+  const contexts = new Map<string, Readonly<Record<string, string>>>()
+  const registered = Promise.withResolvers<string>()
+  const folder = (volumeId: string): string => join(store, volumeId)
+  const staged = capabilities.includes('stageUnstageVolume')
+  let failure = ''
+
+  const serve = (path: string, implementations: Parameters<typeof createGrpcServer>[0]['implementations']) => {
+    mkdirSync(dirname(path), { recursive: true })
+    rmSync(path, { force: true })
+    const http2 = createGrpcServer({ maxMessageBytes: 1 << 20, onInternalError: console.error, implementations })
+    return listen({ path, http2, http1: (_request, response) => response.end() })
+  }
+
+  const driver = await serve(endpoint, [
+    implementUnary(csiNode.info, () => ({
+      nodeId: 'node-of-the-driver',
+      maxVolumesPerNode: maxVolumes,
+      accessibleTopology: { segments: topology },
+    })),
+    implementUnary(csiNode.capabilities, () => ({
+      capabilities: capabilities.map((capability) => ({ rpc: { type: nodeCapability[capability] } })),
+    })),
+    implementUnary(csiNode.stage, ({ volumeId, stagingTargetPath }) => {
+      calls.push(`stage ${volumeId}`)
+      mkdirSync(folder(volumeId), { recursive: true })
+      bind(folder(volumeId), stagingTargetPath, false)
+      return {}
+    }),
+    implementUnary(csiNode.unstage, ({ volumeId, stagingTargetPath }) => {
+      calls.push(`unstage ${volumeId}`)
+      unbind(stagingTargetPath)
+      return {}
+    }),
+    implementUnary(csiNode.publish, ({ volumeId, stagingTargetPath, targetPath, readonly, ...request }) => {
+      if (failure !== '') throw new GrpcError(grpcCode.internal, failure)
+      calls.push(`publish ${volumeId}`)
+      contexts.set(
+        volumeId,
+        Object.fromEntries([...request.publishContext, ...request.volumeContext, ...request.secrets]),
+      )
+      mkdirSync(folder(volumeId), { recursive: true })
+      bind(staged && stagingTargetPath !== '' ? stagingTargetPath : folder(volumeId), targetPath, readonly)
+      return {}
+    }),
+    implementUnary(csiNode.unpublish, ({ volumeId, targetPath }) => {
+      calls.push(`unpublish ${volumeId}`)
+      unbind(targetPath)
+      return {}
+    }),
+    implementUnary(csiNode.expand, ({ volumeId, capacityRange }) => {
+      calls.push(`expand ${volumeId}`)
+      return { capacityBytes: capacityRange?.requiredBytes ?? 0 }
+    }),
+  ])
+  const socket = join(kubeletRoot, 'plugins_registry', `${name}-reg.sock`)
+  const registrar = await serve(socket, [
+    implementUnary(registration.getInfo, () => ({ type: 'CSIPlugin', name, endpoint, supportedVersions: ['1.0.0'] })),
+    implementUnary(registration.notifyRegistrationStatus, ({ pluginRegistered, error }) => {
+      registered.resolve(pluginRegistered ? '' : error)
+      return {}
+    }),
+  ])
+
+  return {
+    calls,
+    contexts,
+    folder,
+    get failure() {
+      return failure
+    },
+    set failure(message) {
+      failure = message
+    },
+    registered: registered.promise,
+    [Symbol.asyncDispose]: async () => {
+      rmSync(socket, { force: true })
+      await Promise.all([driver.close(0), registrar.close(0)])
+      rmSync(store, { recursive: true, force: true })
+    },
+  }
+}
