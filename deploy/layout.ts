@@ -31,6 +31,7 @@ export interface NodeLayout {
   readonly bootstrapConf: string
   readonly kubeletConfig: string
   readonly proxyConf: string
+  readonly proxyConfig: string
   /** Who cluster DNS is. */
   readonly dnsConf: string
   /** Who enforces NetworkPolicies is. */
@@ -68,6 +69,7 @@ export const layoutOf = (root: string): Layout => {
         bootstrapConf: join(node, 'bootstrap-kubelet.conf'),
         kubeletConfig: join(node, 'kubelet-config.yaml'),
         proxyConf: join(node, 'kube-proxy.conf'),
+        proxyConfig: join(node, 'kube-proxy-config.yaml'),
         dnsConf: join(node, 'coredns.conf'),
         policyConf: join(node, 'network-policies.conf'),
         pki: join(node, 'pki'),

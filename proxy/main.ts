@@ -1,51 +1,84 @@
 #!/usr/bin/env node
 /** kube-proxy: Services by nftables, routes to the other nodes' Pods, cluster DNS and network policies, in one node's network. */
-import { hostname } from 'node:os'
-import {
-  endpointSlices as endpointSlicesRef,
-  namespaces as namespacesRef,
-  nodes as nodesRef,
-  services as servicesRef,
-} from '../api/resources.ts'
-import type { EndpointSlice } from '../api/types.ts'
-import { createInformerFactory, type InformerFactory } from '../client/cache/informer.ts'
-import { loadKubeconfig } from '../component-base/kubeconfig.ts'
-import { createRestClient } from '../client/rest/rest-client.ts'
-import { sleep } from '../component-base/clock.ts'
+import { existsSync, readFileSync, watchFile, writeFileSync } from 'node:fs'
+import { hostname, networkInterfaces } from 'node:os'
+import { createInformerFactory } from '../client/cache/informer.ts'
+import { createEventRecorder } from '../client/events/event-recorder.ts'
+import { createRestClient, type RestClient } from '../client/rest/rest-client.ts'
+import { parseDuration } from '../component-base/flags/duration.ts'
 import { parseFlags } from '../component-base/flags/flags.ts'
+import { type ClientConfig, inClusterConfig, loadKubeconfig } from '../component-base/kubeconfig.ts'
 import { createMetrics } from '../component-base/metrics/metrics.ts'
-import { run } from '../component-base/process/run.ts'
-import type { Logger } from '../component-base/logging/logger.ts'
-import { ensureDnsAddress } from './dns/address.ts'
-import { createForwarder, nameservers } from './dns/forwarder.ts'
-import { serveDns } from './dns/server.ts'
-import { Zone } from './dns/zone.ts'
+import { run, UsageError } from '../component-base/process/run.ts'
+import type { ProxyConfiguration } from './config/configuration.ts'
+import { flags } from './config/flags.ts'
+import { defaultConfigurationText, loadConfiguration } from './config/load.ts'
+import { startDns } from './dns/start.ts'
+import { ipFamilies, type IpFamily, ofFamily } from './family.ts'
+import { HealthCheckPorts } from './health/health-check-ports.ts'
+import { ProxyHealth } from './health/proxy-health.ts'
 import { createProxyMetrics } from './metrics.ts'
+import { tableOf } from './nftables/names.ts'
 import { applyNft } from './nftables/nft.ts'
-import { tableName } from './nftables/ruleset.ts'
-import { flags, loadProxyConfiguration } from './options.ts'
+import { localTrafficOf, nodeIPOf, nodePortAddressesOf } from './node-settings.ts'
 import { type PolicyEngineOptions, removePolicyTable, runPolicyEngine } from './policy/engine.ts'
-import { syncRoutes } from './routes/node-routes.ts'
-import { Proxier } from './services/proxier.ts'
+import { removeEgress, syncEgress } from './routes/egress.ts'
+import { followRoutes } from './routes/follow-routes.ts'
+import { removeRoutes, removeTunnelRules } from './routes/kernel-routes.ts'
+import type { TunnelMode } from './routes/node-routes.ts'
 import { serveHealth, serveMetrics } from './serving.ts'
+import { Proxier } from './services/proxier.ts'
+import { applySystemSettings } from './system-settings.ts'
+import {
+  endpointSlicesRef,
+  rangesOf,
+  serviceCIDRsRef,
+  serviceKeyOf,
+  servicesRef,
+  watchNodes,
+  watchServices,
+} from './watch.ts'
 
-const serviceLabel = 'kubernetes.io/service-name'
+const version = 'v1.36.0'
+/** The kernel's families; a machine may be without IPv6. */
+const families: readonly IpFamily[] = existsSync('/proc/net/if_inet6') ? ipFamilies : ['IPv4']
 
-/** `namespace/name` of the Service that a slice belongs to. */
-const serviceKeyOf = (slice: EndpointSlice): string =>
-  `${slice.metadata?.namespace}/${slice.metadata?.labels?.[serviceLabel] ?? ''}`
+const tunnelModeOf = (text: string): TunnelMode => {
+  if (text === 'auto' || text === 'always' || text === 'never') return text
+  throw new UsageError(`--node-tunnel: ${text} is none of auto, always and never`)
+}
 
-/** Calls `changed` with the key of every Service that changes, itself or by its endpoints. */
-const watchServices = (informers: InformerFactory, changed: (key: string) => void): void => {
-  const onService = (service: { metadata?: { namespace?: string; name?: string } }): void =>
-    changed(`${service.metadata?.namespace}/${service.metadata?.name}`)
-  const onSlice = (slice: EndpointSlice): void => changed(serviceKeyOf(slice))
-  informers
-    .for(servicesRef)
-    .addHandler({ onAdd: onService, onUpdate: (_, next) => onService(next), onDelete: onService })
-  informers
-    .for(endpointSlicesRef)
-    .addHandler({ onAdd: onSlice, onUpdate: (_, next) => onSlice(next), onDelete: onSlice })
+const cleanUp = async (): Promise<void> => {
+  await removePolicyTable()
+  await removeRoutes(families)
+  await applyNft(
+    families.flatMap((family) => [
+      `add table ${tableOf(family)}`,
+      `delete table ${tableOf(family)}`,
+      ...removeEgress(family),
+      ...removeTunnelRules(family),
+    ]),
+  )
+}
+
+const createClient = (config: ProxyConfiguration, master: string): RestClient => {
+  const path = config.clientConnection.kubeconfig
+  const access: ClientConfig = path === '' ? inClusterConfig() : loadKubeconfig(path)
+  return createRestClient(master === '' ? access : { ...access, server: master.replace(/\/$/, '') }, {
+    userAgent: `kube-proxy/${version}`,
+  })
+}
+
+/** The settings of a running proxy do not change: it ends when its file does, and whoever started it starts it again. */
+const endWhenChanged = (path: string): void => {
+  if (path === '') return
+  const text = readFileSync(path, 'utf8')
+  const watcher = watchFile(path, { interval: 5_000 }, () => {
+    if (existsSync(path) && readFileSync(path, 'utf8') === text) return
+    process.stderr.write("Error: content of the proxy server's configuration file was updated\n")
+    process.exit(1)
+  })
+  watcher.unref()
 }
 
 /** NetworkPolicies, with an identity of their own: kube-proxy's may not read Pods. */
@@ -55,122 +88,116 @@ const enforcePolicies = async (
   signal: AbortSignal,
 ): Promise<void> => {
   if (kubeconfig === '') return removePolicyTable()
-  const client = createRestClient(loadKubeconfig(kubeconfig), { userAgent: 'kube-network-policies/v1.36.0' })
+  const client = createRestClient(loadKubeconfig(kubeconfig), { userAgent: `kube-network-policies/${version}` })
   const informers = createInformerFactory(client, options.log)
   informers.start(signal)
   await runPolicyEngine({ ...options, informers }, signal)
 }
 
-/** Node routes, synced one at a time; a failure is tried again. */
-const followRoutes = (
-  informers: InformerFactory,
-  self: string,
-  context: { signal: AbortSignal; log: Logger },
-): void => {
-  const { signal, log } = context
-  const nodes = informers.for(nodesRef)
-  let dirty = false
-  let working = false
-  const work = async (): Promise<void> => {
-    if (working) return
-    working = true
-    while (dirty && !signal.aborted) {
-      dirty = false
-      try {
-        await syncRoutes(nodes.lister.list(), self, log)
-      } catch (error) {
-        log.warn({ err: error }, 'routes not written; trying again')
-        dirty = true
-        await sleep(1_000, signal).catch(() => undefined)
-      }
-    }
-    working = false
-  }
-  const changed = (): void => {
-    if (!nodes.hasSynced()) return
-    dirty = true
-    void work()
-  }
-  nodes.addHandler({
-    onAdd: changed,
-    onUpdate: (old, node) => {
-      const view = (n: typeof node): string => JSON.stringify([n.spec?.podCIDRs, n.status?.addresses])
-      if (view(old) !== view(node)) changed()
-    },
-    onDelete: changed,
-  })
-  nodes.whenSynced(signal).then(changed, () => undefined)
-}
-
 run('kube-proxy', async ({ signal, log }) => {
-  const { values } = parseFlags(flags, process.argv.slice(2), { name: 'kube-proxy', version: 'v1.36.0' })
-  if (values.cleanup) {
-    await removePolicyTable()
-    return applyNft([`add table ${tableName}`, `delete table ${tableName}`])
-  }
-  const file = loadProxyConfiguration(values.config)
-  const mode = file.mode ?? values['proxy-mode']
-  if (mode !== 'nftables' && mode !== '') throw new Error(`proxy mode ${mode} is not supported: kubets has nftables`)
-  const nodeName = file.hostnameOverride ?? (values['hostname-override'] || hostname().toLowerCase())
-  const dnsAddress = values['cluster-dns']
-  const client = createRestClient(loadKubeconfig(file.clientConnection?.kubeconfig ?? values.kubeconfig), {
-    userAgent: 'kube-proxy/v1.36.0',
-  })
+  const parsed = parseFlags(flags, process.argv.slice(2), { name: 'kube-proxy', version })
+  const { values } = parsed
+  if (values.cleanup) return cleanUp()
+  if (values['write-config-to'] !== '') return writeFileSync(values['write-config-to'], defaultConfigurationText())
+  const config = loadConfiguration(parsed)
+  const mode = tunnelModeOf(values['node-tunnel'])
+  applySystemSettings(config, log)
+  if (values['init-only']) return
+  endWhenChanged(values.config)
+
+  const nodeName = (config.hostnameOverride || hostname()).toLowerCase().trim()
+  const client = createClient(config, values.master)
   const informers = createInformerFactory(client, log)
   const registry = createMetrics('kube-proxy')
   const metrics = createProxyMetrics(registry)
+  const recorder = createEventRecorder(client, { component: 'kube-proxy', host: nodeName }, { log })
   const services = informers.for(servicesRef)
   const slices = informers.for(endpointSlicesRef, { indexers: { service: (slice) => [serviceKeyOf(slice)] } })
-  // Namespaces are for cluster DNS alone, which has an identity of its own.
-  const dnsKubeconfig = values['dns-kubeconfig']
-  const dnsInformers =
-    dnsKubeconfig === ''
-      ? informers
-      : createInformerFactory(createRestClient(loadKubeconfig(dnsKubeconfig), { userAgent: 'coredns/v1.36.0' }), log)
-  const namespaces = dnsInformers.for(namespacesRef)
+  const ranges = informers.for(serviceCIDRsRef)
+  const nodes = watchNodes(informers, (node) => node.metadata?.name === nodeName && ownNodeChanged())
+  const ownNode = () => nodes.lister.get(nodeName)
 
-  const proxier = new Proxier({
-    nodeName,
-    clusterCIDR: file.clusterCIDR ?? values['cluster-cidr'],
-    localAddresses: new Set(dnsAddress === '' ? [] : [dnsAddress]),
-    getService: (key) => services.lister.get(key),
-    slicesOf: (key) => slices.lister.byIndex('service', key),
-    allServices: () => services.lister.list(),
-    metrics,
-    log,
+  const clusterCIDRs = config.clusterCIDR.split(',')
+  const dnsAddresses = values['cluster-dns']
+  const periods = {
+    minMs: parseDuration(config.nftables.minSyncPeriod) ?? 0,
+    maxMs: parseDuration(config.nftables.syncPeriod) ?? 0,
+  }
+  const health = new ProxyHealth(2 * periods.maxMs, () => Date.now())
+  const tableOptions = (family: IpFamily) => ({
+    family,
+    localTraffic: localTrafficOf(config, family, ownNode()),
+    masqueradeAll: config.nftables.masqueradeAll,
+    masqueradeBit: config.nftables.masqueradeBit,
+    nodePortAddresses: nodePortAddressesOf(config, family, { node: ownNode(), interfaces: networkInterfaces() }),
+    nodeIP: nodeIPOf(ownNode(), family),
+    serviceCIDRs: ofFamily(family, rangesOf(ranges.lister.list())),
   })
-  const zone = new Zone(values['cluster-domain'], (name) => namespaces.lister.get(name) !== undefined)
-  watchServices(informers, (key) => {
-    const service = services.lister.get(key)
-    if (service === undefined) zone.delete(key)
-    else zone.set(key, service, slices.lister.byIndex('service', key))
-    proxier.enqueue(key)
-  })
-  if (values['node-routes']) followRoutes(informers, nodeName, { signal, log })
-
-  await serveHealth(file.healthzBindAddress ?? values['healthz-bind-address'], { proxier, signal })
-  await serveMetrics(file.metricsBindAddress ?? values['metrics-bind-address'], { registry, signal })
-
-  const policies = enforcePolicies(
-    values['policy-kubeconfig'],
-    {
-      nodeName,
-      clusterDns: dnsAddress === '' ? [] : dnsAddress.split(','),
-      cniCache: values['cni-cache-dir'],
+  const healthChecksOf = (family: IpFamily): HealthCheckPorts =>
+    new HealthCheckPorts({
+      addresses: () => tableOptions(family).nodePortAddresses ?? [family === 'IPv4' ? '0.0.0.0' : '::'],
+      isProxyHealthy: () => health.state().isHealthy,
+      failed: (key, port, error) => {
+        const service = services.lister.get(key)
+        const message = `node ${nodeName} failed to start healthcheck "${key}" on port ${port}: ${error.message}`
+        if (service !== undefined) recorder.event(service, 'Warning', 'FailedToStartServiceHealthcheck', message)
+        log.error({ err: error, service: key, port }, 'health-check port not opened')
+      },
+      log,
+    })
+  const proxiers = families.map((family) => {
+    const options = tableOptions
+    return new Proxier({
+      family,
+      periods,
+      place: () => ({ nodeName, zone: ownNode()?.metadata?.labels?.['topology.kubernetes.io/zone'] ?? '' }),
+      tableOptions: () => options(family),
+      localAddresses: new Set(dnsAddresses),
+      getService: (key) => services.lister.get(key),
+      slicesOf: (key) => slices.lister.byIndex('service', key),
+      allServices: () => services.lister.list(),
+      health,
+      healthChecks: healthChecksOf(family),
       metrics,
       log,
-    },
+    })
+  })
+  const resync = (): void => {
+    for (const proxier of proxiers) proxier.requestFullSync()
+  }
+  /** What the rules know of this node; labels and addresses change seldom, and everything depends on them. */
+  let nodeView = ''
+  function ownNodeChanged(): void {
+    const node = ownNode()
+    health.setNode(node)
+    const { metadata, spec, status } = node ?? {}
+    const view = JSON.stringify([metadata?.labels, spec?.podCIDRs, status?.addresses])
+    if (view !== nodeView && services.hasSynced()) resync()
+    nodeView = view
+  }
+  ranges.addHandler({ onAdd: resync, onUpdate: resync, onDelete: resync })
+  const dns = await startDns({ values, addresses: dnsAddresses, informers, metrics, log })
+  watchServices(informers, metrics, ({ key, triggeredAt }) => {
+    dns?.serviceChanged(key)
+    for (const proxier of proxiers) proxier.enqueue(key, triggeredAt)
+  })
+  if (values['node-routes']) followRoutes({ nodes, informers, self: nodeName, mode, families }, { signal, log })
+
+  const listening = { hardFail: config.bindAddressHardFail, signal, log }
+  await serveHealth(health, metrics, { address: config.healthzBindAddress, ...listening })
+  await serveMetrics(registry, config, { address: config.metricsBindAddress, ...listening })
+  await syncEgress(families, {
+    isOn: values['masquerade-egress'],
+    clusterCIDRs,
+    except: values['non-masquerade-cidrs'],
+  })
+  const policies = enforcePolicies(
+    values['policy-kubeconfig'],
+    { nodeName, clusterDns: dnsAddresses, cniCache: values['cni-cache-dir'], metrics, log },
     signal,
   )
-
   informers.start(signal)
-  dnsInformers.start(signal)
-  if (dnsAddress !== '') {
-    await ensureDnsAddress(dnsAddress)
-    const forward = createForwarder(nameservers(values['resolv-conf'], new Set([dnsAddress])))
-    await Promise.all([services.whenSynced(signal), slices.whenSynced(signal), namespaces.whenSynced(signal)])
-    await serveDns({ address: dnsAddress, port: 53, zone, forward, metrics, log }, signal)
-  }
-  await Promise.all([informers.whenSynced(signal), dnsInformers.whenSynced(signal)])
-  await Promise.all([proxier.run(signal), policies])
+  await informers.whenSynced(signal)
+  // DNS answers when it knows all names; rules do not wait for it.
+  await Promise.all([policies, dns?.run(signal), ...proxiers.map((proxier) => proxier.run(signal))])
 })

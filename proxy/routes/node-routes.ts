@@ -1,49 +1,81 @@
-/** Routes from this node to the Pods of the others: each Pod CIDR by way of its node's address. */
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
+/** Which way leads to the Pods of the other nodes: straight to nodes on the same network, in a tunnel to others. Pure. */
+import { createHash } from 'node:crypto'
+import { boundsOf, containsCidr, ipText, parseCidr, parseIp } from '../../api/meta/cidr.ts'
 import type { Node } from '../../api/types.ts'
-import type { Logger } from '../../component-base/logging/logger.ts'
+import { familyOf, familyWords, type IpFamily } from '../family.ts'
+import { nodeIPOf, podCIDRsOf } from '../node-settings.ts'
 
-const execFileAsync = promisify(execFile)
+export type TunnelMode = 'auto' | 'always' | 'never'
 
-/** Number of the routes' origin in the kernel's table: marks them as ours. */
-const protocol = '172'
-
-const addressOf = (node: Node): string | undefined =>
-  node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address
-
-const podCIDRsOf = (node: Node): string[] =>
-  (node.spec?.podCIDRs ?? (node.spec?.podCIDR === undefined ? [] : [node.spec.podCIDR])).filter((cidr) =>
-    cidr.includes('.'),
-  )
-
-/** The wanted routes: Pod CIDR to gateway. Pure. */
-export const wantedRoutes = (nodes: readonly Node[], self: string): Map<string, string> => {
-  const routes = new Map<string, string>()
-  for (const node of nodes) {
-    const gateway = addressOf(node)
-    if (node.metadata?.name === self || gateway === undefined) continue
-    for (const cidr of podCIDRsOf(node)) routes.set(cidr, gateway)
-  }
-  return routes
+/** The other end of a tunnel: an address for routes that only the tunnel's device knows. */
+export interface TunnelEnd {
+  readonly address: string
+  readonly mac: string
+  /** The node's own address: where packets of the tunnel are sent. */
+  readonly remote: string
 }
 
-const currentRoutes = async (): Promise<Map<string, string>> => {
-  const { stdout } = await execFileAsync('ip', ['-j', '-4', 'route', 'show', 'proto', protocol])
-  const routes = JSON.parse(stdout === '' ? '[]' : stdout) as { dst: string; gateway?: string }[]
-  return new Map(routes.map(({ dst, gateway }) => [dst, gateway ?? '']))
+export interface NodeRoute {
+  readonly family: IpFamily
+  readonly range: string
+  readonly gateway: string
+  /** Undefined: the gateway is a neighbour. */
+  readonly tunnel: TunnelEnd | undefined
 }
 
-/** Brings the kernel's routes to what the Nodes say; touches none but its own. */
-export const syncRoutes = async (nodes: readonly Node[], self: string, log: Logger): Promise<void> => {
-  const wanted = wantedRoutes(nodes, self)
-  const current = await currentRoutes()
-  for (const [cidr, gateway] of wanted) {
-    if (current.get(cidr) === gateway) continue
-    await execFileAsync('ip', ['route', 'replace', cidr, 'via', gateway, 'proto', protocol])
-    log.debug({ cidr, gateway }, 'route set')
-  }
-  for (const cidr of current.keys()) {
-    if (!wanted.has(cidr)) await execFileAsync('ip', ['route', 'delete', cidr, 'proto', protocol])
-  }
+export interface RouteContext {
+  /** This node's name. */
+  readonly self: string
+  /** `172.30.0.11/24`: this node's addresses with the networks that they are on. */
+  readonly networks: readonly string[]
+  readonly mode: TunnelMode
 }
+
+/** A device's hardware address that every node can compute: a locally administered one, by the node's address. */
+const macOf = (address: string): string => {
+  const hash = createHash('sha256').update(address).digest('hex')
+  return ['0e', ...Array.from({ length: 5 }, (_, index) => hash.slice(index * 2, index * 2 + 2))].join(':')
+}
+
+/** The first address of a range of Pods, which no Pod gets. */
+const firstOf = (range: string): string | undefined => {
+  const cidr = parseCidr(range)
+  return cidr === undefined ? undefined : ipText(cidr.family, boundsOf(cidr).first)
+}
+
+/** The ends of a node's tunnels: one for each of its ranges. */
+export const tunnelEndsOf = (node: Node): readonly TunnelEnd[] => {
+  // One family below is enough for both above.
+  const remote = nodeIPOf(node, 'IPv4') ?? nodeIPOf(node, 'IPv6')
+  if (remote === undefined) return []
+  return podCIDRsOf(node).flatMap((range) => {
+    const address = firstOf(range)
+    return address === undefined ? [] : [{ address, mac: macOf(remote), remote }]
+  })
+}
+
+const isNeighbour = (address: string, networks: readonly string[]): boolean => {
+  const ip = parseIp(address)
+  return networks.some((network) => {
+    const cidr = parseCidr(network)
+    if (cidr === undefined || ip === undefined) return false
+    return containsCidr(cidr, { ...ip, prefix: familyWords[familyOf(address)].width })
+  })
+}
+
+/** A route for each range of each other node. */
+export const planRoutes = (nodes: readonly Node[], { self, networks, mode }: RouteContext): NodeRoute[] =>
+  nodes
+    .filter((node) => node.metadata?.name !== self)
+    .flatMap((node) => {
+      const ends = tunnelEndsOf(node)
+      return podCIDRsOf(node).flatMap((range): NodeRoute[] => {
+        const family = familyOf(range)
+        const gateway = nodeIPOf(node, family)
+        const direct =
+          gateway !== undefined && mode !== 'always' && (mode === 'never' || isNeighbour(gateway, networks))
+        if (direct) return [{ family, range, gateway, tunnel: undefined }]
+        const tunnel = ends.find(({ address }) => address === firstOf(range))
+        return tunnel === undefined || mode === 'never' ? [] : [{ family, range, gateway: tunnel.address, tunnel }]
+      })
+    })

@@ -1,197 +1,226 @@
-/** Keeps the node's nftables table equal to the Services: changes are gathered, and only the difference is written. */
-import { execFile } from 'node:child_process'
+/** Keeps the node's table of one IP family equal to the Services: changes are gathered, the difference is written. */
 import type { EndpointSlice, Service } from '../../api/types.ts'
 import { sleep } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
+import type { IpFamily } from '../family.ts'
+import type { HealthCheckPorts } from '../health/health-check-ports.ts'
+import type { ProxyHealth } from '../health/proxy-health.ts'
 import type { ProxyMetrics } from '../metrics.ts'
-import { applyNft } from '../nftables/nft.ts'
-import {
-  baseRules,
-  hairpinAddresses,
-  type RulesetOptions,
-  servicePortFragment,
-  tableName,
-} from '../nftables/ruleset.ts'
-import { diffFragments, emptyFragment, type Fragment, mergeFragments } from '../nftables/table.ts'
-import { type ServicePort, servicePortsOf } from './service-port.ts'
+import { baseCommands, type TableOptions } from '../nftables/base-table.ts'
+import { EndpointSlots } from '../nftables/endpoint-slots.ts'
+import { tableOf } from '../nftables/names.ts'
+import { applyNft, listExisting } from '../nftables/nft.ts'
+import { releaseSlots, servicePortFragment } from '../nftables/service-rules.ts'
+import { emptyFragment, mergeFragments } from '../nftables/table.ts'
+import { type Changes, type Existing, TableModel } from '../nftables/table-model.ts'
+import { deleteStaleFlows } from './conntrack.ts'
+import { type ServicePort, type ServiceView, viewService } from './service-port.ts'
+import { type SyncPeriods, SyncSchedule } from './sync-schedule.ts'
+import type { Place } from './topology.ts'
 
-export interface ProxierOptions extends RulesetOptions {
-  readonly nodeName: string
+export interface ProxierOptions {
+  readonly family: IpFamily
+  readonly periods: SyncPeriods
+  /** The node's settings as they are now; after a change, `requestFullSync`. */
+  readonly place: () => Place
+  readonly tableOptions: () => TableOptions
   /** Cluster IPs that this node answers itself (cluster DNS): never redirected, never refused. */
   readonly localAddresses: ReadonlySet<string>
   readonly getService: (key: string) => Service | undefined
   readonly slicesOf: (key: string) => readonly EndpointSlice[]
   readonly allServices: () => readonly Service[]
+  readonly health: ProxyHealth
+  readonly healthChecks: HealthCheckPorts
   readonly metrics: ProxyMetrics
   readonly log: Logger
 }
 
-interface ServiceState {
-  readonly fragment: Fragment
-  readonly ports: readonly ServicePort[]
-  readonly hairpins: ReadonlySet<string>
-}
-
-const noState: ServiceState = { fragment: emptyFragment, ports: [], hairpins: new Set() }
+/** Times between full syncs: what somebody else did to the table does not stay. Upstream: FullSyncPeriod. */
+const fullSyncMs = 3_600_000
 const retryMs = 1_000
+/** Kernels before 6.2 take a moment to see that no element leads to a chain any more. */
+const retirementMs = 1_000
+
+const nothing: Existing = { chains: [], containers: new Map() }
+const noView: ServiceView = { ports: [], healthCheck: undefined }
 
 /** Labels by which a Service asks that kube-proxy leaves it alone. */
 const skipLabels = ['service.kubernetes.io/service-proxy-name', 'service.kubernetes.io/headless']
 
+const keyOf = (service: Service): string => `${service.metadata?.namespace}/${service.metadata?.name}`
+
 export class Proxier {
   readonly #options: ProxierOptions
-  readonly #states = new Map<string, ServiceState>()
-  /** How many Services have an endpoint of this node's, by its address. */
-  readonly #hairpins = new Map<string, number>()
+  readonly #table: string
+  readonly #schedule: SyncSchedule
+  readonly #views = new Map<string, ServiceView>()
   readonly #dirty = new Set<string>()
-  #wake: (() => void) | undefined
-  #lastSync = 0
+  /** When endpoints changed whose rules are not written yet, in milliseconds since the epoch. */
+  readonly #triggers: number[] = []
+  /** Chains that wait for their deletion, and since when. */
+  readonly #retired = new Map<string, number>()
+  #model: TableModel
+  #slots = new EndpointSlots()
+  #needsFullSync = true
+  #lastFullSync = 0
+  #failures = 0
 
   constructor(options: ProxierOptions) {
     this.#options = options
+    this.#table = tableOf(options.family)
+    this.#model = new TableModel(this.#table)
+    this.#schedule = new SyncSchedule(options.periods)
   }
 
-  /** A Service or one of its EndpointSlices changed. */
-  enqueue(key: string): void {
+  /** A Service or one of its EndpointSlices changed, the latter at a time that the slice tells. */
+  enqueue(key: string, triggeredAt?: number): void {
     this.#dirty.add(key)
-    this.#wake?.()
+    if (triggeredAt !== undefined) this.#triggers.push(triggeredAt)
+    this.#request()
   }
 
-  /** Milliseconds since the epoch of the last write that succeeded; 0 before the first. */
-  get lastSync(): number {
-    return this.#lastSync
+  /** Everything is computed and written anew: the node changed. */
+  requestFullSync(): void {
+    this.#needsFullSync = true
+    this.#request()
   }
 
   /** Writes the whole table, then every change, until the signal is aborted. The table stays when the process ends. */
   async run(signal: AbortSignal): Promise<void> {
-    const { log, metrics } = this.#options
-    let whole = true
+    const { log, metrics, family } = this.#options
     while (!signal.aborted) {
-      const startedAt = performance.now()
       try {
-        if (whole) await this.#writeAll()
-        else await this.#writeDirty()
-        whole = false
-        this.#lastSync = Date.now()
-        metrics.syncSeconds.observe((performance.now() - startedAt) / 1000)
+        await this.#sync()
+        this.#failures = 0
+        await this.#schedule.next(signal).catch(() => undefined)
       } catch (error) {
         // What the kernel holds is not what we believe: the next write is of everything.
-        whole = true
-        metrics.syncFailures.inc()
-        log.error({ err: error }, 'nftables not written; trying again')
+        this.#needsFullSync = true
+        this.#failures++
+        metrics.syncFailures.labels(family).inc()
+        log.error({ err: error, family }, 'nftables not written; trying again')
         await sleep(retryMs, signal).catch(() => undefined)
-        continue
       }
-      await this.#changes(signal)
     }
   }
 
-  /** Resolves when something is dirty; a turn of the event loop gathers what comes together. */
-  async #changes(signal: AbortSignal): Promise<void> {
-    if (this.#dirty.size === 0) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-        signal.addEventListener('abort', () => resolve(), { once: true })
-        if (signal.aborted) resolve()
-      })
-      this.#wake = undefined
-    }
-    await new Promise((resolve) => setTimeout(resolve, 2))
+  #request(): void {
+    const { health, metrics, family } = this.#options
+    health.queued(family)
+    metrics.lastQueued.labels(family).setToCurrentTime()
+    this.#schedule.request()
   }
 
-  #compute(key: string): ServiceState {
-    const { getService, slicesOf, nodeName, localAddresses } = this.#options
+  async #sync(): Promise<void> {
+    const { family, health, metrics } = this.#options
+    const startedAt = performance.now()
+    const isFull = this.#needsFullSync || startedAt - this.#lastFullSync > fullSyncMs
+    await this.#deleteRetired(startedAt)
+    const triggers = this.#triggers.splice(0)
+    const hasUdp = isFull ? await this.#writeAll() : await this.#writeDirty()
+    if (isFull) this.#lastFullSync = startedAt
+    this.#needsFullSync = false
+    health.updated(family)
+    metrics.lastSync.labels(family).setToCurrentTime()
+    const seconds = (performance.now() - startedAt) / 1000
+    metrics.syncSeconds.labels(family).observe(seconds)
+    metrics[isFull ? 'fullSyncSeconds' : 'partialSyncSeconds'].labels(family).observe(seconds)
+    for (const at of triggers) metrics.programmingSeconds.labels(family).observe((Date.now() - at) / 1000)
+    this.#report()
+    if (hasUdp) await this.#deleteStaleFlows()
+  }
+
+  /** Computes a Service's part of the table; true if a UDP port of it may have changed. */
+  #refresh(key: string): boolean {
+    const { getService, slicesOf, localAddresses, place, tableOptions, family, healthChecks } = this.#options
     const service = getService(key)
-    if (service === undefined || localAddresses.has(service.spec?.clusterIP ?? '')) return noState
-    if (skipLabels.some((label) => service.metadata?.labels?.[label] !== undefined)) return noState
-    const ports = servicePortsOf(service, slicesOf(key), nodeName)
-    return {
-      ports,
-      fragment: mergeFragments(ports.map((port) => servicePortFragment(port, this.#options))),
-      hairpins: new Set(ports.flatMap(hairpinAddresses)),
-    }
+    const isOurs =
+      service !== undefined &&
+      !localAddresses.has(service.spec?.clusterIP ?? '') &&
+      !skipLabels.some((label) => service.metadata?.labels?.[label] !== undefined)
+    const before = this.#views.get(key) ?? noView
+    const view = isOurs ? viewService(service, slicesOf(key), { ...place(), family }) : noView
+    const idOf = ({ portName, protocol }: ServicePort): string => `${protocol}/${portName}`
+    const kept = new Set(view.ports.map(idOf))
+    for (const port of before.ports) if (!kept.has(idOf(port))) releaseSlots(port, this.#slots)
+    const fragments = view.ports.map((port) => servicePortFragment(port, tableOptions(), this.#slots))
+    this.#model.replace(key, fragments.length === 0 ? emptyFragment : mergeFragments(fragments))
+    if (view.ports.length === 0) this.#views.delete(key)
+    else this.#views.set(key, view)
+    healthChecks.set(key, view.healthCheck)
+    return [...before.ports, ...view.ports].some(({ protocol }) => protocol === 'udp')
   }
 
-  async #writeAll(): Promise<void> {
+  async #writeAll(): Promise<boolean> {
+    const { allServices, tableOptions, healthChecks } = this.#options
+    // A table that refuses what belongs into it is of somebody else's making, and goes within the same transaction.
+    const isRefused = this.#failures > 1
+    const existing = isRefused ? nothing : await listExisting(this.#table)
+    const removal = isRefused ? [`add table ${this.#table}`, `delete table ${this.#table}`] : []
     this.#dirty.clear()
-    this.#states.clear()
-    this.#hairpins.clear()
-    for (const service of this.#options.allServices()) {
-      const key = `${service.metadata?.namespace}/${service.metadata?.name}`
-      const state = this.#compute(key)
-      this.#states.set(key, state)
-      for (const ip of state.hairpins) this.#hairpins.set(ip, (this.#hairpins.get(ip) ?? 0) + 1)
+    const gone = new Set(this.#views.keys())
+    this.#views.clear()
+    this.#retired.clear()
+    this.#model = new TableModel(this.#table)
+    this.#slots = new EndpointSlots()
+    for (const service of allServices()) {
+      gone.delete(keyOf(service))
+      this.#refresh(keyOf(service))
     }
-    const everything = mergeFragments([...this.#states.values()].map((state) => state.fragment))
-    await applyNft([
-      ...baseRules(this.#options),
-      ...diffFragments(tableName, emptyFragment, everything),
-      ...hairpinCommands('add', [...this.#hairpins.keys()]),
-    ])
+    for (const key of gone) healthChecks.set(key, undefined)
+    await this.#apply(this.#model.everything([...removal, ...baseCommands(tableOptions())], existing))
+    return true
   }
 
-  async #writeDirty(): Promise<void> {
+  async #writeDirty(): Promise<boolean> {
     const keys = [...this.#dirty]
     this.#dirty.clear()
-    const before: ServiceState[] = []
-    const after: ServiceState[] = []
-    const touched = new Map<string, number>()
-    for (const key of keys) {
-      const old = this.#states.get(key) ?? noState
-      const next = this.#compute(key)
-      before.push(old)
-      after.push(next)
-      for (const ip of old.hairpins) touched.set(ip, (touched.get(ip) ?? 0) - 1)
-      for (const ip of next.hairpins) touched.set(ip, (touched.get(ip) ?? 0) + 1)
-      if (next === noState) this.#states.delete(key)
-      else this.#states.set(key, next)
+    const hasUdp = keys.map((key) => this.#refresh(key)).some(Boolean)
+    await this.#apply(this.#model.changes())
+    return hasUdp
+  }
+
+  async #apply({ commands, retired, revived }: Changes): Promise<void> {
+    if (commands.length > 0) await applyNft(commands)
+    for (const chain of retired) this.#retired.set(chain, performance.now())
+    for (const chain of revived) this.#retired.delete(chain)
+  }
+
+  async #deleteRetired(now: number): Promise<void> {
+    const { metrics, family, log } = this.#options
+    const due = [...this.#retired].filter(([, since]) => now - since > retirementMs).map(([chain]) => chain)
+    if (due.length === 0) return
+    for (const chain of due) this.#retired.delete(chain)
+    try {
+      await applyNft(due.map((chain) => `delete chain ${this.#table} ${chain}`))
+    } catch (err) {
+      // They are empty; a full sync finds them again.
+      metrics.cleanupFailures.labels(family).inc()
+      log.debug({ err, chains: due.length }, 'chains not deleted')
     }
-    const added: string[] = []
-    const gone: string[] = []
-    for (const [ip, change] of touched) {
-      const count = this.#hairpins.get(ip) ?? 0
-      const next = count + change
-      if (count === 0 && next > 0) added.push(ip)
-      if (count > 0 && next === 0) gone.push(ip)
-      if (next === 0) this.#hairpins.delete(ip)
-      else this.#hairpins.set(ip, next)
+  }
+
+  async #deleteStaleFlows(): Promise<void> {
+    const { family, metrics } = this.#options
+    const startedAt = performance.now()
+    const ports = [...this.#views.values()].flatMap((view) => view.ports)
+    metrics.deletedFlows.labels(family).inc(await deleteStaleFlows(family, ports))
+    metrics.flowSeconds.labels(family).observe((performance.now() - startedAt) / 1000)
+  }
+
+  /** Services that a Local policy leaves without an endpoint here. */
+  #report(): void {
+    const { family, metrics } = this.#options
+    let internal = 0
+    let external = 0
+    for (const { ports } of this.#views.values()) {
+      for (const port of ports) {
+        if (!port.hasEndpoints || port.localEndpoints.length > 0) continue
+        if (port.internalPolicyLocal) internal++
+        if (port.externalPolicyLocal) external++
+      }
     }
-    const commands = [
-      ...diffFragments(
-        tableName,
-        mergeFragments(before.map((s) => s.fragment)),
-        mergeFragments(after.map((s) => s.fragment)),
-      ),
-      ...hairpinCommands('delete', gone),
-      ...hairpinCommands('add', added),
-    ]
-    if (commands.length === 0) return
-    await applyNft(commands)
-    await Promise.all(keys.map((_, index) => forgetUdp(before[index] ?? noState, after[index] ?? noState)))
+    metrics.noLocalEndpoints.labels(family, 'internal').set(internal)
+    metrics.noLocalEndpoints.labels(family, 'external').set(external)
   }
 }
-
-const hairpinCommands = (verb: 'add' | 'delete', addresses: readonly string[]): string[] =>
-  addresses.length === 0
-    ? []
-    : [`${verb} element ${tableName} hairpin-connections { ${addresses.map((ip) => `${ip} . ${ip}`).join(', ')} }`]
-
-/**
- * UDP has no end of a connection: a client that goes on talking would be sent to an endpoint that is gone, or stay
- * without one, for as long as its conntrack entry lives. So entries of changed UDP ports are dropped.
- */
-const forgetUdp = async (before: ServiceState, after: ServiceState): Promise<void> => {
-  for (const port of before.ports.filter(({ protocol }) => protocol === 'udp')) {
-    const now = after.ports.find((p) => p.protocol === 'udp' && p.port === port.port && p.clusterIP === port.clusterIP)
-    const alive = new Set((now?.internalEndpoints ?? []).map(({ ip }) => ip))
-    const dead = port.internalEndpoints.filter(({ ip }) => !alive.has(ip))
-    for (const { ip } of dead) await conntrackDelete('--orig-dst', port.clusterIP, '--dst-nat', ip)
-    if (port.internalEndpoints.length === 0 && alive.size > 0) await conntrackDelete('--orig-dst', port.clusterIP)
-  }
-}
-
-/** conntrack exits 1 when nothing matched; its absence leaves entries to their time-out. */
-const conntrackDelete = (...filter: readonly string[]): Promise<void> =>
-  new Promise((resolve) => {
-    execFile('conntrack', ['-D', '-p', 'udp', ...filter], () => resolve())
-  })

@@ -1,0 +1,50 @@
+/** Keeps a node's routes to the other nodes' Pods: synced one at a time, and again after a failure. */
+import type { Node } from '../../api/types.ts'
+import type { Informer, InformerFactory } from '../../client/cache/informer.ts'
+import { sleep } from '../../component-base/clock.ts'
+import type { Logger } from '../../component-base/logging/logger.ts'
+import { watchNodes } from '../watch.ts'
+import type { IpFamily } from '../family.ts'
+import { syncRoutes } from './kernel-routes.ts'
+import type { TunnelMode } from './node-routes.ts'
+
+interface RouteOptions {
+  readonly nodes: Informer<Node>
+  readonly informers: InformerFactory
+  /** This node's name. */
+  readonly self: string
+  readonly mode: TunnelMode
+  readonly families: readonly IpFamily[]
+}
+
+const retryMs = 1_000
+
+export const followRoutes = (
+  { nodes, informers, self, mode, families }: RouteOptions,
+  { signal, log }: { readonly signal: AbortSignal; readonly log: Logger },
+): void => {
+  let dirty = false
+  let working = false
+  const work = async (): Promise<void> => {
+    if (working) return
+    working = true
+    while (dirty && !signal.aborted) {
+      dirty = false
+      try {
+        await syncRoutes(nodes.lister.list(), { self, mode, families, log })
+      } catch (error) {
+        log.warn({ err: error }, 'routes not written; trying again')
+        dirty = true
+        await sleep(retryMs, signal).catch(() => undefined)
+      }
+    }
+    working = false
+  }
+  const changed = (): void => {
+    if (!nodes.hasSynced()) return
+    dirty = true
+    void work()
+  }
+  watchNodes(informers, changed)
+  nodes.whenSynced(signal).then(changed, () => undefined)
+}
