@@ -35,6 +35,7 @@ const running = useCluster({ nodes: 1 }, async ({ nodes, layout, client }) => {
   const spec = { attachRequired: true, podInfoOnMount: true, fsGroupPolicy: 'File', requiresRepublish: false }
   const more = { volumeLifecycleModes: ['Persistent', 'Ephemeral'], tokenRequests: [{ audience: 'vault' }] }
   await client.create(csiDrivers, { metadata: { name: driverName }, spec: { ...spec, ...more } } as CSIDriver)
+  await client.create(secrets, { metadata: { name: 'keys', namespace }, stringData: { password: 'open' } })
   driver = await startCsiDriver({
     name: driverName,
     kubeletRoot,
@@ -142,7 +143,6 @@ describe('a CSI driver', () => {
 
   it('gives a claim to a Pod: attached, staged once, published to each, and taken down with the last', async () => {
     const { client, kubectl } = running()
-    await client.create(secrets, { metadata: { name: 'keys', namespace }, stringData: { password: 'open' } })
     await createClaim('disk', 'ReadWriteMany')
     await createPod('writer', 'id -G > /data/groups; echo hello > /data/greeting; sleep 100000', claimed('disk'), {
       securityContext: { fsGroup: 4242 },
@@ -266,7 +266,8 @@ describe('a CSI driver', () => {
     await client.delete(podsRef, 'steady', namespace, {})
     await whenGone('steady')
     await waitFor(() => called('vol-kept').includes('unstage'), { what: 'the end of the staging' })
-    assert.equal(existsSync(join(kubeletRoot, 'pods', metadata?.uid ?? '', 'volumes')), false)
+    const volumes = join(kubeletRoot, 'pods', metadata?.uid ?? '', 'volumes')
+    await waitFor(() => !existsSync(volumes), { what: 'the end of the folder' })
   })
 
   it('that goes away is taken out of the CSINode', async () => {

@@ -73,10 +73,9 @@ describe('preemption on a real node', () => {
     const { client } = cluster
     const critical = podOf('critical', 'system-cluster-critical', sleeps, '2')
     await client.create(podsRef, { ...critical, metadata: { name: 'critical', namespace: 'kube-system' } })
-    await waitFor(
-      async () => (await client.get(podsRef, 'critical', 'kube-system')).status?.phase === 'Running',
-      { what: 'critical: to run' },
-    )
+    await waitFor(async () => (await client.get(podsRef, 'critical', 'kube-system')).status?.phase === 'Running', {
+      what: 'critical: to run',
+    })
     const gone = (name: string) => assert.rejects(client.get(podsRef, name, namespace), /not found/)
     await gone('high')
     await gone('medium')
