@@ -15,6 +15,10 @@ import { openAllocationStore } from './allocation/checkpoint.ts'
 import { openClientCredentials } from './certificates/client-credentials.ts'
 import { type CertificateMetrics, createCertificateMetrics } from './certificates/metrics.ts'
 import type { KubeletConfig } from './config/config.ts'
+import { createEvictionManager } from './eviction/eviction-manager.ts'
+import { removeEndedContainers } from './eviction/reclaim.ts'
+import { createPodDiskReader } from './stats/pod-disk.ts'
+import { createUsageSource } from './stats/usage-source.ts'
 import { type ApiObjects, createApiObjects } from './container/api-objects.ts'
 import type { NodeFacts } from './container/container-config.ts'
 import { parseResolvConf } from './container/dns.ts'
@@ -290,6 +294,24 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
         ),
   })
 
+  const podDisk = createPodDiskReader({ runtime, paths, maxAgeMs: config.volumeStatsPeriodMs, now })
+  const eviction = createEvictionManager({
+    ...config.eviction,
+    localStorageIsolation: config.localStorageIsolation,
+    usage: createUsageSource({ runtime, rootDir: config.rootDir, imageFolder: () => images.imageFolder(), podDisk }),
+    runningPods: allWorkers.running,
+    evict: allWorkers.evict,
+    isStopped: allWorkers.isStopped,
+    reclaimDisk: () => removeEndedContainers(runtime, allWorkers.isStopped),
+    node: () => currentNode(),
+    nodeName: config.nodeName,
+    recorder,
+    evictions: metrics.evictions,
+    onConditionsChanged: () => nodeManager?.wake(),
+    now,
+    log: log.child({ subsystem: 'eviction' }),
+  })
+
   const notReady = async (): Promise<string> => {
     const { runtimeReady, networkReady } = await runtime.status()
     return [runtimeReady, networkReady].filter((reason) => reason !== '').join('; ')
@@ -324,6 +346,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
           images: images.listImages,
           volumesInUse: csi.inUse,
           notReady,
+          pressure: eviction.conditions,
           updateMs: config.nodeStatusUpdateFrequencyMs,
           reportMs: config.nodeStatusReportFrequencyMs,
           recorder,
@@ -346,6 +369,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
       admitSysctls: createSysctlAdmission(config.allowedUnsafeSysctls),
       appArmorProfiles: loadedProfiles,
       features: runtime.features,
+      pressure: eviction.conditions,
     },
     register: (pod) => apiObjects?.register(pod),
     unregister: (podUid) => apiObjects?.unregister(podUid),
@@ -384,7 +408,13 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
   }
 
   const run = async (): Promise<void> => {
-    const tasks: Promise<unknown>[] = [pleg.run(signal), credentials.run(signal), logs.run(signal), plugins.run(signal)]
+    const tasks: Promise<unknown>[] = [
+      pleg.run(signal),
+      credentials.run(signal),
+      logs.run(signal),
+      plugins.run(signal),
+      eviction.run(signal),
+    ]
     if (config.podCidr !== '') await configureNetwork(config.podCidr)
     const sources: Promise<unknown>[] = []
     const statics = new Map<'file' | 'http', readonly BoundPod[]>()

@@ -1,10 +1,11 @@
 /** The kubelet's metrics, under upstream's names. */
-import { Gauge, Histogram, type Registry } from '../component-base/metrics/prometheus.ts'
+import { Counter, Gauge, Histogram, type Registry } from '../component-base/metrics/prometheus.ts'
 
 export interface KubeletMetrics {
   readonly registry: Registry
   /** Seconds from seeing a Pod to all its containers running. */
   readonly podStart: Histogram
+  readonly evictions: Counter<'eviction_signal'>
 }
 
 export const createKubeletMetrics = (
@@ -42,5 +43,11 @@ export const createKubeletMetrics = (
     buckets: [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300],
     registers,
   })
-  return { registry, podStart }
+  const evictions = new Counter({
+    name: 'kubelet_evictions',
+    help: 'Cumulative number of pod evictions by eviction signal',
+    labelNames: ['eviction_signal'],
+    registers,
+  })
+  return { registry, podStart, evictions }
 }

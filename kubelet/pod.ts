@@ -68,6 +68,13 @@ export const isStaticPod = ({ metadata }: BoundPod): boolean => {
 /** The API server's picture of a static Pod. */
 export const isMirrorPod = (pod: Pod): boolean => pod.metadata?.annotations?.[configMirrorAnnotation] !== undefined
 
+/** From here on a priority is of the system's own. */
+export const systemCriticalPriority = 2_000_000_000
+
+/** Neither evicted nor turned away for want of room: static Pods, and those of the highest priorities. */
+export const isCriticalPod = (pod: BoundPod): boolean =>
+  isStaticPod(pod) || isMirrorPod(pod) || (pod.spec.priority ?? 0) >= systemCriticalPriority
+
 export const isHostNetwork = ({ spec }: BoundPod): boolean => spec.hostNetwork === true
 
 /** Host name inside the Pod and its domain ('' when it has none). Upstream: GeneratePodHostNameAndDomain. */

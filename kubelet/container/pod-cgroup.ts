@@ -13,7 +13,7 @@ const removeTree = async (folder: string): Promise<void> => {
 }
 
 /** Hierarchies: one in cgroup v2, one for each controller in v1, or that of the controller alone which is asked for. */
-const hierarchies = async (controller?: string): Promise<string[]> => {
+export const hierarchies = async (controller?: string): Promise<string[]> => {
   const names = await readdir(cgroupRoot, { withFileTypes: true }).catch(() => [])
   if (names.some(({ name }) => name === 'cgroup.controllers')) return [cgroupRoot]
   if (controller !== undefined) return [join(cgroupRoot, controller)]
@@ -21,7 +21,7 @@ const hierarchies = async (controller?: string): Promise<string[]> => {
 }
 
 /** Where a Pod's cgroup may be in a hierarchy, whatever its quality of service and the engine's driver are. */
-const placesOf = (podUid: string): string[] => {
+export const placesOf = (podUid: string): string[] => {
   const slice = podUid.replaceAll('-', '_')
   return qosFolders.flatMap((qos) => [
     join('kubepods', qos, `pod${podUid}`),

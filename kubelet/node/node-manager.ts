@@ -7,6 +7,7 @@ import type { Node } from '../../api/types.ts'
 import type { RestClient } from '../../client/rest/rest-client.ts'
 import { sleep } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
+import type { PressureCondition } from '../eviction/pressure.ts'
 import type { Image } from '../runtime/runtime-service.ts'
 import type { EventRecorder } from '../recorder.ts'
 import { fileSystemBytes } from './machine.ts'
@@ -32,6 +33,7 @@ export interface NodeManagerOptions {
   readonly volumesInUse: () => readonly string[]
   /** '' when Pods can run here. */
   readonly notReady: () => Promise<string>
+  readonly pressure: () => readonly PressureCondition[]
   readonly updateMs: number
   /** An unchanged status is sent this often all the same. */
   readonly reportMs: number
@@ -48,6 +50,14 @@ export interface NodeManager {
   current(): Node | undefined
   /** Takes over what a watch has seen. */
   observe(node: Node): void
+}
+
+/** Reasons of events, for True and for False. */
+const transitionReasons: Readonly<Record<string, readonly [string, string]>> = {
+  MemoryPressure: ['NodeHasInsufficientMemory', 'NodeHasSufficientMemory'],
+  DiskPressure: ['NodeHasDiskPressure', 'NodeHasNoDiskPressure'],
+  PIDPressure: ['NodeHasInsufficientPID', 'NodeHasSufficientPID'],
+  Ready: ['NodeReady', 'NodeNotReady'],
 }
 
 const registerInitialMs = 200
@@ -73,16 +83,30 @@ export const createNodeManager = (options: NodeManagerOptions): NodeManager => {
       options.notReady(),
       fileSystemBytes(options.rootDir),
     ])
-    return nodeStatus({
+    const status = nodeStatus({
       ...options.status,
       name,
       images,
       notReady,
       volumesInUse: options.volumesInUse(),
+      pressure: options.pressure(),
       diskBytes: disk.total,
       old,
       now: nowRfc3339(now()),
     })
+    tellTransitions(old, status)
+    return status
+  }
+
+  /** People are told of every condition that turns. Upstream: recordNodeStatusEvent. */
+  const tellTransitions = (old: NodeStatus, next: NodeStatus): void => {
+    for (const { type, status } of next.conditions ?? []) {
+      const before = old.conditions?.find((condition) => condition.type === type)
+      const reason = transitionReasons[type]?.[status === 'True' ? 0 : 1]
+      if (reason === undefined || before?.status === status) continue
+      const about = { ...node, apiVersion: 'v1', kind: 'Node', metadata: { ...node?.metadata, name } }
+      recorder.event(about, 'Normal', reason, `Node ${name} status is now: ${reason}`)
+    }
   }
 
   const register = async (): Promise<Node> => {

@@ -7,6 +7,7 @@ import {
   quantityToNumber,
 } from '../../api/meta/quantity.ts'
 import type { Node, Taint } from '../../api/types.ts'
+import type { PressureCondition } from '../eviction/pressure.ts'
 import type { Image, RuntimeFeatures } from '../runtime/runtime-service.ts'
 import type { MachineInfo } from './machine.ts'
 
@@ -74,8 +75,12 @@ export interface CapacityRequest {
 const kibibytes = (bytes: number): string => `${Math.floor(bytes / 1024)}Ki`
 
 /** An eviction threshold in bytes: a quantity, or a percentage of the whole. */
-const thresholdBytes = (threshold: string, total: number): number =>
-  threshold.endsWith('%') ? (total * Number(threshold.slice(0, -1))) / 100 : quantityToNumber(parseQuantity(threshold))
+const thresholdBytes = (threshold: string | undefined, total: number): number => {
+  if (threshold === undefined || threshold === '100%') return 0
+  return threshold.endsWith('%')
+    ? (total * Number(threshold.slice(0, -1))) / 100
+    : quantityToNumber(parseQuantity(threshold))
+}
 
 const reservedMilli = (reserved: CapacityRequest['reserved'], name: string): number =>
   reserved.reduce(
@@ -98,8 +103,8 @@ export const capacityOf = ({
     ]),
   )
   const hugeBytes = Object.values(machine.hugePages).reduce((sum, bytes) => sum + bytes, 0)
-  const memoryThreshold = thresholdBytes(evictionHard['memory.available'] ?? '100Mi', machine.memoryBytes)
-  const diskThreshold = thresholdBytes(evictionHard['nodefs.available'] ?? '10%', diskBytes)
+  const memoryThreshold = thresholdBytes(evictionHard['memory.available'], machine.memoryBytes)
+  const diskThreshold = thresholdBytes(evictionHard['nodefs.available'], diskBytes)
   const cpu = Math.max(0, machine.cpus * 1000 - reservedMilli(reserved, 'cpu'))
   const memory = Math.max(
     0,
@@ -137,27 +142,53 @@ export const nodeImages = (images: readonly Image[], max: number): NonNullable<N
       sizeBytes,
     }))
 
-/** Conditions with heartbeat and transition times; `notReady` is '' when all is well. */
-export const nodeConditions = (old: readonly NodeCondition[], notReady: string, now: string): NodeCondition[] => {
-  const wanted: Pick<NodeCondition, 'type' | 'status' | 'reason' | 'message'>[] = [
-    {
-      type: 'MemoryPressure',
-      status: 'False',
-      reason: 'KubeletHasSufficientMemory',
-      message: 'kubelet has sufficient memory available',
-    },
-    {
-      type: 'DiskPressure',
-      status: 'False',
-      reason: 'KubeletHasNoDiskPressure',
-      message: 'kubelet has no disk pressure',
-    },
-    {
-      type: 'PIDPressure',
-      status: 'False',
-      reason: 'KubeletHasSufficientPID',
-      message: 'kubelet has sufficient PID available',
-    },
+const pressures: Readonly<
+  Record<PressureCondition, readonly [good: string, goodText: string, bad: string, badText: string]>
+> = {
+  MemoryPressure: [
+    'KubeletHasSufficientMemory',
+    'kubelet has sufficient memory available',
+    'KubeletHasInsufficientMemory',
+    'kubelet has insufficient memory available',
+  ],
+  DiskPressure: [
+    'KubeletHasNoDiskPressure',
+    'kubelet has no disk pressure',
+    'KubeletHasDiskPressure',
+    'kubelet has disk pressure',
+  ],
+  PIDPressure: [
+    'KubeletHasSufficientPID',
+    'kubelet has sufficient PID available',
+    'KubeletHasInsufficientPID',
+    'kubelet has insufficient PID available',
+  ],
+}
+
+type BareCondition = Pick<NodeCondition, 'type' | 'status' | 'reason' | 'message'>
+
+const pressureConditions = (pressure: readonly PressureCondition[]): BareCondition[] =>
+  (Object.entries(pressures) as [PressureCondition, (typeof pressures)[PressureCondition]][]).map(
+    ([type, [good, goodText, bad, badText]]) =>
+      pressure.includes(type)
+        ? { type, status: 'True', reason: bad, message: badText }
+        : { type, status: 'False', reason: good, message: goodText },
+  )
+
+export interface NodeHealth {
+  /** '' when all is well. */
+  readonly notReady: string
+  readonly pressure: readonly PressureCondition[]
+}
+
+/** Conditions with heartbeat and transition times. */
+export const nodeConditions = (
+  old: readonly NodeCondition[],
+  { notReady, pressure }: NodeHealth,
+  now: string,
+): NodeCondition[] => {
+  const wanted: BareCondition[] = [
+    ...pressureConditions(pressure),
     notReady === ''
       ? { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
       : { type: 'Ready', status: 'False', reason: 'KubeletNotReady', message: notReady },
@@ -175,7 +206,7 @@ export const nodeConditions = (old: readonly NodeCondition[], notReady: string, 
   })
 }
 
-export interface NodeStatusRequest extends CapacityRequest {
+export interface NodeStatusRequest extends CapacityRequest, NodeHealth {
   readonly name: string
   readonly addresses: readonly string[]
   readonly images: readonly Image[]
@@ -183,9 +214,12 @@ export interface NodeStatusRequest extends CapacityRequest {
   readonly runtime: { readonly name: string; readonly version: string }
   readonly features: RuntimeFeatures
   readonly port: number
+<<<<<<< HEAD
   readonly notReady: string
   /** Attached volumes that Pods of this node use: they may not be detached. */
   readonly volumesInUse: readonly string[]
+=======
+>>>>>>> 47ef08f (kubelet: eviction by pressure and by local limits; a decided end is told when nothing runs any more)
   readonly old: NodeStatus
   readonly now: string
 }
@@ -195,7 +229,7 @@ export const nodeStatus = (request: NodeStatusRequest): NodeStatus => {
   const { supplementalGroupsPolicy, handlers } = request.features
   return {
     ...capacityOf(request),
-    conditions: nodeConditions(request.old.conditions ?? [], request.notReady, request.now),
+    conditions: nodeConditions(request.old.conditions ?? [], request, request.now),
     addresses: [
       ...request.addresses.map((address) => ({ type: 'InternalIP', address })),
       { type: 'Hostname', address: request.name },

@@ -227,6 +227,17 @@ export interface ContainerStats {
   readonly memoryWorkingSetBytes: number
 }
 
+interface DiskUsage {
+  readonly usedBytes: number
+  readonly inodesUsed: number
+}
+
+/** What a container has on the disk: its own layer, and its logs. */
+export interface ContainerDiskUsage {
+  readonly rootfs: DiskUsage
+  readonly logs: DiskUsage
+}
+
 /** Something happened to a container or sandbox of this node. */
 export interface RuntimeEvent {
   readonly type: 'created' | 'started' | 'stopped' | 'deleted'
@@ -296,6 +307,8 @@ export interface RuntimeService {
   portForward(sandboxId: string, port: number): Promise<Duplex>
   /** In the order in which it was written; with a TTY all is stdout. Ends with the container when following. */
   containerLogs(id: string, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<LogChunk>>
+  /** Measured when it is asked for, which is work; absent where the runtime does not tell. */
+  containerDiskUsage?(id: string): Promise<ContainerDiskUsage | undefined>
   containerStats(podUid?: string): Promise<readonly ContainerStats[]>
   /** Events until the signal aborts; ends when the engine's stream breaks, and the caller relists. */
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent>

@@ -118,6 +118,33 @@ describe('podStatus', () => {
   })
 })
 
+describe('a Pod that the kubelet ends', () => {
+  const decided = { reason: 'Evicted', message: 'low on memory', disruption: 'TerminationByKubelet' }
+  const pod = aPod({ containers: [a] })
+
+  it('has ended when its containers have', () => {
+    const ending = statusOf(pod, aState([aStatus(a)]), { decided })
+    assert.deepEqual(
+      [ending.phase, ending.reason, condition(ending, 'DisruptionTarget')],
+      ['Running', undefined, undefined],
+    )
+    const ended = statusOf(pod, aState([exited(a, 137)]), { decided, terminal: true, old: ending })
+    assert.deepEqual([ended.phase, ended.reason, ended.message], ['Failed', 'Evicted', 'low on memory'])
+    const { status, reason, message } = condition(ended, 'DisruptionTarget') ?? {}
+    assert.deepEqual([status, reason, message], ['True', 'TerminationByKubelet', 'low on memory'])
+  })
+
+  it('takes the place of what somebody else had planned for it, but does not write that anew', () => {
+    const theirs = { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI' } as const
+    const drained = { ...pod, status: { conditions: [theirs] } }
+    const ended = statusOf(drained, aState([exited(a, 0)]), { decided, terminal: true })
+    assert.equal(ended.conditions?.filter(({ type }) => type === 'DisruptionTarget').length, 1)
+    const sent = (after: PodStatus): unknown => statusPatch({ conditions: [theirs] }, after)?.['conditions']
+    assert.equal((sent({ conditions: [condition(ended, 'DisruptionTarget') ?? theirs] }) as unknown[]).length, 1)
+    assert.equal(sent({ conditions: [{ ...theirs, message: 'old' }] }), undefined)
+  })
+})
+
 describe('statusPatch', () => {
   it('is nothing for equal statuses', () => {
     assert.equal(statusPatch({ phase: 'Running' }, { phase: 'Running' }), undefined)

@@ -11,6 +11,7 @@ import {
   initializedCondition,
   kubeletConditions,
   readyCondition,
+  disruptionCondition,
   resizeConditions,
   withTimes,
 } from './conditions.ts'
@@ -19,6 +20,13 @@ import { type PodPhase, podPhase } from './phase.ts'
 export interface ContainerReadiness {
   readonly started: boolean
   readonly ready: boolean
+}
+
+interface Decided {
+  readonly reason: string
+  readonly message: string
+  readonly rejected?: boolean
+  readonly disruption?: string
 }
 
 export interface PodStatusRequest {
@@ -37,7 +45,7 @@ export interface PodStatusRequest {
   /** Nothing will be started any more. */
   readonly terminal: boolean
   /** Phase, reason and message that the kubelet itself decided on: rejected, evicted, past its deadline. */
-  readonly decided?: { readonly reason: string; readonly message: string; readonly rejected?: boolean } | undefined
+  readonly decided?: Decided | undefined
 }
 
 const containerIdOf = (status: ContainerStatus): string => status.containerID?.replace(/^[^:]*:\/\//, '') ?? ''
@@ -66,8 +74,13 @@ const addresses = ({ pod, state, old, hostIPs }: PodStatusRequest): Partial<PodS
   }
 }
 
+/** An end that was decided on is told once nothing runs any more. Upstream: mergePodStatus. */
+const decidedEnd = ({ decided, state }: PodStatusRequest): Decided | undefined =>
+  state.containers.some((container) => container.state === 'running') ? undefined : decided
+
 const phaseOf = (request: PodStatusRequest, statuses: readonly ContainerStatus[]): PodPhase => {
-  const { old, pod, terminal, decided } = request
+  const { old, pod, terminal } = request
+  const decided = decidedEnd(request)
   // An end is an end: whatever the runtime has forgotten meanwhile.
   if (old.phase === 'Failed' || old.phase === 'Succeeded') return old.phase
   return decided === undefined ? podPhase(pod, statuses, terminal) : 'Failed'
@@ -91,7 +104,8 @@ export const podStatus = (request: PodStatusRequest): PodStatus => {
   // Rejected by an earlier kubelet: there is nothing to add.
   const ended = request.old.phase === 'Failed' && request.old.containerStatuses === undefined
   if (ended && request.state.containers.length === 0) return request.old
-  const { pod, state, old, nowMs, decided } = request
+  const { pod, state, old, nowMs } = request
+  const decided = decidedEnd(request)
   const now = nowRfc3339(nowMs)
   const generation = pod.metadata.generation
   const of = (types: readonly string[], before: readonly ContainerStatus[] | undefined): ContainerStatus[] =>
@@ -109,7 +123,10 @@ export const podStatus = (request: PodStatusRequest): PodStatus => {
   const phase = phaseOf(request, all)
 
   // Others write their conditions to the API: the object, not our memory, has them as they are.
-  const foreign = (pod.status?.conditions ?? []).filter(({ type }) => !kubeletConditions.has(type))
+  const disruption = disruptionCondition(decided)
+  const foreign = (pod.status?.conditions ?? []).filter(
+    ({ type }) => !kubeletConditions.has(type) && !disruption.some((own) => own.type === type),
+  )
   const containersReady = containersReadyCondition(pod, all, phase)
   const sandboxReady = state.sandboxes[0]?.state === 'ready'
   const conditions = withTimes(
@@ -120,6 +137,7 @@ export const podStatus = (request: PodStatusRequest): PodStatus => {
       containersReady,
       { type: 'PodScheduled', status: 'True' },
       ...resizeConditions(request.resize ?? {}),
+      ...disruption,
     ],
     old.conditions ?? [],
     { now, generation },

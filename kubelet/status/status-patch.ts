@@ -1,9 +1,13 @@
 /** The strategic merge patch that turns one Pod status into another: pure. */
 import { semanticEqual } from '../../api/meta/equal.ts'
 import type { PodStatus } from '../../api/types.ts'
-import { kubeletConditions, type PodCondition, resizeConditionTypes } from './conditions.ts'
+import { disruptionTarget, kubeletConditions, type PodCondition, resizeConditionTypes } from './conditions.ts'
 
 type IpList = readonly { readonly ip?: string }[]
+
+/** The kubelet's to write. */
+const isOwn = ({ type, reason }: PodCondition): boolean =>
+  kubeletConditions.has(type) || (type === disruptionTarget && reason === 'TerminationByKubelet')
 
 /**
  * Conditions merge by type, field by field: only the kubelet's own that changed are sent, and what they lost as null.
@@ -15,7 +19,7 @@ const conditionsPatch = (before: readonly PodCondition[], after: readonly PodCon
     .map(({ type }) => ({ $patch: 'delete', type })),
   ...after.flatMap((condition) => {
     const old = before.find(({ type }) => type === condition.type)
-    if (!kubeletConditions.has(condition.type) || semanticEqual(condition, old)) return []
+    if (!isOwn(condition) || semanticEqual(condition, old)) return []
     const lost = Object.keys(old ?? {}).filter((field) => !(field in condition) && field !== 'lastProbeTime')
     return [{ ...condition, ...Object.fromEntries(lost.map((field) => [field, null])) }]
   }),

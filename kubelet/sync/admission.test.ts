@@ -10,6 +10,7 @@ const host = (fields: Partial<HostPolicy> = {}): HostPolicy => ({
   admitSysctls: createSysctlAdmission([]),
   appArmorProfiles: () => undefined,
   features: { handlers: [], userNamespaces: false, recursiveReadOnlyMounts: false, supplementalGroupsPolicy: false },
+  pressure: () => [],
   ...fields,
 })
 
@@ -79,5 +80,28 @@ describe('what the node does not have', () => {
     )
     assert.equal(decide({ securityContext: { supplementalGroupsPolicy: 'Merge' } }), undefined)
     assert.match(decide({ os: { name: 'windows' } }) ?? '', /^PodOSNotSupported: /)
+  })
+})
+
+describe('a node under pressure', () => {
+  const burstable: Partial<PodSpec> = { containers: [aContainer('c', { resources: { requests: { memory: '1Mi' } } })] }
+  const tolerant: Partial<PodSpec> = {
+    tolerations: [{ key: 'node.kubernetes.io/memory-pressure', operator: 'Exists', effect: 'NoSchedule' }],
+  }
+  const message = (spec: Partial<PodSpec>, ...conditions: ReturnType<HostPolicy['pressure']>): string | undefined =>
+    admitPod(aPod(spec), undefined, [], host({ pressure: () => conditions }))?.message
+
+  it('of memory lets in who says what he needs, or tolerates it', () => {
+    assert.equal(message({}, 'MemoryPressure'), 'Pod was rejected: The node had condition: [MemoryPressure]. ')
+    assert.equal(message(burstable, 'MemoryPressure'), undefined)
+    assert.equal(message(tolerant, 'MemoryPressure'), undefined)
+  })
+
+  it('of a disk or of processes lets in nobody but critical Pods', () => {
+    for (const spec of [burstable, tolerant]) {
+      assert.equal(message(spec, 'DiskPressure'), 'Pod was rejected: The node had condition: [DiskPressure]. ')
+      assert.match(message(spec, 'MemoryPressure', 'PIDPressure') ?? '', /\[MemoryPressure PIDPressure\]/)
+    }
+    assert.equal(message({ priority: 2_000_000_000 }, 'DiskPressure', 'PIDPressure'), undefined)
   })
 })

@@ -1,6 +1,7 @@
 /** Whether a new Pod fits the node; one that does not is rejected for good. Upstream: pkg/kubelet/lifecycle/predicate.go. */
 import { podMatchesNode } from '../../api/core/node-affinity.ts'
-import { podRequests } from '../../api/meta/pods.ts'
+import { tolerationsTolerateTaint } from '../../api/core/tolerations.ts'
+import { podRequests, qosClass } from '../../api/meta/pods.ts'
 import {
   addQuantities,
   compareQuantities,
@@ -11,7 +12,8 @@ import {
   zeroQuantity,
 } from '../../api/meta/quantity.ts'
 import type { Node } from '../../api/types.ts'
-import { type BoundPod, isHostNetwork, isStaticPod } from '../pod.ts'
+import type { PressureCondition } from '../eviction/pressure.ts'
+import { type BoundPod, isCriticalPod, isHostNetwork, isStaticPod } from '../pod.ts'
 import type { RuntimeFeatures } from '../runtime/runtime-service.ts'
 import { appArmorProblem, type LoadedProfiles } from './app-armor.ts'
 import type { Decision } from './pod-syncer.ts'
@@ -89,6 +91,8 @@ export interface HostPolicy {
   readonly admitSysctls: AdmitSysctls
   readonly appArmorProfiles: LoadedProfiles
   readonly features: RuntimeFeatures
+  /** Of the node, now. */
+  readonly pressure: () => readonly PressureCondition[]
 }
 
 /** What no other node's load or labels would change. */
@@ -111,6 +115,16 @@ const forbidden = (pod: BoundPod, { admitSysctls, appArmorProfiles, features }: 
   return appArmor === undefined ? undefined : rejected('AppArmor', appArmor)
 }
 
+/** Under pressure only Pods that make it no worse are let in. Upstream: managerImpl.Admit. */
+const underPressure = (pod: BoundPod, conditions: readonly PressureCondition[]): Decision | undefined => {
+  if (conditions.length === 0 || isCriticalPod(pod)) return undefined
+  if (conditions.every((condition) => condition === 'MemoryPressure')) {
+    const taint = { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' }
+    if (qosClass(pod) !== 'BestEffort' || tolerationsTolerateTaint(pod.spec.tolerations, taint)) return undefined
+  }
+  return { reason: 'Evicted', message: `Pod was rejected: The node had condition: [${conditions.join(' ')}]. ` }
+}
+
 /** Undefined admits. `others` are the Pods that hold resources of the node now; without a Node there is nothing to check. */
 export const admitPod = (
   pod: BoundPod,
@@ -118,7 +132,7 @@ export const admitPod = (
   others: readonly BoundPod[],
   host: HostPolicy,
 ): Decision | undefined => {
-  const decision = forbidden(pod, host)
+  const decision = underPressure(pod, host.pressure()) ?? forbidden(pod, host)
   if (decision !== undefined) return decision
   if (node === undefined || isStaticPod(pod)) return undefined
   if (!podMatchesNode(pod, node)) {

@@ -51,6 +51,10 @@ export interface PodWorkers {
   has(podUid: string): boolean
   /** Pods that still hold resources of the node. */
   active(): readonly BoundPod[]
+  /** Of those the ones that are to run: not ended, not ending. */
+  running(): readonly BoundPod[]
+  /** Everything of the Pod has stopped, or there is no such Pod. */
+  isStopped(podUid: string): boolean
   /** Waits for what is under way, starts nothing more. Containers go on running. */
   stop(): Promise<void>
 }
@@ -234,6 +238,11 @@ export const createPodWorkers = ({ syncer, log, resyncMs, onGone, onFreed }: Pod
       [...workers.values()]
         .filter(({ state, decided }) => state !== 'finished' && decided?.rejected !== true)
         .map(({ pod }) => pod),
+    running: () => [...workers.values()].filter(({ state }) => state === 'syncing').map(({ pod }) => pod),
+    isStopped: (podUid) => {
+      const state = workers.get(podUid)?.state
+      return state === undefined || state === 'finished'
+    },
     stop: async () => {
       stopped = true
       for (const worker of workers.values()) {

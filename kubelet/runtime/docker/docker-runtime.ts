@@ -7,6 +7,7 @@ import { unavailableCapabilities } from './capabilities.ts'
 import { connectDocker, engineMessage } from './client.ts'
 import type { EngineFacts } from './container-body.ts'
 import { createContainers } from './containers.ts'
+import { createDiskUsageReader } from './disk-usage.ts'
 import { dockerEvents } from './events.ts'
 import { createHostNetwork } from './host-network.ts'
 import { createImages } from './images.ts'
@@ -114,6 +115,7 @@ export const createDockerRuntime = async (options: DockerRuntimeOptions): Promis
     },
     containerLogs: async (id, logOptions, signal) =>
       streamLogs(docker, id, { ...logOptions, tty: await isTty(id) }, signal),
+    containerDiskUsage: createDiskUsageReader(docker),
     containerStats: async (podUid) => {
       const running = (await containers.list(podUid)).filter(({ state }) => state === 'running')
       if (podUid === undefined) usages.keep(running.map(({ id }) => id))
