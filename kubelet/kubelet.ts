@@ -294,7 +294,13 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
         ),
   })
 
-  const podDisk = createPodDiskReader({ runtime, paths, maxAgeMs: config.volumeStatsPeriodMs, now })
+  const podDisk = createPodDiskReader({
+    runtime,
+    paths,
+    podLogsDir: config.podLogsDir,
+    maxAgeMs: config.volumeStatsPeriodMs,
+    now,
+  })
   const eviction = createEvictionManager({
     ...config.eviction,
     localStorageIsolation: config.localStorageIsolation,

@@ -1,10 +1,11 @@
 /** What Pods have on the disk: layers and logs of their containers, local volumes. Measured now and then, since it is work. */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { podLogDirectory } from '../logs/paths.ts'
 import type { KubeletPaths } from '../paths.ts'
 import type { BoundPod } from '../pod.ts'
 import type { RuntimeService } from '../runtime/runtime-service.ts'
-import { addUsage, diskUsage, type FsUsage, noUsage } from './disk-usage.ts'
+import { addUsage, diskUsage, type FsUsage } from './disk-usage.ts'
 
 export interface ContainerDisk {
   readonly rootfs: FsUsage
@@ -28,6 +29,7 @@ export interface PodDiskReader {
 export interface PodDiskDeps {
   readonly runtime: RuntimeService
   readonly paths: KubeletPaths
+  readonly podLogsDir: string
   readonly maxAgeMs: number
   readonly now: () => number
 }
@@ -40,7 +42,7 @@ const isInMemory = ({ spec }: BoundPod, volume: string): boolean => {
   return found?.emptyDir === undefined ? found?.configMap === undefined : found.emptyDir.medium === 'Memory'
 }
 
-export const createPodDiskReader = ({ runtime, paths, maxAgeMs, now }: PodDiskDeps): PodDiskReader => {
+export const createPodDiskReader = ({ runtime, paths, podLogsDir, maxAgeMs, now }: PodDiskDeps): PodDiskReader => {
   const known = new Map<string, { readonly at: number; readonly disk: Promise<PodDisk> }>()
 
   const volumesOf = async (uid: string): Promise<Map<string, FsUsage>> => {
@@ -61,18 +63,23 @@ export const createPodDiskReader = ({ runtime, paths, maxAgeMs, now }: PodDiskDe
       volumesOf(uid),
       diskUsage(paths.etcHosts(uid)),
     ])
-    const containers = new Map<string, ContainerDisk>()
-    for (const { id, name } of summaries) {
-      // Newest first: older attempts of the same container count with it.
-      const disk = (await runtime.containerDiskUsage?.(id)) ?? { rootfs: noUsage, logs: noUsage }
-      const before = containers.get(name)
-      containers.set(
-        name,
-        before === undefined
-          ? disk
-          : { rootfs: addUsage([before.rootfs, disk.rootfs]), logs: addUsage([before.logs, disk.logs]) },
-      )
-    }
+    const byName = Map.groupBy(summaries, ({ name }) => name)
+    const logFolder = podLogDirectory(podLogsDir, pod.metadata)
+    const containers = new Map(
+      await Promise.all(
+        [...byName].map(async ([name, attempts]): Promise<[string, ContainerDisk]> => {
+          const [inFolder, ...ofEngine] = await Promise.all([
+            diskUsage(join(logFolder, name)),
+            ...attempts.map(({ id }) => runtime.containerDiskUsage?.(id)),
+          ])
+          const known = ofEngine.filter((usage) => usage !== undefined)
+          const inEngine = addUsage(known.map(({ logs }) => logs))
+          // An engine may keep the log itself, and the Pod's folder a copy or a link of it.
+          const logs = inEngine.usedBytes > inFolder.usedBytes ? inEngine : inFolder
+          return [name, { rootfs: addUsage(known.map(({ rootfs }) => rootfs)), logs }]
+        }),
+      ),
+    )
     const onDisk = [...volumes].filter(([name]) => !isInMemory(pod, name)).map(([, usage]) => usage)
     const parts = [...containers.values()].flatMap(({ rootfs, logs }) => [rootfs, logs])
     return { containers, volumes, ephemeralStorage: addUsage([...parts, ...onDisk, hosts]) }

@@ -2,6 +2,7 @@
 import { containerNameLabel, imageNameAnnotation, podUidLabel } from '../labels.ts'
 import {
   type ContainerConfig,
+  type ContainerDiskUsage,
   type ContainerStats,
   type ContainerStatus,
   type ContainerSummary,
@@ -30,6 +31,8 @@ export interface CriContainers {
   checkpoint(id: string, location: string): Promise<void>
   execSync(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>
   stats(podUid?: string): Promise<readonly ContainerStats[]>
+  /** Undefined where the runtime does not tell what a container has written. */
+  diskUsage(id: string): Promise<ContainerDiskUsage | undefined>
 }
 
 /** What a call may take beyond the time that it is about. */
@@ -177,6 +180,16 @@ export const createContainers = (client: CriClient, owners: Owners): CriContaine
         cause: error,
       })
     }
+  },
+  diskUsage: async (id) => {
+    const { stats } = await client.call(methods.listContainerStats, { filter: { id } })
+    const layer = stats[0]?.writableLayer
+    if (layer === undefined) return undefined
+    const rootfs = {
+      usedBytes: Number(layer.usedBytes?.value ?? 0n),
+      inodesUsed: Number(layer.inodesUsed?.value ?? 0n),
+    }
+    return { rootfs, logs: { usedBytes: 0, inodesUsed: 0 } }
   },
   stats: async (podUid) => {
     const { stats } = await client.call(methods.listContainerStats, { filter: selector(podUid) })

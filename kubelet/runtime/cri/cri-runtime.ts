@@ -157,6 +157,7 @@ export const createCriRuntime = async (options: CriRuntimeOptions): Promise<Cont
       return readLog(found.logPath, { ...logOptions, isRunning }, signal)
     },
     containerStats: containers.stats,
+    containerDiskUsage: containers.diskUsage,
     events,
   }
   return {
