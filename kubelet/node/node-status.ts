@@ -214,12 +214,8 @@ export interface NodeStatusRequest extends CapacityRequest, NodeHealth {
   readonly runtime: { readonly name: string; readonly version: string }
   readonly features: RuntimeFeatures
   readonly port: number
-<<<<<<< HEAD
-  readonly notReady: string
   /** Attached volumes that Pods of this node use: they may not be detached. */
   readonly volumesInUse: readonly string[]
-=======
->>>>>>> 47ef08f (kubelet: eviction by pressure and by local limits; a decided end is told when nothing runs any more)
   readonly old: NodeStatus
   readonly now: string
 }
