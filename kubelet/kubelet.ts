@@ -109,7 +109,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     signal,
   })
   connecting.catch(() => undefined) // told where it is awaited
-  const engine = await openEngine(config, paths)
+  const engine = await openEngine(config, paths, log)
   const logs = createLogManager({
     runtime: engine.runtime,
     podLogsDir: config.podLogsDir,

@@ -1,17 +1,19 @@
 /** RuntimeService and ImageService on a Docker engine. */
+import type { Logger } from '../../../component-base/logging/logger.ts'
 import type { Cni } from '../cni/cni.ts'
 import { containerNameLabel, podUidLabel } from '../labels.ts'
 import type { ContainerEngine } from '../engine.ts'
 import { type RuntimeService, UnsupportedError } from '../runtime-service.ts'
 import { unavailableCapabilities } from './capabilities.ts'
-import { connectDocker, engineMessage } from './client.ts'
+import { connectDocker, engineMessage, orUndefined } from './client.ts'
 import type { EngineFacts } from './container-body.ts'
 import { createContainers } from './containers.ts'
 import { createDiskUsageReader } from './disk-usage.ts'
 import { dockerEvents } from './events.ts'
 import { createHostNetwork } from './host-network.ts'
 import { createImages } from './images.ts'
-import { ownerFilter } from './labels.ts'
+import { logPathLabel, ownerFilter } from './labels.ts'
+import { createLogCopier } from './log-copier.ts'
 import { createNamespaceDialer } from './namespace-dialer.ts'
 import { ensurePauseImage } from './pause-image.ts'
 import { createSandboxes } from './sandboxes.ts'
@@ -26,6 +28,7 @@ export interface DockerRuntimeOptions {
   readonly cni: Cni
   readonly logMaxSizeBytes: number
   readonly logMaxFiles: number
+  readonly log: Logger
 }
 
 /** Connects, learns the engine's facts and makes sure of the sandbox's image. Rejects when the engine does not answer. */
@@ -60,6 +63,21 @@ export const createDockerRuntime = async (options: DockerRuntimeOptions): Promis
   })
   const containers = createContainers(docker, facts)
   const dialer = createNamespaceDialer()
+  const copier = createLogCopier((error, id) => options.log.warn({ err: error, container: id }, 'a log is not copied'))
+
+  /** Keeps the copy of a container's log under /var/log/pods, from where it is now. */
+  const copyLog = async (id: string): Promise<void> => {
+    const found = await orUndefined(docker.getContainer(id).inspect())
+    const target = found?.Config.Labels[logPathLabel] ?? ''
+    const source = found?.LogPath ?? ''
+    if (found === undefined || target === '' || source === '') return
+    try {
+      await copier.follow({ id, source, target })
+      if (!found.State.Running) await copier.finish(id)
+    } catch (error) {
+      options.log.warn({ err: error, source }, "a log is not copied: the engine's file cannot be read from here")
+    }
+  }
 
   const isTty = async (id: string): Promise<boolean> => (await docker.getContainer(id).inspect()).Config.Tty
 
@@ -93,14 +111,21 @@ export const createDockerRuntime = async (options: DockerRuntimeOptions): Promis
     podSandboxStatus: sandboxes.status,
     listPodSandboxes: sandboxes.list,
     createContainer: (sandbox, config) => containers.create(sandbox, config),
-    startContainer: containers.start,
+    startContainer: async (id) => {
+      await containers.start(id)
+      void copyLog(id)
+    },
     stopContainer: containers.stop,
-    removeContainer: containers.remove,
+    removeContainer: async (id) => {
+      await copier.finish(id).catch(() => undefined)
+      await containers.remove(id)
+    },
     containerStatus: containers.status,
     listContainers: containers.list,
     updateContainerResources: containers.update,
-    // The engine turns its own files, and wires no networks.
-    reopenContainerLog: async () => undefined,
+    // The engine turns its own files: this is about the copy.
+    reopenContainerLog: copier.reopen,
+    // The engine wires no networks.
     updatePodCidr: async () => undefined,
     checkpointContainer: async () => {
       throw new UnsupportedError('checkpoints of containers are not implemented by kubets on a Docker engine')
@@ -127,12 +152,21 @@ export const createDockerRuntime = async (options: DockerRuntimeOptions): Promis
       )
       return stats.filter((entry) => entry !== undefined)
     },
-    events: (signal) => dockerEvents(docker, facts, signal),
+    events: async function* (signal) {
+      for await (const event of dockerEvents(docker, facts, signal)) {
+        if (event.type === 'stopped') copier.finish(event.containerId).catch(() => undefined)
+        yield event
+      }
+    },
   }
 
-  const close = (): void => dialer.close()
+  const close = (): void => {
+    dialer.close()
+    copier.close()
+  }
   // Network leftovers of sandboxes that were removed while no kubelet ran.
   const all = await docker.listContainers({ all: true, filters: { label: ownerFilter(facts) } })
+  for (const { Id, Labels } of all) if (Labels[logPathLabel] !== undefined) void copyLog(Id)
   await cni.collectGarbage(new Set(all.map(({ Id }) => Id)))
   return {
     runtime,
