@@ -3,7 +3,7 @@ import { createInformerFactory } from '../client/cache/informer.ts'
 import { createEventRecorder } from '../client/events/event-recorder.ts'
 import type { ClientConfig } from '../component-base/kubeconfig.ts'
 import { createRestClient, type RestClient } from '../client/rest/rest-client.ts'
-import { realClock } from '../component-base/clock.ts'
+import { type Clock, realClock } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
 import type { Controller, ControllerContext, RunController } from './context.ts'
 import type { ControllerManagerConfig } from './options.ts'
@@ -16,11 +16,13 @@ export interface ManagerOptions {
   readonly config: ControllerManagerConfig
   readonly log: Logger
   readonly signal: AbortSignal
+  /** What controllers take for the time; default: the real one. */
+  readonly clock?: Clock
 }
 
 /** Runs the controllers until the signal is aborted. */
 export const runControllers = async (selected: readonly Controller[], options: ManagerOptions): Promise<void> => {
-  const { client, clientConfig, config, log, signal } = options
+  const { client, clientConfig, config, log, signal, clock = realClock } = options
   const informers = createInformerFactory(client, log)
   const tokens = config['use-service-account-credentials']
     ? createServiceAccountTokens(client, { clock: realClock, log, signal })
@@ -45,7 +47,7 @@ export const runControllers = async (selected: readonly Controller[], options: M
       informers,
       events: createEventRecorder(own, { component: controller.eventSource ?? controller.name }),
       log: log.child({ controller: controller.name }),
-      clock: realClock,
+      clock,
       config,
       signal,
     }
