@@ -14,6 +14,8 @@ export class SchedulerCache implements Snapshot {
   readonly #assumed = new Set<string>()
   readonly #withAffinity = new Set<NodeInfo>()
   readonly #withAntiAffinity = new Set<NodeInfo>()
+  /** Nodes that have an image, by its name. */
+  readonly #imageNodes = new Map<string, number>()
   #nodes: LiveNodeInfo[] | undefined
   #generation = 0
   readonly namespaces: { get(name: string): Namespace | undefined }
@@ -40,6 +42,10 @@ export class SchedulerCache implements Snapshot {
     return this.#withAntiAffinity.values().filter(isLive)
   }
 
+  nodesWithImage(name: string): number {
+    return this.#imageNodes.get(name) ?? 0
+  }
+
   get generation(): number {
     return this.#generation
   }
@@ -48,13 +54,16 @@ export class SchedulerCache implements Snapshot {
     const info = this.#infoOf(node.metadata?.name ?? '')
     const moved = zoneOf(info.node) !== zoneOf(node)
     if (info.node === undefined || moved) this.#nodes = undefined
+    const had = info.images
     info.setNode(node)
+    this.#countImages(had, info.images)
     this.#generation++
   }
 
   removeNode(name: string): void {
     const info = this.#infos.get(name)
     if (info === undefined) return
+    this.#countImages(info.images, new Map())
     info.setNode(undefined)
     this.#nodes = undefined
     this.#generation++
@@ -100,6 +109,16 @@ export class SchedulerCache implements Snapshot {
 
   isAssumed(uid: string): boolean {
     return this.#assumed.has(uid)
+  }
+
+  #countImages(had: ReadonlyMap<string, number>, has: ReadonlyMap<string, number>): void {
+    const change = (name: string, by: 1 | -1): void => {
+      const nodes = (this.#imageNodes.get(name) ?? 0) + by
+      if (nodes > 0) this.#imageNodes.set(name, nodes)
+      else this.#imageNodes.delete(name)
+    }
+    for (const name of had.keys()) if (!has.has(name)) change(name, -1)
+    for (const name of has.keys()) if (!had.has(name)) change(name, 1)
   }
 
   /** Nodes that have such Pods are few, or all: they are found without looking at every node. */

@@ -22,6 +22,8 @@ export interface Snapshot {
   readonly nodesWithPodAffinity: Iterable<LiveNodeInfo>
   /** Nodes with Pods that have required anti-affinity to Pods. */
   readonly nodesWithPodAntiAffinity: Iterable<LiveNodeInfo>
+  /** How many nodes have an image of this name. */
+  nodesWithImage(name: string): number
   /** Goes up whenever a Pod or node is added, changed or removed. */
   readonly generation: number
   readonly namespaces: { get(name: string): Namespace | undefined }

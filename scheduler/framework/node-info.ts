@@ -35,6 +35,14 @@ export type LiveNodeInfo = NodeInfo & { readonly node: Node }
 
 export const isLive = (info: NodeInfo): info is LiveNodeInfo => info.node !== undefined
 
+const imagesOf = (node: Node | undefined): ReadonlyMap<string, number> => {
+  const images = new Map<string, number>()
+  for (const { names = [], sizeBytes = 0 } of node?.status?.images ?? []) {
+    for (const name of names) images.set(name, Number(sizeBytes))
+  }
+  return images
+}
+
 /** A Node with all Pods that are, or are assumed to be, on it, and the sums that plugins ask for again and again. */
 export class NodeInfo {
   readonly name: string
@@ -48,6 +56,8 @@ export class NodeInfo {
   nonZeroMilliCpu = 0
   nonZeroMemory = 0
   readonly hostPorts: HostPort[] = []
+  /** Sizes in bytes of the images that the node has, by each of their names. */
+  images: ReadonlyMap<string, number> = new Map()
   /** How many Pods here use a claim, by `namespace/name`. */
   readonly claimUsers = new Map<string, number>()
 
@@ -57,6 +67,7 @@ export class NodeInfo {
 
   setNode(node: Node | undefined): void {
     this.node = node
+    this.images = imagesOf(node)
     this.allocatable = node === undefined ? new Map() : allocatableOf(node)
   }
 
@@ -91,6 +102,7 @@ export class NodeInfo {
     const copy = new NodeInfo(this.name)
     copy.node = this.node
     copy.allocatable = this.allocatable
+    copy.images = this.images
     for (const pod of this.pods.values()) copy.addPod(pod)
     return copy
   }

@@ -2,6 +2,7 @@
 import type { PluginFactory } from '../framework/plugin.ts'
 import { defaultBinder } from './default-binder.ts'
 import { defaultPreemption } from './default-preemption.ts'
+import { imageLocality } from './image-locality.ts'
 import { interPodAffinity } from './inter-pod-affinity.ts'
 import { nodeAffinity } from './node-affinity.ts'
 import { nodeName } from './node-name.ts'
@@ -36,5 +37,6 @@ export const defaultPlugins: readonly DefaultPlugin[] = [
   { name: 'InterPodAffinity', factory: interPodAffinity, weight: 2 },
   { name: 'DefaultPreemption', factory: defaultPreemption },
   { name: 'NodeResourcesBalancedAllocation', factory: nodeResourcesBalancedAllocation },
+  { name: 'ImageLocality', factory: imageLocality },
   { name: 'DefaultBinder', factory: defaultBinder },
 ]

@@ -1,8 +1,9 @@
 import { matcherFromLabelSelector, type Matcher } from '../../api/meta/labels.ts'
-import type { Pod } from '../../api/types.ts'
-import type { Handle, Snapshot } from '../framework/handle.ts'
+import type { Node, Pod } from '../../api/types.ts'
+import type { QueueingHint } from '../framework/events.ts'
+import type { Snapshot } from '../framework/handle.ts'
 import type { LiveNodeInfo } from '../framework/node-info.ts'
-import type { Plugin } from '../framework/plugin.ts'
+import type { Plugin, PluginFactory } from '../framework/plugin.ts'
 import { maxNodeScore } from '../framework/scores.ts'
 import { skip, unresolvable, unschedulable } from '../framework/status.ts'
 
@@ -10,6 +11,14 @@ type Affinity = NonNullable<NonNullable<Pod['spec']>['affinity']>
 type AffinityTerm = NonNullable<
   NonNullable<Affinity['podAffinity']>['requiredDuringSchedulingIgnoredDuringExecution']
 >[number]
+
+/** InterPodAffinityArgs. */
+export interface InterPodAffinityArgs {
+  /** What a running Pod's required affinity to the new one is worth; 1 by default. */
+  readonly hardPodAffinityWeight?: number
+  /** Pods without preferences of their own are not scored by those of others. */
+  readonly ignorePreferredTermsOfExistingPods?: boolean
+}
 
 interface Term {
   readonly topologyKey: string
@@ -134,8 +143,34 @@ const preferred = (pod: Pod, snapshot: Snapshot): WeightedTerm[] => {
 /** The weight that Pods give a topology, by label key and value. */
 type TopologyScores = TopologyCounts
 
-const scoreTopologies = (pod: Pod, snapshot: Snapshot): TopologyScores => {
-  const own = preferred(pod, snapshot)
+/** Terms of a Pod, compiled once for each object: Pods in the cache are asked in every cycle. */
+interface PodTerms {
+  readonly affinity: readonly Term[]
+  readonly antiAffinity: readonly Term[]
+  readonly preferred: readonly WeightedTerm[]
+}
+
+type TermsOf = (pod: Pod) => PodTerms
+
+const createTermsOf = (snapshot: Snapshot): TermsOf => {
+  const known = new WeakMap<Pod, PodTerms>()
+  return (pod) => {
+    const terms = known.get(pod) ?? {
+      affinity: required(pod, 'podAffinity', snapshot),
+      antiAffinity: required(pod, 'podAntiAffinity', snapshot),
+      preferred: preferred(pod, snapshot),
+    }
+    known.set(pod, terms)
+    return terms
+  }
+}
+
+const scoreTopologies = (
+  pod: Pod,
+  snapshot: Snapshot,
+  { termsOf, hardWeight }: { termsOf: TermsOf; hardWeight: number },
+): TopologyScores => {
+  const own = termsOf(pod).preferred
   const scores: TopologyScores = new Map()
   const add = (info: LiveNodeInfo, key: string, by: number): void => count(scores, info, { key, by })
   for (const info of own.length > 0 ? snapshot.nodes : snapshot.nodesWithPodAffinity) {
@@ -145,23 +180,50 @@ const scoreTopologies = (pod: Pod, snapshot: Snapshot): TopologyScores => {
       }
     }
     for (const other of info.podsWithAffinity.values()) {
-      for (const term of preferred(other, snapshot)) if (term.matches(pod)) add(info, term.topologyKey, term.weight)
-      for (const term of required(other, 'podAffinity', snapshot)) {
-        if (term.matches(pod)) add(info, term.topologyKey, 1) // upstream: hardPodAffinityWeight
+      const terms = termsOf(other)
+      for (const term of terms.preferred) if (term.matches(pod)) add(info, term.topologyKey, term.weight)
+      for (const term of hardWeight > 0 ? terms.affinity : []) {
+        if (term.matches(pod)) add(info, term.topologyKey, hardWeight)
       }
     }
   }
   return scores
 }
 
+/** A Pod that runs came, went or changed: one that the waiting Pod is affine to, or that kept it away. */
+const podHint =
+  (termsOf: TermsOf): QueueingHint =>
+  (pod, change) => {
+    const { affinity, antiAffinity } = termsOf(pod)
+    const attracts = (other: Pod | undefined): boolean => other !== undefined && matchesAll(affinity, other)
+    const repels = (other: Pod | undefined): boolean =>
+      other !== undefined &&
+      (antiAffinity.some((term) => term.matches(other)) ||
+        termsOf(other).antiAffinity.some((term) => term.matches(pod)))
+    const [old, current] = [change.old as Pod | undefined, change.current as Pod | undefined]
+    return (!attracts(old) && attracts(current)) || (repels(old) && !repels(current)) ? 'Queue' : 'Skip'
+  }
+
+const nodeHint =
+  (termsOf: TermsOf): QueueingHint =>
+  (pod, { current }) => {
+    const labels = (current as Node).metadata?.labels
+    const { affinity, antiAffinity } = termsOf(pod)
+    const concerns = [...affinity, ...antiAffinity].some(({ topologyKey }) => labels?.[topologyKey] !== undefined)
+    return concerns ? 'Queue' : 'Skip'
+  }
+
 /** Affinity and anti-affinity between Pods, in both directions: required ones filter, preferred ones score. */
-export const interPodAffinity = (_args: unknown, { snapshot }: Handle): Plugin<State, TopologyScores> => {
+export const interPodAffinity: PluginFactory = (args, { snapshot }): Plugin<State, TopologyScores> => {
+  const { hardPodAffinityWeight: hardWeight = 1, ignorePreferredTermsOfExistingPods: ignoresOthers = false } = (args ??
+    {}) as InterPodAffinityArgs
+  const termsOf = createTermsOf(snapshot)
   const countExisting = (
     state: State,
     pod: Pod,
     { other, info, by }: { other: Pod; info: LiveNodeInfo; by: number },
   ): void => {
-    for (const term of required(other, 'podAntiAffinity', snapshot)) {
+    for (const term of termsOf(other).antiAffinity) {
       if (term.matches(pod)) count(state.existingAntiAffinity, info, { key: term.topologyKey, by })
     }
   }
@@ -172,14 +234,15 @@ export const interPodAffinity = (_args: unknown, { snapshot }: Handle): Plugin<S
   return {
     name: 'InterPodAffinity',
     eventsToRegister: [
-      { resource: 'AssignedPod', actions: ['Add', 'Delete', 'UpdatePodLabel'] },
+      { resource: 'AssignedPod', actions: ['Add', 'Delete', 'UpdatePodLabel'], hint: podHint(termsOf) },
       { resource: 'TargetPod', actions: ['UpdatePodLabel'] },
-      { resource: 'Node', actions: ['Add', 'UpdateNodeLabel'] },
+      { resource: 'Node', actions: ['Add', 'UpdateNodeLabel'], hint: nodeHint(termsOf) },
     ],
     preFilter: (pod) => {
+      const terms = termsOf(pod)
       const state: State = {
-        affinityTerms: required(pod, 'podAffinity', snapshot),
-        antiAffinityTerms: required(pod, 'podAntiAffinity', snapshot),
+        affinityTerms: terms.affinity,
+        antiAffinityTerms: terms.antiAffinity,
         affinity: new Map(),
         antiAffinity: new Map(),
         existingAntiAffinity: new Map(),
@@ -210,7 +273,8 @@ export const interPodAffinity = (_args: unknown, { snapshot }: Handle): Plugin<S
       return satisfiesExisting(state, info) ? undefined : existingAntiAffinityUnmet
     },
     preScore: (pod) => {
-      const scores = scoreTopologies(pod, snapshot)
+      if (ignoresOthers && termsOf(pod).preferred.length === 0) return undefined
+      const scores = scoreTopologies(pod, snapshot, { termsOf, hardWeight })
       return scores.size === 0 ? undefined : scores
     },
     score: (_pod, info, scores) => {
@@ -229,7 +293,7 @@ export const interPodAffinity = (_args: unknown, { snapshot }: Handle): Plugin<S
         if (score < lowest) lowest = score
       }
       for (const [index, score] of scores.entries()) {
-        scores[index] = highest === lowest ? 0 : Math.floor((maxNodeScore * (score - lowest)) / (highest - lowest))
+        scores[index] = highest === lowest ? 0 : Math.floor(maxNodeScore * ((score - lowest) / (highest - lowest)))
       }
     },
   }

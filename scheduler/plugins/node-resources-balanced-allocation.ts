@@ -1,26 +1,26 @@
-import type { NodeInfo } from '../framework/node-info.ts'
-import type { Plugin } from '../framework/plugin.ts'
-import { podResources, type PodResources, type Resources } from '../framework/resources.ts'
-import { maxNodeScore } from '../framework/scores.ts'
+import type { Plugin, PluginFactory } from '../framework/plugin.ts'
+import { fillNodeAmounts, nodeAmounts, requestList } from './resource-amounts.ts'
+import { balanceGained, defaultResources, type ResourceSpec } from './resource-scoring.ts'
 
-const usedShare = (info: NodeInfo, requests: Resources, name: string): number => {
-  const allocatable = info.allocatable.get(name) ?? 0
-  if (allocatable === 0) return 1
-  return Math.min(1, ((info.requested.get(name) ?? 0) + (requests.get(name) ?? 0)) / allocatable)
+/** NodeResourcesBalancedAllocationArgs. */
+export interface BalancedAllocationArgs {
+  readonly resources?: readonly ResourceSpec[]
 }
 
-/** Prefers nodes whose cpu and memory would be used to a like degree. */
-export const nodeResourcesBalancedAllocation = (): Plugin<undefined, PodResources> => ({
-  name: 'NodeResourcesBalancedAllocation',
-  preScore: (pod) => {
-    const resources = podResources(pod)
-    // A Pod that asks for nothing changes no balance.
-    return (resources.requests.get('cpu') ?? 0) === 0 && (resources.requests.get('memory') ?? 0) === 0
-      ? undefined
-      : resources
-  },
-  score: (_pod, info, { requests }) => {
-    const difference = usedShare(info, requests, 'cpu') - usedShare(info, requests, 'memory')
-    return Math.floor((1 - Math.abs(difference) / 2) * maxNodeScore)
-  },
-})
+/** Prefers nodes whose resources would be used to a like degree. */
+export const nodeResourcesBalancedAllocation: PluginFactory = (args): Plugin<undefined, readonly number[]> => {
+  const { resources = defaultResources } = (args ?? {}) as BalancedAllocationArgs
+  const amounts = nodeAmounts(resources)
+  return {
+    name: 'NodeResourcesBalancedAllocation',
+    preScore: (pod) => {
+      const asked = requestList(pod, resources, false)
+      // A Pod that asks for nothing changes no balance: many of them would come to the same node.
+      return asked.every((amount) => amount === 0) ? undefined : asked
+    },
+    score: (_pod, info, asked) => {
+      fillNodeAmounts(amounts, info, { resources, asked, nonZero: false })
+      return balanceGained(amounts.withPod, amounts.without, amounts.allocatable)
+    },
+  }
+}

@@ -1,4 +1,5 @@
 import { tolerationToleratesTaint } from '../../api/core/tolerations.ts'
+import type { Node } from '../../api/types.ts'
 import type { PluginFactory } from '../framework/plugin.ts'
 import { unresolvable } from '../framework/status.ts'
 
@@ -10,7 +11,14 @@ const cordoned = unresolvable('node(s) were unschedulable')
 export const nodeUnschedulable: PluginFactory = () => ({
   name: 'NodeUnschedulable',
   eventsToRegister: [
-    { resource: 'Node', actions: ['Add', 'UpdateNodeTaint'] },
+    {
+      resource: 'Node',
+      actions: ['Add', 'UpdateNodeTaint'],
+      hint: (_pod, { old, current }) => {
+        const wasOpen = old !== undefined && (old as Node).spec?.unschedulable !== true
+        return !wasOpen && (current as Node).spec?.unschedulable !== true ? 'Queue' : 'Skip'
+      },
+    },
     { resource: 'TargetPod', actions: ['UpdatePodToleration'] },
   ],
   filter: (pod, { node }) =>

@@ -1,5 +1,5 @@
 import { findUntoleratedTaint, tolerationToleratesTaint } from '../../api/core/tolerations.ts'
-import type { Toleration } from '../../api/types.ts'
+import type { Node, Pod, Toleration } from '../../api/types.ts'
 import type { Plugin } from '../framework/plugin.ts'
 import { defaultNormalize } from '../framework/scores.ts'
 import { unresolvable } from '../framework/status.ts'
@@ -10,17 +10,25 @@ const shown = (taint: { readonly key: string; readonly value?: string }): string
 
 const repelling = ['NoSchedule', 'NoExecute']
 
+const repellingTaint = (pod: Pod, { spec }: Node) =>
+  findUntoleratedTaint(spec?.taints, pod.spec?.tolerations, repelling)
+
 /** NoSchedule and NoExecute taints keep off the Pods that do not tolerate them; PreferNoSchedule taints count against a node. */
 export const taintToleration = (): Plugin<undefined, readonly Toleration[]> => ({
   name: 'TaintToleration',
   eventsToRegister: [
-    { resource: 'Node', actions: ['Add', 'UpdateNodeTaint'] },
+    {
+      resource: 'Node',
+      actions: ['Add', 'UpdateNodeTaint'],
+      hint: (pod, { old, current }) => {
+        const wasOpen = old !== undefined && repellingTaint(pod, old as Node) === undefined
+        return !wasOpen && repellingTaint(pod, current as Node) === undefined ? 'Queue' : 'Skip'
+      },
+    },
     { resource: 'TargetPod', actions: ['UpdatePodToleration'] },
   ],
   filter: (pod, { node }) => {
-    const taints = node.spec?.taints
-    if (taints === undefined || taints.length === 0) return undefined
-    const taint = findUntoleratedTaint(taints, pod.spec?.tolerations, repelling)
+    const taint = repellingTaint(pod, node)
     return taint === undefined ? undefined : unresolvable(`node(s) had untolerated taint(s) ${shown(taint)}`)
   },
   preScore: (pod) => (pod.spec?.tolerations ?? []).filter(({ effect }) => !effect || effect === 'PreferNoSchedule'),
