@@ -88,6 +88,8 @@ const requestToken =
   async (namespace: string, account: string, body: TokenRequest): Promise<TokenRequest> =>
     (await client.raw('POST', resourcePath(serviceAccounts, namespace, account, 'token'), body)) as TokenRequest
 
+const preemptionText = 'Pod was preempted by Kubelet to accommodate a critical pod.'
+
 /** podsPerCore bounds maxPods. */
 const podCapacity = ({ maxPods, podsPerCore }: KubeletConfig, cpus: number): number =>
   podsPerCore === 0 ? maxPods : Math.min(maxPods, podsPerCore * cpus)
@@ -263,12 +265,17 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
       await logs.removePod(podUid)
     },
   }
+  // Tells the sync loop, which is made last.
+  let freed = (): void => undefined
   workers = createPodWorkers({
     syncer,
     log: log.child({ subsystem: 'workers' }),
     resyncMs: config.syncFrequencyMs,
     onGone: (pod) => tokens.forgetPod(pod.metadata.uid),
-    onFreed: () => allocator.retry(),
+    onFreed: () => {
+      allocator.retry()
+      freed()
+    },
   })
   const allWorkers = workers
 
@@ -377,11 +384,19 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
       features: runtime.features,
       pressure: eviction.conditions,
     },
+    preempt: (victim, resource) => {
+      const message = 'Preempted in order to admit critical pod'
+      recorder.event(victim, 'Warning', 'Preempting', message)
+      metrics.preemptions.inc({ preemption_signal: resource })
+      const decided = { reason: 'Preempting', message, disruption: preemptionText }
+      allWorkers.evict(victim.metadata.uid, decided, undefined)
+    },
     register: (pod) => apiObjects?.register(pod),
     unregister: (podUid) => apiObjects?.unregister(podUid),
     onMirrorChange: () => mirrors?.wake(),
     log,
   })
+  freed = loop.admitWaiting
 
   /** Writes the bridge network once the Pod CIDR is known, and tells everyone who waits for it. */
   const configureNetwork = async (podCidr: string): Promise<void> => {

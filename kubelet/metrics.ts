@@ -6,6 +6,7 @@ export interface KubeletMetrics {
   /** Seconds from seeing a Pod to all its containers running. */
   readonly podStart: Histogram
   readonly evictions: Counter<'eviction_signal'>
+  readonly preemptions: Counter<'preemption_signal'>
 }
 
 export const createKubeletMetrics = (
@@ -49,5 +50,11 @@ export const createKubeletMetrics = (
     labelNames: ['eviction_signal'],
     registers,
   })
-  return { registry, podStart, evictions }
+  const preemptions = new Counter({
+    name: 'kubelet_preemptions',
+    help: 'Cumulative number of pod preemptions by preemption resource',
+    labelNames: ['preemption_signal'],
+    registers,
+  })
+  return { registry, podStart, evictions, preemptions }
 }

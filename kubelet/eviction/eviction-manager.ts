@@ -122,7 +122,7 @@ export const createEvictionManager = (deps: EvictionDeps): EvictionManager => {
     const candidates = await usage.candidates(deps.runningPods(), onDisk)
     for (const candidate of rank(candidates, threshold.signal, context.hasImageFs)) {
       const message = evictionMessage(candidate, resource, { due, observations: context.observations })
-      const decided = { reason: 'Evicted', message, disruption: 'TerminationByKubelet' }
+      const decided = { reason: 'Evicted', message, disruption: message }
       const grace = threshold.graceMs === 0 ? immediateGraceSeconds : deps.maxPodGraceSeconds
       if (evictPod(candidate.pod, decided, grace, threshold.signal)) return [candidate.pod]
     }

@@ -377,10 +377,15 @@ describe('the eviction manager', () => {
       )
     assert.deepEqual(await world.manager.synchronize(), [])
     assert.deepEqual(
-      world.evicted.map(({ uid, grace, decided }) => [uid, grace, decided.reason, decided.disruption]),
+      world.evicted.map(({ uid, grace, decided }) => [
+        uid,
+        grace,
+        decided.reason,
+        decided.disruption === decided.message,
+      ]),
       [
-        ['big', 1, 'Evicted', 'TerminationByKubelet'],
-        ['small', 1, 'Evicted', 'TerminationByKubelet'],
+        ['big', 1, 'Evicted', true],
+        ['small', 1, 'Evicted', true],
       ],
     )
     assert.deepEqual(world.events.slice(0, 3), [

@@ -109,14 +109,13 @@ export const resizeConditions = ({ pending, inProgress }: ResizeState): Bare[] =
 
 /** Others write this one, too; the kubelet's own is told by its reason. */
 export const disruptionTarget = 'DisruptionTarget'
+export const kubeletDisruption = 'TerminationByKubelet'
 
 /** Why a Pod that did nothing wrong is ended. */
-export const disruptionCondition = (
-  decided: { readonly message: string; readonly disruption?: string } | undefined,
-): Bare[] =>
+export const disruptionCondition = (decided: { readonly disruption?: string } | undefined): Bare[] =>
   decided?.disruption === undefined
     ? []
-    : [{ type: disruptionTarget, status: 'True', reason: decided.disruption, message: decided.message }]
+    : [{ type: disruptionTarget, status: 'True', reason: kubeletDisruption, message: decided.disruption }]
 
 export const readyCondition = (pod: BoundPod, containersReady: Bare, foreign: readonly PodCondition[]): Bare => {
   const type = 'Ready'

@@ -119,7 +119,7 @@ describe('podStatus', () => {
 })
 
 describe('a Pod that the kubelet ends', () => {
-  const decided = { reason: 'Evicted', message: 'low on memory', disruption: 'TerminationByKubelet' }
+  const decided = { reason: 'Evicted', message: 'low on memory', disruption: 'ended by the kubelet' }
   const pod = aPod({ containers: [a] })
 
   it('has ended when its containers have', () => {
@@ -131,7 +131,7 @@ describe('a Pod that the kubelet ends', () => {
     const ended = statusOf(pod, aState([exited(a, 137)]), { decided, terminal: true, old: ending })
     assert.deepEqual([ended.phase, ended.reason, ended.message], ['Failed', 'Evicted', 'low on memory'])
     const { status, reason, message } = condition(ended, 'DisruptionTarget') ?? {}
-    assert.deepEqual([status, reason, message], ['True', 'TerminationByKubelet', 'low on memory'])
+    assert.deepEqual([status, reason, message], ['True', 'TerminationByKubelet', 'ended by the kubelet'])
   })
 
   it('takes the place of what somebody else had planned for it, but does not write that anew', () => {

@@ -1,13 +1,19 @@
 /** The strategic merge patch that turns one Pod status into another: pure. */
 import { semanticEqual } from '../../api/meta/equal.ts'
 import type { PodStatus } from '../../api/types.ts'
-import { disruptionTarget, kubeletConditions, type PodCondition, resizeConditionTypes } from './conditions.ts'
+import {
+  disruptionTarget,
+  kubeletConditions,
+  kubeletDisruption,
+  type PodCondition,
+  resizeConditionTypes,
+} from './conditions.ts'
 
 type IpList = readonly { readonly ip?: string }[]
 
 /** The kubelet's to write. */
 const isOwn = ({ type, reason }: PodCondition): boolean =>
-  kubeletConditions.has(type) || (type === disruptionTarget && reason === 'TerminationByKubelet')
+  kubeletConditions.has(type) || (type === disruptionTarget && reason === kubeletDisruption)
 
 /**
  * Conditions merge by type, field by field: only the kubelet's own that changed are sent, and what they lost as null.

@@ -49,11 +49,14 @@ export interface Shortage {
   readonly capacity: number
 }
 
-/** The first resource that the node has too little of beside `others`. Upstream: InsufficientResourceError. */
-export const shortageOf = (pod: BoundPod, node: Node, others: readonly BoundPod[]): Shortage | undefined => {
+/** The resources that the node has too little of beside `others`. Upstream: InsufficientResourceError. */
+export const shortagesOf = (pod: BoundPod, node: Node, others: readonly BoundPod[]): Shortage[] => {
   const allocatable = node.status?.allocatable ?? {}
   const maxPods = Number(allocatable['pods'] ?? '110')
-  if (others.length + 1 > maxPods) return { resource: 'pods', requested: 1, used: others.length, capacity: maxPods }
+  const shortages: Shortage[] = []
+  if (others.length + 1 > maxPods) {
+    shortages.push({ resource: 'pods', requested: 1, used: others.length, capacity: maxPods })
+  }
   const used: Record<string, Quantity> = {}
   for (const other of others) {
     for (const [name, amount] of Object.entries(podRequests(other)))
@@ -66,25 +69,23 @@ export const shortageOf = (pod: BoundPod, node: Node, others: readonly BoundPod[
     const taken = used[name] ?? zeroQuantity
     if (compareQuantities(wanted, zeroQuantity) === 0 || compareQuantities(wanted, subQuantities(capacity, taken)) <= 0)
       continue
-    return {
+    shortages.push({
       resource: name,
       requested: shown(name, wanted),
       used: shown(name, taken),
       capacity: shown(name, capacity),
-    }
+    })
   }
-  return undefined
+  return shortages
 }
+
+/** The first of them. */
+export const shortageOf = (pod: BoundPod, node: Node, others: readonly BoundPod[]): Shortage | undefined =>
+  shortagesOf(pod, node, others)[0]
 
 /** The shortage in upstream's words. */
 export const shortageMessage = ({ resource, requested, used, capacity }: Shortage): string =>
   `Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${used}, capacity: ${capacity}`
-
-const insufficient = (pod: BoundPod, node: Node, others: readonly BoundPod[]): Decision | undefined => {
-  const shortage = shortageOf(pod, node, others)
-  if (shortage === undefined) return undefined
-  return { reason: `OutOf${shortage.resource}`, message: `Pod was rejected: ${shortageMessage(shortage)}` }
-}
 
 /** What the machine and its configuration let Pods have. */
 export interface HostPolicy {
@@ -125,29 +126,54 @@ const underPressure = (pod: BoundPod, conditions: readonly PressureCondition[]):
   return { reason: 'Evicted', message: `Pod was rejected: The node had condition: [${conditions.join(' ')}]. ` }
 }
 
-/** Undefined admits. `others` are the Pods that hold resources of the node now; without a Node there is nothing to check. */
-export const admitPod = (
+/** What other Pods or the node's own labels and taints keep the Pod from. Upstream: generalFilter. */
+const misfit = (pod: BoundPod, node: Node, others: readonly BoundPod[]): Decision | undefined => {
+  const predicate = (name: string, why: string): Decision => ({
+    reason: name,
+    message: `Pod was rejected: Predicate ${name} failed: ${why}`,
+  })
+  if (!podMatchesNode(pod, node)) {
+    return predicate('NodeAffinity', "node(s) didn't match Pod's node affinity/selector")
+  }
+  const taken = others.flatMap(portsOf)
+  if (portsOf(pod).some((port) => taken.some((other) => conflicts(port, other)))) {
+    return predicate('NodePorts', "node(s) didn't have free ports for the requested pod ports")
+  }
+  const untolerated = (node.spec?.taints ?? []).some(
+    (taint) => taint.effect === 'NoExecute' && !tolerationsTolerateTaint(pod.spec.tolerations, taint),
+  )
+  if (untolerated && !isStaticPod(pod)) {
+    return predicate('TaintToleration', "node(s) had taints that the pod didn't tolerate")
+  }
+  return undefined
+}
+
+/** `short` is a rejection for want of resources, which a critical Pod may take from others. */
+export type Admission =
+  | { readonly type: 'admitted' }
+  | { readonly type: 'rejected'; readonly decision: Decision }
+  | { readonly type: 'short'; readonly decision: Decision; readonly shortages: readonly Shortage[] }
+
+/** `others` are the Pods that hold resources of the node now; without a Node there is nothing to check. */
+export const judgePod = (
   pod: BoundPod,
   node: Node | undefined,
   others: readonly BoundPod[],
   host: HostPolicy,
-): Decision | undefined => {
+): Admission => {
   const decision = underPressure(pod, host.pressure()) ?? forbidden(pod, host)
-  if (decision !== undefined) return decision
-  if (node === undefined || isStaticPod(pod)) return undefined
-  if (!podMatchesNode(pod, node)) {
-    return {
-      reason: 'NodeAffinity',
-      message: "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
-    }
-  }
-  const taken = others.flatMap(portsOf)
-  if (portsOf(pod).some((port) => taken.some((other) => conflicts(port, other)))) {
-    return {
-      reason: 'NodePorts',
-      message:
-        "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
-    }
-  }
-  return insufficient(pod, node, others)
+  if (decision !== undefined) return { type: 'rejected', decision }
+  if (node === undefined) return { type: 'admitted' }
+  const shortages = shortagesOf(pod, node, others)
+  const other = misfit(pod, node, others)
+  const [first] = shortages
+  if (first === undefined) return other === undefined ? { type: 'admitted' } : { type: 'rejected', decision: other }
+  const short = { reason: `OutOf${first.resource}`, message: `Pod was rejected: ${shortageMessage(first)}` }
+  return other === undefined ? { type: 'short', decision: short, shortages } : { type: 'rejected', decision: short }
+}
+
+/** Undefined admits. */
+export const admitPod = (...args: Parameters<typeof judgePod>): Decision | undefined => {
+  const admission = judgePod(...args)
+  return admission.type === 'admitted' ? undefined : admission.decision
 }

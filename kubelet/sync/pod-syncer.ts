@@ -53,7 +53,7 @@ export interface SyncerDeps {
 export interface Decision {
   readonly reason: string
   readonly message: string
-  /** Reason of the condition DisruptionTarget, where somebody else's good is the cause. */
+  /** What the condition DisruptionTarget says, where somebody else's good is the cause. */
   readonly disruption?: string
   /** It was never let in: nothing of it was started. */
   readonly rejected?: boolean

@@ -6,11 +6,12 @@ import { sleep } from '../../component-base/clock.ts'
 import type { Allocator } from '../allocation/allocator.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { KubeletPaths } from '../paths.ts'
-import { asBoundPod, type BoundPod, formatPod, isMirrorPod } from '../pod.ts'
+import { asBoundPod, type BoundPod, formatPod, isCriticalPod, isMirrorPod } from '../pod.ts'
 import type { RuntimeService } from '../runtime/runtime-service.ts'
 import type { StatusManager } from '../status/status-manager.ts'
-import { admitPod, type HostPolicy } from './admission.ts'
+import { type HostPolicy, judgePod, type Shortage } from './admission.ts'
 import type { PodManager } from './pod-manager.ts'
+import { victimsOf } from './preemption.ts'
 import type { PodSyncer } from './pod-syncer.ts'
 import type { PodWorkers } from './pod-worker.ts'
 
@@ -24,6 +25,8 @@ export interface SyncLoopDeps {
   readonly node: () => Node | undefined
   readonly allocator: Allocator
   readonly host: HostPolicy
+  /** Ends a Pod so that a critical one has the resource that it lacks. */
+  readonly preempt: (victim: BoundPod, resource: string) => void
   /** ConfigMaps and Secrets of the Pod are to be known from now on; or no longer. */
   readonly register: (pod: BoundPod) => void
   readonly unregister: (podUid: string) => void
@@ -37,6 +40,8 @@ export interface SyncLoop {
   apiPodGone(pod: Pod): void
   /** The whole set of static Pods. */
   staticPods(pods: readonly BoundPod[]): void
+  /** Something was freed: critical Pods that waited for it come in. */
+  admitWaiting(): void
   /** Removes what belongs to no Pod; only after every source has told its Pods. */
   cleanOrphans(): Promise<void>
   runHousekeeping(signal: AbortSignal): Promise<void>
@@ -82,13 +87,59 @@ export const createSyncLoop = (deps: SyncLoopDeps): SyncLoop => {
     }
     if (ended || deletionTimestamp !== undefined || startedBefore(pod)) return workers.update(allocator.admit(pod))
     const others = workers.active().filter((other) => other.metadata.uid !== uid)
-    const rejection = admitPod(pod, deps.node(), others, deps.host)
-    if (rejection === undefined) return workers.update(allocator.admit(pod))
-    log.info({ pod: formatPod(pod), reason: rejection.reason }, 'pod rejected')
-    workers.update(pod, { ...rejection, rejected: true })
+    const admission = judgePod(pod, deps.node(), others, deps.host)
+    if (admission.type === 'admitted') return workers.update(allocator.admit(pod))
+    if (admission.type === 'short' && makesRoom(pod, others, admission.shortages)) return
+    log.info({ pod: formatPod(pod), reason: admission.decision.reason }, 'pod rejected')
+    workers.update(pod, { ...admission.decision, rejected: true })
+  }
+
+  /** Critical Pods that come in when those whose place they take have stopped. */
+  const waiting = new Map<string, readonly string[]>()
+
+  /** True while room is being made: the Pod comes back when it is there. Upstream: CriticalPodAdmissionHandler. */
+  const makesRoom = (pod: BoundPod, others: readonly BoundPod[], shortages: readonly Shortage[]): boolean => {
+    const { uid } = pod.metadata
+    if (!isCriticalPod(pod)) return false
+    if (waiting.get(uid)?.some((victim) => !workers.isStopped(victim)) === true) return true
+    const running = new Set(workers.running().map(({ metadata }) => metadata.uid))
+    const ending = others.filter(({ metadata }) => !running.has(metadata.uid))
+    const victims = victimsOf(
+      pod,
+      others.filter(({ metadata }) => running.has(metadata.uid)),
+      shortages,
+    )
+    if (victims === undefined) {
+      // Those that are ending anyway may leave enough.
+      waiting.set(
+        uid,
+        ending.map(({ metadata }) => metadata.uid),
+      )
+      if (ending.length === 0) waiting.delete(uid)
+      return ending.length > 0
+    }
+    for (const victim of victims) {
+      log.info({ pod: formatPod(victim), for: formatPod(pod) }, 'preempting a pod to free resources for a critical one')
+      deps.preempt(victim, shortages[0]?.resource ?? '')
+    }
+    waiting.set(
+      uid,
+      victims.map(({ metadata }) => metadata.uid),
+    )
+    return true
+  }
+
+  const admitWaiting = (): void => {
+    for (const [uid, victims] of waiting) {
+      if (victims.some((victim) => !workers.isStopped(victim))) continue
+      waiting.delete(uid)
+      const pod = pods.get(uid)
+      if (pod !== undefined && isNew(pod)) accept(pod)
+    }
   }
 
   const drop = (pod: BoundPod): void => {
+    waiting.delete(pod.metadata.uid)
     pods.delete(pod.metadata.uid)
     deps.unregister(pod.metadata.uid)
     allocator.forget(pod.metadata.uid)
@@ -144,6 +195,7 @@ export const createSyncLoop = (deps: SyncLoopDeps): SyncLoop => {
       statics = next
       deps.onMirrorChange()
     },
+    admitWaiting,
     cleanOrphans,
     runHousekeeping: async (signal) => {
       while (!signal.aborted) {

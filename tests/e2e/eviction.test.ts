@@ -6,6 +6,7 @@ import { describe, it } from 'node:test'
 import { dump } from 'js-yaml'
 import { events as eventsRef, nodes as nodesRef, pods as podsRef } from '../../api/resources.ts'
 import type { Container, Node, Pod, PodSpec } from '../../api/types.ts'
+import { milliValue } from '../../api/meta/quantity.ts'
 import { busyboxImage, ensureTestImages } from '../harness/images.ts'
 import { configureKubelets } from '../harness/kubelet-config.ts'
 import { podWhenIn } from '../harness/pods.ts'
@@ -80,6 +81,42 @@ describe('local storage', { concurrency: true }, () => {
   })
 })
 
+/** Puts a manifest where the kubelet of the only node looks for static Pods. */
+const runStatic = (name: string, container: Partial<Container>): void => {
+  const [node] = running().nodes()
+  const folder = running().layout.node(node?.name ?? '').manifests
+  mkdirSync(folder, { recursive: true })
+  const spec = { containers: [{ name: 'c', image: busyboxImage, command: ['sleep', '100000'], ...container }] }
+  writeFileSync(join(folder, `${name}.yaml`), dump({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec }))
+}
+
+describe('a critical Pod', () => {
+  it('takes the place of another on a node that is full', async () => {
+    const [node] = running().nodes()
+    const { status } = await running().client.get(nodesRef, node?.name ?? '')
+    const most = Math.floor(milliValue(status?.allocatable?.['cpu'] ?? '0') * 0.9)
+    await create('full', 'sleep 100000', { resources: { requests: { cpu: `${most}m` } } })
+    await create('beside', 'sleep 100000', {})
+    for (const name of ['full', 'beside']) await podWhen(name, 'its start', (pod) => pod.status?.phase === 'Running')
+    runStatic('needed', { resources: { requests: { cpu: `${most}m` } } })
+    const needed = await podWhen(`needed-${node?.name}`, 'its start', (pod) => pod.status?.phase === 'Running')
+    assert.equal(needed.status?.reason, undefined)
+    const victim = await podWhen('full', 'its end', (pod) => pod.status?.phase === 'Failed')
+    assert.deepEqual(
+      [victim.status?.reason, victim.status?.message],
+      ['Preempting', 'Preempted in order to admit critical pod'],
+    )
+    const target = condition(victim, 'DisruptionTarget')
+    assert.equal(target?.message, 'Pod was preempted by Kubelet to accommodate a critical pod.')
+    await podWhen('beside', 'its life', (pod) => pod.status?.phase === 'Running')
+    // One that is not critical gets no room by force.
+    await create('late', 'sleep 100000', { resources: { requests: { cpu: `${most}m` } } })
+    const late = await podWhen('late', 'its rejection', (pod) => pod.status?.phase === 'Failed')
+    assert.equal(late.status?.reason, 'OutOfcpu')
+    assert.match(late.status?.message ?? '', /^Pod was rejected: Node didn't have enough resource: cpu, requested: /)
+  })
+})
+
 describe('pressure of memory', () => {
   const memory = { resources: { requests: { memory: '1Mi' } } }
 
@@ -89,14 +126,7 @@ describe('pressure of memory', () => {
     assert.ok(node)
     await create('hog', 'x=$(head -c 20000000 /dev/zero | tr "\\0" x); sleep 100000; echo ${#x}', memory)
     await podWhen('hog', 'its start', ({ status }) => status?.phase === 'Running')
-    mkdirSync(cluster.layout.node(node.name).manifests, { recursive: true })
-    const critical = {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name: 'critical' },
-      spec: { containers: [{ name: 'c', image: busyboxImage, command: ['sleep', '100000'] }] },
-    }
-    writeFileSync(join(cluster.layout.node(node.name).manifests, 'critical.yaml'), dump(critical))
+    runStatic('critical', {})
     // No machine has so much: whatever else runs here, the threshold is met.
     await configureKubelets(cluster, { evictionHard: { 'memory.available': '99%' } })
 
