@@ -1,35 +1,78 @@
 #!/usr/bin/env node
 /** kube-scheduler: finds a node for every Pod that has none. */
-import { hostname } from 'node:os'
 import { randomUUID } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { hostname } from 'node:os'
+import { dump } from 'js-yaml'
 import { createInformerFactory } from '../client/cache/informer.ts'
 import { createEventRecorder } from '../client/events/event-recorder.ts'
 import { delegateAccess } from '../client/auth/delegated.ts'
-import { toLeaderElectionConfig } from '../client/leader-election/flags.ts'
 import { runLeaderElection } from '../client/leader-election/leader-elector.ts'
+import { parseDuration } from '../component-base/flags/duration.ts'
 import { loadKubeconfig } from '../component-base/kubeconfig.ts'
 import { createRestClient } from '../client/rest/rest-client.ts'
 import { realClock } from '../component-base/clock.ts'
 import { parseFlags } from '../component-base/flags/flags.ts'
 import { HealthChecks } from '../component-base/healthz/healthz.ts'
 import { createMetrics } from '../component-base/metrics/metrics.ts'
-import { run } from '../component-base/process/run.ts'
+import { run, UsageError } from '../component-base/process/run.ts'
 import { serveComponent } from '../component-base/serving/serving.ts'
 import { tlsSettings } from '../component-base/tls/tls-settings.ts'
+import { loadConfiguration } from './config/load.ts'
+import type { KubeSchedulerConfiguration } from './config/types.ts'
 import { createSchedulerMetrics, registerPendingPods } from './metrics.ts'
-import { flags, loadSchedulerConfig } from './options.ts'
-import { Scheduler } from './scheduler.ts'
+import { applyFlags, flags } from './options.ts'
+import { Scheduler, type SchedulerOptions } from './scheduler.ts'
+
+/** A profile that cannot be made is a mistake in the configuration. */
+const createScheduler = (options: SchedulerOptions): Scheduler => {
+  try {
+    return new Scheduler(options)
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error })
+  }
+}
+
+const answerConfigz =
+  (configuration: KubeSchedulerConfiguration) =>
+  (request: IncomingMessage, response: ServerResponse): boolean => {
+    if (request.url !== '/configz') return false
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ 'kubescheduler.config.k8s.io': configuration }))
+    return true
+  }
 
 run('kube-scheduler', async ({ signal, log }) => {
-  const { values } = parseFlags(flags, process.argv.slice(2), { name: 'kube-scheduler', version: 'v1.36.0' })
-  const config = loadSchedulerConfig(values.config)
-  const client = createRestClient(loadKubeconfig(config.kubeconfig || values.kubeconfig), {
+  const parsed = parseFlags(flags, process.argv.slice(2), { name: 'kube-scheduler', version: 'v1.36.0' })
+  const { values } = parsed
+  const { configuration, profiles } = await loadConfiguration({
+    file: values.config,
+    adjust: (configured) => applyFlags(configured, parsed),
+  })
+  if (values['write-config-to'] !== '') return writeFileSync(values['write-config-to'], dump(configuration))
+  const { clientConnection, leaderElection } = configuration
+  const client = createRestClient(loadKubeconfig(clientConnection.kubeconfig), {
     userAgent: 'kube-scheduler/v1.36.0',
-    ...(values['kube-api-qps'] > 0 ? { qps: values['kube-api-qps'], burst: values['kube-api-burst'] } : {}),
+    ...(clientConnection.qps > 0 ? { qps: clientConnection.qps, burst: clientConnection.burst } : {}),
   })
   const registry = createMetrics('kube-scheduler')
-  const metrics = createSchedulerMetrics(registry)
   const health = new HealthChecks()
+  const scheduler = createScheduler({
+    client,
+    informers: createInformerFactory(client, log),
+    recorderOf: (component) => createEventRecorder(client, { component }, { log }),
+    profiles,
+    extenders: [],
+    initialBackoffMs: configuration.podInitialBackoffSeconds * 1000,
+    maxBackoffMs: configuration.podMaxBackoffSeconds * 1000,
+    metrics: createSchedulerMetrics(registry),
+    clock: realClock,
+    random: Math.random,
+    log,
+    signal,
+  })
+  registerPendingPods(registry, () => scheduler.pending())
   if (values['secure-port'] > 0) {
     await serveComponent({
       bindAddress: values['bind-address'],
@@ -43,35 +86,23 @@ run('kube-scheduler', async ({ signal, log }) => {
       health,
       metrics: registry,
       ...delegateAccess(client),
+      extra: answerConfigz(configuration),
       log,
       signal,
     })
   }
-  const schedule = async (leading: AbortSignal): Promise<void> => {
-    const scheduler = new Scheduler({
-      client,
-      informers: createInformerFactory(client, log),
-      recorderOf: (component) => createEventRecorder(client, { component }, { log }),
-      extenders: [],
-      initialBackoffMs: 1_000,
-      maxBackoffMs: 10_000,
-      profiles: config.profiles,
-      metrics,
-      clock: realClock,
-      random: Math.random,
-      log,
-      signal: leading,
-    })
-    registerPendingPods(registry, () => scheduler.pending())
-    await scheduler.run()
-  }
-  if (!values['leader-elect']) return schedule(signal)
+  if (!leaderElection.leaderElect) return scheduler.run(signal)
+  const ms = (text: string): number => parseDuration(text) ?? 0
   await runLeaderElection({
-    ...toLeaderElectionConfig(values),
+    name: leaderElection.resourceName,
+    namespace: leaderElection.resourceNamespace,
+    leaseDurationMs: ms(leaderElection.leaseDuration),
+    renewDeadlineMs: ms(leaderElection.renewDeadline),
+    retryPeriodMs: ms(leaderElection.retryPeriod),
     client,
     identity: `${hostname()}_${randomUUID()}`,
     signal,
     log,
-    onStartedLeading: schedule,
+    onStartedLeading: (leading) => scheduler.run(leading),
   })
 })

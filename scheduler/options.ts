@@ -1,13 +1,17 @@
 import { leaderElectionFlags } from '../client/leader-election/flags.ts'
-import { loadConfigFile } from '../component-base/config/config-file.ts'
-import { defineFlags } from '../component-base/flags/flags.ts'
+import { formatDuration } from '../component-base/flags/duration.ts'
+import { defineFlags, type ParsedFlags } from '../component-base/flags/flags.ts'
 import { tlsFlags } from '../component-base/tls/tls-settings.ts'
-import { defaultPlugins } from './plugins/index.ts'
-import { type EnabledPlugin, everywhere, type ExtensionPoint, type ProfileConfig } from './profiles.ts'
+import type { KubeSchedulerConfiguration } from './config/types.ts'
 
 /** kube-scheduler's flags. */
 export const flags = defineFlags({
   config: { type: 'string', default: '', help: 'Path to a KubeSchedulerConfiguration file.' },
+  'write-config-to': {
+    type: 'string',
+    default: '',
+    help: 'Write the configuration with its defaults to this file and exit.',
+  },
   kubeconfig: { type: 'string', default: '', help: 'Path to the kubeconfig with credentials for the API server.' },
   'authentication-kubeconfig': { type: 'string', default: '', help: 'Kubeconfig for delegated authentication.' },
   'authorization-kubeconfig': { type: 'string', default: '', help: 'Kubeconfig for delegated authorization.' },
@@ -23,55 +27,58 @@ export const flags = defineFlags({
   ...leaderElectionFlags('kube-scheduler'),
 })
 
-/** What the configuration file decides. */
-export interface SchedulerConfig {
-  readonly profiles: readonly ProfileConfig[]
-  readonly kubeconfig: string
-}
+type Flags = ParsedFlags<typeof flags>
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** Names in `plugins.<point>.disabled`; `*` disables all. */
-const disabledAt = (profile: Record<string, unknown>, point: string): ReadonlySet<string> => {
-  const plugins = isRecord(profile['plugins']) ? profile['plugins'] : {}
-  const set = isRecord(plugins[point]) ? plugins[point] : {}
-  const disabled = Array.isArray(set['disabled']) ? set['disabled'] : []
-  return new Set(disabled.filter(isRecord).map((entry) => String(entry['name'])))
-}
-
-const defaults: readonly EnabledPlugin[] = defaultPlugins.map(({ name, factory, weight = 1 }) => ({
-  name,
-  factory,
-  weight,
-  args: undefined,
-}))
-
-const toProfile = (profile: Record<string, unknown>, percentage: number): ProfileConfig => {
-  const without = (point: ExtensionPoint): readonly EnabledPlugin[] => {
-    const names = new Set([...disabledAt(profile, point), ...disabledAt(profile, 'multiPoint')])
-    return names.has('*') ? [] : defaults.filter(({ name }) => !names.has(name))
-  }
-  const own = profile['percentageOfNodesToScore']
-  const all = everywhere(defaults)
+/** What was said on the command line counts more than the file, as upstream has it for these. */
+export const applyFlags = (
+  configuration: KubeSchedulerConfiguration,
+  { values, isSet }: Flags,
+): KubeSchedulerConfiguration => {
+  const { leaderElection, clientConnection } = configuration
+  const hasFile = values.config !== ''
+  const said = <T>(flag: keyof typeof flags, value: T, configured: T): T => (isSet(flag) ? value : configured)
   return {
-    schedulerName: String(profile['schedulerName'] ?? 'default-scheduler'),
-    percentageOfNodesToScore: typeof own === 'number' ? own : percentage,
-    enabled: { ...all, filter: without('filter'), score: without('score') },
-  }
-}
-
-/** Reads a KubeSchedulerConfiguration; without a file there is the one profile `default-scheduler`. */
-export const loadSchedulerConfig = (path: string): SchedulerConfig => {
-  const document =
-    path === ''
-      ? {}
-      : loadConfigFile(path, { apiVersion: 'kubescheduler.config.k8s.io/v1', kind: 'KubeSchedulerConfiguration' })
-  const percentage = typeof document['percentageOfNodesToScore'] === 'number' ? document['percentageOfNodesToScore'] : 0
-  const profiles = Array.isArray(document['profiles']) ? document['profiles'].filter(isRecord) : [{}]
-  const connection = isRecord(document['clientConnection']) ? document['clientConnection'] : {}
-  return {
-    profiles: profiles.map((profile) => toProfile(profile, percentage)),
-    kubeconfig: typeof connection['kubeconfig'] === 'string' ? connection['kubeconfig'] : '',
+    ...configuration,
+    leaderElection: {
+      leaderElect: said('leader-elect', values['leader-elect'], leaderElection.leaderElect),
+      leaseDuration: said(
+        'leader-elect-lease-duration',
+        formatDuration(values['leader-elect-lease-duration']),
+        leaderElection.leaseDuration,
+      ),
+      renewDeadline: said(
+        'leader-elect-renew-deadline',
+        formatDuration(values['leader-elect-renew-deadline']),
+        leaderElection.renewDeadline,
+      ),
+      retryPeriod: said(
+        'leader-elect-retry-period',
+        formatDuration(values['leader-elect-retry-period']),
+        leaderElection.retryPeriod,
+      ),
+      resourceLock: said(
+        'leader-elect-resource-lock',
+        values['leader-elect-resource-lock'],
+        leaderElection.resourceLock,
+      ),
+      resourceName: said(
+        'leader-elect-resource-name',
+        values['leader-elect-resource-name'],
+        leaderElection.resourceName,
+      ),
+      resourceNamespace: said(
+        'leader-elect-resource-namespace',
+        values['leader-elect-resource-namespace'],
+        leaderElection.resourceNamespace,
+      ),
+    },
+    // Deprecated flags: with a file they are not looked at.
+    clientConnection: {
+      ...clientConnection,
+      kubeconfig: hasFile && clientConnection.kubeconfig !== '' ? clientConnection.kubeconfig : values.kubeconfig,
+      qps: hasFile ? clientConnection.qps : values['kube-api-qps'],
+      burst: hasFile ? clientConnection.burst : values['kube-api-burst'],
+    },
+    enableProfiling: hasFile ? configuration.enableProfiling : values.profiling,
   }
 }

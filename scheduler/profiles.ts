@@ -21,60 +21,56 @@ export const extensionPoints = {
 
 export type ExtensionPoint = keyof typeof extensionPoints
 
-/** A plugin that is on, with what the profile says of it. */
-export interface EnabledPlugin {
+/** A plugin that a profile has. */
+export interface PluginToMake {
   readonly name: string
   readonly factory: PluginFactory
   readonly args: unknown
-  readonly weight: number
 }
 
 export interface ProfileConfig {
   readonly schedulerName: string
   /** 0: adaptive. */
   readonly percentageOfNodesToScore: number
-  /** For each point the plugins that may run there, in order; those that do not have the point are passed over. */
-  readonly enabled: Readonly<Record<ExtensionPoint, readonly EnabledPlugin[]>>
+  /** Each is made once, whatever the number of its extension points. */
+  readonly plugins: readonly PluginToMake[]
+  /** Names of those that run at a point, in order. Throws where the configuration asks for what cannot be. */
+  readonly order: (point: ExtensionPoint, made: ReadonlyMap<string, Plugin>) => readonly string[]
+  readonly weightOf: (name: string) => number
+}
+
+/** A plugin with its weight, for profiles that are made without a configuration. */
+export interface EnabledPlugin extends PluginToMake {
+  readonly weight: number
 }
 
 /** The same plugins at every extension point that they have. */
-export const everywhere = (plugins: readonly EnabledPlugin[]): ProfileConfig['enabled'] => ({
-  preEnqueue: plugins,
-  queueSort: plugins,
-  preFilter: plugins,
-  filter: plugins,
-  postFilter: plugins,
-  preScore: plugins,
-  score: plugins,
-  reserve: plugins,
-  permit: plugins,
-  preBind: plugins,
-  bind: plugins,
-  postBind: plugins,
+export const everywhere = (
+  plugins: readonly EnabledPlugin[],
+): Pick<ProfileConfig, 'plugins' | 'order' | 'weightOf'> => ({
+  plugins,
+  order: () => plugins.map(({ name }) => name),
+  weightOf: (name) => plugins.find((plugin) => plugin.name === name)?.weight ?? 1,
 })
 
-/** Makes each plugin once, whatever the number of its points. Throws what a factory throws, and where a profile cannot work. */
-const pluginsOf = ({ enabled, schedulerName }: ProfileConfig, handle: Handle): ProfilePlugins => {
+const makePlugins = (plugins: readonly PluginToMake[], handle: Handle): Map<string, Plugin> => {
   const made = new Map<string, Plugin>()
-  const make = ({ name, factory, args }: EnabledPlugin): Plugin => {
-    const known = made.get(name)
-    if (known !== undefined) return known
-    let plugin: Plugin
+  for (const { name, factory, args } of plugins) {
     try {
-      plugin = factory(args, handle)
+      made.set(name, factory(args, handle))
     } catch (error) {
       throw new Error(`initializing plugin "${name}": ${(error as Error).message}`, { cause: error })
     }
-    made.set(name, plugin)
-    return plugin
   }
+  return made
+}
+
+/** Throws what a factory throws, and where a profile cannot work. */
+const pluginsOf = ({ plugins, order, weightOf, schedulerName }: ProfileConfig, handle: Handle): ProfilePlugins => {
+  const made = makePlugins(plugins, handle)
+  const namedAt = (point: ExtensionPoint): Plugin[] => order(point, made).flatMap((name) => made.get(name) ?? [])
   const at = <Point extends keyof Plugin>(point: ExtensionPoint, method: Point) =>
-    enabled[point].map(make).filter(implementsPoint(method))
-  const hasScore = implementsPoint('score')
-  const score = enabled.score.flatMap((entry): WeightedPlugin[] => {
-    const plugin = make(entry)
-    return hasScore(plugin) ? [{ plugin, weight: entry.weight }] : []
-  })
+    namedAt(point).filter(implementsPoint(method))
   const [queueSort, second] = at('queueSort', 'less')
   if (queueSort === undefined) throw new Error(`no queue sort plugin is enabled for profile "${schedulerName}"`)
   if (second !== undefined) {
@@ -91,10 +87,8 @@ const pluginsOf = ({ enabled, schedulerName }: ProfileConfig, handle: Handle): P
     filter: at('filter', 'filter'),
     postFilter: at('postFilter', 'postFilter'),
     preScore: at('preScore', 'preScore'),
-    score,
-    reserve: enabled.reserve
-      .map(make)
-      .filter((plugin) => plugin.reserve !== undefined || plugin.unreserve !== undefined),
+    score: at('score', 'score').map((plugin): WeightedPlugin => ({ plugin, weight: weightOf(plugin.name) })),
+    reserve: namedAt('reserve').filter((plugin) => plugin.reserve !== undefined || plugin.unreserve !== undefined),
     permit: at('permit', 'permit'),
     preBind: at('preBind', 'preBind'),
     bind,

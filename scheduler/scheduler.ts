@@ -102,9 +102,9 @@ export class Scheduler {
     )
   }
 
-  /** Runs until the signal is aborted. */
-  async run(): Promise<void> {
-    const { informers, signal, log } = this.#options
+  /** Schedules, from now on and until the signal is aborted: that of the options, or one that is aborted before it. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { informers, log } = this.#options
     informers.start(signal)
     await informers.whenSynced(signal)
     this.#loop = 'idle'

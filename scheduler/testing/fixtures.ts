@@ -140,7 +140,7 @@ export const aScheduler = (options: TestSchedulerOptions = {}): TestScheduler =>
   }
   let handle: Handle | undefined
   const framework = createFramework(
-    { schedulerName: 'default-scheduler', percentageOfNodesToScore: 0, enabled: everywhere(plugins) },
+    { schedulerName: 'default-scheduler', percentageOfNodesToScore: 0, ...everywhere(plugins) },
     nominator,
     (runner) => {
       handle = {
