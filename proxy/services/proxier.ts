@@ -42,6 +42,8 @@ const retryMs = 1_000
 const retirementMs = 1_000
 
 const nothing: Existing = { chains: [], containers: new Map() }
+const gatherMs = 100
+
 const noView: ServiceView = { ports: [], healthCheck: undefined }
 
 /** Labels by which a Service asks that kube-proxy leaves it alone. */
@@ -184,6 +186,7 @@ export class Proxier {
     if (commands.length > 0) await applyNft(commands)
     for (const chain of retired) this.#retired.set(chain, performance.now())
     for (const chain of revived) this.#retired.delete(chain)
+    if (this.#retired.size > 0) setTimeout(() => this.#schedule.request(), retirementMs + gatherMs).unref()
   }
 
   async #deleteRetired(now: number): Promise<void> {

@@ -14,6 +14,8 @@ import { waitFor } from '../../harness/wait.ts'
 
 export const clusterCIDR = '10.210.0.0/16,fd00:210::/32'
 export const podPort = 8080
+const triggerAnnotation = 'endpoints.kubernetes.io/last-change-trigger-time'
+const proxyMain = join(projectRoot, 'proxy/main.ts')
 
 export interface World extends AsyncDisposable {
   readonly net: PacketNet
@@ -21,6 +23,8 @@ export interface World extends AsyncDisposable {
   readonly client: RestClient
   /** Starts a node's kube-proxy, and waits until it has written its rules. */
   readonly startProxy: (node: Host, flags?: readonly string[]) => Promise<RunningCommand>
+  /** Runs kube-proxy on a node to its end. */
+  readonly runProxy: (node: Host, flags: readonly string[]) => Promise<string>
   /** Makes or changes a Service of the namespace default. */
   readonly service: (name: string, spec: Service['spec'], more?: Partial<Service>) => Promise<Service>
   /** Makes or changes the one EndpointSlice of a family of a Service. */
@@ -94,7 +98,7 @@ export const createWorld = async (): Promise<{ world: World; nodes: [Host, Host]
         nftables: { minSyncPeriod: '10ms' },
       }),
     )
-    const argv = ['--disable-warning=ExperimentalWarning', join(projectRoot, 'proxy/main.ts'), `--config=${config}`]
+    const argv = ['--disable-warning=ExperimentalWarning', proxyMain, `--config=${config}`]
     const proxy = net.start(node, process.execPath, [...argv, ...flags])
     await waitFor(
       async () => {
@@ -113,6 +117,8 @@ export const createWorld = async (): Promise<{ world: World; nodes: [Host, Host]
       plane,
       client,
       startProxy,
+      runProxy: (node, flags) =>
+        node.run(process.execPath, '--disable-warning=ExperimentalWarning', proxyMain, ...flags),
       service: async (name, spec, more = {}) => {
         const object = { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'default' }, spec, ...more }
         const present = await client.get(servicesRef, name, 'default').catch(() => undefined)
@@ -124,7 +130,12 @@ export const createWorld = async (): Promise<{ world: World; nodes: [Host, Host]
         const slice = {
           apiVersion: 'discovery.k8s.io/v1',
           kind: 'EndpointSlice',
-          metadata: { name, namespace: 'default', labels: { 'kubernetes.io/service-name': service } },
+          metadata: {
+            name,
+            namespace: 'default',
+            labels: { 'kubernetes.io/service-name': service },
+            annotations: { [triggerAnnotation]: new Date().toISOString() },
+          },
           addressType: family,
           ports: [{ name: portName, port: podPort, protocol }],
           endpoints: endpoints ?? [],
