@@ -28,6 +28,8 @@ import { pullCredentials } from './container/pull-secrets.ts'
 import { csiObjects } from './csi/api-objects.ts'
 import { createCsiVolumes } from './csi/csi-volumes.ts'
 import { createCsiDrivers } from './csi/drivers.ts'
+import { createClaimManager } from './dra/claim-manager.ts'
+import { createDraDrivers } from './dra/drivers.ts'
 import { createKubeletMetrics, type KubeletMetrics } from './metrics.ts'
 import { hostAddresses, readMachineInfo } from './node/machine.ts'
 import { runNodeLease } from './node/node-lease.ts'
@@ -35,7 +37,7 @@ import { createNodeManager, type NodeManager } from './node/node-manager.ts'
 import { kubeletPaths } from './paths.ts'
 import type { BoundPod } from './pod.ts'
 import { createPleg } from './pleg/pleg.ts'
-import { createPluginWatcher } from './plugins/plugin-watcher.ts'
+import { createPluginWatcher, type PluginHandler } from './plugins/plugin-watcher.ts'
 import { createProbeManager } from './probes/probe-manager.ts'
 import { createLogRecorder, limitEvents } from './recorder.ts'
 import { createLogManager } from './logs/log-manager.ts'
@@ -149,6 +151,16 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
       ? undefined
       : createApiObjects({ client, factory, nodeName: config.nodeName, onChange: wakePod, log, signal })
   const objects: ObjectSource = apiObjects ?? noObjects
+  const wakeAll = (): void => {
+    for (const pod of pods.list()) wakePod(pod.metadata.uid)
+  }
+  const draDrivers = createDraDrivers(wakeAll)
+  const claims = await createClaimManager({
+    checkpoint: join(config.rootDir, 'dra_manager_state'),
+    drivers: draDrivers,
+    claim: objects.resourceClaim,
+    log,
+  })
   const facts: NodeFacts = {
     paths,
     dns: {
@@ -167,6 +179,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     cgroupsPerQos: config.cgroupsPerQos,
     procMount: defaultProcMount(),
     features: runtime.features,
+    cdiDevices: claims.cdiDevices,
   }
 
   const status = createStatusManager({
@@ -203,9 +216,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     client,
     nodeName: config.nodeName,
     node: () => currentNode(),
-    onChange: () => {
-      for (const pod of pods.list()) wakePod(pod.metadata.uid)
-    },
+    onChange: wakeAll,
     log,
   })
   const csi = createCsiVolumes({
@@ -228,7 +239,10 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
   })
   const plugins = createPluginWatcher({
     folder: join(config.rootDir, 'plugins_registry'),
-    handlers: new Map([['CSIPlugin', csiDrivers]]),
+    handlers: new Map<string, PluginHandler>([
+      ['CSIPlugin', csiDrivers],
+      ['DRAPlugin', draDrivers],
+    ]),
     log: log.child({ subsystem: 'plugins' }),
   })
   const podSyncer = createPodSyncer({
@@ -250,6 +264,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     recorder,
     events,
     allocator,
+    claims,
     runtimeName: runtimeVersion.name,
     runtimeHandler: runtimeHandlers(client, factory),
     networkNotReady: engine.networkNotReady,
@@ -408,7 +423,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     )
     await ensureNetworkConfig(config.cniConfDir, { podCidr, dataDir: paths.cniNetworks, mtu: config.mtu, hostPorts })
     nodeManager?.wake()
-    for (const pod of pods.list()) wakePod(pod.metadata.uid)
+    wakeAll()
   }
 
   const watchNode = (): void => {

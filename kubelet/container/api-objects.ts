@@ -2,12 +2,12 @@
  * ConfigMaps and Secrets of the Pods of this node, each watched by itself while a Pod refers to it: the Node authorizer
  * allows no more. Upstream: pkg/kubelet/util/manager/watch_based_manager.go.
  */
-import { isReason } from '../../api/meta/status-error.ts'
 import {
   configMaps,
   nodes,
   persistentVolumeClaims,
   persistentVolumes,
+  resourceClaims,
   type ResourceRef,
   secrets,
   services,
@@ -17,7 +17,7 @@ import { createInformer, type Informer, type InformerFactory } from '../../clien
 import type { RestClient } from '../../client/rest/rest-client.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { BoundPod } from '../pod.ts'
-import { ConfigError, type ObjectSource } from './objects.ts'
+import { ConfigError, type ObjectSource, orUndefined } from './objects.ts'
 
 export interface ApiObjectsDeps {
   readonly client: RestClient
@@ -69,15 +69,6 @@ export const referencedObjects = (spec: PodSpec): Set<string> => {
   }
   for (const { name } of spec.imagePullSecrets ?? []) add('secret', name)
   return found
-}
-
-const orUndefined = async <T>(promise: Promise<T>): Promise<T | undefined> => {
-  try {
-    return await promise
-  } catch (error) {
-    if (isReason(error, 'NotFound')) return undefined
-    throw error
-  }
 }
 
 interface Watched {
@@ -136,6 +127,7 @@ export const createApiObjects = (deps: ApiObjectsDeps): ApiObjects => {
     secret: async (namespace, name) => (await read('secret', namespace, name)) as Secret | undefined,
     claim: (namespace, name) => orUndefined(client.get(persistentVolumeClaims, name, namespace)),
     persistentVolume: (name) => orUndefined(client.get(persistentVolumes, name)),
+    resourceClaim: (namespace, name) => orUndefined(client.get(resourceClaims, name, namespace)),
     services: async () => {
       if (!serviceInformer.hasSynced()) {
         // A Pod that starts without its Services' variables would keep the lack for life.

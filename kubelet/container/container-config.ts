@@ -46,6 +46,8 @@ export interface NodeFacts {
   readonly features: RuntimeFeatures
   /** 0 or less is no limit. */
   readonly podPidsLimit: number
+  /** Devices that the container gets by its resource claims. Throws while they are not prepared. */
+  readonly cdiDevices: (pod: BoundPod, container: Container) => readonly string[]
   /** Pods have cgroups of their own below their class of service. */
   readonly cgroupsPerQos: boolean
 }
@@ -139,6 +141,7 @@ export const makeContainerConfig = async (
     env,
     mounts,
     devices: [],
+    cdiDevices: facts.cdiDevices(pod, container),
     labels: { ...podLabels(pod), [containerNameLabel]: container.name },
     annotations: annotationsOf(request, terminationMessageFile),
     stdin: container.stdin === true,

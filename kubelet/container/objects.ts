@@ -1,5 +1,14 @@
 /** Where containers and volumes get ConfigMaps, Secrets and Services from. */
-import type { ConfigMap, Node, PersistentVolume, PersistentVolumeClaim, Secret, Service } from '../../api/types.ts'
+import { isReason } from '../../api/meta/status-error.ts'
+import type {
+  ConfigMap,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  ResourceClaim,
+  Secret,
+  Service,
+} from '../../api/types.ts'
 
 export interface ObjectSource {
   /** Undefined when it does not exist; rejects when that cannot be known. */
@@ -7,6 +16,7 @@ export interface ObjectSource {
   secret(namespace: string, name: string): Promise<Secret | undefined>
   claim(namespace: string, name: string): Promise<PersistentVolumeClaim | undefined>
   persistentVolume(name: string): Promise<PersistentVolume | undefined>
+  resourceClaim(namespace: string, name: string): Promise<ResourceClaim | undefined>
   /** Services of the cluster; resolves when they are known. */
   services(): Promise<readonly Service[]>
   /** This node's object as last seen. */
@@ -26,8 +36,19 @@ export const noObjects: ObjectSource = {
   secret: standalone,
   claim: standalone,
   persistentVolume: standalone,
+  resourceClaim: standalone,
   services: () => Promise.resolve([]),
   node: () => undefined,
+}
+
+/** What does not exist is undefined; every other error stays one. */
+export const orUndefined = async <T>(promise: Promise<T>): Promise<T | undefined> => {
+  try {
+    return await promise
+  } catch (error) {
+    if (isReason(error, 'NotFound')) return undefined
+    throw error
+  }
 }
 
 /** Text of a ConfigMap's or Secret's keys; binary values as they are. */

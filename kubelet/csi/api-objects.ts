@@ -1,15 +1,9 @@
 /** What the API says of CSI drivers, attachments and secrets: read when it is asked for, as the Node authorizer allows. */
-import { isReason } from '../../api/meta/status-error.ts'
 import { csiDrivers, secrets, volumeAttachments } from '../../api/resources.ts'
 import type { RestClient } from '../../client/rest/rest-client.ts'
+import { orUndefined } from '../container/objects.ts'
 import { VolumeError } from '../volumes/payload.ts'
 import type { CsiObjects } from './csi-volumes.ts'
-
-const orUndefined = <T>(promise: Promise<T>): Promise<T | undefined> =>
-  promise.catch((error: unknown) => {
-    if (isReason(error, 'NotFound')) return undefined
-    throw error
-  })
 
 /** Without an API server there are none. */
 export const csiObjects = (client: RestClient | undefined): CsiObjects => {

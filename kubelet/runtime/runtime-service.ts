@@ -124,6 +124,8 @@ export interface ContainerConfig {
     readonly containerPath: string
     readonly permissions: string
   }[]
+  /** Qualified names of devices of the Container Device Interface. */
+  readonly cdiDevices: readonly string[]
   readonly labels: Readonly<Record<string, string>>
   readonly annotations: Readonly<Record<string, string>>
   readonly stdin: boolean

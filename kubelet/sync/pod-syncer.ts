@@ -3,6 +3,7 @@ import { nowRfc3339 } from '../../api/meta/time.ts'
 import type { PodStatus } from '../../api/types.ts'
 import { resizeAction } from '../allocation/actuation.ts'
 import type { Allocator } from '../allocation/allocator.ts'
+import type { ClaimManager } from '../dra/claim-manager.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import { formatDuration, KeyedBackoff } from '../backoff.ts'
 import { makeSandboxConfig, type NodeFacts } from '../container/container-config.ts'
@@ -36,6 +37,7 @@ export interface SyncerDeps {
   readonly recorder: EventRecorder
   readonly events: ContainerEvents
   readonly allocator: Pick<Allocator, 'state' | 'done' | 'notDone'>
+  readonly claims: Pick<ClaimManager, 'prepare' | 'unprepare'>
   readonly runtimeName: string
   /** RuntimeClass.handler of the Pod; rejects where the class does not exist. */
   readonly runtimeHandler: (pod: BoundPod) => Promise<string>
@@ -167,7 +169,18 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
     }
   }
 
+  const prepareClaims = async (pod: BoundPod): Promise<void> => {
+    try {
+      await deps.claims.prepare(pod)
+    } catch (error) {
+      const message = `Failed to prepare dynamic resources: ${messageOf(error)}`
+      recorder.event(pod, 'Warning', 'FailedPrepareDynamicResources', message)
+      throw new RetryLater(messageOf(error))
+    }
+  }
+
   const createSandbox = async (pod: BoundPod, attempt: number): Promise<PodSandboxStatus> => {
+    await prepareClaims(pod)
     try {
       const sandbox = await runtime.runPodSandbox(
         makeSandboxConfig(pod, attempt, facts, await deps.runtimeHandler(pod)),
@@ -365,6 +378,7 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
       probes.forget(uid)
       const after = await readState(uid)
       if (after.containers.some(({ state: of }) => of === 'running')) throw new Error('containers are still running')
+      await deps.claims.unprepare(uid)
       report(pod, after, { terminal: true, decided })
       log.debug({ pod: formatPod(pod) }, 'pod stopped')
     },
@@ -378,6 +392,7 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
       await killer.killPod(state, { pod: undefined })
       await Promise.all(state.containers.map(({ id }) => runtime.removeContainer(id)))
       await Promise.all(state.sandboxes.map(({ id }) => runtime.removePodSandbox(id)))
+      await deps.claims.unprepare(podUid)
       await volumes.remove(podUid)
       await removePodCgroup(podUid)
       crashes.forget(podUid)

@@ -5,11 +5,10 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { listen } from '../../component-base/grpc/listener.ts'
-import { createGrpcServer, implementUnary } from '../../component-base/grpc/server.ts'
+import { implementUnary } from '../../component-base/grpc/server.ts'
 import { GrpcError, grpcCode } from '../../component-base/grpc/status.ts'
 import { csiNode, nodeCapability } from '../../kubelet/csi/messages.ts'
-import { registration } from '../../kubelet/plugins/messages.ts'
+import { registerPlugin, serveSocket } from './kubelet-plugin.ts'
 
 export interface TestCsiDriver extends AsyncDisposable {
   /** `stage <volume>`, `publish <volume>`, … in the order in which they were done. */
@@ -59,19 +58,11 @@ export const startCsiDriver = async (options: TestCsiDriverOptions): Promise<Tes
   const endpoint = join(kubeletRoot, 'plugins', name, 'csi.sock')
   const calls: string[] = []
   const contexts = new Map<string, Readonly<Record<string, string>>>()
-  const registered = Promise.withResolvers<string>()
   const folder = (volumeId: string): string => join(store, volumeId)
   const staged = capabilities.includes('stageUnstageVolume')
   let failure = ''
 
-  const serve = (path: string, implementations: Parameters<typeof createGrpcServer>[0]['implementations']) => {
-    mkdirSync(dirname(path), { recursive: true })
-    rmSync(path, { force: true })
-    const http2 = createGrpcServer({ maxMessageBytes: 1 << 20, onInternalError: console.error, implementations })
-    return listen({ path, http2, http1: (_request, response) => response.end() })
-  }
-
-  const driver = await serve(endpoint, [
+  const driver = await serveSocket(endpoint, [
     implementUnary(csiNode.info, () => ({
       nodeId: 'node-of-the-driver',
       maxVolumesPerNode: maxVolumes,
@@ -112,14 +103,12 @@ export const startCsiDriver = async (options: TestCsiDriverOptions): Promise<Tes
       return { capacityBytes: capacityRange?.requiredBytes ?? 0 }
     }),
   ])
-  const socket = join(kubeletRoot, 'plugins_registry', `${name}-reg.sock`)
-  const registrar = await serve(socket, [
-    implementUnary(registration.getInfo, () => ({ type: 'CSIPlugin', name, endpoint, supportedVersions: ['1.0.0'] })),
-    implementUnary(registration.notifyRegistrationStatus, ({ pluginRegistered, error }) => {
-      registered.resolve(pluginRegistered ? '' : error)
-      return {}
-    }),
-  ])
+  const registered = await registerPlugin(kubeletRoot, {
+    type: 'CSIPlugin',
+    name,
+    endpoint,
+    supportedVersions: ['1.0.0'],
+  })
 
   return {
     calls,
@@ -131,10 +120,9 @@ export const startCsiDriver = async (options: TestCsiDriverOptions): Promise<Tes
     set failure(message) {
       failure = message
     },
-    registered: registered.promise,
+    registered: registered.answer,
     [Symbol.asyncDispose]: async () => {
-      rmSync(socket, { force: true })
-      await Promise.all([driver.close(0), registrar.close(0)])
+      await Promise.all([registered.withdraw(), driver.close(0)])
       rmSync(store, { recursive: true, force: true })
     },
   }

@@ -71,6 +71,7 @@ export const ContainerConfig = message('runtime.v1.ContainerConfig', {
       securityContext: [2, LinuxContainerSecurityContext],
     }),
   ],
+  cdiDevices: [17, message('runtime.v1.CDIDevice', { name: [1, 'string'] }), 'repeated'],
   stopSignal: [18, 'int32'],
 })
 export type ContainerConfigInit = InputOf<typeof ContainerConfig>

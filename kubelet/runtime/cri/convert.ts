@@ -124,6 +124,7 @@ export const containerMessage = (config: ContainerConfig, sandbox: PodSandboxCon
   envs: config.env.map(({ name, value }) => ({ key: name, value })),
   mounts: config.mounts.map(mountMessage),
   devices: config.devices,
+  cdiDevices: config.cdiDevices.map((name) => ({ name })),
   labels: config.labels,
   annotations: config.annotations,
   logPath: config.logPath,

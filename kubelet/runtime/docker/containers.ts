@@ -10,6 +10,7 @@ import type {
   ContainerSummary,
   PodSandboxStatus,
 } from '../runtime-service.ts'
+import { withCdiDevices } from './cdi-devices.ts'
 import { type Docker, engineMessage, orUndefined, statusCode, unlessGone } from './client.ts'
 import { containerBody, type EngineFacts, resourceBody } from './container-body.ts'
 import { createImageUsers, type EngineUser, engineUser } from './image-users.ts'
@@ -165,7 +166,8 @@ export const createContainers = (docker: Docker, facts: EngineFacts): ContainerS
   }
 
   return {
-    create: async (sandbox, config) => {
+    create: async (sandbox, wanted) => {
+      const config = await withCdiDevices(wanted)
       const info = await docker.getContainer(sandbox.id).inspect()
       const parent: unknown = (info.HostConfig as { CgroupParent?: unknown }).CgroupParent
       const body = containerBody(sandbox, config, {
