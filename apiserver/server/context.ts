@@ -54,6 +54,8 @@ export interface RequestContext {
   user: UserInfo
   /** Set for a watch: to be called once its initial state was sent, from when on it costs next to nothing. */
   watchInitialized?: (() => void) | undefined
+  /** To be called once when nothing is left to do but to wait for a slow reader of the answer: its seats are free then. */
+  answerWaits?: (() => void) | undefined
   /** Texts of Warning headers, code 299; collected until the answer is sent. */
   readonly warnings: string[]
   /** Aborted when the client goes away or the server stops. */

@@ -27,6 +27,7 @@ export class HttpRequestContext implements HttpContext {
   readonly warnings: string[] = []
   user: UserInfo = anonymousUser
   watchInitialized: (() => void) | undefined
+  answerWaits: (() => void) | undefined
   #abort: AbortController | undefined
   #aborted: StatusError | undefined
 

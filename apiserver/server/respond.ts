@@ -7,9 +7,9 @@ import type { StatusError } from '../../api/meta/status-error.ts'
 import { encodeProtobuf } from '../codec/protobuf-encode.ts'
 import { canonicalAnswer } from '../registry/canonical.ts'
 import type { HttpContext } from './context.ts'
-import { drained } from './drained.ts'
 import { sinkOf } from './message.ts'
 import { SendingTurns } from './sending-turns.ts'
+import { SlowReaders } from './slow-readers.ts'
 import { yamlText } from './yaml-text.ts'
 import { warningHeaders } from './warning-header.ts'
 import { contentTypes, type Format, jsonMediaType, type MediaType, negotiate, wantsPretty } from './negotiation.ts'
@@ -82,6 +82,7 @@ export const sendJsonBytes = async (ctx: HttpContext, code: number, media: Media
 
 /** One writes while the bytes of another are on their way. */
 const turns = new SendingTurns(2)
+const slowReaders = new SlowReaders(256)
 
 export interface StreamOptions {
   /** undefined where the parts are made while they are sent. */
@@ -112,6 +113,7 @@ export const sendStream = async (
   })
   gzip?.pipe(sinkOf(ctx.response))
   const sink = gzip ?? ctx.response
+  using reader = slowReaders.reader(sink, ctx)
   await turns.take(false)
   try {
     for (const chunk of chunked(parts)) {
@@ -119,7 +121,7 @@ export const sendStream = async (
       if (sink.write(chunk)) await immediate()
       else {
         turns.give()
-        await drained(sink, ctx.response)
+        await reader.drained()
         await turns.take(true)
       }
     }

@@ -1,7 +1,8 @@
 /** Priority and fairness: its objects, who is let in when, and what others notice of a flood. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { Agent } from 'node:https'
+import { Agent, get } from 'node:https'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import {
@@ -295,6 +296,33 @@ describe('a priority level of one’s own', () => {
     )
     const { headers } = await http('/api/v1/namespaces/default/pods/x/log', { headers: as(level.user, operators) })
     assert.equal(headers['x-kubernetes-pf-flowschema-uid'], undefined)
+  })
+
+  it('has its seats for others while lists wait for readers who do not read them', async () => {
+    await using level = await useLevel('unread', { ...narrow, nominalConcurrencyShares: 1, ...queues(10) })
+    // Far more than the sockets between a server and its client hold.
+    const big = '/api/v1/namespaces/kube-public/configmaps'
+    for (let i = 0; i < 12; i++) {
+      const body = { metadata: { name: `unread-${i}` }, data: { text: 'x'.repeat(1_000_000) } }
+      assert.equal((await http(big, { method: 'POST', body })).code, 201)
+    }
+    const { layout, server } = theCluster()
+    const ca = readFileSync(join(layout.pki, 'ca.crt'), 'utf8')
+    const headers = as(level.user, operators)
+    const unread = Array.from({ length: 5 }, () => {
+      const request = get(`${server}${big}`, { agent: false, ca, ...pkiCredentials(theCluster(), 'admin'), headers })
+      // Its body is never asked for.
+      return request.on('error', () => undefined)
+    })
+    try {
+      await Promise.all(unread.map((request) => once(request, 'response')))
+      assert.equal((await http(configMaps, { headers })).code, 200)
+      await waitFor(() => counts('unread', 0, 0), { what: 'seats that nobody has' })
+      assert.ok(unread.every(({ destroyed }) => !destroyed))
+    } finally {
+      for (const request of unread) request.destroy()
+      await Promise.all(Array.from({ length: 12 }, (_, i) => http(`${big}/unread-${i}`, { method: 'DELETE' })))
+    }
   })
 
   it('takes a change of its spec at once', async () => {

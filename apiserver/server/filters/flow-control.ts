@@ -64,10 +64,14 @@ export const withFlowControl = (control: FlowControl, requestTimeoutMs: number):
       return reject(ctx, control.rejected(schema.level))
     }
     if (isWatch) return serveWatch(ctx, next, request)
+    ctx.answerWaits = () => {
+      ctx.answerWaits = undefined
+      control.finish(request)
+    }
     try {
       await next()
     } finally {
-      control.finish(request)
+      ctx.answerWaits?.()
     }
   }
 }
