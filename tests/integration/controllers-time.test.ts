@@ -90,8 +90,11 @@ describe('time', () => {
     }
     const minutes = (await started()).map(({ metadata }) => Number(metadata?.name?.slice('hourly-'.length)))
     assert.ok(minutes.every((one) => one % 60 === 0))
-    const { status } = await client.get(cronJobs, 'hourly', namespace)
-    assert.equal(Date.parse(String(status?.lastScheduleTime)), Math.max(...minutes) * minute)
+    const isTold = async (): Promise<boolean> => {
+      const { status } = await client.get(cronJobs, 'hourly', namespace)
+      return Date.parse(String(status?.lastScheduleTime)) === Math.max(...minutes) * minute
+    }
+    await waitFor(isTold, { what: 'the time of the last start' })
     await client.delete(cronJobs, 'hourly', namespace)
   })
 
