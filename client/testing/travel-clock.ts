@@ -12,12 +12,14 @@ interface Timer {
  */
 export class TravelClock implements Clock {
   #offset = 0
+  #armed = 0
   readonly #timers = new Map<TimerHandle, Timer>()
 
   readonly now = (): number => Date.now() + this.#offset
 
   readonly setTimeout = (callback: () => void, ms: number): TimerHandle => {
     const at = this.now() + Math.max(0, ms)
+    this.#armed += 1
     // The first handle stays the timer's name, whatever it is armed with later.
     const id = this.#arm(() => this.#fire(id), at)
     this.#timers.set(id, { at, callback, handle: id })
@@ -30,7 +32,12 @@ export class TravelClock implements Clock {
     this.#timers.delete(id)
   }
 
-  /** Puts the clock forward. */
+  /** How often a timer was set: as long as it grows, somebody is at work. */
+  get armed(): number {
+    return this.#armed
+  }
+
+  /** Puts the clock forward. Who is in the middle of something has taken the old time for the present. */
   travel(ms: number): void {
     this.#offset += ms
     for (const [id, timer] of this.#timers) {
