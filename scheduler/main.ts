@@ -21,7 +21,7 @@ import { serveComponent } from '../component-base/serving/serving.ts'
 import { tlsSettings } from '../component-base/tls/tls-settings.ts'
 import { loadConfiguration } from './config/load.ts'
 import type { KubeSchedulerConfiguration } from './config/types.ts'
-import { createSchedulerMetrics, registerPendingPods } from './metrics.ts'
+import { createSchedulerMetrics, registerSchedulerState } from './metrics.ts'
 import { applyFlags, flags } from './options.ts'
 import { Scheduler, type SchedulerOptions } from './scheduler.ts'
 
@@ -72,7 +72,7 @@ run('kube-scheduler', async ({ signal, log }) => {
     log,
     signal,
   })
-  registerPendingPods(registry, () => scheduler.pending())
+  registerSchedulerState(registry, scheduler.state)
   if (values['secure-port'] > 0) {
     await serveComponent({
       bindAddress: values['bind-address'],

@@ -1,6 +1,7 @@
 /** Profiles: which plugins run at which extension point for the Pods of one schedulerName. */
 import { Framework, type ProfilePlugins, type WeightedPlugin } from './framework/framework.ts'
 import type { Handle, PodNominator } from './framework/handle.ts'
+import type { FrameworkObserver } from './framework/observer.ts'
 import { implementsPoint, type Plugin, type PluginFactory } from './framework/plugin.ts'
 
 /** Extension points by their names in the configuration, and the function that a plugin has there. */
@@ -97,17 +98,21 @@ const pluginsOf = ({ plugins, order, weightOf, schedulerName }: ProfileConfig, h
   }
 }
 
-/** A profile's Framework. `handleOf` is given a way to it, since plugins may run each other's extension points. */
-export const createFramework = (
-  config: ProfileConfig,
-  nominator: PodNominator,
-  handleOf: (runner: () => Framework) => Handle,
-): Framework => {
+/** What a profile's Framework needs beside its configuration. */
+export interface FrameworkParts {
+  readonly nominator: PodNominator
+  readonly observer?: FrameworkObserver
+  /** Is given a way to the Framework, since plugins may run each other's extension points. */
+  readonly handleOf: (runner: () => Framework) => Handle
+}
+
+/** Makes a profile's plugins. Throws what a factory throws, and where a profile cannot work. */
+export const createFramework = (config: ProfileConfig, parts: FrameworkParts): Framework => {
   let framework: Framework | undefined
-  const handle = handleOf(() => {
+  const handle = parts.handleOf(() => {
     if (framework === undefined) throw new Error('plugins run no extension points while they are made')
     return framework
   })
-  framework = new Framework(config.schedulerName, pluginsOf(config, handle), nominator)
+  framework = new Framework(config.schedulerName, pluginsOf(config, handle), parts)
   return framework
 }

@@ -1,6 +1,6 @@
 /** One scheduling cycle up to the choice of a node: from a Pod to the node that suits it best, or to why none does. */
 import type { Pod } from '../api/types.ts'
-import { CycleState } from './framework/cycle-state.ts'
+import type { CycleState } from './framework/cycle-state.ts'
 import { extenderName, type FitDiagnosis, newDiagnosis, noteRejection, rejectNode } from './framework/diagnosis.ts'
 import type { Extender } from './framework/extender.ts'
 import type { Framework } from './framework/framework.ts'
@@ -60,6 +60,7 @@ const passFilters = (
   const wantsScores = framework.plugins.score.length > 0 || extenders.length > 0
   const enough = wantsScores ? feasibleNodesToFind(nodes.length, percentageOfNodesToScore) : 1
   const feasible: LiveNodeInfo[] = []
+  const startedAt = performance.now()
   let evaluated = 0
   while (evaluated < nodes.length && feasible.length < enough) {
     const info = nodes[(startIndex + evaluated++) % nodes.length]
@@ -68,6 +69,8 @@ const passFilters = (
     if (rejection === undefined) feasible.push(info)
     else rejectNode(diagnosis, info.name, rejection)
   }
+  const status = feasible.length > 0 ? 'Success' : 'Unschedulable'
+  framework.observeFilters(cycle, (performance.now() - startedAt) / 1000, status)
   return { feasible, evaluated }
 }
 
@@ -150,7 +153,7 @@ const askExtenders = async (pod: Pod, context: CycleOptions & Context, found: Fo
  */
 export const schedulePod = (pod: Pod, options: CycleOptions): ScheduleResult | Promise<ScheduleResult> => {
   if (options.snapshot.nodes.length === 0) return { type: 'noNodes' }
-  const context = { ...options, cycle: new CycleState(), diagnosis: newDiagnosis() }
+  const context = { ...options, cycle: options.framework.newCycle(), diagnosis: newDiagnosis() }
   const found = findFeasible(pod, context) ?? { feasible: [], evaluated: 0 }
   if (options.extenders.length > 0 && found.feasible.length > 0) return askExtenders(pod, context, found)
   return conclude(pod, context, found)

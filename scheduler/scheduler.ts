@@ -19,12 +19,12 @@ import type { Extender } from './framework/extender.ts'
 import type { Framework } from './framework/framework.ts'
 import type { Handle } from './framework/handle.ts'
 import type { Rejection, Wait } from './framework/status.ts'
-import type { SchedulerMetrics } from './metrics.ts'
+import type { SchedulerMetrics, SchedulerState } from './metrics.ts'
 import { createFramework, type ProfileConfig } from './profiles.ts'
 import { Nominator } from './queue/nominator.ts'
 import { noRejectors, type QueuedPod } from './queue/queued-pod.ts'
 import { type Listeners, listenersOf, registrationsOf } from './queue/requeue.ts'
-import { type PendingPods, SchedulingQueue } from './queue/scheduling-queue.ts'
+import { SchedulingQueue } from './queue/scheduling-queue.ts'
 import { schedulePod, type ScheduleResult } from './schedule-pod.ts'
 
 export interface SchedulerOptions {
@@ -116,9 +116,14 @@ export class Scheduler {
     })
   }
 
-  /** Waiting Pods by queue, for metrics. */
-  pending(): PendingPods {
-    return this.#queue.counts()
+  /** What metrics read. */
+  get state(): SchedulerState {
+    return {
+      pending: () => this.#queue.counts(),
+      cacheSize: () => this.#cache.size,
+      bindings: () => this.#bindings,
+      unschedulable: () => countRejections(this.#queue.pods()),
+    }
   }
 
   #createProfile(config: ProfileConfig): Profile {
@@ -143,13 +148,14 @@ export class Scheduler {
       activate: (pods) => this.#queue.activate(pods),
       signal,
     })
-    const framework = createFramework(config, this.#nominator, handleOf)
+    const observer = metrics.observerOf(config.schedulerName)
+    const framework = createFramework(config, { nominator: this.#nominator, observer, handleOf })
     const { percentageOfNodesToScore } = config
     return { framework, listeners: listenersOf(framework.plugins.all), recorder, percentageOfNodesToScore }
   }
 
   #createQueue(): SchedulingQueue {
-    const { clock, initialBackoffMs, maxBackoffMs } = this.#options
+    const { clock, initialBackoffMs, maxBackoffMs, metrics } = this.#options
     const profiles = [...this.#profiles.values()]
     const less = profiles[0]?.framework.plugins.queueSort
     return new SchedulingQueue({
@@ -162,6 +168,7 @@ export class Scheduler {
       maxBackoffMs,
       maxUnschedulableMs,
       onReady: () => this.#kick(),
+      onIncoming: metrics.onIncoming,
     })
   }
 
@@ -228,7 +235,7 @@ export class Scheduler {
     { result, startedAt }: { result: ScheduleResult; startedAt: number },
   ): Promise<void> | undefined {
     const { metrics } = this.#options
-    metrics.algorithmSeconds.observe((performance.now() - startedAt) / 1000)
+    metrics.onAlgorithm((performance.now() - startedAt) / 1000)
     if (result.type === 'noNodes') {
       this.#fail(queued, profile, { message: 'no nodes available to schedule pods' })
       return undefined
@@ -304,11 +311,12 @@ export class Scheduler {
           waitingPods: this.#waitingPods,
           signal,
           onPermitted: () => this.#queue.done(uidOf(pod)),
+          onWaited: metrics.onPermitWait,
         },
       )
       if (rejection !== undefined) return this.#undoBinding(reserved, { nodeName, rejection })
-      metrics.attempts.labels('scheduled').inc()
-      metrics.podSchedulingSeconds.observe((clock.now() - queued.addedAt) / 1000)
+      metrics.onAttempt('scheduled', profile.framework.profileName, this.#secondsOf(queued))
+      metrics.onScheduled(queued.attempts, (clock.now() - (queued.firstAttemptAt ?? queued.addedAt)) / 1000)
       profile.recorder.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${objectKey(pod)} to ${nodeName}`)
     } catch (error) {
       this.#undoBinding(reserved, { error })
@@ -332,7 +340,8 @@ export class Scheduler {
   #fail(queued: QueuedPod, profile: Profile, why: Why): void {
     const { metrics, informers, log, client, clock } = this.#options
     const { failure, diagnosis } = this.#explain(why)
-    metrics.attempts.labels(failure.reason === 'Unschedulable' ? 'unschedulable' : 'error').inc()
+    const result = failure.reason === 'Unschedulable' ? 'unschedulable' : 'error'
+    metrics.onAttempt(result, profile.framework.profileName, this.#secondsOf(queued))
     if ('error' in why) log.error({ err: why.error, pod: objectKey(queued.pod) }, 'scheduling failed')
     const current = informers.for(podsRef).lister.get(objectKey(queued.pod))
     const waits = current !== undefined && uidOf(current) === uidOf(queued.pod) && (current.spec?.nodeName ?? '') === ''
@@ -342,6 +351,11 @@ export class Scheduler {
     // At once, not by the watch: the next Pod's cycle must know.
     if (failure.nominatedNodeName !== undefined) this.#nominator.nominate(current, failure.nominatedNodeName)
     void reportFailure(current, failure, { client, recorder: profile.recorder, clock, log })
+  }
+
+  /** Since the Pod was popped. */
+  #secondsOf({ attemptAt }: QueuedPod): number {
+    return (this.#options.clock.now() - attemptAt) / 1000
   }
 
   #explain(why: Why): { readonly failure: Failure; readonly diagnosis?: FitDiagnosis } {
@@ -362,6 +376,21 @@ export class Scheduler {
     const message = fitErrorMessage(diagnosis, 1)
     return { failure: { reason: 'Unschedulable', message, nominatedNodeName: '' }, diagnosis }
   }
+}
+
+/** How many waiting Pods each plugin has rejected. */
+const countRejections = (pods: Iterable<QueuedPod>): { plugin: string; profile: string; pods: number }[] => {
+  const counts = new Map<string, { plugin: string; profile: string; pods: number }>()
+  for (const { pod, rejectors } of pods) {
+    const profile = pod.spec?.schedulerName ?? defaultSchedulerName
+    for (const plugin of rejectors.unschedulablePlugins) {
+      const key = `${profile}/${plugin}`
+      const known = counts.get(key) ?? { plugin, profile, pods: 0 }
+      counts.set(key, known)
+      known.pods++
+    }
+  }
+  return [...counts.values()]
 }
 
 /** Why a Pod was not bound. */

@@ -26,6 +26,7 @@ export interface BindingContext {
   readonly signal: AbortSignal
   /** From here on the Pod cannot be found unschedulable: a failure is an error. */
   readonly onPermitted: (pod: Pod) => void
+  readonly onWaited: (result: 'allowed' | 'rejected', seconds: number) => void
 }
 
 /** Tells others, such as a cluster autoscaler, where the Pod will be, if that takes a while. Never rejects. */
@@ -58,11 +59,13 @@ const bindByExtender = async ({ pod, nodeName, extenders }: Binding): Promise<bo
 /** Resolves with undefined when the Pod is bound, with a rejection of Permit, or rejects with an error. */
 export const runBindingCycle = async (binding: Binding, context: BindingContext): Promise<Rejection | undefined> => {
   const { pod, nodeName, cycle, framework, waits } = binding
-  const { client, waitingPods, signal, onPermitted } = context
+  const { client, waitingPods, signal, onPermitted, onWaited } = context
   const groups = framework.preBindGroups(cycle, pod, nodeName)
   if (waits.size > 0 || groups.length > 0) await announce(binding, client)
   if (waits.size > 0) {
+    const startedAt = performance.now()
     const rejection = await waitingPods.wait(pod, nodeName, waits)
+    onWaited(rejection === undefined ? 'allowed' : 'rejected', (performance.now() - startedAt) / 1000)
     if (rejection !== undefined) return rejection
   }
   onPermitted(pod)

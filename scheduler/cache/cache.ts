@@ -46,6 +46,11 @@ export class SchedulerCache implements Snapshot {
     return this.#imageNodes.get(name) ?? 0
   }
 
+  /** For metrics. */
+  get size(): { readonly nodes: number; readonly pods: number; readonly assumed_pods: number } {
+    return { nodes: this.nodes.length, pods: this.#pods.size, assumed_pods: this.#assumed.size }
+  }
+
   get generation(): number {
     return this.#generation
   }

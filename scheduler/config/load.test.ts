@@ -16,7 +16,7 @@ const configure = (text: string): Promise<LoadedConfiguration> =>
 const frameworkOf = ({ profiles: [profile] }: LoadedConfiguration): Framework => {
   if (profile === undefined) throw new Error('no profile')
   const { handle, nominator } = aScheduler()
-  return createFramework(profile, nominator, () => handle)
+  return createFramework(profile, { nominator, handleOf: () => handle })
 }
 const names = (plugins: readonly { readonly name: string }[]): string[] => plugins.map(({ name }) => name)
 

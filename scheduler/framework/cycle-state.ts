@@ -13,6 +13,8 @@ export class CycleState {
   /** Plugins whose PreFilter skipped the Pod: Filter, AddPod and RemovePod leave them out. */
   readonly skipped: Set<string>
   #prepared: readonly PreparedFilter[] | undefined
+  /** Whether plugins are measured one by one. */
+  measured = false
 
   constructor(states = new Map<string, unknown>(), skipped = new Set<string>()) {
     this.#states = states

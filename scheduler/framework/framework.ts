@@ -3,6 +3,7 @@ import type { Pod } from '../../api/types.ts'
 import { CycleState } from './cycle-state.ts'
 import type { PluginsRunner, PodNominator } from './handle.ts'
 import { isLive, type LiveNodeInfo } from './node-info.ts'
+import { type FrameworkObserver, nobody, type PointName } from './observer.ts'
 import type { BindContext, Diagnosis, Plugin, PluginWith, PostFilterResult } from './plugin.ts'
 import { maxNodeScore } from './scores.ts'
 import { messageOf, type Rejection, unresolvable, type Wait } from './status.ts'
@@ -42,6 +43,13 @@ export interface PreFilterOutcome {
   readonly rejection: Rejection | undefined
 }
 
+interface PreBindTarget {
+  readonly nodeName: string
+  readonly signal: AbortSignal
+  /** Of `preBindGroups`. */
+  readonly groups: readonly (readonly PluginWith<'preBind'>[])[]
+}
+
 const signed = (rejection: Rejection, plugin: Plugin): Rejection => {
   rejection.plugin ??= plugin.name
   return rejection
@@ -62,11 +70,74 @@ export class Framework implements PluginsRunner {
   readonly profileName: string
   readonly plugins: ProfilePlugins
   readonly #nominator: PodNominator
+  readonly #observer: FrameworkObserver
 
-  constructor(profileName: string, plugins: ProfilePlugins, nominator: PodNominator) {
+  constructor(
+    profileName: string,
+    plugins: ProfilePlugins,
+    { nominator, observer = nobody }: { readonly nominator: PodNominator; readonly observer?: FrameworkObserver },
+  ) {
     this.profileName = profileName
     this.plugins = plugins
     this.#nominator = nominator
+    this.#observer = observer
+  }
+
+  /** A new Pod's state. */
+  newCycle(): CycleState {
+    const cycle = new CycleState()
+    cycle.measured = this.#observer.isMeasured()
+    return cycle
+  }
+
+  /** Runs an extension point and tells how long it took and how it ended. */
+  #timed<Result>(point: PointName, run: () => Result, statusOf: (result: Result) => string = () => 'Success'): Result {
+    const startedAt = performance.now()
+    let status = 'Error'
+    try {
+      const result = run()
+      status = statusOf(result)
+      return result
+    } finally {
+      this.#observer.onPoint(point, status, (performance.now() - startedAt) / 1000)
+    }
+  }
+
+  async #timedAsync<Result>(
+    point: PointName,
+    run: () => Promise<Result>,
+    statusOf: (result: Result) => string = () => 'Success',
+  ): Promise<Result> {
+    const startedAt = performance.now()
+    let status = 'Error'
+    try {
+      const result = await run()
+      status = statusOf(result)
+      return result
+    } finally {
+      this.#observer.onPoint(point, status, (performance.now() - startedAt) / 1000)
+    }
+  }
+
+  /** One plugin of an extension point, measured if its cycle is. */
+  #call<Result>(
+    cycle: CycleState,
+    at: { readonly plugin: Plugin; readonly point: PointName },
+    run: () => Result,
+  ): Result {
+    if (!cycle.measured) return run()
+    const startedAt = performance.now()
+    const result = run()
+    const code = typeof result === 'object' && result !== null && 'code' in result ? String(result.code) : 'Success'
+    const seconds = (performance.now() - startedAt) / 1000
+    this.#observer.onPlugin(at.plugin.name, at.point, { status: code, seconds })
+    return result
+  }
+
+  /** What the filters did for all nodes of a cycle. */
+  observeFilters(cycle: CycleState, seconds: number, status: 'Success' | 'Unschedulable' | 'Error'): void {
+    this.#observer.onPoint('Filter', status, seconds)
+    for (const { plugin } of cycle.prepare(this.plugins.filter)) this.#observer.onEvaluation(plugin.name, 'Filter')
   }
 
   /** The first rejection keeps the Pod out of the queue. */
@@ -80,15 +151,24 @@ export class Framework implements PluginsRunner {
 
   /** An unresolvable rejection ends it at once; after another one the rest still run, since they fill their states. */
   preFilter(cycle: CycleState, pod: Pod, nodes: readonly LiveNodeInfo[]): PreFilterOutcome {
+    return this.#timed(
+      'PreFilter',
+      () => this.#preFilter(cycle, pod, nodes),
+      ({ rejection }) => rejection?.code ?? 'Success',
+    )
+  }
+
+  #preFilter(cycle: CycleState, pod: Pod, nodes: readonly LiveNodeInfo[]): PreFilterOutcome {
     let nodeNames: ReadonlySet<string> | undefined
     let rejection: Rejection | undefined
     const narrowedBy: string[] = []
     for (const plugin of this.plugins.preFilter) {
-      const result = plugin.preFilter(pod, nodes)
+      const result = this.#call(cycle, { plugin, point: 'PreFilter' }, () => plugin.preFilter(pod, nodes))
       if (result.code === 'Skip') {
         cycle.skipped.add(plugin.name)
         continue
       }
+      this.#observer.onEvaluation(plugin.name, 'PreFilter')
       if (result.code !== 'Success') {
         rejection = signed(result, plugin)
         if (result.code === 'UnschedulableAndUnresolvable') return { nodeNames: undefined, narrowedBy: [], rejection }
@@ -156,7 +236,15 @@ export class Framework implements PluginsRunner {
   }
 
   /** The first plugin that makes room ends it; else all their reasons come together. */
-  async postFilter(cycle: CycleState, pod: Pod, diagnosis: Diagnosis): Promise<PostFilterResult> {
+  postFilter(cycle: CycleState, pod: Pod, diagnosis: Diagnosis): Promise<PostFilterResult> {
+    return this.#timedAsync(
+      'PostFilter',
+      () => this.#postFilter(cycle, pod, diagnosis),
+      ({ rejection }) => rejection?.code ?? 'Success',
+    )
+  }
+
+  async #postFilter(cycle: CycleState, pod: Pod, diagnosis: Diagnosis): Promise<PostFilterResult> {
     const reasons: string[] = []
     let nomination: PostFilterResult = {}
     for (const plugin of this.plugins.postFilter) {
@@ -171,16 +259,37 @@ export class Framework implements PluginsRunner {
 
   /** Sums of weighted scores of each feasible node, in their order. */
   score(cycle: CycleState, pod: Pod, feasible: readonly LiveNodeInfo[]): number[] {
-    const totals = new Array<number>(feasible.length).fill(0)
-    for (const { plugin, weight } of this.plugins.score) {
+    const active = this.#timed('PreScore', () => this.#preScore(cycle, pod, feasible))
+    return this.#timed('Score', () => this.#score(cycle, pod, { feasible, active }))
+  }
+
+  /** The score plugins that have a say, with their states. */
+  #preScore(cycle: CycleState, pod: Pod, feasible: readonly LiveNodeInfo[]): (WeightedPlugin & { state: unknown })[] {
+    return this.plugins.score.flatMap(({ plugin, weight }) => {
       const filterState = cycle.read(plugin.name)
-      const state = plugin.preScore === undefined ? filterState : plugin.preScore(pod, feasible, filterState)
-      if (state === undefined && plugin.preScore !== undefined) continue
+      const { preScore } = plugin
+      if (preScore === undefined) return [{ plugin, weight, state: filterState }]
+      const state = this.#call(cycle, { plugin, point: 'PreScore' }, () =>
+        plugin.preScore?.(pod, feasible, filterState),
+      )
+      return state === undefined ? [] : [{ plugin, weight, state }]
+    })
+  }
+
+  #score(
+    cycle: CycleState,
+    pod: Pod,
+    { feasible, active }: { feasible: readonly LiveNodeInfo[]; active: (WeightedPlugin & { state: unknown })[] },
+  ): number[] {
+    const totals = new Array<number>(feasible.length).fill(0)
+    for (const { plugin, weight, state } of active) {
       const scores = new Array<number>(feasible.length)
+      this.#call(cycle, { plugin, point: 'Score' }, () => {
+        let place = 0
+        for (const info of feasible) scores[place++] = plugin.score(pod, info, state)
+        plugin.normalizeScores?.(scores, pod, state)
+      })
       let index = 0
-      for (const info of feasible) scores[index++] = plugin.score(pod, info, state)
-      plugin.normalizeScores?.(scores, pod, state)
-      index = 0
       for (const score of scores) {
         if (!(score >= 0 && score <= maxNodeScore)) {
           throw new Error(
@@ -196,20 +305,34 @@ export class Framework implements PluginsRunner {
 
   /** What was reserved before a rejection or an error is the caller's to undo, by `unreserve`. */
   reserve(cycle: CycleState, pod: Pod, nodeName: string): Rejection | undefined {
-    for (const plugin of this.plugins.reserve) {
-      const rejection = plugin.reserve?.(pod, nodeName, cycle.read(plugin.name))
-      if (rejection !== undefined) return signed(rejection, plugin)
+    const run = (): Rejection | undefined => {
+      for (const plugin of this.plugins.reserve) {
+        const at = { plugin, point: 'Reserve' } as const
+        const rejection = this.#call(cycle, at, () => plugin.reserve?.(pod, nodeName, cycle.read(plugin.name)))
+        if (rejection !== undefined) return signed(rejection, plugin)
+      }
+      return undefined
     }
-    return undefined
+    return this.#timed('Reserve', run, (rejection) => rejection?.code ?? 'Success')
   }
 
   /** In the reverse order; also for plugins whose `reserve` did not come to run. */
   unreserve(cycle: CycleState, pod: Pod, nodeName: string): void {
-    for (const plugin of this.plugins.reserve.toReversed()) plugin.unreserve?.(pod, nodeName, cycle.read(plugin.name))
+    this.#timed('Unreserve', () => {
+      for (const plugin of this.plugins.reserve.toReversed()) plugin.unreserve?.(pod, nodeName, cycle.read(plugin.name))
+    })
   }
 
   /** A rejection, or the plugins that want to wait and for how long. */
   permit(cycle: CycleState, pod: Pod, nodeName: string): Rejection | ReadonlyMap<string, Wait> {
+    return this.#timed(
+      'Permit',
+      () => this.#permit(cycle, pod, nodeName),
+      (answer) => ('code' in answer ? answer.code : answer.size > 0 ? 'Wait' : 'Success'),
+    )
+  }
+
+  #permit(cycle: CycleState, pod: Pod, nodeName: string): Rejection | ReadonlyMap<string, Wait> {
     const waits = new Map<string, Wait>()
     for (const plugin of this.plugins.permit) {
       const answer = plugin.permit(pod, nodeName, cycle.read(plugin.name))
@@ -235,15 +358,11 @@ export class Framework implements PluginsRunner {
   }
 
   /** Throws what a plugin threw, and a rejection as an error: at this point both mean to try again later. */
-  async preBind(
-    cycle: CycleState,
-    pod: Pod,
-    target: {
-      readonly nodeName: string
-      readonly signal: AbortSignal
-      readonly groups: readonly (readonly PluginWith<'preBind'>[])[]
-    },
-  ): Promise<void> {
+  preBind(cycle: CycleState, pod: Pod, target: PreBindTarget): Promise<void> {
+    return this.#timedAsync('PreBind', () => this.#preBind(cycle, pod, target))
+  }
+
+  async #preBind(cycle: CycleState, pod: Pod, target: PreBindTarget): Promise<void> {
     const { nodeName, signal } = target
     for (const group of target.groups) {
       const answers = await Promise.all(
@@ -254,7 +373,11 @@ export class Framework implements PluginsRunner {
   }
 
   /** Throws if binding failed, or if no plugin would bind the Pod. */
-  async bind(cycle: CycleState, pod: Pod, target: { nodeName: string; signal: AbortSignal }): Promise<void> {
+  bind(cycle: CycleState, pod: Pod, target: { nodeName: string; signal: AbortSignal }): Promise<void> {
+    return this.#timedAsync('Bind', () => this.#bind(cycle, pod, target))
+  }
+
+  async #bind(cycle: CycleState, pod: Pod, target: { nodeName: string; signal: AbortSignal }): Promise<void> {
     for (const plugin of this.plugins.bind) {
       const context: BindContext<unknown> = { state: cycle.read(plugin.name), signal: target.signal }
       if ((await plugin.bind(pod, target.nodeName, context)) === undefined) return
@@ -263,6 +386,9 @@ export class Framework implements PluginsRunner {
   }
 
   postBind(cycle: CycleState, pod: Pod, nodeName: string): void {
-    for (const plugin of this.plugins.postBind) plugin.postBind(pod, nodeName, cycle.read(plugin.name))
+    if (this.plugins.postBind.length === 0) return
+    this.#timed('PostBind', () => {
+      for (const plugin of this.plugins.postBind) plugin.postBind(pod, nodeName, cycle.read(plugin.name))
+    })
   }
 }

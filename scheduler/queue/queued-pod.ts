@@ -13,6 +13,8 @@ export interface QueuedPod extends QueuedPodInfo {
   attempts: number
   /** When it was tried for the first time. */
   firstAttemptAt: number | undefined
+  /** When it was last tried. */
+  attemptAt: number
   /** Attempts in which it was rejected, and errors in a row: each has a back-off of its own. */
   unschedulableCount: number
   consecutiveErrors: number
@@ -32,6 +34,7 @@ export const newQueuedPod = (pod: Pod, now: number): QueuedPod => ({
   addedAt: now,
   attempts: 0,
   firstAttemptAt: undefined,
+  attemptAt: now,
   unschedulableCount: 0,
   consecutiveErrors: 0,
   rejectors: noRejectors,

@@ -138,6 +138,7 @@ export class SchedulingQueue {
     this.#move(queued, 'inFlight')
     queued.attempts++
     queued.firstAttemptAt ??= now
+    queued.attemptAt = now
     queued.backoffUntil = 0
     this.#log.open(uidOf(queued.pod))
     return queued

@@ -141,15 +141,17 @@ export const aScheduler = (options: TestSchedulerOptions = {}): TestScheduler =>
   let handle: Handle | undefined
   const framework = createFramework(
     { schedulerName: 'default-scheduler', percentageOfNodesToScore: 0, ...everywhere(plugins) },
-    nominator,
-    (runner) => {
-      handle = {
-        ...base,
-        get runner() {
-          return runner()
-        },
-      }
-      return handle
+    {
+      nominator,
+      handleOf: (runner) => {
+        handle = {
+          ...base,
+          get runner() {
+            return runner()
+          },
+        }
+        return handle
+      },
     },
   )
   const schedule = (pod: Pod): ScheduleResult => {

@@ -5,6 +5,7 @@ import { runHollowKubelets } from '../harness/hollow-nodes.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { describePreemption } from './scheduler/preemption.ts'
 import { describeProfiles } from './scheduler/profiles.ts'
+import { describeQueues } from './scheduler/queues.ts'
 
 const config = join(import.meta.dirname, 'scheduler/config.yaml')
 const stop = new AbortController()
@@ -15,3 +16,4 @@ after(() => stop.abort())
 
 describePreemption(running)
 describeProfiles(running)
+describeQueues(running)
