@@ -87,8 +87,7 @@ export const kubeletFlags = defineFlags({
   'make-iptables-util-chains': {
     type: 'bool',
     default: true,
-    help: 'If true, kubelet will ensure iptables utility rules are present on host.',
-    ...notUsed('kube-proxy writes nftables and needs no help'),
+    help: 'If true, kubelet will ensure iptables utility rules are present on host. Here: one of nftables that keeps others from the loopback address.',
   },
   'protect-kernel-defaults': {
     type: 'bool',

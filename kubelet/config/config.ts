@@ -122,6 +122,8 @@ export interface KubeletConfig {
   readonly maxOpenFiles: number
   readonly protectKernelDefaults: boolean
   readonly failSwapOn: boolean
+  /** A rule keeps others from what listens on the loopback address. */
+  readonly blocksLoopback: boolean
   readonly gates: KubeletGates
   /** The whole KubeletConfiguration, for /configz. */
   readonly document: Document
@@ -288,6 +290,7 @@ export const toConfig = (parsed: Parsed): KubeletConfig => {
     maxOpenFiles: config.int('maxOpenFiles'),
     protectKernelDefaults: config.bool('protectKernelDefaults'),
     failSwapOn: config.bool('failSwapOn'),
+    blocksLoopback: config.bool('makeIPTablesUtilChains'),
     gates,
     document,
     warnings: [

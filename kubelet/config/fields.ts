@@ -107,6 +107,7 @@ const honoured: Rows = {
   shutdownGracePeriodByPodPriority: ['objects'],
   'crashLoopBackOff.maxContainerRestartPeriod': ['duration', '5m0s'],
   seccompDefault: ['bool', false],
+  makeIPTablesUtilChains: ['bool', true],
   registerWithTaints: ['objects'],
   registerNode: ['bool', true],
   localStorageCapacityIsolation: ['bool', true],
@@ -122,7 +123,6 @@ const moot: Readonly<Record<string, readonly [string, Rows]>> = {
   iptables: [
     'kube-proxy writes nftables and needs no help',
     {
-      makeIPTablesUtilChains: ['bool', true],
       iptablesMasqueradeBit: ['int', 14],
       iptablesDropBit: ['int', 15],
     },

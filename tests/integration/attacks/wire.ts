@@ -1,14 +1,14 @@
 /** On the wire: no plain text, no old protocol, no weak cipher, at any door. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
 import { connect, type ConnectionOptions, createServer } from 'node:tls'
-import { promisify } from 'node:util'
+import { addressAt } from '../../../deploy/cidr.ts'
 import type { TestCluster } from '../../harness/cluster.ts'
+import { aStranger, inNamespace, loopbackHears } from './stranger.ts'
 
 interface Door {
   readonly host: string
@@ -100,17 +100,22 @@ export const describeWire = (running: () => TestCluster): void => {
     })
 
     it('leads nobody to the loopback address of a node (CVE-2020-8558)', async () => {
+      const { name, networking } = running().config()
       const [node] = running().nodes()
-      const { stdout } = await promisify(execFile)('ip', [
-        'netns',
-        'exec',
-        `${running().config().name}-${node?.name}`,
-        'sysctl',
-        '-a',
-      ])
-      const settings = stdout.split('\n').filter((line) => /^net\.ipv4\.conf\..*\.route_localnet = /.test(line))
-      assert.ok(settings.length > 2)
-      for (const setting of settings) assert.match(setting, / = 0$/)
+      const victim = `${name}-${node?.name}`
+      // Another host on the nodes' network, which sends what is for 127.0.0.1 to the node.
+      await using stranger = await aStranger(`${name}0`, addressAt(networking.nodeCIDR, 200), node?.address ?? '')
+      const hears = (): Promise<boolean> => loopbackHears(victim, stranger.namespace)
+      assert.equal(await hears(), false, 'as it is')
+      // Not the kernel's doing alone: somebody may have told it to route there.
+      await inNamespace(victim, 'sysctl', '-qw', 'net.ipv4.conf.all.route_localnet=1')
+      try {
+        assert.equal(await hears(), false, 'with route_localnet')
+        await inNamespace(victim, 'nft', 'flush', 'chain', 'ip', 'kubelet-firewall', 'input')
+        assert.equal(await hears(), true, 'without both: this test could see it')
+      } finally {
+        await inNamespace(victim, 'sysctl', '-qw', 'net.ipv4.conf.all.route_localnet=0')
+      }
     })
 
     it('has no cipher that is weak', async () => {
