@@ -10,10 +10,14 @@ import { nodePorts } from './node-ports.ts'
 import { nodeResourcesBalancedAllocation } from './node-resources-balanced-allocation.ts'
 import { nodeResourcesFit } from './node-resources-fit.ts'
 import { nodeUnschedulable } from './node-unschedulable.ts'
+import { nodeVolumeLimits } from './node-volume-limits.ts'
 import { podTopologySpread } from './pod-topology-spread.ts'
 import { prioritySort } from './priority-sort.ts'
 import { schedulingGates } from './scheduling-gates.ts'
 import { taintToleration } from './taint-toleration.ts'
+import { volumeBinding } from './volume-binding.ts'
+import { volumeRestrictions } from './volume-restrictions.ts'
+import { volumeZone } from './volume-zone.ts'
 
 /** A plugin that a profile has without being told. */
 export interface DefaultPlugin {
@@ -33,6 +37,10 @@ export const defaultPlugins: readonly DefaultPlugin[] = [
   { name: 'NodeAffinity', factory: nodeAffinity, weight: 2 },
   { name: 'NodePorts', factory: nodePorts },
   { name: 'NodeResourcesFit', factory: nodeResourcesFit },
+  { name: 'VolumeRestrictions', factory: volumeRestrictions },
+  { name: 'NodeVolumeLimits', factory: nodeVolumeLimits },
+  { name: 'VolumeBinding', factory: volumeBinding },
+  { name: 'VolumeZone', factory: volumeZone },
   { name: 'PodTopologySpread', factory: podTopologySpread, weight: 2 },
   { name: 'InterPodAffinity', factory: interPodAffinity, weight: 2 },
   { name: 'DefaultPreemption', factory: defaultPreemption },
