@@ -12,7 +12,7 @@ import { sleep } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
 import { bootstrapObjects } from './bootstrap-token.ts'
 import type { ClusterConfig } from './cluster-config.ts'
-import { dnsAddress } from './components.ts'
+import { dnsAddresses } from './components.ts'
 import { type Layout, projectRoot } from './layout.ts'
 import { hostAddress } from './network.ts'
 
@@ -24,7 +24,11 @@ type Subject = NonNullable<ClusterRoleBinding['subjects']>[number]
 export const addonObjects = (config: ClusterConfig, layout: Layout): KubeObject[] => {
   const directory = join(projectRoot, 'deploy/addons')
   const values: Readonly<Record<string, string>> = {
-    DNS_ADDRESS: dnsAddress(config),
+    DNS_ADDRESS: dnsAddresses(config)[0] ?? '',
+    DNS_FAMILY_POLICY: dnsAddresses(config).length > 1 ? 'RequireDualStack' : 'SingleStack',
+    DNS_ADDRESSES: dnsAddresses(config)
+      .map((ip) => JSON.stringify(ip))
+      .join(', '),
     CONTROL_PLANE_ADDRESS: hostAddress(config),
     METRICS_SERVER_PORT: String(config.controlPlane.metricsServerPort),
     CA_BUNDLE: readFileSync(join(layout.pki, 'ca.crt')).toString('base64'),

@@ -10,15 +10,15 @@ import { servingProblem } from './approve-serving.ts'
 import type { NodeConfig } from './cluster-config.ts'
 
 const nodes = [
-  { name: 'node-1', address: '172.30.0.11' },
-  { name: 'node-2', address: '172.30.0.12' },
+  { name: 'node-1', addresses: ['172.30.0.11', 'fd00:172:30::b'] },
+  { name: 'node-2', addresses: ['172.30.0.12', 'fd00:172:30::c'] },
 ] as unknown as NodeConfig[]
 const key = await generateEcKey()
 const own = {
   commonName: 'system:node:node-1',
   organizations: ['system:nodes'],
   dnsNames: ['node-1'],
-  ips: ['172.30.0.11'],
+  ips: ['172.30.0.11', 'fd00:172:30::b'],
 }
 const usages = ['digital signature', 'server auth']
 

@@ -3,6 +3,7 @@
  * starts the nodes knows which names and addresses are theirs, and a kubelet is not asked to vouch for itself.
  */
 import { certificateSigningRequests } from '../api/resources.ts'
+import { canonicalIpv6 } from '../api/meta/cidr.ts'
 import { nowRfc3339 } from '../api/meta/time.ts'
 import { isReason } from '../api/meta/status-error.ts'
 import type { CertificateSigningRequest } from '../api/types.ts'
@@ -14,6 +15,9 @@ import type { NodeConfig } from './cluster-config.ts'
 
 const signerName = 'kubernetes.io/kubelet-serving'
 const usages: ReadonlySet<string> = new Set(['digital signature', 'key encipherment', 'server auth'])
+
+/** Requests spell out every digit of an IPv6 address. */
+const canonicalIp = (ip: string): string => (ip.includes(':') ? canonicalIpv6(ip) : ip)
 
 /** Why the request is not approved; undefined if it is the node's own, for names and addresses that are the node's. */
 export const servingProblem = (
@@ -35,7 +39,7 @@ export const servingProblem = (
   if (!(spec?.usages ?? []).every((usage) => usages.has(usage))) return 'it is for more than serving'
   const [name] = asked.dnsNames.filter((one) => one !== node.name)
   if (name !== undefined) return `${name} is not a name of the node`
-  const [address] = asked.ips.filter((one) => one !== node.address)
+  const [address] = asked.ips.filter((one) => !node.addresses.includes(canonicalIp(one)))
   return address === undefined ? undefined : `${address} is not an address of the node`
 }
 

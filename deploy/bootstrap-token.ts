@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { dump } from 'js-yaml'
 import type { ConfigMap, Secret } from '../api/types.ts'
 import { writeFileAtomic } from '../component-base/pki/store.ts'
+import { urlHost } from './cidr.ts'
 import type { ClusterConfig } from './cluster-config.ts'
 import type { Layout } from './layout.ts'
 import { hostAddress } from './network.ts'
@@ -69,7 +70,7 @@ const tokenSecret = (token: BootstrapToken): Secret => ({
 
 /** Where nodes find the API server. */
 export const nodeServer = (config: ClusterConfig): string =>
-  `https://${hostAddress(config)}:${config.controlPlane.apiServerPort}`
+  `https://${urlHost(hostAddress(config))}:${config.controlPlane.apiServerPort}`
 
 export const clusterInfo = (config: ClusterConfig, { pki }: Layout): ConfigMap => {
   const cluster = {

@@ -31,6 +31,12 @@ describe('toClusterConfig', () => {
       /spec.nodePool: unknown field \(known: networking, controlPlane, nodePools\)/,
     ],
     ['a bad range', { networking: { podCIDR: '10.0.0.0' } }, /spec.networking.podCIDR: 10.0.0.0 is not a CIDR range/],
+    [
+      'two ranges of one family',
+      { networking: { podCIDR: '10.0.0.0/16,10.1.0.0/16' } },
+      /spec.networking.podCIDR: must be one range, or one of IPv4 and one of IPv6/,
+    ],
+    ['Pods without IPv6 on nodes that have it', { networking: { nodeCIDR: '10.0.0.0/24,fd00::/64' } }, /same families/],
     ['a pool twice', { nodePools: [aPool(1), aPool(2)] }, /the name node stands twice/],
     ['a bad count', { nodePools: [aPool(-1)] }, /spec.nodePools\[0\].count: must be a whole number/],
     ['a bad effect', { nodePools: [{ ...aPool(1), taints: [{ key: 'a', effect: 'Never' }] }] }, /taints\[0\].effect/],
@@ -69,6 +75,16 @@ describe('nodesOf', () => {
         ['node-3', '172.30.0.13', 'zone-a'],
       ],
     )
+  })
+
+  it('gives a node the same place in the range of each family', () => {
+    const networking = {
+      nodeCIDR: '172.30.0.0/24,fd00:172:30::/64',
+      podCIDR: '10.244.0.0/16,fd00:10:244::/56',
+      serviceCIDR: '10.96.0.0/16,fd00:10:96::/112',
+    }
+    const [node] = nodesOf(toClusterConfig(aFile({ networking, nodePools: [aPool(1)] })), new Map())
+    assert.deepEqual(node?.addresses, ['172.30.0.11', 'fd00:172:30::b'])
   })
 
   it('keeps the addresses that nodes have, unless the range has changed', () => {

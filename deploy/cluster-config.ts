@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
 import { load } from 'js-yaml'
-import { addressAt, contains, parseCidr } from './cidr.ts'
+import { addressAt, contains, offsetIn, parseCidr, primaryOf, rangesOf } from './cidr.ts'
 
 export interface Taint {
   readonly key: string
@@ -33,6 +33,7 @@ export interface ExternalEtcd {
 
 export interface ClusterConfig {
   readonly name: string
+  /** Each is a range, or one of each family joined by a comma; the first is the primary one. */
   readonly networking: {
     readonly nodeCIDR: string
     readonly podCIDR: string
@@ -59,6 +60,8 @@ export interface ClusterConfig {
 export interface NodeConfig {
   readonly name: string
   readonly address: string
+  /** One of each family of the node network; the first is `address`. */
+  readonly addresses: readonly string[]
   readonly labels: Readonly<Record<string, string>>
   readonly taints: readonly Taint[]
   readonly kubelet: Readonly<Record<string, unknown>>
@@ -112,13 +115,15 @@ const stringMap = (value: unknown, path: string): Record<string, string> =>
   Object.fromEntries(Object.entries(record(value, path)).map(([key, item]) => [key, String(item)]))
 
 const cidr = (value: unknown, path: string, fallback: string): string => {
-  const range = text(value, path, fallback)
+  const ranges = text(value, path, fallback)
   try {
-    parseCidr(range)
+    const families = rangesOf(ranges).map((range) => parseCidr(range).family)
+    if (families.length > 2 || new Set(families).size !== families.length)
+      throw new RangeError('must be one range, or one of IPv4 and one of IPv6')
   } catch (error) {
     throw new ClusterConfigError(`${path}: ${(error as Error).message}`)
   }
-  return range
+  return ranges
 }
 
 const taint = (value: unknown, path: string): Taint => {
@@ -218,14 +223,16 @@ export const toClusterConfig = (document: unknown): ClusterConfig => {
   const names = nodePools.map((pool) => pool.name)
   const twice = names.find((item, index) => names.indexOf(item) !== index)
   if (twice !== undefined) throw new ClusterConfigError(`spec.nodePools: the name ${twice} stands twice`)
+  const network = {
+    nodeCIDR: cidr(networking['nodeCIDR'], 'spec.networking.nodeCIDR', '172.30.0.0/24'),
+    podCIDR: cidr(networking['podCIDR'], 'spec.networking.podCIDR', '10.244.0.0/16'),
+    serviceCIDR: cidr(networking['serviceCIDR'], 'spec.networking.serviceCIDR', '10.96.0.0/16'),
+    dnsDomain: text(networking['dnsDomain'], 'spec.networking.dnsDomain', 'cluster.local'),
+  }
+  sameFamilies(network)
   return {
     name,
-    networking: {
-      nodeCIDR: cidr(networking['nodeCIDR'], 'spec.networking.nodeCIDR', '172.30.0.0/24'),
-      podCIDR: cidr(networking['podCIDR'], 'spec.networking.podCIDR', '10.244.0.0/16'),
-      serviceCIDR: cidr(networking['serviceCIDR'], 'spec.networking.serviceCIDR', '10.96.0.0/16'),
-      dnsDomain: text(networking['dnsDomain'], 'spec.networking.dnsDomain', 'cluster.local'),
-    },
+    networking: network,
     controlPlane: {
       apiServerPort: port('apiServerPort', 6443),
       etcdPort: port('etcdPort', 2379),
@@ -243,6 +250,19 @@ export const toClusterConfig = (document: unknown): ClusterConfig => {
     },
     nodePools,
   }
+}
+
+/** Ranges of one family without its counterpart would make Pods and Services that nobody reaches. */
+const sameFamilies = ({ nodeCIDR, podCIDR, serviceCIDR }: ClusterConfig['networking']): void => {
+  const familiesOf = (ranges: string): string =>
+    rangesOf(ranges)
+      .map((range) => parseCidr(range).family)
+      .join()
+  const families = familiesOf(nodeCIDR)
+  if (familiesOf(podCIDR) === families && familiesOf(serviceCIDR) === families) return
+  throw new ClusterConfigError(
+    'spec.networking: nodeCIDR, podCIDR and serviceCIDR must have ranges of the same families in the same order',
+  )
 }
 
 /** Reads and checks a cluster file. */
@@ -266,7 +286,8 @@ export const nodesOf = (config: ClusterConfig, known: ReadonlyMap<string, string
   const names = config.nodePools.flatMap((pool) =>
     Array.from({ length: pool.count }, (_, index) => ({ pool, index, name: `${pool.name}-${index + 1}` })),
   )
-  const { nodeCIDR } = config.networking
+  const ranges = rangesOf(config.networking.nodeCIDR)
+  const nodeCIDR = primaryOf(config.networking.nodeCIDR)
   /** An address that the range, when it was changed, no longer has is given up. */
   const kept = (name: string): string | undefined => {
     const address = known.get(name)
@@ -282,9 +303,11 @@ export const nodesOf = (config: ClusterConfig, known: ReadonlyMap<string, string
   }
   return names.map(({ pool, index, name }) => {
     const zone = pool.zones.length === 0 ? undefined : pool.zones[index % pool.zones.length]
+    const address = kept(name) ?? nextAddress()
     return {
       name,
-      address: kept(name) ?? nextAddress(),
+      address,
+      addresses: ranges.map((range) => addressAt(range, offsetIn(nodeCIDR, address))),
       labels: {
         'kubets.dev/node-pool': pool.name,
         'topology.kubernetes.io/region': 'local',

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { dump } from 'js-yaml'
 import { writeFileAtomic } from '../component-base/pki/store.ts'
 import { strongCipherSuites } from '../component-base/tls/cipher-suites.ts'
-import { addressAt } from './cidr.ts'
+import { addressesAt } from './cidr.ts'
 import type { ClusterConfig, NodeConfig } from './cluster-config.ts'
 import { containerdPaths, containerdProcess } from './containerd.ts'
 import { encryptionConfigPath } from './encryption.ts'
@@ -12,8 +12,8 @@ import { type Layout, projectRoot } from './layout.ts'
 import { hostAddress, namespaceOf } from './network.ts'
 import type { ProcessSpec } from './process-table.ts'
 
-/** The tenth address of the service range, as kubeadm chooses it for cluster DNS. */
-export const dnsAddress = (config: ClusterConfig): string => addressAt(config.networking.serviceCIDR, 10)
+/** The tenth address of each service range, as kubeadm chooses it for cluster DNS. */
+export const dnsAddresses = (config: ClusterConfig): string[] => addressesAt(config.networking.serviceCIDR, 10)
 
 /** Name of the control plane's etcd process in pid files and logs; the rest are named after upstream's binaries. */
 export const controlPlaneNames = [
@@ -237,7 +237,7 @@ const writeKubeletConfig = (config: ClusterConfig, layout: Layout, node: NodeCon
       x509: { clientCAFile: join(layout.pki, 'ca.crt') },
     },
     authorization: { mode: 'Webhook' },
-    clusterDNS: [dnsAddress(config)],
+    clusterDNS: dnsAddresses(config).slice(0, 1),
     clusterDomain: config.networking.dnsDomain,
     rotateCertificates: true,
     serverTLSBootstrap: true,
@@ -307,7 +307,7 @@ export const nodeProcesses = (
     'cert-dir': paths.pki,
     config: paths.kubeletConfig,
     'hostname-override': node.name,
-    'node-ip': node.address,
+    'node-ip': node.addresses.join(','),
     'root-dir': paths.kubeletRoot,
     'cni-conf-dir': paths.cniConf,
     'node-labels': mapFlag(node.labels),
@@ -320,7 +320,7 @@ export const nodeProcesses = (
     // For those who look at the command line (the CIS benchmark); the file says the same.
     kubeconfig: paths.proxyConf,
     config: paths.proxyConfig,
-    'cluster-dns': dnsAddress(config),
+    'cluster-dns': dnsAddresses(config).join(','),
     'dns-kubeconfig': paths.dnsConf,
     'policy-kubeconfig': paths.policyConf,
     // libcni, in containerd, has one place for all of a machine.

@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { addressAt, parseCidr } from './cidr.ts'
+import { addressAt, addressesAt, offsetIn, parseCidr, primaryOf, rangesOf } from './cidr.ts'
 import type { ClusterConfig, NodeConfig } from './cluster-config.ts'
 
 const execFileAsync = promisify(execFile)
@@ -25,14 +25,14 @@ const succeeds = async (file: string, ...args: readonly string[]): Promise<boole
 
 export const bridgeOf = (config: ClusterConfig): string => `${config.name}0`
 export const namespaceOf = (config: ClusterConfig, node: string): string => `${config.name}-${node}`
-/** The address of this machine on the node network: where nodes find the control plane. */
-export const hostAddress = (config: ClusterConfig): string => addressAt(config.networking.nodeCIDR, 1)
+/** The addresses of this machine on the node network, one of each family. */
+export const hostAddresses = (config: ClusterConfig): string[] => addressesAt(config.networking.nodeCIDR, 1)
+/** The first of them: where nodes find the control plane. */
+export const hostAddress = (config: ClusterConfig): string => addressAt(primaryOf(config.networking.nodeCIDR), 1)
 
 /** Name of the host's end of a node's cable: the cluster's name and the last part of the node's address. */
 const cableOf = (config: ClusterConfig, node: NodeConfig): string => {
-  const { base } = parseCidr(config.networking.nodeCIDR)
-  const { base: address } = parseCidr(`${node.address}/32`)
-  return `${config.name}-v${address - base}`
+  return `${config.name}-v${offsetIn(primaryOf(config.networking.nodeCIDR), node.address)}`
 }
 
 /** Docker's firewall drops what it does not know; bridged frames pass through it too (bridge-nf-call-iptables). */
@@ -40,35 +40,68 @@ const forwardRules = (bridge: string): string[][] => [
   ['FORWARD', '-i', bridge, '-j', 'ACCEPT', '-m', 'comment', '--comment', 'kubets'],
   ['FORWARD', '-o', bridge, '-j', 'ACCEPT', '-m', 'comment', '--comment', 'kubets'],
 ]
-const masqueradeRule = (config: ClusterConfig): string[] => {
-  const { nodeCIDR } = config.networking
-  const bridge = bridgeOf(config)
-  return ['POSTROUTING', '-s', nodeCIDR, '!', '-o', bridge, '-j', 'MASQUERADE', '-m', 'comment', '--comment', 'kubets']
+const masqueradeRule = (config: ClusterConfig, range: string): string[] => [
+  'POSTROUTING',
+  '-s',
+  range,
+  '!',
+  '-o',
+  bridgeOf(config),
+  '-j',
+  'MASQUERADE',
+  '-m',
+  'comment',
+  '--comment',
+  'kubets',
+]
+
+/** The firewall's command for a range's family. */
+const firewallOf = (range: string): 'iptables' | 'ip6tables' =>
+  parseCidr(range).family === 4 ? 'iptables' : 'ip6tables'
+const forwardingOf = (range: string): string =>
+  parseCidr(range).family === 4 ? 'net.ipv4.ip_forward=1' : 'net.ipv6.conf.all.forwarding=1'
+
+interface FirewallRule {
+  readonly command: 'iptables' | 'ip6tables'
+  readonly table: 'filter' | 'nat'
+  readonly rule: readonly string[]
 }
 
-const ensureRule = async (table: string, rule: readonly string[]): Promise<void> => {
-  if (await succeeds('iptables', '-w', '-t', table, '-C', ...rule)) return
-  await command('iptables', '-w', '-t', table, '-I', ...rule)
+const rulesOf = (config: ClusterConfig): FirewallRule[] =>
+  rangesOf(config.networking.nodeCIDR).flatMap((range) => [
+    ...forwardRules(bridgeOf(config)).map((rule) => ({ command: firewallOf(range), table: 'filter', rule }) as const),
+    { command: firewallOf(range), table: 'nat', rule: masqueradeRule(config, range) } as const,
+  ])
+
+const ensureRule = async ({ command: file, table, rule }: FirewallRule): Promise<void> => {
+  if (await succeeds(file, '-w', '-t', table, '-C', ...rule)) return
+  await command(file, '-w', '-t', table, '-I', ...rule)
 }
 
-const dropRule = async (table: string, rule: readonly string[]): Promise<void> => {
-  while (await succeeds('iptables', '-w', '-t', table, '-D', ...rule)) {
+const dropRule = async ({ command: file, table, rule }: FirewallRule): Promise<void> => {
+  while (await succeeds(file, '-w', '-t', table, '-D', ...rule)) {
     // A rule may have been inserted more than once: -D takes out one.
   }
 }
 
-/** The bridge with the machine's own address, forwarding through it, and masquerade for what leaves it. */
+/** `address replace` for each address of a host, with the prefixes of the node network. */
+const addressCommands = (config: ClusterConfig, addresses: readonly string[], device: string): string[][] =>
+  rangesOf(config.networking.nodeCIDR).map((range, index) => [
+    ...['address', 'replace', `${addresses[index]}/${parseCidr(range).prefix}`, 'dev', device],
+    // Nobody else is on this network: no need to look for doubles before an address is used.
+    ...(parseCidr(range).family === 6 ? ['nodad'] : []),
+  ])
+
+/** The bridge with the machine's own addresses, forwarding through it, and masquerade for what leaves it. */
 export const ensureBridge = async (config: ClusterConfig): Promise<void> => {
   const bridge = bridgeOf(config)
-  const { prefix } = parseCidr(config.networking.nodeCIDR)
   if (!(await succeeds('ip', 'link', 'show', 'dev', bridge))) {
     await command('ip', 'link', 'add', bridge, 'type', 'bridge')
   }
-  await command('ip', 'address', 'replace', `${hostAddress(config)}/${prefix}`, 'dev', bridge)
+  for (const args of addressCommands(config, hostAddresses(config), bridge)) await command('ip', ...args)
   await command('ip', 'link', 'set', bridge, 'up')
-  await command('sysctl', '-qw', 'net.ipv4.ip_forward=1')
-  for (const rule of forwardRules(bridge)) await ensureRule('filter', rule)
-  await ensureRule('nat', masqueradeRule(config))
+  for (const range of rangesOf(config.networking.nodeCIDR)) await command('sysctl', '-qw', forwardingOf(range))
+  for (const rule of rulesOf(config)) await ensureRule(rule)
 }
 
 /**
@@ -78,7 +111,6 @@ export const ensureBridge = async (config: ClusterConfig): Promise<void> => {
 export const ensureNode = async (config: ClusterConfig, node: NodeConfig): Promise<boolean> => {
   const namespace = namespaceOf(config, node.name)
   const cable = cableOf(config, node)
-  const { prefix } = parseCidr(config.networking.nodeCIDR)
   const isNew = !(await succeeds('ip', 'netns', 'exec', namespace, 'true'))
   if (isNew) await command('ip', 'netns', 'add', namespace)
   const inside = (...args: readonly string[]): Promise<string> => command('ip', '-n', namespace, ...args)
@@ -89,11 +121,15 @@ export const ensureNode = async (config: ClusterConfig, node: NodeConfig): Promi
   await command('ip', 'link', 'set', cable, 'master', bridgeOf(config), 'up')
   await inside('link', 'set', 'lo', 'up')
   await inside('link', 'set', 'eth0', 'up')
-  await inside('address', 'replace', `${node.address}/${prefix}`, 'dev', 'eth0')
-  await inside('route', 'replace', 'default', 'via', hostAddress(config))
-  await command('ip', 'netns', 'exec', namespace, 'sysctl', '-qw', 'net.ipv4.ip_forward=1')
+  for (const args of addressCommands(config, node.addresses, 'eth0')) await inside(...args)
+  for (const gateway of hostAddresses(config)) {
+    await inside(gateway.includes(':') ? '-6' : '-4', 'route', 'replace', 'default', 'via', gateway)
+  }
+  for (const range of rangesOf(config.networking.nodeCIDR))
+    await command('ip', 'netns', 'exec', namespace, 'sysctl', '-qw', forwardingOf(range))
   // Replies between two Pods of one node cross cni0 as frames: they must meet conntrack to be translated back.
-  await succeeds('ip', 'netns', 'exec', namespace, 'sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=1')
+  for (const name of ['iptables', 'ip6tables'])
+    await succeeds('ip', 'netns', 'exec', namespace, 'sysctl', '-qw', `net.bridge.bridge-nf-call-${name}=1`)
   return isNew
 }
 
@@ -115,8 +151,7 @@ export const existingNodes = async (config: ClusterConfig): Promise<string[]> =>
 /** Removes the bridge and the rules; the nodes' namespaces go first. */
 export const removeBridge = async (config: ClusterConfig): Promise<void> => {
   const bridge = bridgeOf(config)
-  for (const rule of forwardRules(bridge)) await dropRule('filter', rule)
-  await dropRule('nat', masqueradeRule(config))
+  for (const rule of rulesOf(config)) await dropRule(rule)
   await succeeds('ip', 'link', 'delete', bridge)
 }
 

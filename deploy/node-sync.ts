@@ -70,11 +70,14 @@ export const nodePatch = (node: Node, wanted: NodeConfig): object | undefined =>
   }
 }
 
-const ensureRoute = async (node: Node): Promise<void> => {
-  const podCIDR = node.spec?.podCIDR
-  const address = node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address
-  if (podCIDR === undefined || address === undefined) return
-  await execFileAsync('ip', ['route', 'replace', podCIDR, 'via', address])
+/** This machine's way to the node's Pods: each of their ranges by the node's address of that family. */
+const ensureRoutes = async (node: Node): Promise<void> => {
+  const addresses = (node.status?.addresses ?? []).filter(({ type }) => type === 'InternalIP')
+  const ranges = node.spec?.podCIDRs ?? (node.spec?.podCIDR === undefined ? [] : [node.spec.podCIDR])
+  for (const range of ranges) {
+    const gateway = addresses.find(({ address }) => address.includes(':') === range.includes(':'))
+    if (gateway !== undefined) await execFileAsync('ip', ['route', 'replace', range, 'via', gateway.address])
+  }
 }
 
 const syncNode = async (client: RestClient, node: Node, wanted: readonly NodeConfig[]): Promise<void> => {
@@ -84,7 +87,7 @@ const syncNode = async (client: RestClient, node: Node, wanted: readonly NodeCon
     if (isManaged(node)) await client.delete(nodesRef, name, undefined)
     return
   }
-  await ensureRoute(node)
+  await ensureRoutes(node)
   const patch = nodePatch(node, config)
   if (patch !== undefined) await client.patch(nodesRef, name, undefined, patch, { type: 'merge' })
 }

@@ -6,11 +6,11 @@ import type { CertificatePair } from '../component-base/pki/certificates.ts'
 import { writeKubeconfig, writeTokenKubeconfig } from '../component-base/pki/kubeconfig.ts'
 import { type CertificateSpec, ensureCertificateFrom, ensurePki } from '../component-base/pki/store.ts'
 import { ensureBootstrapToken, nodeServer, tokenText } from './bootstrap-token.ts'
-import { addressAt } from './cidr.ts'
+import { addressesAt } from './cidr.ts'
 import type { ClusterConfig, NodeConfig } from './cluster-config.ts'
 import { ensureEncryptionConfig } from './encryption.ts'
 import type { Layout } from './layout.ts'
-import { hostAddress } from './network.ts'
+import { hostAddresses } from './network.ts'
 
 const days = 365
 
@@ -30,7 +30,7 @@ const client = (
 
 const controlPlaneCertificates = (config: ClusterConfig): CertificateSpec[] => {
   const { dnsDomain, serviceCIDR } = config.networking
-  const local = { dnsNames: ['localhost', hostname()], ips: ['127.0.0.1', hostAddress(config)] }
+  const local = { dnsNames: ['localhost', hostname()], ips: ['127.0.0.1', ...hostAddresses(config)] }
   const service = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', `kubernetes.default.svc.${dnsDomain}`]
   return [
     {
@@ -38,7 +38,7 @@ const controlPlaneCertificates = (config: ClusterConfig): CertificateSpec[] => {
       ca: 'ca',
       commonName: 'kube-apiserver',
       dnsNames: [...service, ...local.dnsNames],
-      ips: [addressAt(serviceCIDR, 1), ...local.ips],
+      ips: [...addressesAt(serviceCIDR, 1), ...local.ips],
       usages: ['server'],
       days,
     },

@@ -413,7 +413,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
   })
   freed = loop.admitWaiting
 
-  /** Writes the bridge network once the Pod CIDR is known, and tells everyone who waits for it. */
+  /** Writes the bridge network once the Pod CIDRs are known, and tells everyone who waits for it. */
   const configureNetwork = async (podCidr: string): Promise<void> => {
     await runtime.updatePodCidr(podCidr)
     if (engine.wiresPods && !config.ownsCniConf) return nodeManager?.wake()
@@ -421,7 +421,8 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
       () => true,
       () => false,
     )
-    await ensureNetworkConfig(config.cniConfDir, { podCidr, dataDir: paths.cniNetworks, mtu: config.mtu, hostPorts })
+    const podCidrs = podCidr.split(',')
+    await ensureNetworkConfig(config.cniConfDir, { podCidrs, dataDir: paths.cniNetworks, mtu: config.mtu, hostPorts })
     nodeManager?.wake()
     wakeAll()
   }
@@ -431,7 +432,8 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     const seen = (node: Node): void => {
       nodeManager?.observe(node)
       mirrors?.wake()
-      const assigned = node.spec?.podCIDR ?? ''
+      // Of two families joined by a comma, as runtimes are told of them.
+      const assigned = node.spec?.podCIDRs?.join(',') ?? node.spec?.podCIDR ?? ''
       if (assigned === '' || assigned === podCidr) return
       podCidr = assigned
       configureNetwork(assigned).catch((error: unknown) =>

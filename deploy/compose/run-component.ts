@@ -16,7 +16,7 @@ import { ensureAddons } from '../addons.ts'
 import { approveServingCertificates } from '../approve-serving.ts'
 import { removeContainers, unmountAll } from '../cleanup.ts'
 import { type ClusterConfig, ClusterConfigError, type NodeConfig, nodesOf, toClusterConfig } from '../cluster-config.ts'
-import { controlPlaneProcesses, dnsAddress, nodeProcesses } from '../components.ts'
+import { controlPlaneProcesses, dnsAddresses, nodeProcesses } from '../components.ts'
 import { layoutOf, projectRoot } from '../layout.ts'
 import { followNodes } from '../node-sync.ts'
 import { ensureClusterPki, ensureNodePki } from '../pki.ts'
@@ -55,7 +55,7 @@ const init = async (): Promise<void> => {
   await ensureClusterPki(config, layout)
   for (const node of composedNodes(config)) {
     await ensureNodePki(config, layout, node)
-    writeFileAtomic(resolvConfOf(node), `nameserver ${dnsAddress(config)}\n`)
+    writeFileAtomic(resolvConfOf(node), `nameserver ${dnsAddresses(config)[0]}\n`)
   }
 }
 

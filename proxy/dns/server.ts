@@ -1,6 +1,6 @@
 /** Cluster DNS on one address: UDP and TCP, EDNS sizes, truncation. */
 import { createSocket } from 'node:dgram'
-import { createServer, type Socket } from 'node:net'
+import { createServer, isIPv6, type Socket } from 'node:net'
 import { decode, encode, type Packet } from 'dns-packet'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { ProxyMetrics } from '../metrics.ts'
@@ -124,7 +124,7 @@ const followCname = async (reply: Reply, type: string, options: DnsServerOptions
 }
 
 const serveUdp = async (options: DnsServerOptions, signal: AbortSignal): Promise<void> => {
-  const socket = createSocket({ type: 'udp4', reuseAddr: true })
+  const socket = createSocket({ type: isIPv6(options.address) ? 'udp6' : 'udp4', reuseAddr: true })
   socket.on('message', (message, from) => {
     respond(message, 'udp', options).then(
       (response) => {

@@ -32,6 +32,8 @@ export interface TestClusterOptions {
   readonly store?: ClusterStoreKind
   /** Default: without one. */
   readonly metricsServer?: boolean
+  /** IPv6 beside IPv4; default false. */
+  readonly dualStack?: boolean
   /** Fields of KubeletConfiguration. */
   readonly kubelet?: Readonly<Record<string, unknown>>
   /** Default: what KUBETS_TEST_RUNTIME says, else docker. The test images are on a containerd, too. */
@@ -80,12 +82,13 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
   }
   const store = await startClusterStore(options.store ?? wantedStore())
   const count = options.nodes ?? 0
+  const families = (ipv4: string, ipv6: string): string => (options.dualStack === true ? `${ipv4},${ipv6}` : ipv4)
   const runtime = options.runtime ?? process.env['KUBETS_TEST_RUNTIME'] ?? 'docker'
   const spec = {
     networking: {
-      nodeCIDR: `172.29.${number}.0/24`,
-      podCIDR: `10.${number < 96 ? 140 : 141}.0.0/16`,
-      serviceCIDR: '10.97.0.0/16',
+      nodeCIDR: families(`172.29.${number}.0/24`, `fd00:172:29:${number}::/64`),
+      podCIDR: families(`10.${100 + (number % 100)}.0.0/16`, `fd00:10:${100 + number}::/56`),
+      serviceCIDR: families('10.97.0.0/16', 'fd00:10:97::/112'),
       dnsDomain: 'cluster.local',
     },
     controlPlane: { ...controlPlane, ...(store === undefined ? {} : { etcd: store.spec }) },

@@ -51,7 +51,8 @@ export const loadNetworkConfig = async (folder: string): Promise<NetworkConfig |
 const ownFile = '99-kubets-bridge.conflist'
 
 export interface BridgeOptions {
-  readonly podCidr: string
+  /** The node's ranges for Pods: one, or one of each family. */
+  readonly podCidrs: readonly string[]
   /** Where host-local keeps its leases. */
   readonly dataDir: string
   /** 0 is the bridge's default. */
@@ -61,7 +62,7 @@ export interface BridgeOptions {
 }
 
 /** A bridge on the node with addresses from its Pod CIDR; packets leave unmasked, the proxy masks what must be. */
-export const bridgeNetwork = ({ podCidr, dataDir, mtu, hostPorts }: BridgeOptions): NetworkConfig => ({
+export const bridgeNetwork = ({ podCidrs, dataDir, mtu, hostPorts }: BridgeOptions): NetworkConfig => ({
   cniVersion: '1.0.0',
   name: 'kubets',
   plugins: [
@@ -77,8 +78,9 @@ export const bridgeNetwork = ({ podCidr, dataDir, mtu, hostPorts }: BridgeOption
       ipam: {
         type: 'host-local',
         dataDir,
-        ranges: [[{ subnet: podCidr }]],
-        routes: [{ dst: '0.0.0.0/0' }],
+        // A range of ranges for each family: a Pod gets an address of each.
+        ranges: podCidrs.map((subnet) => [{ subnet }]),
+        routes: podCidrs.map((subnet) => ({ dst: subnet.includes(':') ? '::/0' : '0.0.0.0/0' })),
       },
     },
     ...(hostPorts ? [{ type: 'portmap', capabilities: { portMappings: true }, snat: true }] : []),
