@@ -87,7 +87,11 @@ const dropRule = async ({ command: file, table, rule }: FirewallRule): Promise<v
 /** `address replace` for each address of a host, with the prefixes of the node network. */
 const addressCommands = (config: ClusterConfig, addresses: readonly string[], device: string): string[][] =>
   rangesOf(config.networking.nodeCIDR).map((range, index) => [
-    ...['address', 'replace', `${addresses[index]}/${parseCidr(range).prefix}`, 'dev', device],
+    'address',
+    'replace',
+    `${addresses[index]}/${parseCidr(range).prefix}`,
+    'dev',
+    device,
     // Nobody else is on this network: no need to look for doubles before an address is used.
     ...(parseCidr(range).family === 6 ? ['nodad'] : []),
   ])
