@@ -1,6 +1,7 @@
 /** What `npm stop` takes away beside processes: a cluster's containers and the mounts under its state directory. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmdirSync } from 'node:fs'
+import { join } from 'node:path'
 
 /** Label on every container of a kubelet: its --root-dir, which tells the clusters on one Docker Engine apart. */
 const rootDirLabel = 'io.kubets.root-dir'
@@ -34,4 +35,28 @@ export const unmountAll = (root: string): void => {
     .filter((path) => path.startsWith(`${root}/`))
     .sort((a, b) => b.length - a.length)
   for (const mount of mounts) execFileSync('umount', ['-l', mount])
+}
+
+const cgroupMount = '/sys/fs/cgroup'
+
+/** Deepest first; one with processes stays. */
+const removeCgroup = (folder: string): void => {
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      if (entry.isDirectory()) removeCgroup(join(folder, entry.name))
+    }
+    rmdirSync(folder)
+  } catch {
+    // It is not there, or in use.
+  }
+}
+
+/** Removes the cgroups below which a cluster's Pods were: by either version, and either driver of the engine. */
+export const removeCgroups = (cluster: string): void => {
+  const slice = `kubets-${cluster.replaceAll('-', '_')}.slice`
+  const hierarchies = readdirSync(cgroupMount, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  for (const root of [cgroupMount, ...hierarchies.map(({ name }) => join(cgroupMount, name))]) {
+    removeCgroup(join(root, 'kubets', cluster))
+    removeCgroup(join(root, 'kubets.slice', slice))
+  }
 }

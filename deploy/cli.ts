@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineFlags, parseFlags } from '../component-base/flags/flags.ts'
 import { writeFileAtomic } from '../component-base/pki/store.ts'
-import { removeContainers, unmountAll } from './cleanup.ts'
+import { removeCgroups, removeContainers, unmountAll } from './cleanup.ts'
 import { ClusterConfigError, loadClusterConfig } from './cluster-config.ts'
 import { startControlPlane, stopContainerd } from './converge.ts'
 import { mergeContext, removeContext, userKubeconfigPath } from './kubeconfig.ts'
@@ -69,6 +69,7 @@ const stopCluster = async (layout: Layout): Promise<void> => {
   for (const group of [rest, store]) await Promise.all(group.map((name) => stop(layout.run, name)))
   await removeContainers(layout.root)
   unmountAll(layout.root)
+  removeCgroups(config.name)
   for (const name of await existingNodes(config)) await removeNode(config, { name })
   await removeBridge(config)
   say('kubets: stopped; the data is kept, `npm start` brings the same cluster back')

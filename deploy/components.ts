@@ -225,6 +225,9 @@ export const controlPlaneProcesses = (config: ClusterConfig, layout: Layout): Pr
   }))
 }
 
+/** Below it are the cgroups of the node's Pods. */
+const cgroupRootOf = ({ name }: ClusterConfig, node: string): string => `/kubets/${name}/${node}`
+
 /** Writes a node's KubeletConfiguration: what a config management tool would put on the host. */
 const writeKubeletConfig = (config: ClusterConfig, layout: Layout, node: NodeConfig): void => {
   const paths = layout.node(node.name)
@@ -246,6 +249,8 @@ const writeKubeletConfig = (config: ClusterConfig, layout: Layout, node: NodeCon
     podPidsLimit: 4096,
     // Nodes share the machine of whoever tries this: what is on its disks, and its swap, are his.
     failSwapOn: false,
+    // Each node weighs its own Pods.
+    cgroupRoot: cgroupRootOf(config, node.name),
     evictionHard: {
       'memory.available': '100Mi',
       'nodefs.available': '0%',

@@ -45,6 +45,7 @@ import { findPlugin } from './runtime/cni/cni.ts'
 import { ensureNetworkConfig } from './runtime/cni/network-config.ts'
 import { limitPulls } from './runtime/images/pull-rate.ts'
 import { runtimeHandlers } from './container/runtime-class.ts'
+import { createPodCgroups } from './cgroups/pod-cgroups.ts'
 import { openEngine } from './open-engine.ts'
 import { createImageManager } from './runtime/images/image-manager.ts'
 import { createBackend } from './server-backend.ts'
@@ -161,6 +162,13 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     claim: objects.resourceClaim,
     log,
   })
+  const cgroups = createPodCgroups({
+    root: config.cgroupRoot,
+    driver: engine.cgroupDriver,
+    enabled: config.cgroupsPerQos,
+    podPidsLimit: config.podPidsLimit,
+  })
+  const weighPods = (): void => void cgroups.updateClasses(workers?.active() ?? [])
   const facts: NodeFacts = {
     paths,
     dns: {
@@ -171,12 +179,10 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     objects,
     hostIPs,
     memoryCapacityBytes: machine.memoryBytes,
-    cgroupDriver: engine.cgroupDriver,
+    cgroupParent: cgroups.parentOf,
     podLogsDir: config.podLogsDir,
     seccompRoot: join(config.rootDir, 'seccomp'),
     seccompDefault: config.seccompDefault,
-    podPidsLimit: config.podPidsLimit,
-    cgroupsPerQos: config.cgroupsPerQos,
     procMount: defaultProcMount(),
     features: runtime.features,
     cdiDevices: claims.cdiDevices,
@@ -260,6 +266,8 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     volumes,
     status,
     probes,
+    cgroups,
+    onSandbox: weighPods,
     facts,
     recorder,
     events,
@@ -289,6 +297,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     onGone: (pod) => tokens.forgetPod(pod.metadata.uid),
     onFreed: () => {
       allocator.retry()
+      weighPods()
       freed()
     },
   })
@@ -326,7 +335,13 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
   const eviction = createEvictionManager({
     ...config.eviction,
     localStorageIsolation: config.localStorageIsolation,
-    usage: createUsageSource({ runtime, rootDir: config.rootDir, imageFolder: () => images.imageFolder(), podDisk }),
+    usage: createUsageSource({
+      runtime,
+      rootDir: config.rootDir,
+      imageFolder: () => images.imageFolder(),
+      podDisk,
+      cgroups,
+    }),
     runningPods: allWorkers.running,
     evict: allWorkers.evict,
     isStopped: allWorkers.isStopped,
@@ -445,6 +460,18 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
       .addHandler({ onAdd: seen, onUpdate: (_old, node) => seen(node) })
   }
 
+  /** All Pods together get no more than is not reserved. Upstream: enforceNodeAllocatableCgroups. */
+  const enforceAllocatable = async (): Promise<void> => {
+    const about = { apiVersion: 'v1', kind: 'Node', metadata: { name: config.nodeName } }
+    try {
+      await cgroups.enforceAllocatable({ ...machine, reserved: config.reserved })
+      recorder.event(about, 'Normal', 'NodeAllocatableEnforced', 'Updated Node Allocatable limit across pods')
+    } catch (error) {
+      const message = `Failed to update Node Allocatable Limits: ${error instanceof Error ? error.message : String(error)}`
+      recorder.event(about, 'Warning', 'FailedNodeAllocatableEnforcement', message)
+    }
+  }
+
   const run = async (): Promise<void> => {
     const tasks: Promise<unknown>[] = [
       pleg.run(signal),
@@ -453,6 +480,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
       plugins.run(signal),
       eviction.run(signal),
     ]
+    if (config.enforcesAllocatable) await enforceAllocatable()
     if (config.podCidr !== '') await configureNetwork(config.podCidr)
     const sources: Promise<unknown>[] = []
     const statics = new Map<'file' | 'http', readonly BoundPod[]>()

@@ -10,6 +10,9 @@ import {
 import { cgroupSettings, cpuQuota, cpuShares, milliOfQuota, milliOfShares } from '../container/resources.ts'
 import type { CgroupSettings, ContainerStatus } from '../runtime/runtime-service.ts'
 
+/** Limits of the Pod, for containers without their own. */
+type PodLimits = Readonly<Record<string, string>> | undefined
+
 export type ResizeAction = 'none' | 'update' | 'restart'
 
 const needsRestart = ({ resizePolicy = [] }: Container, resource: string): boolean =>
@@ -18,9 +21,13 @@ const needsRestart = ({ resizePolicy = [] }: Container, resource: string): boole
   )
 
 /** `container` is as it was given to the Pod. A runtime that does not tell what a container has cannot resize it. */
-export const resizeAction = (container: Container, { state, resources: actual }: ContainerStatus): ResizeAction => {
+export const resizeAction = (
+  container: Container,
+  { state, resources: actual }: ContainerStatus,
+  podLimits?: PodLimits,
+): ResizeAction => {
   if (state !== 'running' || actual === undefined) return 'none'
-  const wanted = cgroupSettings(container)
+  const wanted = cgroupSettings(container, podLimits)
   const cpu = wanted.cpuShares !== actual.cpuShares || wanted.cpuQuota !== actual.cpuQuota
   const memory = wanted.memoryLimitBytes !== actual.memoryLimitBytes
   if ((cpu && needsRestart(container, 'cpu')) || (memory && needsRestart(container, 'memory'))) return 'restart'
@@ -28,8 +35,8 @@ export const resizeAction = (container: Container, { state, resources: actual }:
 }
 
 /** True where the container gets less than it has: such containers are changed first, so that there is room for others. */
-export const shrinks = (container: Container, actual: CgroupSettings): boolean => {
-  const wanted = cgroupSettings(container)
+export const shrinks = (container: Container, actual: CgroupSettings, podLimits?: PodLimits): boolean => {
+  const wanted = cgroupSettings(container, podLimits)
   const below = (next: number, now: number): boolean => next !== 0 && (now === 0 || next < now)
   return (
     below(wanted.memoryLimitBytes, actual.memoryLimitBytes) ||

@@ -103,6 +103,8 @@ export interface KubeletConfig {
   readonly nodeLeaseDurationSeconds: number
   readonly maxParallelImagePulls: number
   readonly cgroupsPerQos: boolean
+  /** Below which the Pods' cgroups are; '' is the top. */
+  readonly cgroupRoot: string
   /** The cgroup of all Pods is limited to what is allocatable. */
   readonly enforcesAllocatable: boolean
   readonly reserved: readonly Readonly<Record<string, string>>[]
@@ -269,6 +271,7 @@ export const toConfig = (parsed: Parsed): KubeletConfig => {
     nodeLeaseDurationSeconds: config.int('nodeLeaseDurationSeconds'),
     maxParallelImagePulls: config.bool('serializeImagePulls') ? 1 : Math.max(1, config.int('maxParallelImagePulls')),
     cgroupsPerQos: config.bool('cgroupsPerQOS'),
+    cgroupRoot: config.string('cgroupRoot'),
     enforcesAllocatable: enforced.includes('pods'),
     reserved: reservedOf(config),
     evictionHard: config.map('evictionHard'),

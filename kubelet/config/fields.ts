@@ -69,6 +69,7 @@ const honoured: Rows = {
   nodeStatusReportFrequency: ['duration', '5m0s'],
   nodeLeaseDurationSeconds: ['int', 40],
   volumeStatsAggPeriod: ['duration', '1m0s'],
+  cgroupRoot: ['string'],
   cgroupsPerQOS: ['bool', true],
   maxPods: ['int', 110],
   podCIDR: ['string'],
@@ -195,7 +196,6 @@ const fixed: Readonly<Record<string, readonly [string, Rows]>> = {
     {
       kubeletCgroups: ['string'],
       systemCgroups: ['string'],
-      cgroupRoot: ['string'],
       systemReservedCgroup: ['string'],
       kubeReservedCgroup: ['string'],
       qosReserved: ['map'],

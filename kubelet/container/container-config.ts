@@ -27,7 +27,7 @@ import { expand } from './expansion.ts'
 import { defaultTerminationMessagePath, makeMounts } from './mounts.ts'
 import { ConfigError, type ObjectSource } from './objects.ts'
 import type { ProcMount } from './proc-mount.ts'
-import { containerResources, podCgroup } from './resources.ts'
+import { containerResources } from './resources.ts'
 import { securityConfig } from './security.ts'
 
 /** What every container of this node needs to know of it. */
@@ -37,19 +37,16 @@ export interface NodeFacts {
   readonly objects: ObjectSource
   readonly hostIPs: readonly string[]
   readonly memoryCapacityBytes: number
-  readonly cgroupDriver: string
+  /** Of the Pod, as the engine is told; '' for its own place. */
+  readonly cgroupParent: (pod: BoundPod) => string
   /** KubeletConfiguration.podLogsDir. */
   readonly podLogsDir: string
   readonly seccompRoot: string
   readonly seccompDefault: boolean
   readonly procMount: ProcMount
   readonly features: RuntimeFeatures
-  /** 0 or less is no limit. */
-  readonly podPidsLimit: number
   /** Devices that the container gets by its resource claims. Throws while they are not prepared. */
   readonly cdiDevices: (pod: BoundPod, container: Container) => readonly string[]
-  /** Pods have cgroups of their own below their class of service. */
-  readonly cgroupsPerQos: boolean
 }
 
 export interface ContainerConfigRequest {
@@ -175,7 +172,7 @@ export const makeSandboxConfig = (
     hostname: spec.setHostnameAsFQDN === true && domain !== '' ? `${hostname}.${domain}` : hostname,
     labels: podLabels(pod),
     annotations: { [podGracePeriodAnnotation]: String(spec.terminationGracePeriodSeconds ?? 30) },
-    cgroupParent: facts.cgroupsPerQos ? podCgroup(pod, facts.cgroupDriver) : '',
+    cgroupParent: facts.cgroupParent(pod),
     network: isHostNetwork(pod) ? 'node' : 'pod',
     pid: pidNamespace(pod),
     ipc: spec.hostIPC === true ? 'node' : 'pod',

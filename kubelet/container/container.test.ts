@@ -8,7 +8,7 @@ import { expand } from './expansion.ts'
 import { resourceValue } from './field-ref.ts'
 import { podHostsFile } from './hosts-file.ts'
 import { noObjects, type ObjectSource } from './objects.ts'
-import { cpuQuota, cpuShares, oomScoreAdj, podCgroup } from './resources.ts'
+import { cgroupSettings, cpuQuota, cpuShares, oomScoreAdj } from './resources.ts'
 import { securityConfig } from './security.ts'
 
 describe('expand', () => {
@@ -161,14 +161,42 @@ describe('podHostsFile', () => {
 })
 
 describe('resources', () => {
+  it('say who dies first', () => {
+    const asks = (memory: string, fields: object = {}) =>
+      aContainer('c', { resources: { requests: { memory } }, ...fields })
+    const score = (spec: Parameters<typeof aPod>[0], container = spec?.containers?.[0] ?? aContainer('c')): number =>
+      oomScoreAdj(aPod(spec), container, 4 * 2 ** 30)
+    assert.equal(score({ containers: [asks('1Ki')] }), 999)
+    assert.equal(
+      score({ containers: [asks('1Ki')], priority: 2_000_001_000, priorityClassName: 'system-node-critical' }),
+      -997,
+    )
+    assert.equal(
+      score({ containers: [asks('1Ki')], priority: 2_000_000_000, priorityClassName: 'system-cluster-critical' }),
+      999,
+    )
+    // What the Pod asks for beyond its containers is shared among them.
+    const resources = { requests: { memory: '3Gi' } }
+    assert.equal(score({ containers: [asks('1Gi'), aContainer('d')], resources }), 500)
+    // A sidecar stays as long as what it serves.
+    const sidecar = { ...asks('1Ki', { restartPolicy: 'Always' }), name: 'side' }
+    assert.equal(score({ initContainers: [sidecar], containers: [asks('1Gi')] }, sidecar), 750)
+  })
+
+  it('are those of the Pod where a container has none', () => {
+    const podLimits = { cpu: '500m', memory: '64Mi' }
+    const { cpuQuota: quota, memoryLimitBytes } = cgroupSettings(aContainer('c'), podLimits)
+    assert.deepEqual([quota, memoryLimitBytes], [50_000, 64 * 2 ** 20])
+    const own = aContainer('c', { resources: { limits: { memory: '32Mi' } } })
+    assert.equal(cgroupSettings(own, podLimits).memoryLimitBytes, 32 * 2 ** 20)
+  })
+
   it("are the cgroup's numbers", () => {
     assert.deepEqual([0, 1, 100, 2000].map(cpuShares), [2, 2, 102, 2048])
     assert.deepEqual([0, 5, 250].map(cpuQuota), [0, 1000, 25_000])
     const container = aContainer('c', { resources: { requests: { memory: '1Gi' } } })
     assert.equal(oomScoreAdj(aPod({ containers: [container] }), container, 4 * 2 ** 30), 750)
     assert.equal(oomScoreAdj(aPod(), aContainer('c'), 1), 1000)
-    assert.equal(podCgroup(aPod(), 'cgroupfs'), '/kubepods/besteffort/podu1')
-    assert.equal(podCgroup(aPod({}, { uid: 'a-b' }), 'systemd'), 'kubepods-besteffort-poda_b.slice')
   })
 })
 

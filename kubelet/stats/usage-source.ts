@@ -4,11 +4,11 @@ import type { UsageSource } from '../eviction/eviction-manager.ts'
 import { observe } from '../eviction/observations.ts'
 import type { Candidate, PodUse } from '../eviction/rank.ts'
 import { fileSystemBytes } from '../node/machine.ts'
+import type { PodCgroups } from '../cgroups/pod-cgroups.ts'
 import type { BoundPod } from '../pod.ts'
 import type { RuntimeService } from '../runtime/runtime-service.ts'
 import { readNodeUsage } from './node-usage.ts'
 import type { PodDiskReader } from './pod-disk.ts'
-import { allPodsMemory, podProcesses } from './pods-cgroup.ts'
 
 export interface UsageSourceDeps {
   readonly runtime: RuntimeService
@@ -16,9 +16,11 @@ export interface UsageSourceDeps {
   /** A folder on the file system that images are kept on. */
   readonly imageFolder: () => Promise<string>
   readonly podDisk: PodDiskReader
+  readonly cgroups: PodCgroups
 }
 
-export const createUsageSource = ({ runtime, rootDir, imageFolder, podDisk }: UsageSourceDeps): UsageSource => {
+export const createUsageSource = (deps: UsageSourceDeps): UsageSource => {
+  const { runtime, rootDir, imageFolder, podDisk, cgroups } = deps
   /** That of images, or the node's own where it cannot be looked at: an engine may be inside a machine of its own. */
   const imageDir = async (): Promise<string> => {
     const folder = await imageFolder()
@@ -37,7 +39,7 @@ export const createUsageSource = ({ runtime, rootDir, imageFolder, podDisk }: Us
     const { uid } = pod.metadata
     const [stats, processes, onDisk] = await Promise.all([
       runtime.containerStats(uid),
-      podProcesses(uid),
+      cgroups.processes(uid),
       disk ? podDisk.read(pod) : undefined,
     ])
     return {
@@ -55,7 +57,7 @@ export const createUsageSource = ({ runtime, rootDir, imageFolder, podDisk }: Us
         fileSystemBytes(rootDir),
         imageDir().then(fileSystemBytes),
         hasImageFs(),
-        allPodsMemory(),
+        cgroups.allPodsMemory(),
       ])
       return observe({ node, nodeFs, imageFs, hasImageFs: separate, pods })
     },

@@ -69,11 +69,17 @@ const hasAnyRegularContainer = (pod: BoundPod, state: PodRuntimeState): boolean 
     return status !== undefined && status.state !== 'created'
   })
 
+interface FaultContext {
+  readonly probes: ProbeOutcome
+  /** For containers without limits of their own. */
+  readonly podLimits: Readonly<Record<string, string>> | undefined
+}
+
 /** Why a running container has to go, if it has to. */
 const faultOf = (
   container: Container,
   status: ContainerStatus,
-  probes: ProbeOutcome,
+  { probes, podLimits }: FaultContext,
 ): { reason: KillReason; message: string } | undefined => {
   if (status.annotations[containerHashAnnotation] !== containerHash(container)) {
     return { reason: 'changed', message: `Container ${container.name} definition changed` }
@@ -84,17 +90,18 @@ const faultOf = (
   if (probes('startup', status.id) === 'failure') {
     return { reason: 'startupProbe', message: `Container ${container.name} failed startup probe` }
   }
-  if (resizeAction(container, status) === 'restart') {
+  if (resizeAction(container, status, podLimits) === 'restart') {
     return { reason: 'resize', message: `Container ${container.name} resize requires restart` }
   }
   return undefined
 }
 
 /** A container that runs on gets the resources that it was given. */
-const keep = (draft: Draft, { container }: PodContainer, status: ContainerStatus): void => {
-  if (status.resources === undefined || resizeAction(container, status) !== 'update') return
+const keep = (draft: Draft, pod: BoundPod, { container }: PodContainer, status: ContainerStatus): void => {
+  const podLimits = pod.spec.resources?.limits
+  if (status.resources === undefined || resizeAction(container, status, podLimits) !== 'update') return
   const resize = { id: status.id, container }
-  if (shrinks(container, status.resources)) draft.toResize.unshift(resize)
+  if (shrinks(container, status.resources, podLimits)) draft.toResize.unshift(resize)
   else draft.toResize.push(resize)
 }
 
@@ -127,12 +134,12 @@ const actOnSidecar = (draft: Draft, { pod, state, probes, reached }: InitContext
     draft.toStart.push(entry)
     return reached
   }
-  const fault = faultOf(entry.container, status, probes)
+  const fault = faultOf(entry.container, status, { probes, podLimits: pod.spec.resources?.limits })
   if (fault !== undefined) {
     replace(draft, pod, entry, status, fault)
     return reached
   }
-  keep(draft, entry, status)
+  keep(draft, pod, entry, status)
   return reached || sidecarStarted(entry.container, status, probes)
 }
 
@@ -184,9 +191,9 @@ const actOnRegularContainers = (draft: Draft, { pod, state, probes }: Omit<InitC
       }
       continue
     }
-    const fault = faultOf(entry.container, status, probes)
+    const fault = faultOf(entry.container, status, { probes, podLimits: pod.spec.resources?.limits })
     if (fault === undefined) {
-      keep(draft, entry, status)
+      keep(draft, pod, entry, status)
       kept++
       continue
     }

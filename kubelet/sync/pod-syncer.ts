@@ -9,7 +9,7 @@ import { formatDuration, KeyedBackoff } from '../backoff.ts'
 import { makeSandboxConfig, type NodeFacts } from '../container/container-config.ts'
 import { ConfigError } from '../container/objects.ts'
 import { cgroupSettings } from '../container/resources.ts'
-import { limitPodPids, removePodCgroup } from '../container/pod-cgroup.ts'
+import type { PodCgroups } from '../cgroups/pod-cgroups.ts'
 import { type BoundPod, containersOf, formatPod, isHostNetwork, type PodContainer } from '../pod.ts'
 import type { ProbeManager } from '../probes/probe-manager.ts'
 import type { EventRecorder } from '../recorder.ts'
@@ -34,6 +34,9 @@ export interface SyncerDeps {
   readonly status: StatusManager
   readonly probes: ProbeManager
   readonly facts: NodeFacts
+  readonly cgroups: PodCgroups
+  /** A Pod begins to run. */
+  readonly onSandbox: () => void
   readonly recorder: EventRecorder
   readonly events: ContainerEvents
   readonly allocator: Pick<Allocator, 'state' | 'done' | 'notDone'>
@@ -106,7 +109,7 @@ const isIdle = ({ killPod, toKill, toStart, toResize }: PodActions): boolean =>
 const hasGivenResources = (pod: BoundPod, state: PodRuntimeState): boolean =>
   containersOf(pod).every(({ container, type }) => {
     const latest = type === 'container' || type === 'sidecar' ? latestContainer(state, container.name) : undefined
-    return latest === undefined || resizeAction(container, latest) === 'none'
+    return latest === undefined || resizeAction(container, latest, pod.spec.resources?.limits) === 'none'
   })
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
@@ -185,9 +188,9 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
       const sandbox = await runtime.runPodSandbox(
         makeSandboxConfig(pod, attempt, facts, await deps.runtimeHandler(pod)),
       )
-      const { podPidsLimit } = facts
-      if (podPidsLimit > 0 && !(await limitPodPids(pod.metadata.uid, podPidsLimit))) {
-        log.warn({ pod: formatPod(pod) }, 'no cgroup counts processes here: podPidsLimit has no effect')
+      deps.onSandbox()
+      if (!(await deps.cgroups.apply(pod))) {
+        log.warn({ pod: formatPod(pod) }, 'the cgroup of a pod cannot be set up: its own limits have no effect')
       }
       return sandbox
     } catch (error) {
@@ -277,11 +280,16 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
   /** Containers that run on get what they were given; one that cannot yet keeps the others waiting for the next try. */
   const resizeContainers = async (pod: BoundPod, resizes: PodActions['toResize']): Promise<number | undefined> => {
     try {
-      for (const { id, container } of resizes) await runtime.updateContainerResources(id, cgroupSettings(container))
+      if (resizes.length > 0) await deps.cgroups.relax(pod)
+      for (const { id, container } of resizes) {
+        await runtime.updateContainerResources(id, cgroupSettings(container, pod.spec.resources?.limits))
+      }
       return undefined
     } catch (error) {
       deps.allocator.notDone(pod, messageOf(error))
       return resizeRetryMs
+    } finally {
+      if (resizes.length > 0) await deps.cgroups.apply(pod)
     }
   }
 
@@ -394,7 +402,7 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
       await Promise.all(state.sandboxes.map(({ id }) => runtime.removePodSandbox(id)))
       await deps.claims.unprepare(podUid)
       await volumes.remove(podUid)
-      await removePodCgroup(podUid)
+      await deps.cgroups.remove(podUid)
       crashes.forget(podUid)
       failures.delete(podUid)
       statusManager.forget(podUid)
