@@ -66,7 +66,7 @@ export const oomScoreAdj = (pod: BoundPod, container: Container, memoryCapacityB
 /** The settings that follow from a container's own resources, and from limits of its Pod where it has none. */
 export const cgroupSettings = (
   { resources }: Container,
-  podLimits?: Readonly<Record<string, string>> | undefined,
+  podLimits?: Readonly<Record<string, string>>,
 ): CgroupSettings => {
   const { requests, limits: own } = resources ?? {}
   const limits = { cpu: own?.cpu ?? podLimits?.['cpu'], memory: own?.memory ?? podLimits?.['memory'] }
