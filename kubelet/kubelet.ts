@@ -17,6 +17,8 @@ import { type CertificateMetrics, createCertificateMetrics } from './certificate
 import type { KubeletConfig } from './config/config.ts'
 import { createEvictionManager } from './eviction/eviction-manager.ts'
 import { removeEndedContainers } from './eviction/reclaim.ts'
+import { createLogind } from './shutdown/logind.ts'
+import { createShutdownManager } from './shutdown/shutdown-manager.ts'
 import { createPodDiskReader } from './stats/pod-disk.ts'
 import { createUsageSource } from './stats/usage-source.ts'
 import { type ApiObjects, createApiObjects } from './container/api-objects.ts'
@@ -355,9 +357,21 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     log: log.child({ subsystem: 'eviction' }),
   })
 
+  const shutdown = createShutdownManager({
+    grace: config.shutdownGrace,
+    source: createLogind(),
+    runningPods: allWorkers.running,
+    evict: allWorkers.evict,
+    isStopped: allWorkers.isStopped,
+    onChange: () => nodeManager?.wake(),
+    now,
+    log: log.child({ subsystem: 'shutdown' }),
+  })
+
   const notReady = async (): Promise<string> => {
     const { runtimeReady, networkReady } = await runtime.status()
-    return [runtimeReady, networkReady].filter((reason) => reason !== '').join('; ')
+    const reasons = [runtimeReady, networkReady, shutdown.reason()].filter((reason) => reason !== '')
+    return reasons.length > 1 ? `[${reasons.join(', ')}]` : (reasons[0] ?? '')
   }
   const nodeManager: NodeManager | undefined =
     client === undefined
@@ -413,6 +427,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
       appArmorProfiles: loadedProfiles,
       features: runtime.features,
       pressure: eviction.conditions,
+      shuttingDown: () => shutdown.reason() !== '',
     },
     preempt: (victim, resource) => {
       const message = 'Preempted in order to admit critical pod'
@@ -479,6 +494,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
       logs.run(signal),
       plugins.run(signal),
       eviction.run(signal),
+      shutdown.run(signal),
     ]
     if (config.enforcesAllocatable) await enforceAllocatable()
     if (config.podCidr !== '') await configureNetwork(config.podCidr)

@@ -11,6 +11,7 @@ const host = (fields: Partial<HostPolicy> = {}): HostPolicy => ({
   appArmorProfiles: () => undefined,
   features: { handlers: [], userNamespaces: false, recursiveReadOnlyMounts: false, supplementalGroupsPolicy: false },
   pressure: () => [],
+  shuttingDown: () => false,
   ...fields,
 })
 
@@ -103,5 +104,13 @@ describe('a node under pressure', () => {
       assert.match(message(spec, 'MemoryPressure', 'PIDPressure') ?? '', /\[MemoryPressure PIDPressure\]/)
     }
     assert.equal(message({ priority: 2_000_000_000 }, 'DiskPressure', 'PIDPressure'), undefined)
+  })
+})
+
+it('a node that is shutting down lets nobody in', () => {
+  const decision = admitPod(aPod(), undefined, [], host({ shuttingDown: () => true }))
+  assert.deepEqual(decision, {
+    reason: 'NodeShutdown',
+    message: 'Pod was rejected: Pod was rejected as the node is shutting down.',
   })
 })

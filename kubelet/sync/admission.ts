@@ -94,6 +94,8 @@ export interface HostPolicy {
   readonly features: RuntimeFeatures
   /** Of the node, now. */
   readonly pressure: () => readonly PressureCondition[]
+  /** The machine is about to go down. */
+  readonly shuttingDown: () => boolean
 }
 
 /** What no other node's load or labels would change. */
@@ -125,6 +127,12 @@ const underPressure = (pod: BoundPod, conditions: readonly PressureCondition[]):
   }
   return { reason: 'Evicted', message: `Pod was rejected: The node had condition: [${conditions.join(' ')}]. ` }
 }
+
+/** Upstream: nodeshutdown's Admit. */
+const shutdownRejection = ({ shuttingDown }: HostPolicy): Decision | undefined =>
+  shuttingDown()
+    ? { reason: 'NodeShutdown', message: 'Pod was rejected: Pod was rejected as the node is shutting down.' }
+    : undefined
 
 /** What other Pods or the node's own labels and taints keep the Pod from. Upstream: generalFilter. */
 const misfit = (pod: BoundPod, node: Node, others: readonly BoundPod[]): Decision | undefined => {
@@ -161,7 +169,7 @@ export const judgePod = (
   others: readonly BoundPod[],
   host: HostPolicy,
 ): Admission => {
-  const decision = underPressure(pod, host.pressure()) ?? forbidden(pod, host)
+  const decision = underPressure(pod, host.pressure()) ?? forbidden(pod, host) ?? shutdownRejection(host)
   if (decision !== undefined) return { type: 'rejected', decision }
   if (node === undefined) return { type: 'admitted' }
   const shortages = shortagesOf(pod, node, others)
