@@ -13,31 +13,43 @@ const folder = mkdtempSync(join(tmpdir(), 'kubets-plugins-'))
 const stop = new AbortController()
 const present = new Set<string>()
 const refusals = new Map<string, string>()
+const open = new Set<() => Promise<void>>()
 
 /** A plugin that asks to be registered; resolves with what it is answered. */
 const startPlugin = async (name: string, type = 'TestPlugin', path = join(folder, `${name}.sock`)) => {
   const answers: string[] = []
-  let answered = Promise.withResolvers<string>()
+  const waiting: ((answer: string) => void)[] = []
+  const answer = (text: string): void => {
+    const first = waiting.shift()
+    if (first === undefined) answers.push(text)
+    else first(text)
+  }
   const http2 = createGrpcServer({
     maxMessageBytes: 1 << 16,
     onInternalError: () => undefined,
     implementations: [
       implementUnary(registration.getInfo, () => ({ type, name, endpoint: '', supportedVersions: ['v1'] })),
       implementUnary(registration.notifyRegistrationStatus, ({ pluginRegistered, error }) => {
-        answers.push(pluginRegistered ? 'registered' : error)
-        answered.resolve(answers.at(-1) ?? '')
-        answered = Promise.withResolvers<string>()
+        answer(pluginRegistered ? 'registered' : error)
         return {}
       }),
     ],
   })
   const listener = await listen({ path, http2, http1: (_request, response) => response.end() })
+  const close = async (): Promise<void> => {
+    open.delete(close)
+    rmSync(path, { force: true })
+    await listener.close(0)
+  }
+  open.add(close)
   return {
-    next: () => (answers.length > 0 ? Promise.resolve(answers.shift() ?? '') : answered.promise),
-    close: async () => {
-      rmSync(path, { force: true })
-      await listener.close(0)
-    },
+    next: () =>
+      new Promise<string>((resolve) => {
+        const [text] = answers.splice(0, 1)
+        if (text === undefined) waiting.push(resolve)
+        else resolve(text)
+      }),
+    close,
   }
 }
 
@@ -62,6 +74,8 @@ before(() => {
   }).run(stop.signal)
 })
 after(async () => {
+  // Those of tests that failed would keep the process alive.
+  await Promise.all([...open].map((close) => close()))
   stop.abort()
   await running
   rmSync(folder, { recursive: true })

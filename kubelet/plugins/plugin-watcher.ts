@@ -3,7 +3,7 @@
  * their type, and answers whether that took them. A socket that goes away takes its plugin along; one that comes anew
  * is asked again. Upstream: pkg/kubelet/pluginmanager.
  */
-import { watch } from 'node:fs'
+import { type FSWatcher, watch } from 'node:fs'
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Backoff } from '../../component-base/backoff.ts'
@@ -35,17 +35,22 @@ export interface PluginWatcherDeps {
 const callMs = 10_000
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-/** Sockets at or below the folder with what tells one from its successor at the same path. */
-const findSockets = async (folder: string): Promise<Map<string, string>> => {
-  const found = new Map<string, string>()
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
-  for (const entry of entries) {
+interface Found {
+  /** By path, what tells a socket from its successor there. */
+  readonly sockets: Map<string, string>
+  readonly folders: string[]
+}
+
+/** Sockets and folders at or below the folder; names that begin with a dot are not looked at. */
+const find = async (folder: string, found: Found = { sockets: new Map(), folders: [] }): Promise<Found> => {
+  found.folders.push(folder)
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
     const path = join(folder, entry.name)
     if (entry.name.startsWith('.')) continue
-    if (entry.isDirectory()) for (const [inner, id] of await findSockets(path)) found.set(inner, id)
+    if (entry.isDirectory()) await find(path, found)
     if (!entry.isSocket()) continue
     const info = await stat(path).catch(() => undefined)
-    if (info !== undefined) found.set(path, `${info.ino}/${info.ctimeMs}`)
+    if (info !== undefined) found.sockets.set(path, `${info.ino}/${info.ctimeMs}`)
   }
   return found
 }
@@ -115,8 +120,9 @@ export const createPluginWatcher = ({ folder, handlers, log }: PluginWatcherDeps
     handlerOf(plugin.type).deregister(plugin)
   }
 
-  const scan = async (): Promise<void> => {
-    const sockets = await findSockets(folder)
+  /** Returns the folders that there are. */
+  const scan = async (): Promise<readonly string[]> => {
+    const { sockets, folders } = await find(folder)
     for (const [path, entry] of known) if (sockets.get(path) !== entry.id) drop(path, entry)
     for (const [path, id] of sockets) {
       if (known.has(path)) continue
@@ -129,34 +135,57 @@ export const createPluginWatcher = ({ folder, handlers, log }: PluginWatcherDeps
       known.set(path, entry)
       add(path, entry)
     }
+    return folders
   }
 
   return {
     /** Follows the folder until the signal aborts. */
     run: async (signal: AbortSignal): Promise<void> => {
       await mkdir(folder, { recursive: true, mode: 0o750 })
-      let scanning: Promise<void> | undefined
+      const watchers = new Map<string, FSWatcher>()
+      let scanning = false
       let again = false
-      const rescan = (): void => {
-        if (scanning !== undefined) {
-          again = true
-          return
+
+      /** True where a folder was not watched before: what came into it meanwhile is not known. */
+      const watchAll = (folders: readonly string[]): boolean => {
+        for (const [path, watcher] of watchers) {
+          if (folders.includes(path)) continue
+          watcher.close()
+          watchers.delete(path)
         }
-        again = false
-        scanning = scan()
-          .catch((error: unknown) => log.warn({ err: error }, 'cannot look for plugins'))
-          .finally(() => {
-            scanning = undefined
-            if (again) rescan()
-          })
+        const fresh = folders.filter((path) => !watchers.has(path))
+        for (const path of fresh) {
+          const watcher = watch(path, () => void rescan())
+          watcher.on('error', () => watchers.delete(path))
+          watchers.set(path, watcher)
+        }
+        return fresh.length > 0
       }
-      const watcher = watch(folder, { recursive: true, signal }, rescan)
-      rescan()
+
+      const rescan = async (): Promise<void> => {
+        again = true
+        if (scanning) return
+        scanning = true
+        while (again && !signal.aborted) {
+          again = false
+          try {
+            if (watchAll(await scan())) again = true
+          } catch (error) {
+            log.warn({ err: error }, 'cannot look for plugins')
+          }
+        }
+        scanning = false
+      }
+
+      await rescan()
       await new Promise<void>((resolve) => {
-        watcher.on('error', (error) => log.warn({ err: error }, 'the watch of plugins ended'))
+        if (signal.aborted) resolve()
         signal.addEventListener('abort', () => resolve(), { once: true })
       })
+      for (const watcher of watchers.values()) watcher.close()
       for (const { retry } of known.values()) clearTimeout(retry)
+      // What is still being asked is asked no more.
+      known.clear()
     },
   }
 }
