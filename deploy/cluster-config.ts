@@ -39,6 +39,8 @@ export interface ClusterConfig {
     readonly podCIDR: string
     readonly serviceCIDR: string
     readonly dnsDomain: string
+    /** False: the tenth address of the Service range is for a DNS of your own, CoreDNS in Pods, say. */
+    readonly clusterDNS: boolean
   }
   readonly controlPlane: {
     readonly apiServerPort: number
@@ -100,6 +102,12 @@ const integer = (value: unknown, path: string, fallback: number, max: number): n
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
     throw new ClusterConfigError(`${path}: must be a whole number from 0 to ${max}`)
   }
+  return value
+}
+
+const flag = (value: unknown, path: string, fallback: boolean): boolean => {
+  if (value === undefined) return fallback
+  if (typeof value !== 'boolean') throw new ClusterConfigError(`${path}: must be true or false`)
   return value
 }
 
@@ -204,7 +212,7 @@ export const toClusterConfig = (document: unknown): ClusterConfig => {
   const spec = record(root['spec'], 'spec')
   onlyKeys(spec, 'spec', ['networking', 'controlPlane', 'nodePools'])
   const networking = record(spec['networking'], 'spec.networking')
-  onlyKeys(networking, 'spec.networking', ['nodeCIDR', 'podCIDR', 'serviceCIDR', 'dnsDomain'])
+  onlyKeys(networking, 'spec.networking', ['nodeCIDR', 'podCIDR', 'serviceCIDR', 'dnsDomain', 'clusterDNS'])
   const controlPlane = record(spec['controlPlane'], 'spec.controlPlane')
   const ports = [
     'apiServerPort',
@@ -228,6 +236,7 @@ export const toClusterConfig = (document: unknown): ClusterConfig => {
     podCIDR: cidr(networking['podCIDR'], 'spec.networking.podCIDR', '10.244.0.0/16'),
     serviceCIDR: cidr(networking['serviceCIDR'], 'spec.networking.serviceCIDR', '10.96.0.0/16'),
     dnsDomain: text(networking['dnsDomain'], 'spec.networking.dnsDomain', 'cluster.local'),
+    clusterDNS: flag(networking['clusterDNS'], 'spec.networking.clusterDNS', true),
   }
   sameFamilies(network)
   return {

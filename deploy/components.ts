@@ -325,7 +325,7 @@ export const nodeProcesses = (
     // For those who look at the command line (the CIS benchmark); the file says the same.
     kubeconfig: paths.proxyConf,
     config: paths.proxyConfig,
-    'cluster-dns': dnsAddresses(config).join(','),
+    ...(config.networking.clusterDNS ? { 'cluster-dns': dnsAddresses(config).join(',') } : {}),
     'dns-kubeconfig': paths.dnsConf,
     'policy-kubeconfig': paths.policyConf,
     // libcni, in containerd, has one place for all of a machine.

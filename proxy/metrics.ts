@@ -21,6 +21,9 @@ export interface ProxyMetrics {
   readonly policySyncFailures: Counter
   readonly dnsRequests: Counter<'proto' | 'type'>
   readonly dnsResponses: Counter<'rcode'>
+  readonly dnsSeconds: Histogram
+  readonly dnsCacheHits: Counter<'type'>
+  readonly dnsCacheMisses: Counter
 }
 
 const syncBuckets = Array.from({ length: 15 }, (_, index) => 0.001 * 2 ** index)
@@ -113,6 +116,23 @@ export const createProxyMetrics = (registry: Registry): ProxyMetrics => {
       name: 'coredns_dns_responses_total',
       help: 'DNS answers, by code.',
       labelNames: ['rcode'],
+      registers,
+    }),
+    dnsSeconds: new Histogram({
+      name: 'coredns_dns_request_duration_seconds',
+      help: 'Time that an answer took.',
+      buckets: Array.from({ length: 16 }, (_, index) => 0.00025 * 2 ** index),
+      registers,
+    }),
+    dnsCacheHits: new Counter({
+      name: 'coredns_cache_hits_total',
+      help: 'Questions for other resolvers whose answer was remembered.',
+      labelNames: ['type'],
+      registers,
+    }),
+    dnsCacheMisses: new Counter({
+      name: 'coredns_cache_misses_total',
+      help: 'Questions that other resolvers were asked.',
       registers,
     }),
   }

@@ -9,12 +9,16 @@ const soaTtl = 5
 /** Version of the DNS specification that the zone follows. */
 const schemaVersion = '1.1.0'
 
-export type Rcode = 'NOERROR' | 'SERVFAIL' | 'NXDOMAIN' | 'NOTIMP' | 'REFUSED'
+export type Rcode = 'NOERROR' | 'FORMERR' | 'SERVFAIL' | 'NXDOMAIN' | 'NOTIMP' | 'REFUSED'
 /** Codes as they stand in the header's last four bits. */
-export const rcodeNumber = { NOERROR: 0, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const satisfies Record<
-  Rcode,
-  number
->
+export const rcodeNumber = {
+  NOERROR: 0,
+  FORMERR: 1,
+  SERVFAIL: 2,
+  NXDOMAIN: 3,
+  NOTIMP: 4,
+  REFUSED: 5,
+} as const satisfies Record<Rcode, number>
 
 export interface Reply {
   readonly rcode: Rcode
@@ -86,7 +90,7 @@ const addressesOfTargets = (zone: Zone, records: readonly DnsRecord[]): Answer[]
   return [...targets].flatMap((target) => {
     const found = zone.lookup(target.toLowerCase())
     if (found.type !== 'records') return []
-    return found.records.filter(({ type }) => type === 'A').map((record) => toAnswer(target, record))
+    return found.records.filter(({ type }) => type === 'A' || type === 'AAAA').map((record) => toAnswer(target, record))
   })
 }
 

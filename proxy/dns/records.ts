@@ -2,7 +2,7 @@
  * The names of a cluster: which records Services, their endpoints and Pods have. Pure.
  * Follows the Kubernetes DNS-Based Service Discovery specification, version 1.1.0.
  */
-import { isIPv6 } from 'node:net'
+import { isIPv4, isIPv6 } from 'node:net'
 import type { EndpointSlice, Service } from '../../api/types.ts'
 import { parseIp } from '../../api/meta/cidr.ts'
 
@@ -74,7 +74,7 @@ export const recordsOfService = (service: Service, slices: readonly EndpointSlic
         const host = `${endpoint.hostname ?? dashed(ip)}.${base}`
         add(records, base, addressRecord(ip))
         add(records, host, addressRecord(ip))
-        if (endpoint.hostname !== undefined) add(records, reverseName(ip), { type: 'PTR', data: host })
+        add(records, reverseName(ip), { type: 'PTR', data: host })
         for (const port of slice.ports ?? []) {
           const name = srvName(port, base)
           if (name === undefined || port.port === undefined) continue
@@ -86,7 +86,7 @@ export const recordsOfService = (service: Service, slices: readonly EndpointSlic
   return records
 }
 
-/** `10-244-1-5.namespace.pod.domain` is the address itself; undefined for any other name. */
+/** `10-244-1-5.namespace.pod.domain` (or `fd00-10-244--5`) is the address itself; undefined for any other name. */
 export const podRecord = (
   name: string,
   domain: string,
@@ -96,7 +96,8 @@ export const podRecord = (
   if (!name.endsWith(suffix)) return undefined
   const [host = '', namespace = '', ...rest] = name.slice(0, -suffix.length).split('.')
   if (rest.length > 0 || !hasNamespace(namespace)) return undefined
-  const parts = host.split('-')
-  const valid = parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256)
-  return valid ? { type: 'A', data: parts.join('.') } : undefined
+  const ipv4 = host.replaceAll('-', '.')
+  if (isIPv4(ipv4)) return { type: 'A', data: ipv4 }
+  const ipv6 = host.replaceAll('-', ':')
+  return isIPv6(ipv6) ? { type: 'AAAA', data: ipv6 } : undefined
 }

@@ -1,17 +1,20 @@
 /** Cluster DNS on one address: UDP and TCP, EDNS sizes, truncation. */
+import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { createServer, isIPv6, type Socket } from 'node:net'
 import { decode, encode, type Packet } from 'dns-packet'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { ProxyMetrics } from '../metrics.ts'
-import { answerFromZone, type Reply, toPacket } from './answer.ts'
+import { answerFromZone, rcodeNumber, type Reply, toPacket } from './answer.ts'
+import type { Forward } from './forwarder.ts'
+import { rcodeOf, truncate } from './message.ts'
 import type { Zone } from './zone.ts'
 
 export interface DnsServerOptions {
   readonly address: string
   readonly port: number
   readonly zone: Zone
-  readonly forward: (query: Buffer, transport: 'udp' | 'tcp') => Promise<Buffer>
+  readonly forward: Forward
   readonly metrics: ProxyMetrics
   readonly log: Logger
 }
@@ -26,101 +29,119 @@ const truncatedFlag = 0x0200
 
 type Transport = 'udp' | 'tcp'
 
-const ednsSize = (query: Packet): number | undefined => {
-  const opt = query.additionals?.find(({ type }) => type === 'OPT') as { udpPayloadSize?: number } | undefined
-  return opt?.udpPayloadSize
+/** The client's EDNS record, if it speaks EDNS. */
+const optOf = (query: Packet): { readonly udpPayloadSize: number; readonly ednsVersion: number } | undefined =>
+  query.additionals?.find(({ type }) => type === 'OPT') as { udpPayloadSize: number; ednsVersion: number } | undefined
+
+/** BADVERS is 16, of which the record has the upper bits. */
+const withEdns = (query: Packet, response: Packet): Packet => {
+  const opt = optOf(query)
+  if (opt === undefined) return response
+  const own = {
+    type: 'OPT' as const,
+    name: '.',
+    udpPayloadSize: maxUdpSize,
+    extendedRcode: opt.ednsVersion > 0 ? 1 : 0,
+    ednsVersion: 0,
+    flags: 0,
+    flag_do: false,
+    options: [],
+  }
+  return { ...response, additionals: [...(response.additionals ?? []), own] }
 }
 
-const withEdns = (query: Packet, response: Packet): Packet =>
-  ednsSize(query) === undefined
-    ? response
-    : {
-        ...response,
-        additionals: [
-          ...(response.additionals ?? []),
-          {
-            type: 'OPT',
-            name: '.',
-            udpPayloadSize: maxUdpSize,
-            extendedRcode: 0,
-            ednsVersion: 0,
-            flags: 0,
-            flag_do: false,
-            options: [],
-          },
-        ],
-      }
+const limitOf = (query: Packet, transport: Transport): number =>
+  transport === 'tcp'
+    ? 65_535
+    : Math.min(maxUdpSize, Math.max(plainUdpSize, optOf(query)?.udpPayloadSize ?? plainUdpSize))
 
 const encodeFor = (query: Packet, response: Packet, transport: Transport): Buffer => {
+  const limit = limitOf(query, transport)
   const whole = encode(withEdns(query, response))
-  const limit =
-    transport === 'tcp' ? 65_535 : Math.min(maxUdpSize, Math.max(plainUdpSize, ednsSize(query) ?? plainUdpSize))
   if (whole.length <= limit) return whole
   const slim = encode(withEdns(query, { ...response, additionals: [] }))
   if (slim.length <= limit) return slim
   // The client asks again over TCP.
-  return encode(
-    withEdns(query, {
-      ...response,
-      flags: (response.flags ?? 0) | truncatedFlag,
-      answers: [],
-      authorities: [],
-      additionals: [],
-    }),
-  )
+  const flags = (response.flags ?? 0) | truncatedFlag
+  return encode(withEdns(query, { ...response, flags, answers: [], authorities: [], additionals: [] }))
 }
 
 const failure = (rcode: Reply['rcode']): Reply => ({ rcode, answers: [], authorities: [], additionals: [] })
 
+/** What is wrong with a query before anybody looks for its name. */
+const refusal = (query: Packet, bytes: Buffer): Reply | undefined => {
+  const opcode = (bytes.readUInt8(2) >> 3) & 15
+  if (opcode !== 0) return failure('NOTIMP')
+  if (query.questions?.length !== 1) return failure('FORMERR')
+  // BADVERS: the rest of the code is in the EDNS record.
+  if ((optOf(query)?.ednsVersion ?? 0) > 0) return failure('NOERROR')
+  const [question] = query.questions
+  return question?.class === 'IN' || question?.class === ('ANY' as string) ? undefined : failure('REFUSED')
+}
+
 /** The response to a query's bytes, or undefined if they are no query that can be answered at all. */
 const respond = async (bytes: Buffer, transport: Transport, options: DnsServerOptions): Promise<Buffer | undefined> => {
+  const startedAt = performance.now()
   let query: Packet
   try {
     query = decode(bytes)
   } catch {
     return undefined
   }
+  if (query.type !== 'query') return undefined
+  const { metrics } = options
   const [question] = query.questions ?? []
-  if (query.type !== 'query' || question === undefined) return undefined
-  options.metrics.dnsRequests.labels(transport, question.type).inc()
+  metrics.dnsRequests.labels(transport, question?.type ?? 'other').inc()
   const finish = (reply: Reply, authoritative: boolean): Buffer => {
-    options.metrics.dnsResponses.labels(reply.rcode).inc()
+    metrics.dnsResponses.labels(reply.rcode).inc()
+    metrics.dnsSeconds.observe((performance.now() - startedAt) / 1000)
     return encodeFor(query, toPacket(query, reply, authoritative), transport)
   }
+  const refused = refusal(query, bytes)
+  if (refused !== undefined || question === undefined) return finish(refused ?? failure('FORMERR'), false)
   const own = answerFromZone(options.zone, question, Math.random)
-  if (own !== undefined) {
-    const [first] = own.answers
-    // An ExternalName's target is not ours: the resolver of the node knows it.
-    if (first?.type === 'CNAME' && question.type !== 'CNAME')
-      return finish(await followCname(own, question.type, options), true)
-    return finish(own, true)
-  }
+  if (own !== undefined) return finish(await followAliases(own, question.type, options), true)
   try {
-    return await options.forward(bytes, transport)
+    const name = question.name.toLowerCase().replace(/\.$/, '')
+    const response = await options.forward(bytes, name, transport)
+    metrics.dnsResponses.labels(rcodeName(rcodeOf(response))).inc()
+    metrics.dnsSeconds.observe((performance.now() - startedAt) / 1000)
+    return response.length <= limitOf(query, transport) ? response : truncate(response)
   } catch (error) {
     options.log.debug({ err: error, name: question.name }, 'question not answered')
     return finish(failure('SERVFAIL'), false)
   }
 }
 
-const followCname = async (reply: Reply, type: string, options: DnsServerOptions): Promise<Reply> => {
-  const [cname] = reply.answers
-  if (cname?.type !== 'CNAME') return reply
-  const target = cname.data
-  const local = answerFromZone(options.zone, { name: target, type: type as 'A', class: 'IN' }, Math.random)
-  if (local !== undefined) return { ...reply, answers: [...reply.answers, ...local.answers] }
-  try {
-    const query = encode({
-      type: 'query',
-      id: 1,
-      flags: 0x0100,
-      questions: [{ name: target, type: type as 'A', class: 'IN' }],
-    })
-    const { answers } = decode(await options.forward(query, 'udp'))
-    return { ...reply, answers: [...reply.answers, ...(answers ?? [])] }
-  } catch {
-    return reply // the CNAME alone is a valid answer: the client may know more
+const rcodeName = (rcode: number): string =>
+  Object.entries(rcodeNumber).find(([, number]) => number === rcode)?.[0] ?? String(rcode)
+
+/** Aliases of aliases are followed so far: a ring of them ends here. */
+const maxAliases = 8
+
+/** Adds what an ExternalName's target has, be that another Service or a name that only the node's resolvers know. */
+const followAliases = async (reply: Reply, type: string, options: DnsServerOptions): Promise<Reply> => {
+  const answers = [...reply.answers]
+  const seen = new Set<string>()
+  for (let last = answers.at(-1); last?.type === 'CNAME' && type !== 'CNAME'; last = answers.at(-1)) {
+    const target = last.data
+    if (seen.has(target) || seen.size >= maxAliases) break
+    seen.add(target)
+    const question = { name: target, type: type as 'A', class: 'IN' as const }
+    const local = answerFromZone(options.zone, question, Math.random)
+    if (local !== undefined) {
+      answers.push(...local.answers)
+      continue
+    }
+    try {
+      const query = encode({ type: 'query', id: randomInt(65_536), flags: 0x0100, questions: [question] })
+      answers.push(...(decode(await options.forward(query, target.toLowerCase(), 'udp')).answers ?? []))
+    } catch {
+      // The CNAME alone is a valid answer: the client may know more.
+    }
+    break
   }
+  return { ...reply, answers }
 }
 
 const serveUdp = async (options: DnsServerOptions, signal: AbortSignal): Promise<void> => {

@@ -4,12 +4,13 @@ import { createInformerFactory, type InformerFactory } from '../../client/cache/
 import { createRestClient } from '../../client/rest/rest-client.ts'
 import type { FlagValues } from '../../component-base/flags/flags.ts'
 import { loadKubeconfig } from '../../component-base/kubeconfig.ts'
+import { UsageError } from '../../component-base/process/run.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { flags } from '../config/flags.ts'
 import type { ProxyMetrics } from '../metrics.ts'
 import { endpointSlicesRef, servicesRef } from '../watch.ts'
 import { ensureDnsAddress } from './address.ts'
-import { createForwarder, nameservers } from './forwarder.ts'
+import { createForwarder, followNameservers, parseResolver, type Resolver } from './forwarder.ts'
 import { serveDns } from './server.ts'
 import { Zone } from './zone.ts'
 
@@ -29,6 +30,19 @@ export interface ClusterDns {
   readonly run: (signal: AbortSignal) => Promise<void>
 }
 
+/** Reads `corp.example=10.0.0.53+10.0.1.53,…`; throws UsageError. */
+const stubDomains = (flag: Readonly<Record<string, string>>): Map<string, readonly Resolver[]> =>
+  new Map(
+    Object.entries(flag).map(([domain, texts]) => {
+      const servers = texts.split('+').map((text) => {
+        const server = parseResolver(text)
+        if (server === undefined) throw new UsageError(`--stub-domains: ${text} is no resolver's address`)
+        return server
+      })
+      return [domain.toLowerCase().replace(/^\.|\.$/g, ''), servers]
+    }),
+  )
+
 /** Undefined: this node has no cluster DNS. */
 export const startDns = async ({
   values,
@@ -47,6 +61,7 @@ export const startDns = async ({
   const namespaces = own.for(namespacesRef)
   const services = informers.for(servicesRef)
   const slices = informers.for(endpointSlicesRef)
+  const stubs = stubDomains(values['stub-domains'])
   const zone = new Zone(values['cluster-domain'], (name) => namespaces.lister.get(name) !== undefined)
   return {
     serviceChanged: (key) => {
@@ -57,7 +72,15 @@ export const startDns = async ({
     run: async (signal) => {
       own.start(signal)
       await namespaces.whenSynced(signal)
-      const forward = createForwarder(nameservers(values['resolv-conf'], new Set(addresses)))
+      const forward = createForwarder({
+        servers: followNameservers(values['resolv-conf'], new Set(addresses)),
+        stubs,
+        now: () => performance.now(),
+        looked: (result) => {
+          if (result === 'miss') metrics.dnsCacheMisses.inc()
+          else metrics.dnsCacheHits.labels(result).inc()
+        },
+      })
       for (const address of addresses) {
         await ensureDnsAddress(address)
         await serveDns({ address, port: 53, zone, forward, metrics, log }, signal)

@@ -46,6 +46,14 @@ describe('Zone', () => {
     assert.deepEqual(dataOf(zone, 'fd00--5.headless.default.svc.cluster.local', 'AAAA'), ['fd00::5'])
   })
 
+  it('answers for a Pod by its address in dashes, in both families', () => {
+    const zone = aZone()
+    assert.deepEqual(dataOf(zone, '10-244-1-5.default.pod.cluster.local'), ['10.244.1.5'])
+    assert.deepEqual(dataOf(zone, 'fd00-10-244--5.default.pod.cluster.local', 'AAAA'), ['fd00:10:244::5'])
+    assert.equal(ask(zone, '10-244-1-5.elsewhere.pod.cluster.local')?.rcode, 'NXDOMAIN')
+    assert.equal(ask(zone, '10-244-1.default.pod.cluster.local')?.rcode, 'NXDOMAIN')
+  })
+
   it('tells a name without such records from a name that does not exist', () => {
     const zone = aZone()
     zone.set('default/web', aService('web', { clusterIP: '10.96.3.4' }), [])
