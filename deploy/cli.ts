@@ -15,6 +15,7 @@ const flags = defineFlags({
   root: { type: 'string', default: join(projectRoot, '.cluster'), help: "Directory of the cluster's state." },
   config: { type: 'string', default: '', help: 'Cluster file to apply; default: the one of the last start.' },
   kubeconfig: { type: 'bool', default: true, help: "Keep a context for the cluster in the user's kubeconfig." },
+  ca: { type: 'string', default: 'cluster', help: 'The CA that rotate-ca is about: cluster, front-proxy or etcd.' },
   timeout: { type: 'duration', default: 180_000, help: 'How long to wait until all nodes are Ready.' },
 })
 
@@ -86,10 +87,13 @@ const resetCluster = async (layout: Layout): Promise<void> => {
 }
 
 /** One step of the way to a new CA; everything goes on meanwhile. */
-const rotateCluster = async (layout: Layout, { kubeconfig }: { readonly kubeconfig: boolean }): Promise<void> => {
+const rotateCluster = async (
+  layout: Layout,
+  { kubeconfig, ca }: { readonly kubeconfig: boolean; readonly ca: string },
+): Promise<void> => {
   const config = loadClusterConfig(layout.clusterFile)
-  const { rotateCa } = await import('./rotate-ca.ts')
-  say(`kubets: ${await rotateCa(config, layout)}`)
+  const { authorityOf, rotateCa } = await import('./rotate-ca.ts')
+  say(`kubets: ${await rotateCa(authorityOf(ca, config), config, layout)}`)
   if (kubeconfig) mergeContext(userKubeconfigPath(), layout.adminConf, config.name)
 }
 

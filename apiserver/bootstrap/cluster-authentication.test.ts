@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { joinedFacts } from './cluster-authentication.ts'
+import { joinedFacts, withoutForgotten } from './cluster-authentication.ts'
 
 const certificate = (name: string): string => `-----BEGIN CERTIFICATE-----\n${name}\n-----END CERTIFICATE-----`
 
@@ -41,6 +41,20 @@ describe('what extension API servers are told', () => {
     assert.equal(joined['requestheader-allowed-names'], '["aggregator","front-proxy-client"]')
     assert.equal(joined['foreign'], 'kept')
     assert.deepEqual(joinedFacts(joined, own), joined)
+  })
+
+  it('has no authority any more that this server has taken out of its files, and keeps those of others', () => {
+    const proxy = (...names: string[]) => ({
+      ...own,
+      requestHeader: { ...own.requestHeader, ca: names.map(certificate).join('\n') },
+    })
+    const field = 'requestheader-client-ca-file'
+    const present = { [field]: `${['theirs', 'old', 'new'].map(certificate).join('\n')}\n` }
+    assert.deepEqual(withoutForgotten(present, proxy('new', 'old'), proxy('new')), {
+      [field]: `${['theirs', 'new'].map(certificate).join('\n')}\n`,
+    })
+    assert.deepEqual(withoutForgotten(present, proxy('new'), proxy('new')), present)
+    assert.deepEqual(withoutForgotten({}, proxy('old'), proxy('new')), {})
   })
 
   it('is mended where it is no list', () => {

@@ -32,9 +32,11 @@ const name = 'extension-apiserver-authentication'
 const namespace = 'kube-system'
 const certificatePattern = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
+const certificatesIn = (text: string): readonly string[] => text.match(certificatePattern) ?? []
+
 /** All certificates of both, each once. */
 const joinedCertificates = (present: string, own: string): string => {
-  const all = [...(present.match(certificatePattern) ?? []), ...(own.match(certificatePattern) ?? [])]
+  const all = [...certificatesIn(present), ...certificatesIn(own)]
   return `${[...new Set(all)].join('\n')}\n`
 }
 
@@ -78,6 +80,25 @@ export const joinedFacts = (present: Data, { clientCa, requestHeader }: Authenti
       }),
 })
 
+/**
+ * The data without the authorities that this server trusted before and trusts no more: who takes a CA out of its file
+ * wants nobody to trust it. (Upstream leaves it there until it has expired.) Pure.
+ */
+export const withoutForgotten = (present: Data, before: AuthenticationFacts, now: AuthenticationFacts): Data => {
+  const without = (field: string, old = '', kept = ''): Data => {
+    const forgotten = certificatesIn(old).filter((certificate) => !certificatesIn(kept).includes(certificate))
+    const text = present[field]
+    if (text === undefined || forgotten.length === 0) return {}
+    const left = certificatesIn(text).filter((certificate) => !forgotten.includes(certificate))
+    return { [field]: `${left.join('\n')}\n` }
+  }
+  return {
+    ...present,
+    ...without('client-ca-file', before.clientCa, now.clientCa),
+    ...without('requestheader-client-ca-file', before.requestHeader?.ca, now.requestHeader?.ca),
+  }
+}
+
 export interface ClusterAuthentication {
   /** Makes it right once. */
   readonly sync: () => Promise<void>
@@ -94,22 +115,28 @@ export const createClusterAuthentication = (
 
   /** As it is right; a stored object never changes. */
   let settled: ConfigMap | undefined
+  /** What the files said when the ConfigMap was right last. */
+  let believed: AuthenticationFacts | undefined
 
   const sync = async (): Promise<void> => {
     await configMaps.store.cache.ready()
     const current = configMaps.store.cache.get(keyFor(configMaps, namespace, name))?.object as ConfigMap | undefined
     if (current !== undefined && current === settled) return
     const facts = read()
-    const data = joinedFacts(current?.data ?? {}, facts)
+    const before = believed ?? facts
+    const dataOf = (present: Data): Data => joinedFacts(withoutForgotten(present, before, facts), facts)
+    const data = dataOf(current?.data ?? {})
     if (current !== undefined && equalJson(current.data ?? {}, data)) {
       settled = current
+      believed = facts
       return
     }
     const wanted: ConfigMap = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name, namespace }, data }
     await ensureLike(configMaps, wanted, (object: KubeObject) => {
       const configMap = object as ConfigMap
-      configMap.data = joinedFacts(configMap.data ?? {}, facts)
+      configMap.data = dataOf(configMap.data ?? {})
     })
+    believed = facts
   }
 
   const failed = (err: unknown): void => log.warn({ err }, 'the ConfigMap of extension API servers could not be kept')

@@ -20,7 +20,7 @@ import { controlPlaneProcesses, dnsAddresses, nodeProcesses } from '../component
 import { layoutOf, projectRoot } from '../layout.ts'
 import { followNodes } from '../node-sync.ts'
 import { ensureClusterPki, ensureNodePki } from '../pki.ts'
-import { rotateCa } from '../rotate-ca.ts'
+import { authorityOf, rotateCa } from '../rotate-ca.ts'
 import type { ProcessSpec } from '../process-table.ts'
 import { waitForCluster } from '../wait.ts'
 
@@ -83,7 +83,8 @@ run(`kubets-${name}`, async ({ signal, log }) => {
   const config = readConfig()
   const nodes = composedNodes(config)
   if (name === 'rotate-ca') {
-    process.stdout.write(`${await rotateCa(config, layout)}\n`)
+    const authority = authorityOf(process.argv[3] ?? 'cluster', config)
+    process.stdout.write(`${await rotateCa(authority, config, layout)}\n`)
     return
   }
   if (name === 'wait') {

@@ -4,6 +4,10 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
+import { configMaps } from '../../api/resources.ts'
+import { createInformer } from '../../client/cache/informer.ts'
+import type { RestClient } from '../../client/rest/rest-client.ts'
+import type { Logger } from '../../component-base/logging/logger.ts'
 
 export interface FrontProxyUser {
   readonly user: string
@@ -47,5 +51,46 @@ export const readFrontProxy = (facts: Readonly<Record<string, string>>): FrontPr
       })
       return { user, uid, groups: valuesOf(headers, 'requestheader-group-headers'), extra: Object.fromEntries(extra) }
     },
+  }
+}
+
+/** What the ConfigMap says now: its authorities change when they are rotated. */
+export interface FollowedFrontProxy {
+  readonly current: () => FrontProxy
+  /** Calls `look` whenever it says something else. */
+  readonly onChange: (look: () => void) => void
+}
+
+/** Resolves when the API server has said who the front proxy is; rejects with the signal's reason. */
+export const followFrontProxy = async (
+  client: RestClient,
+  { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
+): Promise<FollowedFrontProxy> => {
+  const looks: (() => void)[] = []
+  const found = Promise.withResolvers<void>()
+  let current: FrontProxy | undefined
+  const selector = { namespace: 'kube-system', fieldSelector: 'metadata.name=extension-apiserver-authentication' }
+  const informer = createInformer(client, configMaps, { ...selector, log })
+  const read = ({ data = {} }: { readonly data?: Readonly<Record<string, string>> }): void => {
+    try {
+      current = readFrontProxy(data)
+      found.resolve()
+      for (const look of looks) look()
+    } catch (err) {
+      log.warn({ err }, 'what the front proxy is cannot be read: it stays as it was')
+    }
+  }
+  informer.addHandler({ onAdd: read, onUpdate: (_old, object) => read(object) })
+  signal.addEventListener('abort', () => found.reject(signal.reason), { once: true })
+  informer.start(signal).catch((err: unknown) => {
+    if (!signal.aborted) log.error({ err }, 'the front proxy is no longer followed')
+  })
+  await found.promise
+  return {
+    current: () => {
+      if (current === undefined) throw new Error('the front proxy is not known yet')
+      return current
+    },
+    onChange: (look) => void looks.push(look),
   }
 }

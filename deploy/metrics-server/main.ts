@@ -5,15 +5,13 @@
  */
 import { createReviews } from '../../client/auth/delegated.ts'
 import { createRestClient } from '../../client/rest/rest-client.ts'
-import { configMaps } from '../../api/resources.ts'
-import type { RestClient } from '../../client/rest/rest-client.ts'
-import { realClock, sleep } from '../../component-base/clock.ts'
+import { realClock } from '../../component-base/clock.ts'
 import { defineFlags, parseFlags } from '../../component-base/flags/flags.ts'
 import { inClusterConfig, loadKubeconfig } from '../../component-base/kubeconfig.ts'
 import { run } from '../../component-base/process/run.ts'
 import { tlsFlags, tlsSettings } from '../../component-base/tls/tls-settings.ts'
 import { createMetricsApi } from './api.ts'
-import { type FrontProxy, readFrontProxy } from './front-proxy.ts'
+import { followFrontProxy } from './front-proxy.ts'
 import { createKubeletClient } from './kubelet-client.ts'
 import { createScraper } from './scraper.ts'
 import { serve } from './serve.ts'
@@ -28,20 +26,7 @@ const flags = defineFlags({
   'metric-resolution': { type: 'duration', default: 15_000, help: 'How long what a kubelet told is good for.' },
 })
 
-const retryMs = 200
 const name = 'metrics-server'
-
-/** Waits until the API server has said who the front proxy is. */
-const findFrontProxy = async (client: RestClient, signal: AbortSignal): Promise<FrontProxy> => {
-  for (;;) {
-    try {
-      const { data } = await client.get(configMaps, 'extension-apiserver-authentication', 'kube-system')
-      return readFrontProxy(data ?? {})
-    } catch {
-      await sleep(retryMs, signal)
-    }
-  }
-}
 
 run(name, async ({ signal, log }) => {
   const { values: config } = parseFlags(flags, process.argv.slice(2), { name, version: 'v1.36.0' })
@@ -61,7 +46,7 @@ run(name, async ({ signal, log }) => {
     port: config['secure-port'],
     tls: { certFile: config['tls-cert-file'], keyFile: config['tls-private-key-file'], clientCaFile: '' },
     tlsSettings: tlsSettings(config['tls-cipher-suites'], config['tls-min-version']),
-    frontProxy: await findFrontProxy(client, signal),
+    frontProxy: await followFrontProxy(client, { log, signal }),
     reviews: createReviews(client),
     api: createMetricsApi({ client, scraper, clock: realClock }),
     log,

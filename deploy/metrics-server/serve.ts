@@ -9,14 +9,14 @@ import { readTlsFiles, type TlsFiles, watchTlsFiles } from '../../component-base
 import type { TlsSettings } from '../../component-base/tls/tls-settings.ts'
 import type { MetricsApi } from './api.ts'
 import { documentOf } from './documents.ts'
-import type { FrontProxy, FrontProxyUser } from './front-proxy.ts'
+import type { FollowedFrontProxy, FrontProxyUser } from './front-proxy.ts'
 
 export interface ServeOptions {
   readonly bindAddress: string
   readonly port: number
   readonly tls: TlsFiles
   readonly tlsSettings: TlsSettings
-  readonly frontProxy: FrontProxy
+  readonly frontProxy: FollowedFrontProxy
   readonly reviews: Reviews
   readonly api: MetricsApi
   readonly log: Logger
@@ -60,7 +60,7 @@ const answer = async (request: IncomingMessage, response: ServerResponse, option
   const { frontProxy, reviews, api } = options
   const url = new URL(request.url ?? '/', 'https://metrics-server')
   if (healthPaths.has(url.pathname)) return void response.writeHead(200, { 'content-type': 'text/plain' }).end('ok')
-  const user = frontProxy.userOf(request)
+  const user = frontProxy.current().userOf(request)
   if (user === undefined) throw new StatusError('Unauthorized', 'Unauthorized')
   const info = parseRequestInfo(request.method ?? 'GET', url.pathname, url.searchParams)
   if (!(await mayAsk(reviews, user, info))) {
@@ -75,21 +75,26 @@ const answer = async (request: IncomingMessage, response: ServerResponse, option
 /** Serves until the signal; resolves when it listens. */
 export const serve = async (options: ServeOptions): Promise<void> => {
   const { bindAddress, port, tls, tlsSettings, frontProxy, log, signal } = options
-  const own = { ca: frontProxy.ca, ...tlsSettings }
-  const server = createServer(
-    { ...readTlsFiles(tls), ...own, requestCert: true, rejectUnauthorized: false },
-    (request, response) => {
-      answer(request, response, options).catch((error: unknown) => {
-        if (!(error instanceof StatusError)) log.error({ err: error, path: request.url }, 'a request failed')
-        const status = (
-          error instanceof StatusError ? error : new StatusError('InternalError', String(error))
-        ).toStatus()
-        if (response.headersSent) response.destroy()
-        else send(response, status.code ?? 500, status)
-      })
+  let material = readTlsFiles(tls)
+  const context = () => ({ ...material, ca: frontProxy.current().ca, ...tlsSettings })
+  const server = createServer({ ...context(), requestCert: true, rejectUnauthorized: false }, (request, response) => {
+    answer(request, response, options).catch((error: unknown) => {
+      if (!(error instanceof StatusError)) log.error({ err: error, path: request.url }, 'a request failed')
+      const status = (error instanceof StatusError ? error : new StatusError('InternalError', String(error))).toStatus()
+      if (response.headersSent) response.destroy()
+      else send(response, status.code ?? 500, status)
+    })
+  })
+  const renew = (): void => server.setSecureContext(context())
+  frontProxy.onChange(renew)
+  watchTlsFiles(
+    tls,
+    (read) => {
+      material = read
+      renew()
     },
+    signal,
   )
-  watchTlsFiles(tls, (material) => server.setSecureContext({ ...material, ...own }), signal)
   signal.addEventListener('abort', () => {
     server.close()
     server.closeIdleConnections()

@@ -53,7 +53,7 @@ export interface TestCluster extends AsyncDisposable {
   /** What `npm start` printed. */
   readonly startScreen: string
   /** Runs `deploy/cli.ts` on this cluster: stop, start, status. */
-  readonly cli: (command: string) => Promise<string>
+  readonly cli: (command: string, ...flags: readonly string[]) => Promise<string>
   /** A client of the store with the API server's certificate. */
   readonly newEtcdClient: () => EtcdClient
   /** Undefined: the launcher's own etcd-lite. */
