@@ -36,6 +36,7 @@ export const addonObjects = (config: ClusterConfig, layout: Layout): KubeObject[
   return readdirSync(directory)
     .filter((file) => file !== 'metrics-server.yaml' || config.controlPlane.metricsServerPort > 0)
     .filter((file) => file !== 'kube-dns.yaml' || config.networking.clusterDNS)
+    .filter((file) => file !== 'ingress.yaml' || config.controlPlane.ingressController)
     .sort()
     .flatMap((file) => {
       const text = readFileSync(join(directory, file), 'utf8')

@@ -52,6 +52,8 @@ export interface ClusterConfig {
     readonly schedulerPort: number
     /** 0: no metrics-server. */
     readonly metricsServerPort: number
+    /** Ingresses are served, by a proxy on each node. */
+    readonly ingressController: boolean
     /** Extra command-line flags by component: `{ 'kube-apiserver': { v: '4' } }`. */
     readonly extraArgs: Readonly<Record<string, Readonly<Record<string, string>>>>
   }
@@ -222,7 +224,7 @@ export const toClusterConfig = (document: unknown): ClusterConfig => {
     'schedulerPort',
     'metricsServerPort',
   ] as const
-  onlyKeys(controlPlane, 'spec.controlPlane', [...ports, 'etcd', 'extraArgs'])
+  onlyKeys(controlPlane, 'spec.controlPlane', [...ports, 'ingressController', 'etcd', 'extraArgs'])
   const port = (key: (typeof ports)[number], fallback: number): number =>
     integer(controlPlane[key], `spec.controlPlane.${key}`, fallback, 65535)
   const pools = spec['nodePools'] ?? []
@@ -250,6 +252,7 @@ export const toClusterConfig = (document: unknown): ClusterConfig => {
       controllerManagerPort: port('controllerManagerPort', 10257),
       schedulerPort: port('schedulerPort', 10259),
       metricsServerPort: port('metricsServerPort', 4443),
+      ingressController: flag(controlPlane['ingressController'], 'spec.controlPlane.ingressController', true),
       extraArgs: Object.fromEntries(
         Object.entries(record(controlPlane['extraArgs'], 'spec.controlPlane.extraArgs')).map(([component, flags]) => [
           component,

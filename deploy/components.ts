@@ -25,12 +25,13 @@ export const controlPlaneNames = [
 ] as const
 type ControlPlaneName = (typeof controlPlaneNames)[number]
 
-const sources: Readonly<Record<ControlPlaneName | 'kubelet' | 'kube-proxy', string>> = {
+const sources: Readonly<Record<ControlPlaneName | 'ingress-controller' | 'kubelet' | 'kube-proxy', string>> = {
   etcd: 'etcd-lite/main.ts',
   'kube-apiserver': 'apiserver/main.ts',
   'kube-controller-manager': 'controller-manager/main.ts',
   'kube-scheduler': 'scheduler/main.ts',
   'metrics-server': 'deploy/metrics-server/main.ts',
+  'ingress-controller': 'deploy/ingress/main.ts',
   kubelet: 'kubelet/main.ts',
   'kube-proxy': 'proxy/main.ts',
 }
@@ -43,7 +44,7 @@ export type Flags = Readonly<Record<string, string | number | boolean>>
  * a write. The API server's buffers are freed with it, so that more than 16 costs it memory twice (and 8 a tenth of its CPU).
  */
 const semiSpaceMiB = (name: keyof typeof sources): number => {
-  if (name === 'etcd' || name === 'metrics-server') return 4
+  if (name === 'etcd' || name === 'metrics-server' || name === 'ingress-controller') return 4
   return name === 'kube-apiserver' ? 16 : 32
 }
 
@@ -227,6 +228,28 @@ export const controlPlaneProcesses = (config: ClusterConfig, layout: Layout): Pr
 
 /** Below it are the cgroups of the node's Pods. */
 const cgroupRootOf = ({ name }: ClusterConfig, node: string): string => `/kubets/${name}/${node}`
+
+/** The ingress controller, with a proxy in the network of each node; none where the cluster file wants none. */
+export const ingressProcesses = (
+  config: ClusterConfig,
+  layout: Layout,
+  nodes: readonly Pick<NodeConfig, 'name' | 'address'>[],
+): ProcessSpec[] => {
+  if (!config.controlPlane.ingressController) return []
+  const flags: Flags = {
+    kubeconfig: layout.ingressConf,
+    'state-dir': layout.ingress,
+    proxies: nodes.map(({ name, address }) => `${address}@/run/netns/${namespaceOf(config, name)}`).join(','),
+  }
+  const extra = config.controlPlane.extraArgs['ingress-controller']
+  return [
+    {
+      name: 'ingress-controller',
+      argv: commandLine('ingress-controller', withExtraArgs(flags, extra)),
+      env: environment,
+    },
+  ]
+}
 
 /** Writes a node's KubeletConfiguration: what a config management tool would put on the host. */
 const writeKubeletConfig = (config: ClusterConfig, layout: Layout, node: NodeConfig): void => {

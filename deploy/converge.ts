@@ -5,7 +5,7 @@ import type { Logger } from '../component-base/logging/logger.ts'
 import { writeFileAtomic } from '../component-base/pki/store.ts'
 import { removeContainers, unmountAll } from './cleanup.ts'
 import { type ClusterConfig, loadClusterConfig, type NodeConfig, nodesOf } from './cluster-config.ts'
-import { controlPlaneProcesses, nodeProcesses } from './components.ts'
+import { controlPlaneProcesses, ingressProcesses, nodeProcesses } from './components.ts'
 import { containerdName, containerdPaths, removeSandboxes, removeState } from './containerd.ts'
 import type { Layout } from './layout.ts'
 import { ensureBridge, ensureNode, existingNodes, removeNode } from './network.ts'
@@ -110,7 +110,11 @@ export const prepare = async (layout: Layout): Promise<Desired> => {
     }),
   )
   const onNodes = nodes.flatMap((node) => nodeProcesses(config, layout, node))
-  return { config, nodes, processes: [...controlPlaneProcesses(config, layout), ...onNodes] }
+  return {
+    config,
+    nodes,
+    processes: [...controlPlaneProcesses(config, layout), ...ingressProcesses(config, layout, nodes), ...onNodes],
+  }
 }
 
 /** Takes away the nodes that have a namespace and are not in the cluster file (any more). */

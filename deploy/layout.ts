@@ -20,6 +20,9 @@ export interface Layout {
   readonly controllerManagerConf: string
   readonly schedulerConf: string
   readonly metricsServerConf: string
+  readonly ingressConf: string
+  /** Configuration and certificates of the ingress controller's proxies. */
+  readonly ingress: string
   readonly node: (name: string) => NodeLayout
 }
 
@@ -61,6 +64,8 @@ export const layoutOf = (root: string): Layout => {
     controllerManagerConf: join(base, 'controller-manager.conf'),
     schedulerConf: join(base, 'scheduler.conf'),
     metricsServerConf: join(base, 'metrics-server.conf'),
+    ingressConf: join(base, 'ingress-controller.conf'),
+    ingress: join(base, 'ingress'),
     node: (name) => {
       const node = join(base, 'nodes', name)
       return {

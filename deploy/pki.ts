@@ -53,6 +53,7 @@ const controlPlaneCertificates = (config: ClusterConfig): CertificateSpec[] => {
     client('controller-manager', 'ca', 'system:kube-controller-manager'),
     client('scheduler', 'ca', 'system:kube-scheduler'),
     client('metrics-server-client', 'ca', 'system:metrics-server'),
+    client('ingress-controller', 'ca', 'kubets:ingress-controller'),
     {
       file: 'metrics-server',
       ca: 'ca',
@@ -95,6 +96,7 @@ export const ensureClusterPki = async (config: ClusterConfig, layout: Layout): P
     { file: 'controller-manager', path: layout.controllerManagerConf, user: 'system:kube-controller-manager' },
     { file: 'scheduler', path: layout.schedulerConf, user: 'system:kube-scheduler' },
     { file: 'metrics-server-client', path: layout.metricsServerConf, user: 'system:metrics-server' },
+    { file: 'ingress-controller', path: layout.ingressConf, user: 'kubets:ingress-controller' },
     { file: 'super-admin', path: layout.superAdminConf, user: 'kubernetes-super-admin' },
     { file: 'admin', path: layout.adminConf, user: 'kubernetes-admin' },
   ]

@@ -34,6 +34,8 @@ export interface TestClusterOptions {
   readonly metricsServer?: boolean
   /** IPv6 beside IPv4; default false. */
   readonly dualStack?: boolean
+  /** Default: without one. */
+  readonly ingressController?: boolean
   /** Fields of KubeletConfiguration. */
   readonly kubelet?: Readonly<Record<string, unknown>>
   /** Default: what KUBETS_TEST_RUNTIME says, else docker. The test images are on a containerd, too. */
@@ -78,6 +80,7 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
     controllerManagerPort: await restartablePort(),
     schedulerPort: await restartablePort(),
     metricsServerPort: options.metricsServer === true ? await restartablePort() : 0,
+    ingressController: options.ingressController === true,
     extraArgs: options.extraArgs ?? {},
   }
   const store = await startClusterStore(options.store ?? wantedStore())

@@ -44,6 +44,7 @@ const running = useCluster(
   {
     nodes: 1,
     metricsServer: true,
+    ingressController: true,
     extraArgs: {
       'kube-apiserver': { 'audit-policy-file': join(directory, 'policy.yaml'), 'audit-log-path': log },
       // Requests and renewals of certificates are part of the work.
@@ -67,9 +68,13 @@ const isNode = (user: string): boolean => user.startsWith('system:node:')
 const isComponent = (user: string): boolean =>
   isAccountOfController(user) ||
   isNode(user) ||
-  ['system:kube-controller-manager', 'system:kube-scheduler', 'system:kube-proxy', 'system:metrics-server'].includes(
-    user,
-  )
+  [
+    'kubets:ingress-controller',
+    'system:kube-controller-manager',
+    'system:kube-scheduler',
+    'system:kube-proxy',
+    'system:metrics-server',
+  ].includes(user)
 
 /** Name of the binding that the authorizer gave as its reason. */
 const bindingOf = ({ annotations }: AuditEvent): string | undefined =>
@@ -161,7 +166,8 @@ describe('least privilege', () => {
     for (const account of [...accounts, 'coredns', 'kube-network-policies']) {
       assert.ok(seen.has(`system:serviceaccount:kube-system:${account}`), account)
     }
-    for (const user of ['system:kube-scheduler', 'system:kube-proxy', 'system:kube-controller-manager']) {
+    const users = ['system:kube-scheduler', 'system:kube-proxy', 'system:kube-controller-manager']
+    for (const user of [...users, 'kubets:ingress-controller']) {
       assert.ok(seen.has(user), user)
     }
   })

@@ -67,6 +67,7 @@ export const clusterRoleBindings: readonly string[] = [
   // metrics-server's
   'system:metrics-server → system:metrics-server: system:metrics-server',
   'metrics-server:system:auth-delegator → system:auth-delegator: system:metrics-server',
+  'kubets:ingress-controller → kubets:ingress-controller: kubets:ingress-controller',
   // The API server to the kubelets, which kubeadm makes an administrator.
   'kubets:kubelet-api → system:kubelet-api-admin: kube-apiserver-kubelet-client',
 ]
@@ -105,6 +106,8 @@ export const bindingsOf = (user: string): readonly string[] => {
       ]
     case 'system:metrics-server':
       return ['system:metrics-server', 'metrics-server:system:auth-delegator', 'metrics-server-auth-reader']
+    case 'kubets:ingress-controller':
+      return ['kubets:ingress-controller']
     case 'system:kube-proxy':
       return ['system:node-proxier']
     default:
