@@ -36,8 +36,10 @@ export interface IngressControllerOptions {
   readonly log: Logger
 }
 
-/** Changes that come together are one reload; a reload costs a process. */
-const gatherMs = 100
+/** Changes that come together are told together. */
+const gatherMs = 10
+/** A reload costs a process: what else comes waits for a while. */
+const reloadPauseMs = 300
 const retryMs = 2_000
 
 const sliceIndex = 'service'
@@ -116,12 +118,14 @@ export const runIngressController = async (options: IngressControllerOptions, si
   }
 
   let slots: BackendSlots = new Map()
-  const sync = async (): Promise<void> => {
+  /** True if a proxy was started or reloaded. */
+  const sync = async (): Promise<boolean> => {
     const own = ownIngresses(ingresses.lister.list(), classes.lister.list(), controller)
     if (own.length === 0) {
       await secrets.follow(new Set())
       await Promise.all(proxies.map((proxy) => proxy.apply(undefined)))
-      return setStatus(own)
+      await setStatus(own)
+      return false
     }
     const { services, slices } = await (backends ??= followBackends())
     await secrets.follow(secretsOf(own))
@@ -133,7 +137,7 @@ export const runIngressController = async (options: IngressControllerOptions, si
     tell(own, [...routing.problems, ...certificates.problems])
     slots = assignAllSlots(slots, routing.backends)
     const { httpPort, httpsPort, defaultPem } = options
-    await Promise.all(
+    const changes = await Promise.all(
       proxies.map((proxy) => {
         const filesWith = (filled: BackendSlots): Map<string, string> => {
           const parts = { certificates: certificates.certificates, slots: filled }
@@ -143,12 +147,13 @@ export const runIngressController = async (options: IngressControllerOptions, si
       }),
     )
     await setStatus(own)
+    return changes.includes('reloaded')
   }
 
   await Promise.all([ingresses.whenSynced(signal), classes.whenSynced(signal)])
   while (!signal.aborted) {
     try {
-      await sync()
+      if (await sync()) await sleep(reloadPauseMs, signal)
     } catch (err) {
       if (signal.aborted) return
       log.error({ err }, 'Ingresses not applied; trying again')

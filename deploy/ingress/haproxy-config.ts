@@ -40,10 +40,13 @@ defaults
   balance roundrobin
   option redispatch 1
   option forwardfor
-  retries 3
+  retries 10
 `
 
-/** A request that did not reach its server may go to another; one that was not answered, if asking twice does no harm. */
+/**
+ * A request that did not reach its server goes to another, many times: while Pods are exchanged several of them may be
+ * gone before anybody says so. One that was not answered does, if asking twice does no harm.
+ */
 const retrying = `  retry-on conn-failure empty-response
   http-request disable-l7-retry if !METH_GET !{ method HEAD }
 `

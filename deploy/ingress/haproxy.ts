@@ -28,8 +28,11 @@ export interface Haproxy extends AsyncDisposable {
   readonly directory: string
   readonly socket: string
   /** Brings the proxy to a configuration, or ends it; rejects, and leaves it as it is, if HAProxy would not take it. */
-  readonly apply: (wanted: HaproxyConfig | undefined) => Promise<void>
+  readonly apply: (wanted: HaproxyConfig | undefined) => Promise<Change>
 }
+
+/** What a new configuration took: `told` is without a reload. */
+export type Change = 'none' | 'told' | 'reloaded' | 'stopped'
 
 export interface HaproxyConfig {
   /** The files by name, with these in the slots. */
@@ -135,28 +138,37 @@ export const createHaproxy = (place: ProxyPlace, { directory, log }: HaproxyOpti
     }
   }
 
+  /** Starts the process, or gives the running one its new files. */
+  const renew = async (): Promise<void> => {
+    if (child === undefined) {
+      if (restart !== undefined) realClock.clearTimeout(restart)
+      start()
+      return whenWorking((pid) => pid !== undefined)
+    }
+    const before = await workerPid(socket)
+    child.kill('SIGUSR2')
+    return whenWorking((pid) => pid !== undefined && pid !== before)
+  }
+
   return {
     place,
     directory,
     socket,
     apply: async (wanted) => {
-      if (wanted === undefined) return stop()
+      if (wanted === undefined) {
+        await stop()
+        return 'stopped'
+      }
       const { filesWith, slots } = wanted
       const frame = JSON.stringify([...filesWith(emptied(slots))])
       const commands = applied?.frame === frame ? slotCommands(applied.slots, slots) : undefined
-      if (commands?.length === 0) return
+      if (commands?.length === 0) return 'none'
       await write(filesWith(slots))
       isWanted = true
-      if (child === undefined) {
-        if (restart !== undefined) realClock.clearTimeout(restart)
-        start()
-        await whenWorking((pid) => pid !== undefined)
-      } else if (commands === undefined || !(await tell(commands))) {
-        const before = await workerPid(socket)
-        child.kill('SIGUSR2')
-        await whenWorking((pid) => pid !== undefined && pid !== before)
-      }
+      const isTold = child !== undefined && commands !== undefined && (await tell(commands))
+      if (!isTold) await renew()
       applied = { frame, slots }
+      return isTold ? 'told' : 'reloaded'
     },
     [Symbol.asyncDispose]: stop,
   }

@@ -78,6 +78,7 @@ describe('a cached result of CNI', () => {
     assert.equal(parseCachedResult(JSON.stringify(unanswered)), undefined)
     assert.equal(parseCachedResult(JSON.stringify(entry).slice(0, -5)), undefined)
     assert.equal(parseCachedResult(JSON.stringify({ ...entry, cniArgs: [] })), undefined)
+    assert.equal(parseCachedResult(JSON.stringify({ ...entry, ifName: 'lo' })), undefined)
     assert.equal(parseCachedResult('null'), undefined)
   })
 })

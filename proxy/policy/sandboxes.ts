@@ -26,6 +26,7 @@ export const parseCachedResult = (text: string): Sandbox | undefined => {
     return undefined // half written: the watch tells when it is whole
   }
   if (!isRecord(entry) || entry['kind'] !== 'cniCacheV1' || !isRecord(entry['result'])) return undefined
+  if (entry['ifName'] === 'lo') return undefined // runtimes have that one made by a plugin, too
   const args: unknown = entry['cniArgs']
   const uid: unknown = (Array.isArray(args) ? (args as unknown[]) : []).find(
     (arg): arg is [string, string] => Array.isArray(arg) && arg[0] === 'K8S_POD_UID' && typeof arg[1] === 'string',
