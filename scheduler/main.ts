@@ -63,7 +63,7 @@ run('kube-scheduler', async ({ signal, log }) => {
     informers: createInformerFactory(client, log),
     recorderOf: (component) => createEventRecorder(client, { component }, { log }),
     profiles,
-    extenders: [],
+    extenders: configuration.extenders,
     initialBackoffMs: configuration.podInitialBackoffSeconds * 1000,
     maxBackoffMs: configuration.podMaxBackoffSeconds * 1000,
     metrics: createSchedulerMetrics(registry),

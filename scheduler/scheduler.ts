@@ -10,7 +10,9 @@ import type { Logger } from '../component-base/logging/logger.ts'
 import { runBindingCycle } from './binding/binding-cycle.ts'
 import { WaitingPods } from './binding/waiting-pods.ts'
 import { SchedulerCache } from './cache/cache.ts'
+import type { ExtenderSpec } from './config/types.ts'
 import { addEventHandlers } from './event-handlers.ts'
+import { createHttpExtender } from './extenders/http-extender.ts'
 import { type Failure, reportFailure } from './failure.ts'
 import type { CycleState } from './framework/cycle-state.ts'
 import { type FitDiagnosis, fitErrorMessage, newDiagnosis, rejectNode } from './framework/diagnosis.ts'
@@ -33,7 +35,8 @@ export interface SchedulerOptions {
   /** Events of a profile come from its schedulerName. */
   readonly recorderOf: (profileName: string) => EventRecorder
   readonly profiles: readonly ProfileConfig[]
-  readonly extenders: readonly Extender[]
+  /** Asked in this order. */
+  readonly extenders: readonly ExtenderSpec[]
   readonly initialBackoffMs: number
   readonly maxBackoffMs: number
   readonly metrics: SchedulerMetrics
@@ -77,6 +80,7 @@ export class Scheduler {
   readonly #nominator = new Nominator()
   readonly #waitingPods: WaitingPods
   readonly #profiles: ReadonlyMap<string, Profile>
+  readonly #extenders: readonly Extender[]
   #startIndex = 0
   #bindings = 0
   /** `scheduled`: a burst comes in the next turn; `busy`: a cycle waits for somebody outside. */
@@ -87,6 +91,7 @@ export class Scheduler {
     const { informers, profiles, clock } = options
     this.#cache = new SchedulerCache(informers.for(namespacesRef).lister)
     this.#waitingPods = new WaitingPods(clock)
+    this.#extenders = options.extenders.map((spec) => createHttpExtender(spec, this.#cache))
     this.#profiles = new Map(profiles.map((config) => [config.schedulerName, this.#createProfile(config)]))
     this.#queue = this.#createQueue()
     addEventHandlers(
@@ -127,7 +132,7 @@ export class Scheduler {
   }
 
   #createProfile(config: ProfileConfig): Profile {
-    const { client, informers, recorderOf, clock, random, log, signal, metrics, extenders } = this.#options
+    const { client, informers, recorderOf, clock, random, log, signal, metrics } = this.#options
     const recorder = recorderOf(config.schedulerName)
     const handleOf = (runner: () => Framework): Handle => ({
       profileName: config.schedulerName,
@@ -143,7 +148,7 @@ export class Scheduler {
       random,
       log,
       metrics,
-      extenders,
+      extenders: this.#extenders,
       waitingPods: this.#waitingPods,
       activate: (pods) => this.#queue.activate(pods),
       signal,
@@ -170,6 +175,10 @@ export class Scheduler {
       onReady: () => this.#kick(),
       onIncoming: metrics.onIncoming,
     })
+  }
+
+  #interested(pod: Pod): readonly Extender[] {
+    return this.#extenders.filter((extender) => extender.isInterested(pod))
   }
 
   #profileOf(pod: Pod): Profile | undefined {
@@ -208,7 +217,7 @@ export class Scheduler {
       return undefined
     }
     const startedAt = performance.now()
-    const interested = this.#options.extenders.filter((extender) => extender.isInterested(pod))
+    const interested = this.#interested(pod)
     try {
       const result = schedulePod(pod, {
         framework: profile.framework,
@@ -295,7 +304,7 @@ export class Scheduler {
 
   async #bind(reserved: Reserved): Promise<void> {
     const { queued, profile, pod, nodeName, cycle, waits } = reserved
-    const { client, metrics, clock, signal, extenders } = this.#options
+    const { client, metrics, clock, signal } = this.#options
     try {
       const rejection = await runBindingCycle(
         {
@@ -304,7 +313,7 @@ export class Scheduler {
           cycle,
           framework: profile.framework,
           waits,
-          extenders: extenders.filter((extender) => extender.isInterested(pod)),
+          extenders: this.#interested(pod),
         },
         {
           client,

@@ -80,11 +80,11 @@ const pluginsToMake = async (profile: ProfileSpec, file: string): Promise<Plugin
 
 const toProfile = async (
   profile: ProfileSpec,
-  { percentageOfNodesToScore }: KubeSchedulerConfiguration,
+  configuration: KubeSchedulerConfiguration,
   file: string,
 ): Promise<ProfileConfig> => ({
   schedulerName: profile.schedulerName,
-  percentageOfNodesToScore: profile.percentageOfNodesToScore ?? percentageOfNodesToScore,
+  percentageOfNodesToScore: profile.percentageOfNodesToScore ?? configuration.percentageOfNodesToScore,
   plugins: await pluginsToMake(profile, file),
   order: (point, made) => pluginsAt(point, profile.plugins, made),
   weightOf: (name) => scoreWeight(name, profile.plugins),
