@@ -6,7 +6,7 @@ import type { Service } from '../../../api/types.ts'
 import type { RunningCommand } from '../../harness/command.ts'
 import type { Host, Question } from '../../harness/packet-net.ts'
 import { waitFor } from '../../harness/wait.ts'
-import { createWorld, endpoint, podPort, type World } from './proxy-world.ts'
+import { createWorld, endpoint, podPort, type World } from '../../harness/proxy-world.ts'
 
 describe('packets to Services', () => {
   let world: World
