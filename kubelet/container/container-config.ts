@@ -24,7 +24,7 @@ import type { MountedVolume } from '../volumes/mounted-volume.ts'
 import type { DnsSettings } from './dns.ts'
 import { makeEnvironment } from './environment.ts'
 import { expand } from './expansion.ts'
-import { defaultTerminationMessagePath, makeMounts } from './mounts.ts'
+import { defaultTerminationMessagePath, makeBlockDevices, makeMounts } from './mounts.ts'
 import { ConfigError, type ObjectSource } from './objects.ts'
 import type { ProcMount } from './proc-mount.ts'
 import { containerResources } from './resources.ts'
@@ -137,7 +137,7 @@ export const makeContainerConfig = async (
     workingDir: container.workingDir ?? '',
     env,
     mounts,
-    devices: [],
+    devices: makeBlockDevices(container, volumes),
     cdiDevices: facts.cdiDevices(pod, container),
     labels: { ...podLabels(pod), [containerNameLabel]: container.name },
     annotations: annotationsOf(request, terminationMessageFile),

@@ -5,7 +5,7 @@ import { join, normalize } from 'node:path'
 import type { Container } from '../../api/types.ts'
 import type { KubeletPaths } from '../paths.ts'
 import { type BoundPod, hostnameOf, isHostNetwork } from '../pod.ts'
-import type { Mount, RuntimeFeatures } from '../runtime/runtime-service.ts'
+import type { ContainerConfig, Mount, RuntimeFeatures } from '../runtime/runtime-service.ts'
 import type { MountedVolume } from '../volumes/mounted-volume.ts'
 import { type DnsSettings, formatResolvConf, podDns } from './dns.ts'
 import { expand } from './expansion.ts'
@@ -58,6 +58,9 @@ const volumeMount = async (mount: VolumeMount, index: number, request: MountRequ
   const recursiveReadOnly = isRecursive(mount, request)
   const volume = volumes.get(mount.name)
   if (volume === undefined) throw new ConfigError(`cannot find volume "${mount.name}" to mount into container`)
+  if (volume.isDevice === true) {
+    throw new ConfigError(`volume ${mount.name} has volumeMode Block, but is specified in volumeMounts`)
+  }
   const subPath =
     mount.subPathExpr === undefined || mount.subPathExpr === ''
       ? (mount.subPath ?? '')
@@ -72,6 +75,20 @@ const volumeMount = async (mount: VolumeMount, index: number, request: MountRequ
     propagation: propagationOf[mount.mountPropagation ?? ''] ?? 'private',
   }
 }
+
+/** Block devices that the container gets as they are. Throws ConfigError where one is none. */
+export const makeBlockDevices = (
+  { volumeDevices = [] }: Container,
+  volumes: ReadonlyMap<string, MountedVolume>,
+): ContainerConfig['devices'][number][] =>
+  volumeDevices.map(({ name, devicePath }) => {
+    const volume = volumes.get(name)
+    if (volume === undefined) throw new ConfigError(`cannot find volume "${name}" to map into container`)
+    if (volume.isDevice !== true) {
+      throw new ConfigError(`volume ${name} has volumeMode Filesystem, but is specified in volumeDevices`)
+    }
+    return { hostPath: volume.hostPath, containerPath: devicePath, permissions: volume.readOnly ? 'r' : 'mrw' }
+  })
 
 /** Writes only what differs: the file is mounted into running containers by its inode. */
 const writeIfChanged = async (file: string, text: string): Promise<void> => {

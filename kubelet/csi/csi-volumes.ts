@@ -103,7 +103,9 @@ export const createCsiVolumes = (deps: CsiVolumesDeps): CsiVolumes => {
   }
 
   const stageOf = (driver: string, handle: string): string => join(stagingRoot, driver, stagingFolder(handle))
-  const targetOf = (podUid: string, name: string): string => join(paths.podVolume(podUid, plugin, name), 'mount')
+  /** The driver makes it: a folder, or the file of a block device. */
+  const targetName = 'mount'
+  const targetOf = (podUid: string, name: string): string => join(paths.podVolume(podUid, plugin, name), targetName)
   const isMounted = async (path: string): Promise<boolean> => (await mountPointsUnder(path)).includes(path)
   const secretsOf = async (reference: SecretReference | undefined): Promise<Readonly<Record<string, string>>> =>
     reference === undefined ? {} : objects.secret(reference)
@@ -239,7 +241,7 @@ export const createCsiVolumes = (deps: CsiVolumesDeps): CsiVolumes => {
       locked(stageOf(spec.driver, spec.handle), async () => {
         const target = targetOf(pod.metadata.uid, spec.name)
         const last = publishedAt.get(target)
-        const mounted = { hostPath: target, readOnly: spec.readOnly }
+        const mounted = { hostPath: target, readOnly: spec.readOnly, isDevice: spec.isBlock }
         const age = last === undefined ? Number.POSITIVE_INFINITY : now() - last
         if (age < republishMs) return mounted
         const object = await objects.driver(spec.driver)
@@ -286,7 +288,7 @@ export const createCsiVolumes = (deps: CsiVolumesDeps): CsiVolumes => {
     unmountPod: async (podUid) => {
       for (const { path, data } of await volumesIn(paths.podVolumeKind(podUid, plugin))) {
         await locked(stageOf(data.driverName, data.volumeHandle), async () => {
-          const target = join(path, 'mount')
+          const target = join(path, targetName)
           const driver = driverOf(data.driverName)
           await driver.channel
             .unary(csiNode.unpublish, { volumeId: data.volumeHandle, targetPath: target }, { timeoutMs: callMs })

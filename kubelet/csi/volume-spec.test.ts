@@ -38,9 +38,14 @@ describe('the spec of a CSI volume', () => {
     assert.equal(aSpec().readOnly, false)
   })
 
-  it('is none for other volumes, and refused for block devices', () => {
+  it('is none for other volumes', () => {
     assert.equal(persistentSpec(aVolume({ csi: undefined, hostPath: { path: '/x' } }), false), undefined)
-    assert.throws(() => persistentSpec(aVolume({ volumeMode: 'Block' }), false), /raw block volumes/)
+  })
+
+  it('of a block device has nothing of a file system', () => {
+    const spec = aSpec({ volumeMode: 'Block' })
+    assert.deepEqual(capabilityOf(spec, aDriver(), 42), { block: {}, accessMode: { mode: 1 } })
+    assert.equal(appliesFsGroup(spec, aDriver(), anObject({ fsGroupPolicy: 'File' })), false)
   })
 
   it('of a Pod alone has a handle that is the Pod’s and the volume’s own', () => {

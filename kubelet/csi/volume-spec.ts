@@ -18,6 +18,8 @@ export interface CsiVolumeSpec {
   readonly name: string
   readonly lifecycle: 'Persistent' | 'Ephemeral'
   readonly readOnly: boolean
+  /** A raw block device rather than a file system. */
+  readonly isBlock: boolean
   readonly fsType: string
   readonly mountOptions: readonly string[]
   readonly accessModes: readonly string[]
@@ -32,20 +34,18 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 const reference = (ref: { name?: string; namespace?: string } | undefined): SecretReference | undefined =>
   ref?.name === undefined || ref.name === '' ? undefined : { name: ref.name, namespace: ref.namespace ?? '' }
 
-/** Undefined for a PersistentVolume of another kind. Throws VolumeError for raw block devices, which are not done here. */
+/** Undefined for a PersistentVolume of another kind. */
 export const persistentSpec = (volume: PersistentVolume, readOnly: boolean): CsiVolumeSpec | undefined => {
   const { csi, accessModes = [], mountOptions = [], volumeMode } = volume.spec ?? {}
   if (csi === undefined) return undefined
   const name = volume.metadata?.name ?? ''
-  if (volumeMode === 'Block') {
-    throw new VolumeError(`persistent volume ${name}: raw block volumes of CSI drivers are not implemented by kubets`)
-  }
   return {
     driver: csi.driver,
     handle: csi.volumeHandle,
     name,
     lifecycle: 'Persistent',
     readOnly: readOnly || csi.readOnly === true,
+    isBlock: volumeMode === 'Block',
     fsType: csi.fsType ?? '',
     mountOptions,
     accessModes,
@@ -67,6 +67,7 @@ export const inlineSpec = (pod: BoundPod, { name, csi }: Volume): CsiVolumeSpec 
     name,
     lifecycle: 'Ephemeral',
     readOnly: csi.readOnly === true,
+    isBlock: false,
     fsType: csi.fsType ?? '',
     mountOptions: [],
     accessModes: ['ReadWriteOnce'],
@@ -114,17 +115,21 @@ export const capabilityOf = (
   driver: CsiDriver,
   fsGroup: number | undefined,
 ): VolumeCapability => ({
-  mount: {
-    fsType: spec.fsType,
-    mountFlags: spec.mountOptions,
-    volumeMountGroup: fsGroup !== undefined && driver.has('volumeMountGroup') ? String(fsGroup) : '',
-  },
+  ...(spec.isBlock
+    ? { block: {} }
+    : {
+        mount: {
+          fsType: spec.fsType,
+          mountFlags: spec.mountOptions,
+          volumeMountGroup: fsGroup !== undefined && driver.has('volumeMountGroup') ? String(fsGroup) : '',
+        },
+      }),
   accessMode: { mode: modeOf(spec, driver) },
 })
 
 /** Whether the kubelet gives the files to fsGroup, by CSIDriver.spec.fsGroupPolicy. */
 export const appliesFsGroup = (spec: CsiVolumeSpec, driver: CsiDriver, object: CSIDriver | undefined): boolean => {
-  if (driver.has('volumeMountGroup') || spec.readOnly) return false
+  if (driver.has('volumeMountGroup') || spec.readOnly || spec.isBlock) return false
   const policy = object?.spec.fsGroupPolicy ?? 'ReadWriteOnceWithFSType'
   if (policy !== 'ReadWriteOnceWithFSType') return policy === 'File'
   return spec.fsType !== '' && spec.accessModes.includes('ReadWriteOnce')

@@ -27,6 +27,30 @@ export const mountTmpfs = async (folder: string, sizeBytes: number): Promise<voi
   await run('mount', ['-t', 'tmpfs', '-o', options.join(','), 'tmpfs', folder])
 }
 
+/**
+ * The arguments of mount(8) for a share of an NFS server, whose helper (mount.nfs) does the rest. Upstream: pkg/volume/nfs.
+ */
+export const nfsArguments = (
+  { server, path, readOnly }: { readonly server: string; readonly path: string; readonly readOnly: boolean },
+  options: readonly string[],
+  folder: string,
+): string[] => {
+  const host = server.includes(':') && !server.startsWith('[') ? `[${server}]` : server
+  const all = [...options, ...(readOnly ? ['ro'] : [])]
+  return ['-t', 'nfs', ...(all.length === 0 ? [] : ['-o', all.join(',')]), `${host}:${path}`, folder]
+}
+
+/** Mounts it unless something is mounted there. Rejects with what mount says. */
+export const mountNfs = async (
+  share: { readonly server: string; readonly path: string; readonly readOnly: boolean },
+  options: readonly string[],
+  folder: string,
+): Promise<void> => {
+  await mkdir(folder, { recursive: true, mode: 0o750 })
+  if ((await mountPointsUnder(folder)).includes(folder)) return
+  await run('mount', nfsArguments(share, options, folder), { timeout: 60_000 })
+}
+
 /** Binds a file or folder; what is bound there already goes. `makeTarget` makes the place. */
 export const bindMount = async (source: string, target: string, makeTarget: () => Promise<void>): Promise<void> => {
   await unmountUnder(target)

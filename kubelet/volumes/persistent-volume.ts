@@ -20,9 +20,22 @@ export interface ClaimReference {
   readonly readOnly: boolean
 }
 
+/** A share as a Pod's volume; the name is the PersistentVolume's, or the volume's in the Pod. */
+export type MountNfsVolume = (
+  pod: BoundPod,
+  name: string,
+  share: {
+    readonly server: string
+    readonly path: string
+    readonly readOnly?: boolean | undefined
+    readonly mountOptions?: readonly string[] | undefined
+  },
+) => Promise<MountedVolume>
+
 export interface ClaimDeps {
   readonly objects: ObjectSource
   readonly csi: CsiVolumes
+  readonly mountNfs: MountNfsVolume
   /** Writes what a claim has grown to. */
   readonly writeCapacity: (claim: PersistentVolumeClaim, storage: string) => Promise<void>
 }
@@ -64,6 +77,11 @@ const mountFolder = async (
   const { hostPath, local } = spec ?? {}
   const path = hostPath?.path ?? local?.path
   if (path === undefined) return undefined
+  if (spec?.volumeMode === 'Block') {
+    if (local === undefined) throw new VolumeError('hostPath volumes cannot be block devices')
+    await prepareHostPath(path, 'BlockDevice')
+    return { hostPath: path, readOnly: claim.readOnly, isDevice: true }
+  }
   await prepareHostPath(path, hostPath === undefined ? 'Directory' : (hostPath.type ?? ''))
   const fsGroup = pod.spec.securityContext?.fsGroup
   // Upstream leaves hostPath alone: its folder may be anyone's.
@@ -99,6 +117,9 @@ export const mountClaim = async (pod: BoundPod, claim: ClaimReference, deps: Cla
   if (volume === undefined) throw new VolumeError(`persistentvolume "${volumeName}" not found`)
   const folder = await mountFolder(pod, volume, claim)
   if (folder !== undefined) return folder
+  const { nfs, mountOptions } = volume.spec ?? {}
+  if (nfs !== undefined)
+    return deps.mountNfs(pod, volumeName, { ...nfs, mountOptions, readOnly: claim.readOnly || nfs.readOnly })
   const spec = persistentSpec(volume, claim.readOnly)
   if (spec === undefined) {
     throw new VolumeError(`persistent volume ${volumeName}: its kind of storage is not implemented by kubets`)

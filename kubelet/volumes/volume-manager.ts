@@ -8,8 +8,8 @@ import type { BoundPod } from '../pod.ts'
 import { writeAtomically } from './atomic-writer.ts'
 import { inlineSpec } from '../csi/volume-spec.ts'
 import { prepareHostPath } from './host-path.ts'
-import { type ClaimDeps, claimOf, mountClaim } from './persistent-volume.ts'
-import { mountPointsUnder, mountTmpfs, unmountUnder } from './mount.ts'
+import { type ClaimDeps, claimOf, type MountNfsVolume, mountClaim } from './persistent-volume.ts'
+import { mountNfs, mountPointsUnder, mountTmpfs, unmountUnder } from './mount.ts'
 import type { MountedVolume } from './mounted-volume.ts'
 import { setVolumeOwnership } from './ownership.ts'
 import { type DownwardContext, type Files, VolumeError } from './payload.ts'
@@ -24,7 +24,7 @@ export interface VolumeManager {
   remove(podUid: string): Promise<void>
 }
 
-export interface VolumeManagerDeps extends ProjectionDeps, ClaimDeps {
+export interface VolumeManagerDeps extends ProjectionDeps, Omit<ClaimDeps, 'mountNfs'> {
   readonly paths: KubeletPaths
   readonly now: () => number
 }
@@ -87,6 +87,12 @@ export const createVolumeManager = ({ paths, now, ...deps }: VolumeManagerDeps):
     return { hostPath, readOnly: true }
   }
 
+  const nfsVolume: MountNfsVolume = async (pod, name, { server, path, readOnly = false, mountOptions = [] }) => {
+    const hostPath = paths.podVolume(pod.metadata.uid, 'nfs', name)
+    await mountNfs({ server, path, readOnly }, mountOptions, hostPath)
+    return { hostPath, readOnly }
+  }
+
   const mountOne = async (pod: BoundPod, volume: Volume, context: DownwardContext): Promise<MountedVolume> => {
     if (volume.emptyDir !== undefined) return emptyDir(pod, volume.name, volume.emptyDir)
     if (volume.hostPath !== undefined) {
@@ -94,7 +100,8 @@ export const createVolumeManager = ({ paths, now, ...deps }: VolumeManagerDeps):
       return { hostPath: volume.hostPath.path, readOnly: false }
     }
     const claim = claimOf(pod, volume)
-    if (claim !== undefined) return mountClaim(pod, claim, deps)
+    if (claim !== undefined) return mountClaim(pod, claim, { ...deps, mountNfs: nfsVolume })
+    if (volume.nfs !== undefined) return nfsVolume(pod, volume.name, volume.nfs)
     const inline = inlineSpec(pod, volume)
     if (inline !== undefined) return deps.csi.mount(pod, inline)
     const files = await apiVolumeFiles(volume, context, deps)

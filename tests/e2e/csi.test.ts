@@ -1,6 +1,8 @@
 /** Volumes of a CSI driver in real containers: attached, staged, published, and taken down again. */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import {
@@ -14,7 +16,7 @@ import {
   secrets,
   volumeAttachments,
 } from '../../api/resources.ts'
-import type { CSIDriver, Pod, PodSpec, Volume } from '../../api/types.ts'
+import type { CSIDriver, PersistentVolume, Pod, PodSpec, Volume } from '../../api/types.ts'
 import { knownProcesses, running as runningProcess } from '../../deploy/process-table.ts'
 import { startCsiDriver, type TestCsiDriver } from '../harness/csi-driver.ts'
 import { busyboxImage, ensureTestImages } from '../harness/images.ts'
@@ -25,6 +27,11 @@ import { waitFor } from '../harness/wait.ts'
 const namespace = 'default'
 const driverName = 'folders.csi.example.com'
 ensureTestImages()
+
+/** A block device of eight mebibytes that is full of one letter. */
+const image = join(tmpdir(), `kubets-blocks-${process.pid}`)
+writeFileSync(image, 'b'.repeat(8 * 1024 * 1024))
+const loop = execFileSync('losetup', ['-f', '--show', image], { encoding: 'utf8' }).trim()
 
 let driver: TestCsiDriver
 let nodeName = ''
@@ -40,6 +47,7 @@ const running = useCluster({ nodes: 1 }, async ({ nodes, layout, client }) => {
     name: driverName,
     kubeletRoot,
     capabilities: ['stageUnstageVolume', 'expandVolume'],
+    device: loop,
     maxVolumes: 7,
     topology: { 'topology.folders.csi.example.com/rack': 'r1' },
   })
@@ -77,9 +85,15 @@ before(() => {
 after(async () => {
   attacher.abort()
   await driver[Symbol.asyncDispose]()
+  execFileSync('losetup', ['-d', loop])
+  rmSync(image)
 })
 
-const createClaim = async (name: string, accessMode = 'ReadWriteOnce'): Promise<void> => {
+const createClaim = async (
+  name: string,
+  accessMode = 'ReadWriteOnce',
+  more: { volumeMode?: string; local?: object; nodeAffinity?: object } = {},
+): Promise<void> => {
   const { client } = running()
   const storage = '1Gi'
   const csi = {
@@ -88,13 +102,13 @@ const createClaim = async (name: string, accessMode = 'ReadWriteOnce'): Promise<
     volumeAttributes: { color: 'red' },
     nodePublishSecretRef: { name: 'keys', namespace },
   }
-  const spec = { capacity: { storage }, accessModes: [accessMode], csi, storageClassName: '' }
-  await client.create(persistentVolumes, {
-    metadata: { name },
-    spec: { ...spec, claimRef: { namespace, name, kind: 'PersistentVolumeClaim', apiVersion: 'v1' } },
-  })
+  const { local, nodeAffinity, volumeMode = 'Filesystem' } = more
+  const source = local === undefined ? { csi } : { local, nodeAffinity }
+  const spec = { capacity: { storage }, accessModes: [accessMode], ...source, volumeMode, storageClassName: '' }
+  const claimRef = { namespace, name, kind: 'PersistentVolumeClaim', apiVersion: 'v1' }
+  await client.create(persistentVolumes, { metadata: { name }, spec: { ...spec, claimRef } } as PersistentVolume)
   const resources = { requests: { storage } }
-  const claim = { accessModes: [accessMode], storageClassName: '', volumeName: name, resources }
+  const claim = { accessModes: [accessMode], storageClassName: '', volumeName: name, volumeMode, resources }
   await client.create(persistentVolumeClaims, { metadata: { name, namespace }, spec: claim })
 }
 
@@ -268,6 +282,29 @@ describe('a CSI driver', () => {
     await waitFor(() => called('vol-kept').includes('unstage'), { what: 'the end of the staging' })
     const volumes = join(kubeletRoot, 'pods', metadata?.uid ?? '', 'volumes')
     await waitFor(() => !existsSync(volumes), { what: 'the end of the folder' })
+  })
+
+  it('gives a raw block device, as does a local volume', async () => {
+    const { client } = running()
+    await createClaim('blocks', 'ReadWriteOnce', { volumeMode: 'Block' })
+    const here = { key: 'kubernetes.io/hostname', operator: 'In', values: [nodeName] }
+    const nodeAffinity = { required: { nodeSelectorTerms: [{ matchExpressions: [here] }] } }
+    await createClaim('disk-itself', 'ReadWriteOnce', { volumeMode: 'Block', local: { path: loop }, nodeAffinity })
+    for (const claim of ['blocks', 'disk-itself']) {
+      const script = 'test -b /dev/disk && head -c 3 /dev/disk && stat -c %F /dev/disk'
+      const container = {
+        name: 'c',
+        image: busyboxImage,
+        command: ['sh', '-c', script],
+        volumeDevices: [{ name: 'data', devicePath: '/dev/disk' }],
+      }
+      const spec = { restartPolicy: 'Never', containers: [container], volumes: [{ name: 'data', ...claimed(claim) }] }
+      await client.create(podsRef, { metadata: { name: claim, namespace }, spec } as Pod)
+      await podWhen(claim, 'its end', ({ status }) => status?.phase === 'Succeeded' || status?.phase === 'Failed')
+      assert.equal(await running().kubectl('logs', claim), 'bbbblock special file\n')
+    }
+    await client.delete(podsRef, 'blocks', namespace, {})
+    await waitFor(() => called('vol-blocks').includes('unstage'), { what: 'the end of the staging' })
   })
 
   it('that goes away is taken out of the CSINode', async () => {

@@ -3,7 +3,7 @@
  * bound to where they are wanted, as csi-driver-host-path does it.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, rmdirSync, rmSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { implementUnary } from '../../component-base/grpc/server.ts'
 import { GrpcError, grpcCode } from '../../component-base/grpc/status.ts'
@@ -28,6 +28,8 @@ export interface TestCsiDriverOptions {
   readonly kubeletRoot: string
   readonly capabilities?: readonly (keyof typeof nodeCapability)[]
   readonly maxVolumes?: number
+  /** What volumes of raw blocks are: a block device of this machine. */
+  readonly device?: string
   readonly topology?: Readonly<Record<string, string>>
 }
 
@@ -49,7 +51,10 @@ const bind = (source: string, target: string, readOnly: boolean): void => {
 
 const unbind = (target: string): void => {
   if (isMounted(target)) execFileSync('umount', [target])
-  if (existsSync(target)) rmdirSync(target)
+  if (!existsSync(target)) return
+  // Never what is in it.
+  if (lstatSync(target).isDirectory()) rmdirSync(target)
+  else rmSync(target)
 }
 
 export const startCsiDriver = async (options: TestCsiDriverOptions): Promise<TestCsiDriver> => {
@@ -71,9 +76,10 @@ export const startCsiDriver = async (options: TestCsiDriverOptions): Promise<Tes
     implementUnary(csiNode.capabilities, () => ({
       capabilities: capabilities.map((capability) => ({ rpc: { type: nodeCapability[capability] } })),
     })),
-    implementUnary(csiNode.stage, ({ volumeId, stagingTargetPath }) => {
+    implementUnary(csiNode.stage, ({ volumeId, stagingTargetPath, volumeCapability }) => {
       calls.push(`stage ${volumeId}`)
       mkdirSync(folder(volumeId), { recursive: true })
+      if (volumeCapability?.block !== undefined) return {}
       bind(folder(volumeId), stagingTargetPath, false)
       return {}
     }),
@@ -90,6 +96,11 @@ export const startCsiDriver = async (options: TestCsiDriverOptions): Promise<Tes
         Object.fromEntries([...request.publishContext, ...request.volumeContext, ...request.secrets]),
       )
       mkdirSync(folder(volumeId), { recursive: true })
+      if (request.volumeCapability?.block !== undefined) {
+        writeFileSync(targetPath, '')
+        execFileSync('mount', ['--bind', options.device ?? '', targetPath])
+        return {}
+      }
       bind(staged && stagingTargetPath !== '' ? stagingTargetPath : folder(volumeId), targetPath, readonly)
       return {}
     }),
