@@ -40,7 +40,8 @@ describe('Services while things break', () => {
     await waitFor(
       async () => {
         const got = new Set(await world.net.ask(from, { ip, port: 80, count: 12, timeout: 0.5 }))
-        return assert.deepEqual([...got].map((answer) => answer.split(' ')[0]).toSorted(), wanted) === undefined
+        const names = [...got].map((answer) => answer.split(' ')[0] ?? '')
+        return assert.deepEqual(names.toSorted(), wanted) === undefined
       },
       { what: `${wanted.join(', ')} at ${ip}`, timeoutMs },
     )
