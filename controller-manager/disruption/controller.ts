@@ -2,9 +2,11 @@
 import { matcherFromLabelSelector } from '../../api/meta/labels.ts'
 import { controllerOf } from '../../api/meta/owners.ts'
 import { isReason } from '../../api/meta/status-error.ts'
+import { nowRfc3339 } from '../../api/meta/time.ts'
 import {
   deployments,
   podDisruptionBudgets,
+  pods as podsRef,
   replicationControllers,
   resourcePath,
   resourceRef,
@@ -15,10 +17,11 @@ import type { Controller } from '../context.ts'
 import { discover } from '../discovery.ts'
 import { messageOf } from '../errors.ts'
 import { podInformer, replicaSetInformer } from '../indexes.ts'
-import { keyOf, labelsOf, nameOf, namespaceOf } from '../objects.ts'
+import { keyOf, labelsOf, nameOf, namespaceOf, uidOf } from '../objects.ts'
 import { sameStatus, semanticEqual } from '../semantic-equal.ts'
 import { enqueueSelf, onAnyChange, queueOf, workersOf } from '../wiring.ts'
 import { failedBudget, needsWanted, planBudget } from './plan.ts'
+import { staleAtMs } from './stale-condition.ts'
 
 export const disruptionController: Controller = {
   name: 'disruption-controller',
@@ -41,12 +44,21 @@ export const disruptionController: Controller = {
         if (matches(budget, pod)) queue.add(keyOf(budget))
       }
     }
+    const staleQueue = queueOf(context)
+    const enqueueStale = (pod: Pod): void => {
+      const atMs = staleAtMs(pod)
+      if (atMs !== undefined) staleQueue.addAfter(keyOf(pod), atMs - clock.now())
+    }
     onAnyChange(budgets, enqueueSelf(queue))
     podCache.addHandler({
-      onAdd: enqueueOf,
+      onAdd: (pod) => {
+        enqueueOf(pod)
+        enqueueStale(pod)
+      },
       onDelete: enqueueOf,
       onUpdate: (old, pod) => {
         enqueueOf(pod)
+        enqueueStale(pod)
         if (!semanticEqual(labelsOf(old), labelsOf(pod), 'labels')) enqueueOf(old)
       },
     })
@@ -139,7 +151,11 @@ export const disruptionController: Controller = {
         await write(budget, failedBudget(budget, messageOf(error), clock.now()))
         throw error
       }
-      const { status, requeueAfterMs } = planBudget({ budget, pods, wanted, nowMs: clock.now() })
+      const { status, notDeleted, requeueAfterMs } = planBudget({ budget, pods, wanted, nowMs: clock.now() })
+      for (const pod of notDeleted) {
+        const message = `Pod was expected by PDB ${key} to be deleted but it wasn't`
+        events.event(pod, 'Warning', 'NotDeleted', message)
+      }
       try {
         await write(budget, status)
       } catch (error) {
@@ -147,11 +163,24 @@ export const disruptionController: Controller = {
       }
       return requeueAfterMs === undefined ? undefined : { requeueAfterMs }
     }
-    return workersOf(context, {
-      name: 'disruption-controller',
-      queue,
-      concurrency: config['concurrent-disruption-syncs'],
-      reconcile,
-    })
+    const reconcileStale = async (key: string): Promise<{ requeueAfterMs: number } | undefined> => {
+      const pod = podCache.lister.get(key)
+      const atMs = pod === undefined ? undefined : staleAtMs(pod)
+      if (pod === undefined || atMs === undefined) return undefined
+      if (atMs > clock.now()) return { requeueAfterMs: atMs - clock.now() }
+      const lastTransitionTime = nowRfc3339(clock.now())
+      const condition = { type: 'DisruptionTarget', status: 'False', lastTransitionTime, reason: null, message: null }
+      const body = { metadata: { uid: uidOf(pod) }, status: { conditions: [condition] } }
+      const options = { type: 'strategic', subresource: 'status' } as const
+      await client.patch(podsRef, nameOf(pod), namespaceOf(pod), body, options).catch((error: unknown) => {
+        if (!isReason(error, 'NotFound')) throw error
+      })
+      return undefined
+    }
+    const name = 'disruption-controller'
+    const concurrency = config['concurrent-disruption-syncs']
+    const runBudgets = workersOf(context, { name, queue, concurrency, reconcile })
+    const runStale = workersOf(context, { name, queue: staleQueue, concurrency: 1, reconcile: reconcileStale })
+    return () => Promise.all([runBudgets(), runStale()])
   },
 }

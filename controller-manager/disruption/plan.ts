@@ -38,18 +38,22 @@ const pendingEvictions = ({
   budget,
   pods,
   nowMs,
-}: BudgetInput): { pending: Record<string, string>; recheckMs?: number } => {
+}: BudgetInput): { pending: Record<string, string>; overdue: Pod[]; recheckMs?: number } => {
   const pending: Record<string, string> = {}
+  const overdue: Pod[] = []
   let recheckMs: number | undefined
   for (const pod of pods) {
     const granted = budget.status?.disruptedPods?.[nameOf(pod)]
     if (granted === undefined || isDeleting(pod)) continue
     const remaining = (timeMs(granted) ?? 0) + deletionTimeoutMs - nowMs
-    if (remaining <= 0) continue
+    if (remaining <= 0) {
+      overdue.push(pod)
+      continue
+    }
     pending[nameOf(pod)] = granted
     recheckMs = Math.min(recheckMs ?? remaining, remaining)
   }
-  return recheckMs === undefined ? { pending } : { pending, recheckMs }
+  return recheckMs === undefined ? { pending, overdue } : { pending, overdue, recheckMs }
 }
 
 const condition = (allowed: number, generation: number) =>
@@ -71,11 +75,19 @@ const condition = (allowed: number, generation: number) =>
 
 type BudgetCondition = NonNullable<BudgetStatus['conditions']>[number]
 
-/** The budget's status, and when a granted eviction has to be looked at again. */
-export const planBudget = (input: BudgetInput): { status: BudgetStatus; requeueAfterMs: number | undefined } => {
+export interface BudgetPlan {
+  readonly status: BudgetStatus
+  /** Pods whose eviction was granted, and that are still there after the time for it. */
+  readonly notDeleted: readonly Pod[]
+  /** When a granted eviction has to be looked at again. */
+  readonly requeueAfterMs: number | undefined
+}
+
+/** The budget's status, and what became of evictions. */
+export const planBudget = (input: BudgetInput): BudgetPlan => {
   const { budget, pods, nowMs } = input
   const { expected, healthy } = expectations(input)
-  const { pending, recheckMs } = pendingEvictions(input)
+  const { pending, overdue, recheckMs } = pendingEvictions(input)
   const current = pods.filter(
     (pod) => !isDeleting(pod) && !isPodTerminal(pod) && pending[nameOf(pod)] === undefined && isPodReady(pod),
   ).length
@@ -96,6 +108,7 @@ export const planBudget = (input: BudgetInput): { status: BudgetStatus; requeueA
       observedGeneration: generation,
       conditions: [...conditions],
     },
+    notDeleted: overdue,
     requeueAfterMs: recheckMs,
   }
 }

@@ -1,4 +1,5 @@
 /** Removes Pods that no kubelet and no owner would. Upstream: pkg/controller/podgc. */
+import { isPodTerminal } from '../../api/meta/pods.ts'
 import { isReason } from '../../api/meta/status-error.ts'
 import { nodes, pods } from '../../api/resources.ts'
 import type { Pod } from '../../api/types.ts'
@@ -44,11 +45,20 @@ export const podGarbageCollector: Controller = {
       }
     }
 
+    /** No kubelet is left to say that it has ended: its owner (a Job, say) waits to hear it. */
+    const markFailed = async (pod: Pod): Promise<void> => {
+      if (isPodTerminal(pod)) return
+      const body = { metadata: { uid: uidOf(pod) }, status: { phase: 'Failed' } }
+      const options = { type: 'strategic', subresource: 'status' } as const
+      await client.patch(pods, nameOf(pod), namespaceOf(pod), body, options)
+    }
+
     const remove = async (pod: Pod, reason: { reason: string; message: string } | undefined): Promise<void> => {
       try {
-        if (reason !== undefined) await markDisrupted(client, pod, { ...reason, nowMs: clock.now(), phase: 'Failed' })
+        if (reason === undefined) await markFailed(pod)
+        else await markDisrupted(client, pod, { ...reason, nowMs: clock.now(), phase: 'Failed' })
       } catch (error) {
-        if (!isReason(error, 'NotFound')) throw error
+        if (!isReason(error, 'NotFound', 'Conflict')) throw error
       }
       await forceDelete(pod)
     }

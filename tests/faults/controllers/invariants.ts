@@ -143,7 +143,9 @@ export const watchInvariants = async (
       return
     const before = ordinalOf(pod) - 1
     // Somebody may have deleted it since the controller has seen it ready.
-    const wasReady = Date.now() - (readyAt.get(`${owner.name}/${before}`) ?? 0) < mendMs
+    const present = podCache.lister.get(`${namespace}/${owner.name}-${before}`)
+    const isReady = present !== undefined && isPodReady(present)
+    const wasReady = isReady || Date.now() - (readyAt.get(`${owner.name}/${before}`) ?? 0) < mendMs
     if (before >= 0 && !wasReady) violated(`${nameOf(pod)} was made before ${owner.name}-${before} was ready`)
   }
   const succeeded = new Map<string, Set<string>>()
