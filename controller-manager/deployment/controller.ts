@@ -15,6 +15,7 @@ import { all } from '../slow-start.ts'
 import { enqueueSelf, onAnyChange, ownerKey, queueOf, workersOf } from '../wiring.ts'
 import { type DeploymentPlan, planDeployment } from './plan.ts'
 import { hasTemplateOf, revisionAnnotation } from './revisions.ts'
+import { planRollback } from './rollback.ts'
 import { replicasOf } from './sizes.ts'
 import { type DeploymentStatus, hasProgressDeadline, setDeploymentCondition } from './status.ts'
 
@@ -205,6 +206,13 @@ export const deploymentController: Controller = {
         return undefined
       }
       const sets = await claimSets(deployment)
+      const rollback = isDeleting(deployment) || deployment.spec?.paused ? undefined : planRollback(deployment, sets)
+      if (rollback !== undefined) {
+        const { type, reason, message } = rollback.event
+        events.event(deployment, type, reason, message)
+        writtenSelf.wrote(key, await client.update(deployments, rollback.deployment, { signal }))
+        return undefined
+      }
       const plan = planDeployment({
         deployment,
         replicaSets: sets,

@@ -22,6 +22,9 @@ const notInherited = new Set([
   'deprecated.deployment.rollback.to',
 ])
 
+/** True if a ReplicaSet takes the annotation over from its Deployment, and a rollback from the ReplicaSet. */
+export const isInherited = (annotation: string): boolean => !notInherited.has(annotation)
+
 const revisionHistoryLimitChars = 2000
 
 /** The revision of a ReplicaSet as a 64-bit integer; 0 if it has none or a bad one. */
@@ -39,9 +42,13 @@ const withoutHash = (template: PodTemplateSpec | undefined): unknown => {
   return { ...template, metadata: { ...template.metadata, labels } }
 }
 
-/** True if the ReplicaSet runs the Deployment's template; the hash label does not count. */
+/** The hash label does not count. */
+export const templatesEqual = (a: PodTemplateSpec | undefined, b: PodTemplateSpec | undefined): boolean =>
+  semanticEqual(withoutHash(a), withoutHash(b))
+
+/** True if the ReplicaSet runs the Deployment's template. */
 export const hasTemplateOf = (replicaSet: ReplicaSet, deployment: Deployment): boolean =>
-  semanticEqual(withoutHash(replicaSet.spec?.template), withoutHash(deployment.spec?.template))
+  templatesEqual(replicaSet.spec?.template, deployment.spec?.template)
 
 /** The oldest ReplicaSet with the current template, and all the others. */
 export const splitReplicaSets = (
@@ -71,7 +78,7 @@ export const newReplicaSetAnnotations = (
 ): Record<string, string> => {
   const annotations: Record<string, string> = { ...current }
   for (const [key, value] of Object.entries(annotationsOf(deployment))) {
-    if (!notInherited.has(key)) annotations[key] = value
+    if (isInherited(key)) annotations[key] = value
   }
   const had = annotations[revisionAnnotation]
   if (had === undefined || !/^-?\d+$/.test(had)) {
