@@ -1,6 +1,6 @@
 /** Who owns the claims of a StatefulSet, by its persistentVolumeClaimRetentionPolicy: owned claims go with the owner. */
 import type { OwnerReference, PersistentVolumeClaim, Pod, StatefulSet } from '../../api/types.ts'
-import { nameOf, uidOf } from '../objects.ts'
+import { isDeleting, nameOf, uidOf } from '../objects.ts'
 import { semanticEqual } from '../semantic-equal.ts'
 import { claimName, ordinalOf, replicasOf, startOrdinal } from './pod.ts'
 
@@ -40,4 +40,21 @@ export const planClaimRetention = (
       return [{ ...claim, metadata: { ...claim.metadata, ownerReferences: after } }]
     })
   })
+}
+
+/**
+ * Why a Pod of that name must not be made with the claim yet: it is on its way out, or it will be, since it belongs to
+ * an earlier Pod of the name that is gone. Who started before would lose its data. Upstream: PodClaimIsStale.
+ */
+export const claimObstacle = (
+  claim: PersistentVolumeClaim | undefined,
+  podName: string,
+  present: Pod | undefined,
+): string | undefined => {
+  if (claim === undefined) return undefined
+  if (isDeleting(claim)) return `pvc ${nameOf(claim)} is being deleted`
+  const stale = (claim.metadata?.ownerReferences ?? []).some(
+    ({ kind, name, uid }) => kind === 'Pod' && name === podName && uid !== present?.metadata?.uid,
+  )
+  return stale ? `pvc ${nameOf(claim)} belongs to an earlier pod ${podName}` : undefined
 }

@@ -19,9 +19,9 @@ import { syncRevision, trimHistory } from '../revision-history.ts'
 import { sameStatus } from '../semantic-equal.ts'
 import { all } from '../slow-start.ts'
 import { enqueueSelf, onAnyChange, queueOf, workersOf } from '../wiring.ts'
-import { planClaimRetention } from './claim-retention.ts'
+import { claimObstacle, planClaimRetention } from './claim-retention.ts'
 import { planStatefulSet, type StatefulInput } from './plan.ts'
-import { buildClaims, buildStatefulPod, ordinalOf, revisionLabel, revisionOf } from './pod.ts'
+import { buildClaims, buildStatefulPod, missingIdentity, ordinalOf, revisionLabel, revisionOf } from './pod.ts'
 import { planStatefulStatus } from './status.ts'
 
 const type = { group: 'apps', version: 'v1', kind: 'StatefulSet', hashLabel: revisionLabel }
@@ -69,7 +69,12 @@ export const statefulSetController: Controller = {
 
     const ensureClaims = async (set: StatefulSet, ordinal: number): Promise<void> => {
       for (const claim of buildClaims(set, ordinal)) {
-        if (claims.lister.get(keyOf(claim)) !== undefined) continue
+        const known = claims.lister.get(keyOf(claim))
+        const pod = `${nameOf(set)}-${ordinal}`
+        const obstacle = claimObstacle(known, pod, podCache.lister.get(`${namespaceOf(set)}/${pod}`))
+        // It goes in a moment, and the next try makes another.
+        if (obstacle !== undefined) throw new Error(obstacle)
+        if (known !== undefined) continue
         const subject = `create Claim ${nameOf(claim)} Pod ${nameOf(set)}-${ordinal} in StatefulSet ${nameOf(set)}`
         try {
           await client.create(persistentVolumeClaims, claim)
@@ -157,6 +162,12 @@ export const statefulSetController: Controller = {
       const currentRevision = known.some((item) => nameOf(item) === stored) ? stored : updateRevision
       const input: StatefulInput = { set, pods, currentRevision, updateRevision, nowMs: clock.now() }
       try {
+        await all(pods, async (pod) => {
+          const labels = isDeleting(pod) ? undefined : missingIdentity(set, pod)
+          if (labels === undefined) return
+          const body = { metadata: { uid: uidOf(pod), labels } }
+          written.wrote(key, await client.patch(podsRef, nameOf(pod), namespaceOf(pod), body, { type: 'merge' }))
+        })
         await execute(input, known)
         await retainClaims(set, pods)
       } finally {

@@ -80,3 +80,13 @@ export const buildClaims = (set: StatefulSet, ordinal: number): PersistentVolume
       labels: { ...template.metadata?.labels, ...set.spec?.selector.matchLabels },
     },
   }))
+
+/** Labels that the Pod has lost and that its identity needs; undefined if it has them all. Upstream: identityMatches. */
+export const missingIdentity = (set: StatefulSet, pod: Pod): Record<string, string> | undefined => {
+  const ordinal = ordinalOf(set, pod)
+  if (ordinal < 0) return undefined
+  const wanted = { [podNameLabel]: nameOf(pod), [podIndexLabel]: String(ordinal) }
+  const labels = labelsOf(pod)
+  const missing = Object.entries(wanted).filter(([key, value]) => labels[key] !== value)
+  return missing.length === 0 ? undefined : Object.fromEntries(missing)
+}
