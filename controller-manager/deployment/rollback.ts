@@ -4,7 +4,14 @@
  */
 import type { Deployment, ReplicaSet } from '../../api/types.ts'
 import { annotationsOf, nameOf } from '../objects.ts'
-import { isInherited, maxRevision, revisionOf, splitReplicaSets, templateHashLabel, templatesEqual } from './revisions.ts'
+import {
+  isInherited,
+  maxRevision,
+  revisionOf,
+  splitReplicaSets,
+  templateHashLabel,
+  templatesEqual,
+} from './revisions.ts'
 
 export const rollbackAnnotation = 'deprecated.deployment.rollback.to'
 
@@ -32,8 +39,7 @@ export const planRollback = (deployment: Deployment, replicaSets: readonly Repli
   )
   if (found === undefined) {
     const reason = 'DeploymentRollbackRevisionNotFound'
-    const message =
-      revision === 0n ? 'Unable to find last revision.' : 'Unable to find the revision to rollback to.'
+    const message = revision === 0n ? 'Unable to find last revision.' : 'Unable to find the revision to rollback to.'
     return { deployment: settled, event: { type: 'Warning', reason, message } }
   }
   if (templatesEqual(found.spec?.template, deployment.spec?.template)) {

@@ -11,7 +11,12 @@ import type { Job, Pod } from '../../api/types.ts'
 import { isDeleting, uidOf } from '../objects.ts'
 import { judgeFailure } from './failure-policy.ts'
 import { indexOf, parseIndexes } from './indexes.ts'
-import { indexFailureCountAnnotation, trackingFinalizer } from './pod.ts'
+import {
+  indexFailureCountAnnotation,
+  type IndexFailures,
+  indexIgnoredFailureCountAnnotation,
+  trackingFinalizer,
+} from './pod.ts'
 
 export interface JobInput {
   readonly job: Job
@@ -53,9 +58,16 @@ const hasFailed = (job: Job, pod: Pod): boolean => {
   return isDeleting(pod) && pod.status?.phase !== 'Succeeded'
 }
 
-/** How often the index has failed, this Pod's failure included. */
-export const indexFailures = (pod: Pod): number =>
-  Number(pod.metadata?.annotations?.[indexFailureCountAnnotation] ?? 0) + 1
+const annotated = (pod: Pod, annotation: string): number => Number(pod.metadata?.annotations?.[annotation] ?? 0)
+
+/** How often the index of a failed Pod has failed, this failure included. */
+export const failuresAfter = (job: Job, pod: Pod): IndexFailures => {
+  const counted = annotated(pod, indexFailureCountAnnotation)
+  const ignored = annotated(pod, indexIgnoredFailureCountAnnotation)
+  return judgeFailure(job, pod).type === 'ignore'
+    ? { counted, ignored: ignored + 1 }
+    : { counted: counted + 1, ignored }
+}
 
 /** The accounts as they are to be stored next. */
 export const account = ({ job, pods, released }: JobInput): Accounts => {
@@ -92,7 +104,8 @@ export const account = ({ job, pods, released }: JobInput): Accounts => {
       if (verdict.type === 'failJob') failJob ??= verdict.message
       if (verdict.type !== 'ignore') {
         uncountedFailed.add(uid)
-        const spent = perIndexLimit !== undefined && perIndexLimit !== null && indexFailures(pod) > perIndexLimit
+        const spent =
+          perIndexLimit !== undefined && perIndexLimit !== null && failuresAfter(job, pod).counted > perIndexLimit
         if (index !== undefined && (spent || verdict.type === 'failIndex')) failedIndexes.add(index)
       }
       release.push(pod)

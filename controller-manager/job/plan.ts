@@ -8,7 +8,7 @@ import { rankForDeletion } from '../pod-ranking.ts'
 import {
   type Accounts,
   account,
-  indexFailures,
+  failuresAfter,
   isIndexed,
   isTerminal,
   type JobInput,
@@ -16,6 +16,7 @@ import {
 } from './accounting.ts'
 import { firstPending, formatIndexes, indexOf } from './indexes.ts'
 import { deadlineRemainingMs, type Outcome, outcomeOf } from './outcome.ts'
+import type { IndexFailures } from './pod.ts'
 
 /** One sync makes or deletes at most so many Pods. */
 const maxPodsPerSync = 500
@@ -28,7 +29,7 @@ type JobCondition = NonNullable<JobStatus['conditions']>[number]
 /** A Pod to make; without an index where the Job is not Indexed. */
 export interface NewPod {
   readonly index?: number
-  readonly failures?: number
+  readonly failures?: IndexFailures
 }
 
 export interface JobEvent {
@@ -90,11 +91,17 @@ const perIndexPods = (input: JobInput, indexes: readonly number[]): { pods: NewP
   let waitMs = 0
   for (const index of indexes) {
     const failed = input.pods.filter((pod) => indexOf(pod) === index && pod.status?.phase === 'Failed')
-    const failures = Math.max(0, ...failed.map(indexFailures))
+    const counts = failed.map((pod) => failuresAfter(input.job, pod))
+    const total = ({ counted, ignored }: IndexFailures): number => counted + ignored
+    const failures = counts.reduce((most, next) => (total(next) > total(most) ? next : most), {
+      counted: 0,
+      ignored: 0,
+    })
     const last = Math.max(0, ...failed.map(finishedMs))
-    const delay = failures === 0 ? 0 : Math.min(backoffInitialMs * 2 ** (failures - 1), backoffMaxMs)
+    const tries = total(failures)
+    const delay = tries === 0 ? 0 : Math.min(backoffInitialMs * 2 ** (tries - 1), backoffMaxMs)
     const wait = last + delay - input.nowMs
-    if (failures > 0 && wait > 0) waitMs = waitMs === 0 ? wait : Math.min(waitMs, wait)
+    if (tries > 0 && wait > 0) waitMs = waitMs === 0 ? wait : Math.min(waitMs, wait)
     else pods.push({ index, failures })
   }
   return { pods, waitMs }

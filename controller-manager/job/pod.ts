@@ -7,7 +7,7 @@ import { completionIndexAnnotation } from './indexes.ts'
 /** Keeps an ended Pod until the Job has counted it. */
 export const trackingFinalizer = 'batch.kubernetes.io/job-tracking'
 export const indexFailureCountAnnotation = 'batch.kubernetes.io/job-index-failure-count'
-const indexIgnoredFailureCountAnnotation = 'batch.kubernetes.io/job-index-ignored-failure-count'
+export const indexIgnoredFailureCountAnnotation = 'batch.kubernetes.io/job-index-ignored-failure-count'
 export const jobType = { group: 'batch', version: 'v1', kind: 'Job' }
 
 const withIndexVariable = (container: Container): Container =>
@@ -24,8 +24,15 @@ const withIndexVariable = (container: Container): Container =>
         ],
       }
 
-/** The next Pod of the Job, for an index if it is Indexed; `failures` is how often that index has failed. */
-export const buildJobPod = (job: Job, index?: number, failures?: number): Pod => {
+/** How often an index has failed so far. */
+export interface IndexFailures {
+  readonly counted: number
+  /** By a rule of the podFailurePolicy: they make the next try later, and count for nothing else. */
+  readonly ignored: number
+}
+
+/** The next Pod of the Job, for an index if it is Indexed; `failures` where these have a limit by index. */
+export const buildJobPod = (job: Job, index?: number, failures?: IndexFailures): Pod => {
   const template = job.spec?.template
   const metadata = {
     namespace: namespaceOf(job),
@@ -46,8 +53,8 @@ export const buildJobPod = (job: Job, index?: number, failures?: number): Pod =>
   metadata.labels[completionIndexAnnotation] = String(index)
   metadata.annotations[completionIndexAnnotation] = String(index)
   if (failures !== undefined) {
-    metadata.annotations[indexFailureCountAnnotation] = String(failures)
-    metadata.annotations[indexIgnoredFailureCountAnnotation] = '0'
+    metadata.annotations[indexFailureCountAnnotation] = String(failures.counted)
+    metadata.annotations[indexIgnoredFailureCountAnnotation] = String(failures.ignored)
   }
   return {
     apiVersion: 'v1',

@@ -18,7 +18,10 @@ const aSet = (replicas: number, policy?: Policy): StatefulSet => ({
     ...(policy && { persistentVolumeClaimRetentionPolicy: policy }),
   },
 })
-const aClaim = (ordinal: number, owners: readonly { kind: string; name: string; uid: string }[] = []): PersistentVolumeClaim => ({
+const aClaim = (
+  ordinal: number,
+  owners: readonly { kind: string; name: string; uid: string }[] = [],
+): PersistentVolumeClaim => ({
   metadata: {
     name: `data-db-${ordinal}`,
     namespace: 'default',
@@ -26,14 +29,19 @@ const aClaim = (ordinal: number, owners: readonly { kind: string; name: string; 
   },
 })
 const owners = (set: StatefulSet, ordinals: readonly number[], claims: readonly PersistentVolumeClaim[]) =>
-  planClaimRetention(set, ordinals.map((ordinal) => aPod(`db-${ordinal}`)), claims).map(({ metadata }) =>
-    [metadata?.name, ...(metadata?.ownerReferences ?? []).map(({ kind }) => kind)].join(' '),
-  )
+  planClaimRetention(
+    set,
+    ordinals.map((ordinal) => aPod(`db-${ordinal}`)),
+    claims,
+  ).map(({ metadata }) => [metadata?.name, ...(metadata?.ownerReferences ?? []).map(({ kind }) => kind)].join(' '))
 
 describe('claims of a StatefulSet', () => {
   it('are nobody’s unless a policy says so', () => {
     assert.deepEqual(owners(aSet(2), [0, 1], [aClaim(0), aClaim(1)]), [])
-    assert.deepEqual(owners(aSet(1, { whenDeleted: 'Retain', whenScaled: 'Retain' }), [0, 1], [aClaim(0), aClaim(1)]), [])
+    assert.deepEqual(
+      owners(aSet(1, { whenDeleted: 'Retain', whenScaled: 'Retain' }), [0, 1], [aClaim(0), aClaim(1)]),
+      [],
+    )
   })
 
   it('go with the set, or with the Pod that is scaled away', () => {
@@ -42,7 +50,9 @@ describe('claims of a StatefulSet', () => {
       'data-db-0 StatefulSet',
       'data-db-1 StatefulSet',
     ])
-    assert.deepEqual(owners(aSet(1, { whenDeleted: 'Retain', whenScaled: 'Delete' }), [0, 1], claims), ['data-db-1 Pod'])
+    assert.deepEqual(owners(aSet(1, { whenDeleted: 'Retain', whenScaled: 'Delete' }), [0, 1], claims), [
+      'data-db-1 Pod',
+    ])
     assert.deepEqual(owners(aSet(1, { whenDeleted: 'Delete', whenScaled: 'Delete' }), [0, 1], claims), [
       'data-db-0 StatefulSet',
       'data-db-1 Pod',
@@ -61,7 +71,10 @@ describe('claims of a StatefulSet', () => {
     assert.match(claimObstacle(going, 'db-0', undefined) ?? '', /is being deleted/)
     const stale = aClaim(0, [{ kind: 'Pod', name: 'db-0', uid: 'uid-of-old' }])
     assert.match(claimObstacle(stale, 'db-0', undefined) ?? '', /earlier pod/)
-    assert.equal(claimObstacle(aClaim(0, [{ kind: 'Pod', name: 'db-0', uid: 'uid-db-0' }]), 'db-0', aPod('db-0')), undefined)
+    assert.equal(
+      claimObstacle(aClaim(0, [{ kind: 'Pod', name: 'db-0', uid: 'uid-db-0' }]), 'db-0', aPod('db-0')),
+      undefined,
+    )
   })
 })
 
