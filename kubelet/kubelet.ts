@@ -33,7 +33,7 @@ import { createCsiDrivers } from './csi/drivers.ts'
 import { createClaimManager } from './dra/claim-manager.ts'
 import { createDraDrivers } from './dra/drivers.ts'
 import { createKubeletMetrics, type KubeletMetrics } from './metrics.ts'
-import { hostAddresses, readMachineInfo } from './node/machine.ts'
+import { fileSystemBytes, hostAddresses, readMachineInfo } from './node/machine.ts'
 import { runNodeLease } from './node/node-lease.ts'
 import { createNodeManager, type NodeManager } from './node/node-manager.ts'
 import { kubeletPaths } from './paths.ts'
@@ -49,6 +49,9 @@ import { limitPulls } from './runtime/images/pull-rate.ts'
 import { runtimeHandlers } from './container/runtime-class.ts'
 import { createPodCgroups } from './cgroups/pod-cgroups.ts'
 import { openEngine } from './open-engine.ts'
+import { createCredentialPlugins } from './runtime/images/credential-plugins.ts'
+import { createImageGc } from './runtime/images/image-gc.ts'
+import { createPullRecords } from './runtime/images/pull-records.ts'
 import { createImageManager } from './runtime/images/image-manager.ts'
 import { createBackend } from './server-backend.ts'
 import type { KubeletServerBackend } from './server/backend.ts'
@@ -71,6 +74,7 @@ import { capacityWriter } from './volumes/persistent-volume.ts'
 import { createTokenSource, noTokens } from './volumes/tokens.ts'
 import { projectsTrustBundles } from './volumes/trust-anchors.ts'
 import { createTrustBundles, noTrustBundles } from './volumes/trust-bundles.ts'
+import { createImageVolumes } from './volumes/image-volume.ts'
 import { createVolumeManager } from './volumes/volume-manager.ts'
 
 export interface Kubelet {
@@ -253,17 +257,25 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     ]),
     log: log.child({ subsystem: 'plugins' }),
   })
+  const records = createPullRecords(join(config.rootDir, 'image_manager'), { ...config.imageVerification, now })
+  const imageManager = createImageManager({ images, now, maxParallelPulls: config.maxParallelImagePulls, records })
+  const credentialPlugins = createCredentialPlugins(config.credentialPlugins, {
+    now,
+    log: log.child({ subsystem: 'images' }),
+  })
   const podSyncer = createPodSyncer({
     runtime,
     readState: createStateReader(runtime),
     killer,
     startContainer: createContainerStarter({
       runtime,
-      images: createImageManager({ images, now, maxParallelPulls: config.maxParallelImagePulls }),
+      images: imageManager,
+      mountImageVolumes: createImageVolumes({ images: imageManager, service: images, paths }),
       facts,
       events,
       killer,
-      auth: (pod, image) => pullCredentials(objects, pod, image),
+      credentials: (pod, image) =>
+        pullCredentials({ objects, rootDir: config.rootDir, plugins: credentialPlugins }, pod, image),
     }),
     volumes,
     status,
@@ -334,6 +346,23 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     maxAgeMs: config.volumeStatsPeriodMs,
     now,
   })
+  const imageGc = createImageGc({
+    runtime,
+    images,
+    records,
+    policy: config.imageGc,
+    sharesImages: engine.sharesImages,
+    pauseImage: config.pauseImage,
+    // An engine may be inside a machine of its own.
+    disk: async () => fileSystemBytes(await images.imageFolder()).catch(() => fileSystemBytes(config.rootDir)),
+    warn: (reason, message) => {
+      const node = currentNode()
+      if (node !== undefined) recorder.event(node, 'Warning', reason, message)
+    },
+    onCollected: (reason) => metrics.imagesCollected.inc({ reason }),
+    now,
+    log: log.child({ subsystem: 'images' }),
+  })
   const eviction = createEvictionManager({
     ...config.eviction,
     localStorageIsolation: config.localStorageIsolation,
@@ -347,7 +376,10 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     runningPods: allWorkers.running,
     evict: allWorkers.evict,
     isStopped: allWorkers.isStopped,
-    reclaimDisk: () => removeEndedContainers(runtime, allWorkers.isStopped),
+    reclaimDisk: async () => {
+      await removeEndedContainers(runtime, allWorkers.isStopped)
+      await imageGc.collectAll()
+    },
     node: () => currentNode(),
     nodeName: config.nodeName,
     recorder,
@@ -492,6 +524,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
       pleg.run(signal),
       credentials.run(signal),
       logs.run(signal),
+      imageGc.run(signal),
       plugins.run(signal),
       eviction.run(signal),
       shutdown.run(signal),

@@ -7,6 +7,7 @@ export interface KubeletMetrics {
   readonly podStart: Histogram
   readonly evictions: Counter<'eviction_signal'>
   readonly preemptions: Counter<'preemption_signal'>
+  readonly imagesCollected: Counter<'reason'>
 }
 
 export const createKubeletMetrics = (
@@ -56,5 +57,11 @@ export const createKubeletMetrics = (
     labelNames: ['preemption_signal'],
     registers,
   })
-  return { registry, podStart, evictions, preemptions }
+  const imagesCollected = new Counter({
+    name: 'kubelet_image_garbage_collected_total',
+    help: 'Total number of images garbage collected by the kubelet, whether through disk usage or image age.',
+    labelNames: ['reason'],
+    registers,
+  })
+  return { registry, podStart, evictions, preemptions, imagesCollected }
 }

@@ -304,13 +304,21 @@ export const kubeletFlags = defineFlags({
     type: 'int',
     default: 85,
     help: 'The percent of disk usage after which image garbage collection is always run.',
-    ...notUsed('images belong to the user of the engine'),
   },
   'image-gc-low-threshold': {
     type: 'int',
     default: 80,
     help: 'The percent of disk usage before which image garbage collection is never run.',
-    ...notUsed('images belong to the user of the engine'),
+  },
+  'image-credential-provider-config': {
+    type: 'string',
+    default: '',
+    help: 'Path to a credential provider plugin config file (JSON/YAML).',
+  },
+  'image-credential-provider-bin-dir': {
+    type: 'string',
+    default: '',
+    help: 'The path to the directory where credential provider plugin binaries are located.',
   },
   'rotate-certificates': {
     type: 'bool',

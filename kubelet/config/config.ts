@@ -13,6 +13,9 @@ import { completeConfiguration, refusedFields, toDocument } from './complete.ts'
 import { parseCpuSet } from './cpu-set.ts'
 import { type Document, readConfiguration } from './drop-ins.ts'
 import { type KubeletGates, kubeletGates } from './feature-gates.ts'
+import { type PluginConfig, loadPlugins } from '../runtime/images/credential-plugins.ts'
+import type { GcPolicy } from '../runtime/images/image-gc.ts'
+import type { VerificationPolicy } from '../runtime/images/pull-records.ts'
 import { flagDocument } from './flag-fields.ts'
 import { type ConfigReader, readerOf } from './reader.ts'
 import { validateConfiguration } from './validate.ts'
@@ -117,6 +120,9 @@ export interface KubeletConfig {
   readonly shutdownGrace: readonly ShutdownGrace[]
   readonly containerLogMaxSize: string
   readonly containerLogMaxFiles: number
+  readonly imageGc: GcPolicy
+  readonly imageVerification: { readonly policy: VerificationPolicy; readonly allowlist: readonly string[] }
+  readonly credentialPlugins: readonly PluginConfig[]
   readonly containerLogMaxWorkers: number
   readonly containerLogMonitorMs: number
   readonly podLogsDir: string
@@ -181,6 +187,23 @@ const headersOf = (config: ConfigReader, document: Document): Record<string, str
   return Object.fromEntries(
     Object.entries(header as Record<string, unknown>).map(([name, texts]) => [name, [texts].flat().map(String)]),
   )
+}
+
+const verificationPolicies = [
+  'NeverVerify',
+  'NeverVerifyPreloadedImages',
+  'NeverVerifyAllowlistedImages',
+  'AlwaysVerify',
+] as const
+
+const verificationPolicy = (text: string): VerificationPolicy => {
+  const policy = verificationPolicies.find((known) => known === text)
+  if (policy === undefined) {
+    throw new UsageError(
+      `invalid configuration: option ${JSON.stringify(text)} specified for imagePullCredentialsVerificationPolicy. Valid options are ${verificationPolicies.map((known) => JSON.stringify(known)).join(', ')}`,
+    )
+  }
+  return policy
 }
 
 /** Flags win over the files, the files over the defaults. Throws UsageError. */
@@ -286,6 +309,20 @@ export const toConfig = (parsed: Parsed): KubeletConfig => {
     shutdownGrace: gates.GracefulNodeShutdown ? shutdownGraceOf(config) : [],
     containerLogMaxSize: config.string('containerLogMaxSize'),
     containerLogMaxFiles: config.int('containerLogMaxFiles'),
+    imageGc: {
+      highThresholdPercent: config.int('imageGCHighThresholdPercent'),
+      lowThresholdPercent: config.int('imageGCLowThresholdPercent'),
+      minAgeMs: config.duration('imageMinimumGCAge'),
+      maxAgeMs: config.duration('imageMaximumGCAge'),
+    },
+    imageVerification: {
+      policy: verificationPolicy(config.string('imagePullCredentialsVerificationPolicy')),
+      allowlist: config.strings('preloadedImagesVerificationAllowlist'),
+    },
+    credentialPlugins: loadPlugins(
+      values['image-credential-provider-config'],
+      values['image-credential-provider-bin-dir'],
+    ),
     containerLogMaxWorkers: config.int('containerLogMaxWorkers'),
     containerLogMonitorMs: config.duration('containerLogMonitorInterval'),
     podLogsDir: config.string('podLogsDir'),

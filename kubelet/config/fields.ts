@@ -95,6 +95,12 @@ const honoured: Rows = {
   containerLogMaxFiles: ['int', 5],
   containerLogMaxWorkers: ['int', 1],
   containerLogMonitorInterval: ['duration', '10s'],
+  imageMinimumGCAge: ['duration', '2m0s'],
+  imageMaximumGCAge: ['duration', '0s'],
+  imageGCHighThresholdPercent: ['int', 85],
+  imageGCLowThresholdPercent: ['int', 80],
+  imagePullCredentialsVerificationPolicy: ['string', 'NeverVerifyPreloadedImages'],
+  preloadedImagesVerificationAllowlist: ['strings'],
   podLogsDir: ['string', '/var/log/pods'],
   systemReserved: ['map'],
   kubeReserved: ['map'],
@@ -154,15 +160,6 @@ const moot: Readonly<Record<string, readonly [string, Rows]>> = {
       'authorization.webhook.cacheUnauthorizedTTL': ['duration', '30s'],
     },
   ],
-  images: [
-    'images belong to the user of the engine',
-    {
-      imageMinimumGCAge: ['duration', '2m0s'],
-      imageMaximumGCAge: ['duration', '0s'],
-      imageGCHighThresholdPercent: ['int', 85],
-      imageGCLowThresholdPercent: ['int', 80],
-    },
-  ],
   managers: [
     'the policy is none',
     {
@@ -184,13 +181,6 @@ const fixed: Readonly<Record<string, readonly [string, Rows]>> = {
   ports: ['the read-only port is not served', { readOnlyPort: ['int', 0] }],
   anonymous: ['anonymous requests are always refused', { 'authentication.anonymous.enabled': ['bool', false] }],
   tls: ['the curves are those of Node.js', { tlsCurvePreferences: ['objects'] }],
-  verification: [
-    'who may use an image that is there already is not checked',
-    {
-      imagePullCredentialsVerificationPolicy: ['string', 'NeverVerifyPreloadedImages'],
-      preloadedImagesVerificationAllowlist: ['strings'],
-    },
-  ],
   cgroups: [
     'only the cgroups of Pods are written',
     {

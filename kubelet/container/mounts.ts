@@ -65,14 +65,20 @@ const volumeMount = async (mount: VolumeMount, index: number, request: MountRequ
     mount.subPathExpr === undefined || mount.subPathExpr === ''
       ? (mount.subPath ?? '')
       : expandSubPath(mount.subPathExpr, env)
+  const containerPath = mount.mountPath.startsWith('/') ? normalize(mount.mountPath) : join('/', mount.mountPath)
+  const propagation = propagationOf[mount.mountPropagation ?? ''] ?? 'private'
+  if (volume.image !== undefined) {
+    const image = { id: volume.image, subPath }
+    return { containerPath, hostPath: '', image, readOnly: true, recursiveReadOnly, propagation }
+  }
   const bound = paths.podSubPath(pod.metadata.uid, mount.name, container.name, index)
   if (subPath !== '') await bindSubPath(volume.hostPath, subPath, bound)
   return {
-    containerPath: mount.mountPath.startsWith('/') ? normalize(mount.mountPath) : join('/', mount.mountPath),
+    containerPath,
     hostPath: subPath === '' ? volume.hostPath : bound,
-    readOnly: mount.readOnly === true || volume.readOnly,
+    readOnly: volume.sealed !== true && (mount.readOnly === true || volume.readOnly),
     recursiveReadOnly,
-    propagation: propagationOf[mount.mountPropagation ?? ''] ?? 'private',
+    propagation,
   }
 }
 

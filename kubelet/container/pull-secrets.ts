@@ -1,44 +1,55 @@
-/** Registry credentials of a Pod's imagePullSecrets. Upstream: pkg/credentialprovider. */
+/** Credentials for a Pod's images: its imagePullSecrets, then those of the node. Upstream: MakeDockerKeyring. */
+import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import type { BoundPod } from '../pod.ts'
-import { registryOf } from '../runtime/images/image-reference.ts'
-import type { RegistryAuth } from '../runtime/runtime-service.ts'
+import type { CredentialPlugins } from '../runtime/images/credential-plugins.ts'
+import { type KeyringEntry, lookUp, parseDockerConfig, type PullCredentials } from '../runtime/images/keyring.ts'
 import { type ObjectSource, secretEntries } from './objects.ts'
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
-
-/** `{ auths: { registry: { auth | username, password } } }`, or the older form without `auths`. */
-export const parseDockerConfig = (text: string): Map<string, { username: string; password: string }> => {
-  const document: unknown = JSON.parse(text)
-  const auths = isRecord(document) && isRecord(document['auths']) ? document['auths'] : document
-  const found = new Map<string, { username: string; password: string }>()
-  if (!isRecord(auths)) return found
-  for (const [registry, entry] of Object.entries(auths)) {
-    if (!isRecord(entry)) continue
-    const decoded = typeof entry['auth'] === 'string' ? Buffer.from(entry['auth'], 'base64').toString() : ''
-    const colon = decoded.indexOf(':')
-    const username = typeof entry['username'] === 'string' ? entry['username'] : decoded.slice(0, Math.max(0, colon))
-    const password = typeof entry['password'] === 'string' ? entry['password'] : decoded.slice(colon + 1)
-    const host = registry.replace(/^https?:\/\//, '').split('/')[0] ?? registry
-    found.set(host === 'index.docker.io' ? 'docker.io' : host, { username, password })
-  }
-  return found
+const ofSecret = async (
+  objects: ObjectSource,
+  namespace: string,
+  name: string,
+  image: string,
+): Promise<PullCredentials[]> => {
+  const secret = await objects.secret(namespace, name).catch(() => undefined)
+  if (secret === undefined) return []
+  const data = secretEntries(secret)
+  const text = (data.get('.dockerconfigjson') ?? data.get('.dockercfg'))?.toString()
+  if (text === undefined) return []
+  return lookUp(parseDockerConfig(text), image, { uid: secret.metadata?.uid ?? '', namespace, name })
 }
 
-/** The first credentials that fit the image's registry; undefined for an anonymous pull. */
+/** Where docker's credentials of a node may be, the first that is there counts. */
+const nodeConfigFiles = (rootDir: string): string[] =>
+  [rootDir, process.cwd(), join(homedir(), '.docker'), '/.docker'].map((folder) => join(folder, 'config.json'))
+
+const nodeEntries = async (rootDir: string): Promise<readonly KeyringEntry[]> => {
+  for (const file of nodeConfigFiles(rootDir)) {
+    try {
+      return parseDockerConfig(await readFile(file, 'utf8'))
+    } catch {
+      // Not there, or not docker's: the next may be.
+    }
+  }
+  return []
+}
+
+export interface PullCredentialDeps {
+  readonly objects: ObjectSource
+  readonly rootDir: string
+  readonly plugins: CredentialPlugins
+}
+
+/** All that fit the image, in the order in which they are tried; empty for an anonymous pull. */
 export const pullCredentials = async (
-  objects: ObjectSource,
+  { objects, rootDir, plugins }: PullCredentialDeps,
   pod: BoundPod,
   image: string,
-): Promise<RegistryAuth | undefined> => {
-  const registry = registryOf(image)
-  for (const { name } of pod.spec.imagePullSecrets ?? []) {
-    if (name === undefined || name === '') continue
-    const secret = await objects.secret(pod.metadata.namespace, name).catch(() => undefined)
-    if (secret === undefined) continue
-    const entries = secretEntries(secret)
-    const text = (entries.get('.dockerconfigjson') ?? entries.get('.dockercfg'))?.toString()
-    const match = text === undefined ? undefined : parseDockerConfig(text).get(registry)
-    if (match !== undefined) return { ...match, serverAddress: registry }
-  }
-  return undefined
+): Promise<readonly PullCredentials[]> => {
+  const secrets = (pod.spec.imagePullSecrets ?? []).flatMap(({ name = '' }) => (name === '' ? [] : [name]))
+  const ofSecrets = await Promise.all(secrets.map((name) => ofSecret(objects, pod.metadata.namespace, name, image)))
+  const ofNode = [...(await nodeEntries(rootDir)), ...(await plugins.entriesFor(image))]
+  return [...ofSecrets.flat(), ...lookUp(ofNode, image, undefined)]
 }

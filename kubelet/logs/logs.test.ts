@@ -171,6 +171,7 @@ describe('the log manager', () => {
     name: 'app',
     attempt: 2,
     state: 'running',
+    imageRef: 'sha256:1',
     createdAt: 0,
     labels: { 'io.kubernetes.pod.name': pod.name, 'io.kubernetes.pod.namespace': pod.namespace },
     annotations: {},

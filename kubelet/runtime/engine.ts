@@ -11,6 +11,8 @@ export interface ContainerEngine {
   readonly cgroupDriver: string
   /** The runtime runs the CNI plugins, and looks for their configuration itself. */
   readonly wiresPods: boolean
+  /** Others than this kubelet have images there, too. */
+  readonly sharesImages: boolean
   /** '' when Pods can get a network. */
   networkNotReady(): Promise<string>
   close(): void

@@ -65,6 +65,8 @@ export interface PodSandboxStatus {
 export interface Mount {
   readonly containerPath: string
   readonly hostPath: string
+  /** Instead of hostPath: a folder of an image. */
+  readonly image?: { readonly id: string; readonly subPath: string }
   readonly readOnly: boolean
   /** Mounts below it are read-only, too. Only where the runtime's features say so. */
   readonly recursiveReadOnly: boolean
@@ -146,6 +148,8 @@ export interface ContainerSummary {
   readonly name: string
   readonly attempt: number
   readonly state: ContainerState
+  /** ID of its image. */
+  readonly imageRef: string
   readonly createdAt: number
   readonly labels: Readonly<Record<string, string>>
   readonly annotations: Readonly<Record<string, string>>
@@ -161,7 +165,6 @@ export interface ContainerStatus extends ContainerSummary {
   readonly image: string
   /** Image ID as Pod status shows it. */
   readonly imageId: string
-  readonly imageRef: string
   /** 'OOMKilled', 'Completed', 'Error', 'ContainerCannotRun' or ''. */
   readonly reason: string
   readonly message: string
@@ -340,6 +343,8 @@ export interface ImageService {
   /** Returns the image's ID. */
   pullImage(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<string>
   removeImage(reference: string): Promise<void>
+  /** Writes the files of an image into a folder; undefined where the runtime mounts images itself (Mount.image). */
+  readonly extractImage: ((id: string, folder: string) => Promise<void>) | undefined
   /** A folder on the file system that images are kept on. */
   imageFolder(): Promise<string>
 }

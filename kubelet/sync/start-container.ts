@@ -4,7 +4,9 @@ import { ConfigError } from '../container/objects.ts'
 import { runHook } from '../lifecycle/hooks.ts'
 import type { BoundPod, PodContainer } from '../pod.ts'
 import { type ImageManager, ImageError } from '../runtime/images/image-manager.ts'
-import type { PodSandboxStatus, RegistryAuth, RuntimeService } from '../runtime/runtime-service.ts'
+import type { PullCredentials } from '../runtime/images/keyring.ts'
+import type { PodSandboxStatus, RuntimeService } from '../runtime/runtime-service.ts'
+import type { MountImageVolumes } from '../volumes/image-volume.ts'
 import type { MountedVolume } from '../volumes/mounted-volume.ts'
 import type { ContainerEvents } from './container-events.ts'
 import type { PodKiller } from './kill-pod.ts'
@@ -26,10 +28,11 @@ export class StartError extends Error {
 export interface StarterDeps {
   readonly runtime: RuntimeService
   readonly images: ImageManager
+  readonly mountImageVolumes: MountImageVolumes
   readonly facts: NodeFacts
   readonly events: ContainerEvents
   readonly killer: PodKiller
-  readonly auth: (pod: BoundPod, image: string) => Promise<RegistryAuth | undefined>
+  readonly credentials: (pod: BoundPod, image: string) => Promise<readonly PullCredentials[]>
 }
 
 export interface StartRequest {
@@ -39,6 +42,12 @@ export interface StartRequest {
   readonly state: PodRuntimeState
   readonly volumes: ReadonlyMap<string, MountedVolume>
   readonly signal: AbortSignal
+}
+
+/** What came of the container's pulls. */
+interface Pulled {
+  readonly image: { readonly id: string; readonly user: string }
+  readonly imageVolumes: ReadonlyMap<string, MountedVolume>
 }
 
 export type StartContainer = (request: StartRequest) => Promise<void>
@@ -63,10 +72,11 @@ const nextAttempt = ({ pod, entry, state }: StartRequest): number => {
 export const createContainerStarter = ({
   runtime,
   images,
+  mountImageVolumes,
   facts,
   events,
   killer,
-  auth,
+  credentials,
 }: StarterDeps): StartContainer => {
   const fail = (request: StartRequest, reason: string, error: unknown): never => {
     const message = messageOf(error)
@@ -74,18 +84,19 @@ export const createContainerStarter = ({
     throw new StartError(reason, message, configRetryMs)
   }
 
-  const pull = async (request: StartRequest): Promise<{ id: string; user: string }> => {
+  const pull = async (request: StartRequest): Promise<Pulled> => {
     const { pod, entry, signal } = request
     const record = (type: 'Normal' | 'Warning', reason: string, message: string): void =>
       events.record(pod, entry.container.name, type, reason, message)
+    const how = { record, signal, credentials: (image: string) => credentials(pod, image) }
     try {
-      return await images.ensureImage({
+      const image = await images.ensureImage({
         pod,
-        container: entry.container,
-        record,
-        signal,
-        auth: (image) => auth(pod, image),
+        reference: entry.container.image ?? '',
+        pullPolicy: entry.container.imagePullPolicy,
+        ...how,
       })
+      return { image, imageVolumes: await mountImageVolumes(pod, entry.container, how) }
     } catch (error) {
       if (!(error instanceof ImageError)) throw error
       record('Warning', 'Failed', `Error: ${error.reason}`)
@@ -93,7 +104,7 @@ export const createContainerStarter = ({
     }
   }
 
-  const create = async (request: StartRequest, image: { id: string; user: string }): Promise<string> => {
+  const create = async (request: StartRequest, { image, imageVolumes }: Pulled): Promise<string> => {
     const { pod, entry, sandbox, state, volumes } = request
     try {
       const config = await makeContainerConfig(
@@ -103,7 +114,7 @@ export const createContainerStarter = ({
           attempt: nextAttempt(request),
           image,
           podIPs: sandbox.ips,
-          volumes,
+          volumes: new Map([...volumes, ...imageVolumes]),
           runningContainer: (name) =>
             state.containers.find((status) => status.name === name && status.state === 'running')?.id,
         },

@@ -99,6 +99,8 @@ export const createVolumeManager = ({ paths, now, ...deps }: VolumeManagerDeps):
       await prepareHostPath(volume.hostPath.path, volume.hostPath.type ?? '')
       return { hostPath: volume.hostPath.path, readOnly: false }
     }
+    // Mounted when a container that has it is started: what goes wrong is told like a pull of the container's image.
+    if (volume.image !== undefined) return { hostPath: '', readOnly: true }
     const claim = claimOf(pod, volume)
     if (claim !== undefined) return mountClaim(pod, claim, { ...deps, mountNfs: nfsVolume })
     if (volume.nfs !== undefined) return nfsVolume(pod, volume.name, volume.nfs)

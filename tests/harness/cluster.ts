@@ -39,7 +39,7 @@ export interface TestClusterOptions {
   /** Fields of KubeletConfiguration. */
   readonly kubelet?: Readonly<Record<string, unknown>>
   /** Default: what KUBETS_TEST_RUNTIME says, else docker. The test images are on a containerd, too. */
-  readonly runtime?: NodeRuntime
+  readonly runtime?: NodeRuntime | 'both'
 }
 
 export interface TestCluster extends AsyncDisposable {
@@ -95,10 +95,14 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
       dnsDomain: 'cluster.local',
     },
     controlPlane: { ...controlPlane, ...(store === undefined ? {} : { etcd: store.spec }) },
-    nodePools:
-      count === 0
-        ? []
-        : [{ name: `${name}n`, count, zones: ['zone-a', 'zone-b', 'zone-c'], kubelet: options.kubelet ?? {}, runtime }],
+    // Both: as many nodes of each.
+    nodePools: (count === 0 ? [] : runtime === 'both' ? ['docker', 'containerd'] : [runtime]).map((of, index) => ({
+      name: `${name}${'nm'[index]}`,
+      count,
+      zones: ['zone-a', 'zone-b', 'zone-c'],
+      kubelet: options.kubelet ?? {},
+      runtime: of,
+    })),
   }
   writeFileSync(file, dump({ apiVersion: 'kubets.dev/v1alpha1', kind: 'Cluster', metadata: { name }, spec }))
   const cli = async (command: string, ...args: readonly string[]): Promise<string> => {
@@ -122,7 +126,7 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
   }
   const config = (): ClusterConfig => loadClusterConfig(layout.clusterFile)
   const nodes = (): NodeConfig[] => nodesOf(config(), knownAddresses(layout))
-  if (runtime === 'containerd') await loadImages({ config, layout, nodes }, testImages)
+  if (runtime !== 'docker') await loadImages({ config, layout, nodes }, testImages)
   return {
     layout,
     config,

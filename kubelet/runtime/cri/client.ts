@@ -35,6 +35,7 @@ const hasCode = (error: unknown, code: number): boolean => error instanceof Grpc
 export const isNotFound = (error: unknown): boolean => hasCode(error, grpcCode.notFound)
 export const isUnimplemented = (error: unknown): boolean => hasCode(error, grpcCode.unimplemented)
 export const isUnavailable = (error: unknown): boolean => hasCode(error, grpcCode.unavailable)
+export const isUnknown = (error: unknown): error is GrpcError => hasCode(error, grpcCode.unknown)
 export const isDeadline = (error: unknown): boolean => hasCode(error, grpcCode.deadlineExceeded)
 
 /** Undefined where the runtime knows no such thing. */

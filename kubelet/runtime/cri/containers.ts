@@ -50,6 +50,7 @@ const summaryOf = (found: Container): ContainerSummary => {
     name: labels[containerNameLabel] ?? found.metadata?.name ?? '',
     attempt: found.metadata?.attempt ?? 0,
     state: found.state,
+    imageRef: found.imageId === '' ? found.imageRef : found.imageId,
     createdAt: millis(found.createdAt),
     labels,
     annotations: Object.fromEntries(found.annotations),

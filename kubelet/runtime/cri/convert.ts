@@ -64,6 +64,7 @@ const mountMessage = (mount: Mount): NonNullable<ContainerConfigInit['mounts']>[
   readonly: mount.readOnly,
   recursiveReadOnly: mount.recursiveReadOnly,
   propagation: mount.propagation,
+  ...(mount.image === undefined ? {} : { image: { image: mount.image.id }, imageSubPath: mount.image.subPath }),
 })
 
 /** `uid`, `uid:gid`, `name:gid`, or '' for the image's. */

@@ -165,6 +165,7 @@ export const createCriRuntime = async (options: CriRuntimeOptions): Promise<Cont
     images: createImages(imageClient),
     cgroupDriver,
     wiresPods: true,
+    sharesImages: false,
     networkNotReady: async () => (await runtime.status()).networkReady,
     close: () => {
       client.close()

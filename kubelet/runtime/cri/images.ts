@@ -1,6 +1,6 @@
 /** Images on a CRI runtime. */
 import type { Image, ImageService } from '../runtime-service.ts'
-import { type CriClient, isNotFound, withRpcText } from './client.ts'
+import { type CriClient, isNotFound, isUnknown, rpcErrorText, withRpcText } from './client.ts'
 import { type CriImage, imageMethods as methods } from './runtime-messages.ts'
 
 const toImage = (image: CriImage): Image => ({
@@ -20,14 +20,18 @@ export const createImages = (client: CriClient): ImageService => ({
   },
   pullImage: async (reference, auth, signal) => {
     // Ends with the signal alone: how long a pull takes is the network's affair.
-    const { imageRef } = await withRpcText(
-      client.call(
-        methods.pullImage,
-        { image: { image: reference, userSpecifiedImage: reference }, ...(auth === undefined ? {} : { auth }) },
-        { timeoutMs: undefined, signal },
-      ),
-    )
-    return imageRef
+    const request = {
+      image: { image: reference, userSpecifiedImage: reference },
+      // No server: as upstream. containerd takes it for a URL, and then the image's registry for another one.
+      ...(auth === undefined ? {} : { auth: { username: auth.username, password: auth.password } }),
+    }
+    try {
+      return (await client.call(methods.pullImage, request, { timeoutMs: undefined, signal })).imageRef
+    } catch (error) {
+      // Unknown says nothing, and what a message begins with may be a reason (RegistryUnavailable).
+      if (isUnknown(error)) throw new Error(error.details, { cause: error })
+      throw new Error(rpcErrorText(error), { cause: error })
+    }
   },
   removeImage: async (reference) => {
     await withRpcText(
@@ -36,6 +40,7 @@ export const createImages = (client: CriClient): ImageService => ({
       }),
     )
   },
+  extractImage: undefined,
   imageFolder: async () => {
     const { imageFilesystems } = await client.call(methods.imageFsInfo, {})
     const mountpoint = imageFilesystems[0]?.fsId?.mountpoint

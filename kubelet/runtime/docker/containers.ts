@@ -71,6 +71,7 @@ const toSummary = (info: ContainerInfo): ContainerSummary => {
     name: labels[containerNameLabel] ?? '',
     attempt: attemptOfName(info.Names[0] ?? ''),
     state: stateOfInfo(info.State),
+    imageRef: info.ImageID,
     createdAt: info.Created * 1000,
     labels,
     annotations,

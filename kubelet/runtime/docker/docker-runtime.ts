@@ -173,6 +173,7 @@ export const createDockerRuntime = async (options: DockerRuntimeOptions): Promis
     images: createImages(docker, engine.DockerRootDir ?? '/var/lib/docker'),
     cgroupDriver: engine.CgroupDriver ?? 'cgroupfs',
     wiresPods: false,
+    sharesImages: true,
     networkNotReady: cni.notReadyReason,
     close,
   }

@@ -1,7 +1,13 @@
 /** Images of the engine. All kubelets of one machine share them: what the user's Docker has is at once usable. */
+import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { lstat, rm, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { PassThrough, type Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import type { Image, ImageService } from '../runtime-service.ts'
-import { type Docker, engineMessage, orUndefined, statusCode } from './client.ts'
+import { type Docker, engineMessage, orUndefined, statusCode, unlessGone } from './client.ts'
 
 /** Image IDs as Pod status shows them; an ID never changes its meaning, so the memory needs no expiry. */
 const statusIds = new Map<string, string>()
@@ -36,6 +42,41 @@ const followPull = async (stream: Readable): Promise<void> => {
       const message: unknown = JSON.parse(line)
       if (isRecord(message) && typeof message['error'] === 'string') throw new Error(message['error'])
     }
+  }
+}
+
+/** By way of a container that never starts: the engine gives the files of those alone. */
+const extract = async (docker: Docker, id: string, folder: string): Promise<void> => {
+  const container = await docker.createContainer({
+    name: `k8s_image-volume_${randomUUID()}`,
+    Image: id,
+    Entrypoint: ['/never-started'],
+    NetworkDisabled: true,
+  })
+  try {
+    const tar = spawn('tar', ['-x', '--numeric-owner', '-p', '-C', folder], { stdio: ['pipe', 'ignore', 'pipe'] })
+    let stderr = ''
+    tar.stderr.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-1000)))
+    const ended = once(tar, 'close') as Promise<[number | null]>
+    await pipeline(await container.export(), tar.stdin)
+    const [code] = await ended
+    if (code !== 0) throw new Error(`the image cannot be unpacked: ${stderr.trim()}`)
+  } finally {
+    await unlessGone(container.remove({ force: true, v: true }))
+  }
+  await removeMountPoints(folder)
+}
+
+/** What the engine makes in every container, for its mounts, is no part of the image. All of it is empty. */
+const mountPoints =
+  '.dockerenv dev/console etc/hostname etc/hosts etc/mtab etc/resolv.conf dev/pts dev/shm dev etc proc sys'.split(' ')
+
+const removeMountPoints = async (folder: string): Promise<void> => {
+  for (const name of mountPoints) {
+    const path = join(folder, name)
+    const info = await lstat(path).catch(() => undefined)
+    if (info?.isDirectory() === true) await rmdir(path).catch(() => undefined)
+    else if (info !== undefined && (info.size === 0 || info.isSymbolicLink())) await rm(path)
   }
 }
 
@@ -89,5 +130,6 @@ export const createImages = (docker: Docker, folder: string): ImageService => ({
       if (statusCode(error) !== 404) throw error
     }
   },
+  extractImage: (id, target) => extract(docker, id, target),
   imageFolder: async () => folder,
 })
