@@ -133,7 +133,7 @@ describe('DefaultPreemption', () => {
     assert.deepEqual(await preempt(), {
       nominated: '',
       message:
-        'preemption: 0/3 nodes are available: 1 Preemption is not helpful for scheduling, 2 No preemption victims found for incoming pod.',
+        'no new claims to deallocate, preemption: 0/3 nodes are available: 1 Preemption is not helpful for scheduling, 2 No preemption victims found for incoming pod.',
     })
     assert.deepEqual(deleted, [])
   })
@@ -143,7 +143,7 @@ describe('DefaultPreemption', () => {
     const { preempt } = worldOf(polite, { nodes: [aNode('a')], running: [['a', at(1, '2')]] })
     assert.deepEqual(await preempt(), {
       nominated: undefined,
-      message: 'preemption: not eligible due to preemptionPolicy=Never.',
+      message: 'no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.',
     })
   })
 
@@ -158,7 +158,7 @@ describe('DefaultPreemption', () => {
     const { preempt } = worldOf(nominated, { nodes: [aNode('a')], running: [['a', victim]] })
     assert.deepEqual(await preempt(), {
       nominated: undefined,
-      message: 'preemption: not eligible due to a terminating pod on the nominated node.',
+      message: 'no new claims to deallocate, preemption: not eligible due to a terminating pod on the nominated node.',
     })
   })
 

@@ -3,6 +3,7 @@ import type { PluginFactory } from '../framework/plugin.ts'
 import { defaultBinder } from './default-binder.ts'
 import { defaultPreemption } from './default-preemption.ts'
 import { imageLocality } from './image-locality.ts'
+import { dynamicResources } from './dynamic-resources.ts'
 import { interPodAffinity } from './inter-pod-affinity.ts'
 import { nodeAffinity } from './node-affinity.ts'
 import { nodeName } from './node-name.ts'
@@ -43,6 +44,7 @@ export const defaultPlugins: readonly DefaultPlugin[] = [
   { name: 'VolumeZone', factory: volumeZone },
   { name: 'PodTopologySpread', factory: podTopologySpread, weight: 2 },
   { name: 'InterPodAffinity', factory: interPodAffinity, weight: 2 },
+  { name: 'DynamicResources', factory: dynamicResources, weight: 2 },
   { name: 'DefaultPreemption', factory: defaultPreemption },
   { name: 'NodeResourcesBalancedAllocation', factory: nodeResourcesBalancedAllocation },
   { name: 'ImageLocality', factory: imageLocality },

@@ -71,7 +71,8 @@ const compare = (a: Version, b: Version): number => {
 }
 
 const read = (text: string, lenient = false): Version | undefined => parse(lenient ? normalize(text) : text)
-const semver = (text: string, lenient = false): Value => {
+/** Throws CelError where the text is no version. */
+export const semverValue = (text: string, lenient = false): Value => {
   const version = read(text, lenient)
   if (version === undefined) throw new CelError(`Invalid semver ${JSON.stringify(text)}`)
   return new SemverValue(version)
@@ -82,8 +83,8 @@ const numberAt = (name: string, index: 0 | 1 | 2): FunctionDeclaration =>
 
 const pair = `${typeName}, ${typeName}`
 export const semverFunctions: readonly FunctionDeclaration[] = [
-  func('semver', `string -> ${typeName}`, semver, walk),
-  func('semver', `string, bool -> ${typeName}`, semver, walk),
+  func('semver', `string -> ${typeName}`, semverValue, walk),
+  func('semver', `string, bool -> ${typeName}`, semverValue, walk),
   func('isSemver', 'string -> bool', (text: string) => read(text) !== undefined, walk),
   func('isSemver', 'string, bool -> bool', (text: string, lenient: boolean) => read(text, lenient) !== undefined, walk),
   numberAt('major', 0),

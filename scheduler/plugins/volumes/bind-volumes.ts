@@ -69,7 +69,7 @@ const checkReachable = (volume: PersistentVolume, node: Node, seen: Seen): void 
 const isBindingDone = ({ claim, volume }: PodVolumes['bindings'][number], node: Node, seen: Seen): boolean => {
   const name = volume.metadata?.name ?? ''
   const current = seen.volume(name)
-  if (current === undefined) throw new Error(`failed to check binding: could not find persistentvolume "${name}"`)
+  if (current === undefined) throw new Error(`failed to check binding: could not find v1.PersistentVolume "${name}"`)
   const key = objectKey(claim)
   const currentClaim = seen.claim(key)
   if (currentClaim === undefined)

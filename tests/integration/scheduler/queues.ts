@@ -35,7 +35,7 @@ export const describeQueues = (running: Running): void => {
       const pod = await client.get(podsRef, 'next', namespace)
       assert.match(
         unschedulableMessage(pod) ?? '',
-        /^0\/\d+ nodes are available: 1 Insufficient cpu, \d+ node\(s\) didn't match Pod's node affinity\/selector\. preemption: 0\/\d+ nodes are available: 1 No preemption victims found for incoming pod, \d+ Preemption is not helpful for scheduling\.$/,
+        /^0\/\d+ nodes are available: 1 Insufficient cpu, \d+ node\(s\) didn't match Pod's node affinity\/selector\. no new claims to deallocate, preemption: 0\/\d+ nodes are available: 1 No preemption victims found for incoming pod, \d+ Preemption is not helpful for scheduling\.$/,
       )
       await client.delete(podsRef, 'big', namespace)
       await binds('next')
