@@ -1,4 +1,4 @@
-/** NetworkPolicies applied with kubectl, and connections between real containers on two nodes. */
+/** NetworkPolicies applied with kubectl, and connections between real containers on two nodes, in both families. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Pod } from '../../api/types.ts'
@@ -7,7 +7,7 @@ import { busyboxImage, ensureTestImages } from '../harness/images.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
 
-const running = useCluster({ nodes: 2 }, () => ensureTestImages())
+const running = useCluster({ nodes: 2, dualStack: true }, () => ensureTestImages())
 
 const ports = [80, 8080, 8081, 8090]
 /** A web server on four ports; `http` is one of them. */
@@ -60,9 +60,9 @@ const policy = (name: string, namespace: string, spec: object): object => ({
 const apply = (...items: object[]): Promise<string> =>
   running().kubectl.withInput(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), 'apply', '-f', '-')
 
-const addressOf = async (name: string, namespace: string): Promise<string> => {
-  const pod = await running().kubectl.json<Pod>('get', 'pod', name, '-n', namespace)
-  return pod.status?.podIP ?? ''
+const addressesOf = async (name: string): Promise<string[]> => {
+  const pod = await running().kubectl.json<Pod>('get', 'pod', name, '-n', 'shop')
+  return (pod.status?.podIPs ?? []).map(({ ip }) => ip)
 }
 
 const exec = async (name: string, namespace: string, ...command: string[]): Promise<boolean> =>
@@ -71,14 +71,24 @@ const exec = async (name: string, namespace: string, ...command: string[]): Prom
 const reaches = (name: string, namespace: string, to: string, port = 80): Promise<boolean> =>
   exec(name, namespace, 'nc', '-w', '1', to, String(port))
 
-/** Each `namespace/client → address port`, in the end as it is told, all at the same time. */
-const becomes = async (expected: Readonly<Record<string, 'open' | 'closed'>>): Promise<void> => {
+/**
+ * Each `namespace/client → server port`, in the end as it is told, all at the same time. A server is its Pod's
+ * addresses: they are open or closed together.
+ */
+const becomes = async (
+  servers: ReadonlyMap<string, readonly string[]>,
+  expected: Readonly<Record<string, 'open' | 'closed'>>,
+): Promise<void> => {
   const look = async (): Promise<Record<string, string>> =>
     Object.fromEntries(
       await Promise.all(
         Object.keys(expected).map(async (line) => {
           const [, namespace = '', name = '', to = '', port] = /^(\S+)\/(\S+) → (\S+) (\d+)$/.exec(line) ?? []
-          return [line, (await reaches(name, namespace, to, Number(port))) ? 'open' : 'closed'] as const
+          const tries = await Promise.all(
+            (servers.get(to) ?? []).map((address) => reaches(name, namespace, address, Number(port))),
+          )
+          const outcome = tries.every(Boolean) ? 'open' : tries.some(Boolean) ? 'mixed' : 'closed'
+          return [line, outcome] as const
         }),
       ),
     )
@@ -93,8 +103,10 @@ const becomes = async (expected: Readonly<Record<string, 'open' | 'closed'>>): P
 }
 
 describe('network policies on two nodes', () => {
-  let near = ''
-  let far = ''
+  const servers = new Map<string, string[]>()
+  const [near, far] = ['near', 'far']
+  /** One address of a server. */
+  const at = (name: string, family = 0): string => servers.get(name)?.[family] ?? ''
   let nodes: string[] = []
 
   before(async () => {
@@ -119,8 +131,14 @@ describe('network policies on two nodes', () => {
     await kubectl('expose', 'pod', 'far', '-n', 'shop', '--port=80', '--name=far')
     for (const namespace of ['shop', 'office'])
       await kubectl('wait', '--for=condition=Ready', 'pod', '--all', '-n', namespace, '--timeout=60s')
-    near = await addressOf('near', 'shop')
-    far = await addressOf('far', 'shop')
+    for (const name of [near, far]) servers.set(name, await addressesOf(name))
+    assert.deepEqual(
+      [...servers.values()].map((own) => own.map((ip) => ip.includes(':'))),
+      [
+        [false, true],
+        [false, true],
+      ],
+    )
   })
 
   after(async () => {
@@ -135,9 +153,9 @@ describe('network policies on two nodes', () => {
     )
 
   it('close what is denied by default, on one node and between two, and leave Pods Ready', async () => {
-    await becomes(everywhere('open'))
+    await becomes(servers, everywhere('open'))
     await apply(policy('deny', 'shop', { podSelector: {}, policyTypes: ['Ingress'] }))
-    await becomes(everywhere('closed'))
+    await becomes(servers, everywhere('closed'))
     const { kubectl } = running()
     // Probes come from the node every second.
     await kubectl('wait', '--for=condition=Ready', 'pod', 'near', 'far', '-n', 'shop', '--timeout=5s')
@@ -146,7 +164,7 @@ describe('network policies on two nodes', () => {
   it('allow by the labels of Pods and of namespaces', async () => {
     const from = [{ podSelector: { matchLabels: { role: 'friend' } } }]
     await apply(policy('friends', 'shop', { podSelector: { matchLabels: { app: 'server' } }, ingress: [{ from }] }))
-    await becomes({
+    await becomes(servers, {
       ...everywhere('closed'),
       [`shop/friend → ${near} 80`]: 'open',
       [`shop/friend → ${far} 80`]: 'open',
@@ -155,12 +173,12 @@ describe('network policies on two nodes', () => {
     await apply(
       policy('friends', 'shop', { podSelector: { matchLabels: { name: 'far' } }, ingress: [{ from: [office] }] }),
     )
-    await becomes({ ...everywhere('closed'), [`office/clerk → ${far} 80`]: 'open' })
+    await becomes(servers, { ...everywhere('closed'), [`office/clerk → ${far} 80`]: 'open' })
     await running().kubectl('label', 'namespace', 'office', 'team-')
-    await becomes(everywhere('closed'))
+    await becomes(servers, everywhere('closed'))
     await running().kubectl('label', 'pod', 'stranger', '-n', 'shop', 'role=friend')
     await apply(policy('friends', 'shop', { podSelector: {}, ingress: [{ from }] }))
-    await becomes({
+    await becomes(servers, {
       ...everywhere('open'),
       [`office/clerk → ${near} 80`]: 'closed',
       [`office/clerk → ${far} 80`]: 'closed',
@@ -169,10 +187,13 @@ describe('network policies on two nodes', () => {
   })
 
   it('allow by ranges of addresses with exceptions', async () => {
-    const stranger = await addressOf('stranger', 'shop')
-    const ipBlock = { cidr: '0.0.0.0/0', except: [`${stranger}/32`] }
-    await apply(policy('friends', 'shop', { podSelector: {}, ingress: [{ from: [{ ipBlock }] }] }))
-    await becomes({
+    const [four, six] = await addressesOf('stranger')
+    const from = [
+      { ipBlock: { cidr: '0.0.0.0/0', except: [`${four}/32`] } },
+      { ipBlock: { cidr: '::/0', except: [`${six}/128`] } },
+    ]
+    await apply(policy('friends', 'shop', { podSelector: {}, ingress: [{ from }] }))
+    await becomes(servers, {
       ...everywhere('open'),
       [`shop/stranger → ${near} 80`]: 'closed',
       [`shop/stranger → ${far} 80`]: 'closed',
@@ -181,20 +202,20 @@ describe('network policies on two nodes', () => {
 
   it('allow ports by range and by name', async () => {
     await apply(policy('friends', 'shop', { podSelector: {}, ingress: [{ ports: [{ port: 8081, endPort: 8090 }] }] }))
-    const at = (open: readonly number[]): Record<string, 'open' | 'closed'> =>
+    const only = (open: readonly number[]): Record<string, 'open' | 'closed'> =>
       Object.fromEntries(
         ports.flatMap((port) =>
           [near, far].map((to) => [`shop/friend → ${to} ${port}`, open.includes(port) ? 'open' : 'closed'] as const),
         ),
       )
-    await becomes(at([8081, 8090]))
+    await becomes(servers, only([8081, 8090]))
     await apply(policy('friends', 'shop', { podSelector: {}, ingress: [{ ports: [{ port: 'http' }] }] }))
-    await becomes(at([8080]))
+    await becomes(servers, only([8080]))
   })
 
   it('open again what they closed when they are gone', async () => {
     await running().kubectl('delete', 'networkpolicy', 'deny', 'friends', '-n', 'shop')
-    await becomes(everywhere('open'))
+    await becomes(servers, everywhere('open'))
   })
 
   it('see the Pod behind a Service, and let who may ask names ask nothing else', async () => {
@@ -216,12 +237,12 @@ describe('network policies on two nodes', () => {
     }
     await apply(policy('out', 'shop', { podSelector: select, policyTypes: ['Egress'], egress: [dns] }))
     await waitFor(resolves, { what: 'DNS for who may ask it' })
-    assert.ok(!(await reaches('friend', 'shop', far)))
-    assert.ok(!(await reaches('friend', 'shop', 'far')), 'by its Service')
+    assert.ok(!(await reaches('friend', 'shop', at(far))))
+    assert.ok(!(await reaches('friend', 'shop', 'far.shop')), 'by its Service')
     const toFar = { to: [{ podSelector: { matchLabels: { name: 'far' } } }] }
     await apply(policy('out', 'shop', { podSelector: select, policyTypes: ['Egress'], egress: [dns, toFar] }))
-    await waitFor(() => reaches('friend', 'shop', 'far'), { what: 'the Pod behind the Service' })
-    assert.ok(!(await reaches('friend', 'shop', near)))
+    await waitFor(() => reaches('friend', 'shop', 'far.shop'), { what: 'the Pod behind the Service' })
+    assert.ok(!(await reaches('friend', 'shop', at(near))))
     await running().kubectl('delete', 'networkpolicy', 'out', '-n', 'shop')
   })
 
@@ -238,10 +259,14 @@ describe('network policies on two nodes', () => {
     const names = Array.from({ length: 4 }, (_, index) => `early-${index}`)
     await apply(
       ...names.map((name, index) =>
-        client(name, 'shop', { node, labels: { early: 'yes' }, script: knocking(index % 2 === 0 ? near : far) }),
+        client(name, 'shop', {
+          node,
+          labels: { early: 'yes' },
+          script: knocking(at(index % 2 === 0 ? near : far, index >> 1)),
+        }),
       ),
       // The same, but nothing is against it: the door opens at once.
-      client('free', 'shop', { node, script: knocking(near) }),
+      client('free', 'shop', { node, script: knocking(at(near)) }),
     )
     await waitFor(async () => (await said('free')).includes('through'), { what: 'a free Pod to get through' })
     for (const name of names) {
@@ -259,8 +284,8 @@ describe('network policies on two nodes', () => {
     process.kill(proxy.pid, 'SIGSTOP')
     try {
       await apply(
-        client('held', 'shop', { node, labels: { early: 'yes' }, script: knocking(near) }),
-        client('waiting', 'shop', { node, script: knocking(near) }),
+        client('held', 'shop', { node, labels: { early: 'yes' }, script: knocking(at(near)) }),
+        client('waiting', 'shop', { node, script: knocking(at(near)) }),
       )
       for (const name of ['held', 'waiting']) {
         await waitFor(async () => (await said(name)).split('round').length > 2, { what: `${name} to have tried` })
@@ -277,13 +302,13 @@ describe('network policies on two nodes', () => {
   it('stay as they are when the proxy is killed, and are followed by the next one', async () => {
     const { kubectl, layout } = running()
     await apply(policy('deny', 'shop', { podSelector: {}, policyTypes: ['Ingress'] }))
-    await becomes(everywhere('closed'))
+    await becomes(servers, everywhere('closed'))
     for (const node of nodes) {
       const proxy = processOf(layout.run, `${node}-kube-proxy`)
       if (proxy !== undefined) process.kill(proxy.pid, 'SIGKILL')
     }
-    await becomes(everywhere('closed'))
+    await becomes(servers, everywhere('closed'))
     await kubectl('delete', 'networkpolicy', '--all', '-n', 'shop')
-    await becomes(everywhere('open'))
+    await becomes(servers, everywhere('open'))
   })
 })
