@@ -6,8 +6,6 @@ import { defaultPauseImage } from './runtime/docker/pause-image.ts'
 /** Where a Docker engine listens. */
 export const defaultDockerEndpoint = 'unix:///var/run/docker.sock'
 
-const notUsed = (reason: string) => ({ unsupported: reason })
-
 export const kubeletFlags = defineFlags({
   kubeconfig: {
     type: 'string',
