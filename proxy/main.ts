@@ -132,6 +132,7 @@ run('kube-proxy', async ({ signal, log }) => {
     nodePortAddresses: nodePortAddressesOf(config, family, { node: ownNode(), interfaces: networkInterfaces() }),
     nodeIP: nodeIPOf(ownNode(), family),
     serviceCIDRs: ofFamily(family, rangesOf(ranges.lister.list())),
+    localServices: ofFamily(family, dnsAddresses),
   })
   const healthChecksOf = (family: IpFamily): HealthCheckPorts =>
     new HealthCheckPorts({

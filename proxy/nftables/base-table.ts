@@ -21,6 +21,8 @@ export interface TableOptions {
   readonly nodeIP: string | undefined
   /** Ranges of the ServiceCIDRs: what is sent to an address of theirs that no Service has is dropped. */
   readonly serviceCIDRs: readonly string[]
+  /** Addresses of Services that this node answers itself (cluster DNS). */
+  readonly localServices: readonly string[]
 }
 
 /** Sets and maps whose elements Services write, with their types. */
@@ -95,7 +97,7 @@ const rules = (options: TableOptions): (readonly [chain: string, rule: string])[
   const isNodePortAddress = options.nodePortAddresses === undefined ? notLoopback : `${ip} daddr @nodeport-ips`
   const isOwnAddress =
     options.nodePortAddresses === undefined ? `fib daddr type local ${notLoopback}` : isNodePortAddress
-  const { serviceCIDRs } = options
+  const { serviceCIDRs, localServices } = options
   return [
     ...jumps,
     ...masqueradeRules(options).map((rule) => ['services', rule] as const),
@@ -104,6 +106,9 @@ const rules = (options: TableOptions): (readonly [chain: string, rule: string])[
     ['service-endpoints-check', `${target} vmap @no-endpoint-services`],
     ['nodeport-endpoints-check', `${isNodePortAddress} meta l4proto . th dport vmap @no-endpoint-nodeports`],
     ['firewall-check', `${target} vmap @firewall-ips`],
+    ...(localServices.length === 0
+      ? []
+      : [['cluster-ips-check', `${ip} daddr { ${localServices.join(', ')} } return`] as const]),
     // What still carries a cluster IP after DNAT asked for a port that its Service does not have.
     ['cluster-ips-check', `${ip} daddr @cluster-ips reject`],
     ...(serviceCIDRs.length === 0

@@ -69,6 +69,7 @@ const proxier = new Proxier({
     nodePortAddresses: undefined,
     nodeIP: undefined,
     serviceCIDRs: ['10.96.0.0/12'],
+    localServices: [],
   }),
   localAddresses: new Set(),
   getService: (key) => services.get(key),
