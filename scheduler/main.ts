@@ -21,6 +21,7 @@ import { serveComponent } from '../component-base/serving/serving.ts'
 import { tlsSettings } from '../component-base/tls/tls-settings.ts'
 import { loadConfiguration } from './config/load.ts'
 import type { KubeSchedulerConfiguration } from './config/types.ts'
+import { answerExplanation } from './explanation/serve.ts'
 import { createSchedulerMetrics, registerSchedulerState } from './metrics.ts'
 import { applyFlags, flags } from './options.ts'
 import { Scheduler, type SchedulerOptions } from './scheduler.ts'
@@ -73,6 +74,8 @@ run('kube-scheduler', async ({ signal, log }) => {
     signal,
   })
   registerSchedulerState(registry, scheduler.state)
+  const answerConfig = answerConfigz(configuration)
+  const answerWhy = answerExplanation((namespace, name) => scheduler.explain(namespace, name))
   if (values['secure-port'] > 0) {
     await serveComponent({
       bindAddress: values['bind-address'],
@@ -86,7 +89,7 @@ run('kube-scheduler', async ({ signal, log }) => {
       health,
       metrics: registry,
       ...delegateAccess(client),
-      extra: answerConfigz(configuration),
+      extra: (request, response) => answerConfig(request, response) || answerWhy(request, response),
       log,
       signal,
     })

@@ -13,6 +13,8 @@ import { SchedulerCache } from './cache/cache.ts'
 import type { ExtenderSpec } from './config/types.ts'
 import { addEventHandlers } from './event-handlers.ts'
 import { createHttpExtender } from './extenders/http-extender.ts'
+import { Attempts } from './explanation/attempts.ts'
+import { explain, type Explanation } from './explanation/explanation.ts'
 import { type Failure, reportFailure } from './failure.ts'
 import type { CycleState } from './framework/cycle-state.ts'
 import { type FitDiagnosis, fitErrorMessage, newDiagnosis, rejectNode } from './framework/diagnosis.ts'
@@ -79,6 +81,7 @@ export class Scheduler {
   readonly #queue: SchedulingQueue
   readonly #nominator = new Nominator()
   readonly #waitingPods: WaitingPods
+  readonly #attempts = new Attempts()
   readonly #profiles: ReadonlyMap<string, Profile>
   readonly #extenders: readonly Extender[]
   #startIndex = 0
@@ -101,7 +104,10 @@ export class Scheduler {
         queue: this.#queue,
         nominator: this.#nominator,
         isOurs: (pod) => this.#profileOf(pod) !== undefined,
-        onGone: (pod) => this.#waitingPods.get(uidOf(pod))?.reject('', 'the Pod is gone'),
+        onGone: (pod) => {
+          this.#attempts.delete(uidOf(pod))
+          this.#waitingPods.get(uidOf(pod))?.reject('', 'the Pod is gone')
+        },
       },
       [...this.#profiles.values()].flatMap(({ framework }) => framework.plugins.all.flatMap(registrationsOf)),
     )
@@ -119,6 +125,13 @@ export class Scheduler {
       if (signal.aborted) resolve()
       signal.addEventListener('abort', () => resolve(), { once: true })
     })
+  }
+
+  /** Why a Pod waits that was tried; undefined for others. */
+  explain(namespace: string, name: string): Explanation | undefined {
+    const pod = this.#options.informers.for(podsRef).lister.get(`${namespace}/${name}`)
+    const attempt = pod === undefined || (pod.spec?.nodeName ?? '') !== '' ? undefined : this.#attempts.get(pod)
+    return attempt === undefined ? undefined : explain(attempt, this.#cache)
   }
 
   /** What metrics read. */
@@ -324,6 +337,7 @@ export class Scheduler {
         },
       )
       if (rejection !== undefined) return this.#undoBinding(reserved, { nodeName, rejection })
+      this.#attempts.delete(uidOf(pod))
       metrics.onAttempt('scheduled', profile.framework.profileName, this.#secondsOf(queued))
       metrics.onScheduled(queued.attempts, (clock.now() - (queued.firstAttemptAt ?? queued.addedAt)) / 1000)
       profile.recorder.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${objectKey(pod)} to ${nodeName}`)
@@ -357,6 +371,9 @@ export class Scheduler {
     if (!waits || current.metadata?.deletionTimestamp !== undefined) return this.#queue.done(uidOf(queued.pod))
     queued.pod = current
     this.#queue.failed(queued, diagnosis ?? noRejectors)
+    const { message, nominatedNodeName } = failure
+    const { attempts } = queued
+    this.#attempts.set({ pod: current, timeMs: clock.now(), attempts, message, nominatedNodeName, diagnosis })
     // At once, not by the watch: the next Pod's cycle must know.
     if (failure.nominatedNodeName !== undefined) this.#nominator.nominate(current, failure.nominatedNodeName)
     void reportFailure(current, failure, { client, recorder: profile.recorder, clock, log })

@@ -7,6 +7,7 @@ import { projectRoot } from '../../deploy/layout.ts'
 import { runHollowKubelets } from '../harness/hollow-nodes.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { describeExtenders, extenderResource, startTestExtender } from './scheduler/extenders.ts'
+import { describeExplanation } from './scheduler/explanation.ts'
 import { describePreemption } from './scheduler/preemption.ts'
 import { describeProfiles } from './scheduler/profiles.ts'
 import { describeQueues } from './scheduler/queues.ts'
@@ -39,3 +40,4 @@ describePreemption(running)
 describeProfiles(running)
 describeQueues(running)
 describeExtenders(running, extender)
+describeExplanation(running)
