@@ -7,6 +7,7 @@ import { isNamespaceTerminating } from '../errors.ts'
 import { podInformer } from '../indexes.ts'
 import { keyOf, labelsOf, splitKey } from '../objects.ts'
 import { onServicePodChange } from '../service-pods.ts'
+import { TriggerTimes, withTriggerTime } from '../trigger-times.ts'
 import { enqueueSelf, onAnyChange, queueOf, workersOf } from '../wiring.ts'
 import { planEndpoints } from './plan.ts'
 
@@ -20,6 +21,7 @@ export const endpointsController: Controller = {
     const serviceCache = informers.for(services)
     const podCache = podInformer(informers)
     const endpointsCache = informers.for(endpoints)
+    const triggers = new TriggerTimes()
     onAnyChange(serviceCache, enqueueSelf(queue))
     onAnyChange(endpointsCache, enqueueSelf(queue))
     onServicePodChange(podCache, serviceCache.lister, (service) =>
@@ -31,6 +33,7 @@ export const endpointsController: Controller = {
       const current = endpointsCache.lister.get(key)
       const { namespace, name } = splitKey(key)
       if (service === undefined) {
+        triggers.forget(key)
         if (current === undefined || !wasOurs(labelsOf(current))) return
         await client.delete(endpoints, name, namespace).catch((error: unknown) => {
           if (!isReason(error, 'NotFound')) throw error
@@ -40,10 +43,13 @@ export const endpointsController: Controller = {
       const selector = service.spec?.selector
       if (selector === undefined || selector === null || Object.keys(selector).length === 0) return
       const selected = podCache.lister.byNamespace(namespace).filter((pod) => matchesSet(selector, labelsOf(pod)))
+      const triggerMs = triggers.next(service, selected)
       const plan = planEndpoints(service, selected, current)
+      if (plan.type === 'none') return
+      const wanted = withTriggerTime(plan.endpoints, triggerMs)
       try {
-        if (plan.type === 'create') await client.create(endpoints, plan.endpoints)
-        else if (plan.type === 'update') await client.update(endpoints, plan.endpoints)
+        if (plan.type === 'create') await client.create(endpoints, wanted)
+        else await client.update(endpoints, wanted)
       } catch (error) {
         if (!isNamespaceTerminating(error)) throw error
       }

@@ -11,6 +11,7 @@ import { OwnWrites } from '../own-writes.ts'
 import { familiesOf, zoneOf } from '../service-endpoints.ts'
 import { onServicePodChange } from '../service-pods.ts'
 import { all } from '../slow-start.ts'
+import { TriggerTimes, withTriggerTime } from '../trigger-times.ts'
 import { enqueueSelf, onAnyChange, queueOf, workersOf } from '../wiring.ts'
 import { desiredGroups } from './desired.ts'
 import { addHints, type HintedGroups } from './hints.ts'
@@ -42,6 +43,7 @@ export const endpointSliceController: Controller = {
       indexers: { [serviceIndex]: (slice) => [serviceKeyOf(slice) ?? ''] },
     })
     const written = new OwnWrites(clock)
+    const triggers = new TriggerTimes()
 
     onAnyChange(serviceCache, enqueueSelf(queue))
     onServicePodChange(podCache, serviceCache.lister, (service) =>
@@ -121,6 +123,7 @@ export const endpointSliceController: Controller = {
         // The slices are the garbage collector's now, by their owner reference.
         written.forget(key)
         hintedServices.delete(key)
+        triggers.forget(key)
         return
       }
       const selector = service.spec?.selector
@@ -128,6 +131,7 @@ export const endpointSliceController: Controller = {
       if (service.spec?.type === 'ExternalName' || isDeleting(service)) return
       if (written.isStale(key, (child) => sliceCache.lister.get(child))) return
       const selected = podCache.lister.byNamespace(namespace).filter((pod) => matchesSet(selector, labelsOf(pod)))
+      const triggerMs = triggers.next(service, selected)
       const existing = sliceCache.lister.byIndex(serviceIndex, key)
       const wanted = desiredGroups(service, selected, (node) => nodeCache.lister.get(node))
       const hints = addHints(service, wanted, existing, currentShares())
@@ -135,8 +139,9 @@ export const endpointSliceController: Controller = {
       const plan = planSlices(service, hints.groups, existing, config['max-endpoints-per-slice'])
       try {
         // What is new comes first: endpoints may be twice for a moment, but never missing.
-        await all(plan.create, async (slice) => written.wrote(key, await client.create(endpointSlices, slice)))
-        await all(plan.update, async (slice) => written.wrote(key, await client.update(endpointSlices, slice)))
+        const told = (slice: EndpointSlice): EndpointSlice => withTriggerTime(slice, triggerMs)
+        await all(plan.create, async (slice) => written.wrote(key, await client.create(endpointSlices, told(slice))))
+        await all(plan.update, async (slice) => written.wrote(key, await client.update(endpointSlices, told(slice))))
         await all(plan.delete, remove)
       } catch (error) {
         if (isNamespaceTerminating(error)) return
