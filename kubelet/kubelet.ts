@@ -47,6 +47,8 @@ import { findPlugin } from './runtime/cni/cni.ts'
 import { ensureNetworkConfig } from './runtime/cni/network-config.ts'
 import { limitPulls } from './runtime/images/pull-rate.ts'
 import { runtimeHandlers } from './container/runtime-class.ts'
+import { createDeviceManager } from './deviceplugin/device-manager.ts'
+import { runPodResources } from './podresources/server.ts'
 import { createPodCgroups } from './cgroups/pod-cgroups.ts'
 import { openEngine } from './open-engine.ts'
 import { createCredentialPlugins } from './runtime/images/credential-plugins.ts'
@@ -168,6 +170,12 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     claim: objects.resourceClaim,
     log,
   })
+  const devices = createDeviceManager({
+    rootDir: config.rootDir,
+    onChange: () => nodeManager?.wake(),
+    onRegistered: (resource) => metrics.devicePlugins.inc({ resource_name: resource }),
+    log: log.child({ subsystem: 'devices' }),
+  })
   const cgroups = createPodCgroups({
     root: config.cgroupRoot,
     driver: engine.cgroupDriver,
@@ -192,6 +200,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     procMount: defaultProcMount(),
     features: runtime.features,
     cdiDevices: claims.cdiDevices,
+    devices: devices.ofContainer,
   }
 
   const status = createStatusManager({
@@ -254,6 +263,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     handlers: new Map<string, PluginHandler>([
       ['CSIPlugin', csiDrivers],
       ['DRAPlugin', draDrivers],
+      ['DevicePlugin', devices.plugins.handler],
     ]),
     log: log.child({ subsystem: 'plugins' }),
   })
@@ -274,6 +284,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
       facts,
       events,
       killer,
+      preStart: devices.preStart,
       credentials: (pod, image) =>
         pullCredentials({ objects, rootDir: config.rootDir, plugins: credentialPlugins }, pod, image),
     }),
@@ -281,6 +292,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     status,
     probes,
     cgroups,
+    devices,
     onSandbox: weighPods,
     facts,
     recorder,
@@ -436,6 +448,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
           volumesInUse: csi.inUse,
           notReady,
           pressure: eviction.conditions,
+          devices: devices.amounts,
           updateMs: config.nodeStatusUpdateFrequencyMs,
           reportMs: config.nodeStatusReportFrequencyMs,
           recorder,
@@ -526,6 +539,17 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
       logs.run(signal),
       imageGc.run(signal),
       plugins.run(signal),
+      devices.plugins.run(signal),
+      runPodResources(
+        {
+          path: join(config.rootDir, 'pod-resources/kubelet.sock'),
+          active: allWorkers.active,
+          devices,
+          cpus: machine.cpus,
+          log,
+        },
+        signal,
+      ),
       eviction.run(signal),
       shutdown.run(signal),
     ]

@@ -8,6 +8,7 @@ export interface KubeletMetrics {
   readonly evictions: Counter<'eviction_signal'>
   readonly preemptions: Counter<'preemption_signal'>
   readonly imagesCollected: Counter<'reason'>
+  readonly devicePlugins: Counter<'resource_name'>
 }
 
 export const createKubeletMetrics = (
@@ -63,5 +64,11 @@ export const createKubeletMetrics = (
     labelNames: ['reason'],
     registers,
   })
-  return { registry, podStart, evictions, preemptions, imagesCollected }
+  const devicePlugins = new Counter({
+    name: 'kubelet_device_plugin_registration_total',
+    help: 'Cumulative number of device plugin registrations. Broken down by resource name.',
+    labelNames: ['resource_name'],
+    registers,
+  })
+  return { registry, podStart, evictions, preemptions, imagesCollected, devicePlugins }
 }

@@ -2,6 +2,7 @@
 import type { Container } from '../../api/types.ts'
 import { containerLogPath, podLogDirectory } from '../logs/paths.ts'
 import type { KubeletPaths } from '../paths.ts'
+import type { ContainerDevices } from '../deviceplugin/device-manager.ts'
 import { type BoundPod, hostnameOf, isHostNetwork, type PodContainer } from '../pod.ts'
 import {
   containerHashAnnotation,
@@ -47,6 +48,8 @@ export interface NodeFacts {
   readonly features: RuntimeFeatures
   /** Devices that the container gets by its resource claims. Throws while they are not prepared. */
   readonly cdiDevices: (pod: BoundPod, container: Container) => readonly string[]
+  /** What device plugins have given to the container. */
+  readonly devices: (podUid: string, container: string) => ContainerDevices
 }
 
 export interface ContainerConfigRequest {
@@ -126,6 +129,7 @@ export const makeContainerConfig = async (
     features: facts.features,
   })
   const values = new Map(env.map(({ name, value }) => [name, value]))
+  const given = facts.devices(pod.metadata.uid, container.name)
   return {
     name: container.name,
     attempt,
@@ -135,12 +139,13 @@ export const makeContainerConfig = async (
     command: expandAll(container.command, values),
     args: expandAll(container.args, values),
     workingDir: container.workingDir ?? '',
-    env,
-    mounts,
-    devices: makeBlockDevices(container, volumes),
-    cdiDevices: facts.cdiDevices(pod, container),
+    // The Pod's own variables win.
+    env: [...given.env.filter(({ name }) => !values.has(name)), ...env],
+    mounts: [...mounts, ...given.mounts],
+    devices: [...makeBlockDevices(container, volumes), ...given.devices],
+    cdiDevices: [...facts.cdiDevices(pod, container), ...given.cdiDevices],
     labels: { ...podLabels(pod), [containerNameLabel]: container.name },
-    annotations: annotationsOf(request, terminationMessageFile),
+    annotations: { ...given.annotations, ...annotationsOf(request, terminationMessageFile) },
     stdin: container.stdin === true,
     stdinOnce: container.stdinOnce === true,
     tty: container.tty === true,

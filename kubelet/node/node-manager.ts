@@ -12,6 +12,7 @@ import type { Image } from '../runtime/runtime-service.ts'
 import type { EventRecorder } from '../recorder.ts'
 import { fileSystemBytes } from './machine.ts'
 import {
+  type DeviceAmounts,
   newNode,
   type NodeIdentity,
   nodeLabels,
@@ -34,6 +35,8 @@ export interface NodeManagerOptions {
   /** '' when Pods can run here. */
   readonly notReady: () => Promise<string>
   readonly pressure: () => readonly PressureCondition[]
+  /** Resources of device plugins. */
+  readonly devices: () => DeviceAmounts
   readonly updateMs: number
   /** An unchanged status is sent this often all the same. */
   readonly reportMs: number
@@ -90,6 +93,7 @@ export const createNodeManager = (options: NodeManagerOptions): NodeManager => {
       notReady,
       volumesInUse: options.volumesInUse(),
       pressure: options.pressure(),
+      devices: options.devices(),
       diskBytes: disk.total,
       old,
       now: nowRfc3339(now()),

@@ -129,6 +129,21 @@ export const capacityOf = ({
   }
 }
 
+/** By resource name: how many devices there are, and how many of them are healthy. */
+export type DeviceAmounts = Readonly<Record<string, { readonly capacity: number; readonly allocatable: number }>>
+
+const withDevices = (
+  { capacity, allocatable }: Pick<NodeStatus, 'capacity' | 'allocatable'>,
+  devices: DeviceAmounts,
+): Pick<NodeStatus, 'capacity' | 'allocatable'> => {
+  const amounts = (which: 'capacity' | 'allocatable'): Record<string, string> =>
+    Object.fromEntries(Object.entries(devices).map(([name, amount]) => [name, String(amount[which])]))
+  return {
+    capacity: { ...capacity, ...amounts('capacity') },
+    allocatable: { ...allocatable, ...amounts('allocatable') },
+  }
+}
+
 const maxNamesPerImage = 5
 
 /** The largest images first, as upstream lists them; at most `max`, -1 is all. */
@@ -213,6 +228,7 @@ export interface NodeStatusRequest extends CapacityRequest, NodeHealth {
   readonly maxImages: number
   readonly runtime: { readonly name: string; readonly version: string }
   readonly features: RuntimeFeatures
+  readonly devices: DeviceAmounts
   readonly port: number
   /** Attached volumes that Pods of this node use: they may not be detached. */
   readonly volumesInUse: readonly string[]
@@ -224,7 +240,7 @@ export const nodeStatus = (request: NodeStatusRequest): NodeStatus => {
   const { machine, runtime } = request
   const { supplementalGroupsPolicy, handlers } = request.features
   return {
-    ...capacityOf(request),
+    ...withDevices(capacityOf(request), request.devices),
     conditions: nodeConditions(request.old.conditions ?? [], request, request.now),
     addresses: [
       ...request.addresses.map((address) => ({ type: 'InternalIP', address })),

@@ -4,6 +4,7 @@ import type { PodStatus } from '../../api/types.ts'
 import { resizeAction } from '../allocation/actuation.ts'
 import type { Allocator } from '../allocation/allocator.ts'
 import type { ClaimManager } from '../dra/claim-manager.ts'
+import type { DeviceManager } from '../deviceplugin/device-manager.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import { formatDuration, KeyedBackoff } from '../backoff.ts'
 import { makeSandboxConfig, type NodeFacts } from '../container/container-config.ts'
@@ -41,6 +42,7 @@ export interface SyncerDeps {
   readonly events: ContainerEvents
   readonly allocator: Pick<Allocator, 'state' | 'done' | 'notDone'>
   readonly claims: Pick<ClaimManager, 'prepare' | 'unprepare'>
+  readonly devices: Pick<DeviceManager, 'allocate' | 'release'>
   readonly runtimeName: string
   /** RuntimeClass.handler of the Pod; rejects where the class does not exist. */
   readonly runtimeHandler: (pod: BoundPod) => Promise<string>
@@ -169,6 +171,18 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
     } catch (error) {
       for (const message of messageOf(error).split('\n')) recorder.event(pod, 'Warning', 'FailedMount', message)
       throw new RetryLater(messageOf(error))
+    }
+  }
+
+  /** Undefined when the Pod has its devices; else why it is turned away. */
+  const allocateDevices = async (pod: BoundPod): Promise<Decision | undefined> => {
+    try {
+      await deps.devices.allocate(pod)
+      return undefined
+    } catch (error) {
+      const message = `Pod was rejected: Allocate failed due to ${messageOf(error)}, which is unexpected`
+      recorder.event(pod, 'Warning', 'UnexpectedAdmissionError', message.replace('Pod was rejected: ', ''))
+      return { reason: 'UnexpectedAdmissionError', message, rejected: true }
     }
   }
 
@@ -347,6 +361,8 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
       recorder.event(pod, 'Normal', decided.reason, decided.message)
       return { terminal: true, decided }
     }
+    const withoutDevices = state.containers.length === 0 ? await allocateDevices(pod) : undefined
+    if (withoutDevices !== undefined) return { terminal: true, decided: withoutDevices }
     const reason = isHostNetwork(pod) ? '' : await deps.networkNotReady()
     if (reason !== '') {
       recorder.event(pod, 'Warning', 'NetworkNotReady', `network is not ready: ${reason}`)
@@ -392,6 +408,7 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
     },
     finish: async (pod) => {
       await volumes.unmount(pod.metadata.uid)
+      await deps.devices.release(pod.metadata.uid)
       statusManager.finished(pod)
     },
     cleanUp: async (podUid) => {
@@ -401,6 +418,7 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
       await Promise.all(state.containers.map(({ id }) => runtime.removeContainer(id)))
       await Promise.all(state.sandboxes.map(({ id }) => runtime.removePodSandbox(id)))
       await deps.claims.unprepare(podUid)
+      await deps.devices.release(podUid)
       await volumes.remove(podUid)
       await deps.cgroups.remove(podUid)
       crashes.forget(podUid)

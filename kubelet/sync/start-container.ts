@@ -32,6 +32,8 @@ export interface StarterDeps {
   readonly facts: NodeFacts
   readonly events: ContainerEvents
   readonly killer: PodKiller
+  /** Told before a container starts; rejects with ConfigError where it may not. */
+  readonly preStart: (pod: BoundPod, container: string) => Promise<void>
   readonly credentials: (pod: BoundPod, image: string) => Promise<readonly PullCredentials[]>
 }
 
@@ -76,6 +78,7 @@ export const createContainerStarter = ({
   facts,
   events,
   killer,
+  preStart,
   credentials,
 }: StarterDeps): StartContainer => {
   const fail = (request: StartRequest, reason: string, error: unknown): never => {
@@ -107,6 +110,7 @@ export const createContainerStarter = ({
   const create = async (request: StartRequest, { image, imageVolumes }: Pulled): Promise<string> => {
     const { pod, entry, sandbox, state, volumes } = request
     try {
+      await preStart(pod, entry.container.name)
       const config = await makeContainerConfig(
         {
           pod,
