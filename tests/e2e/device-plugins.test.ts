@@ -145,9 +145,14 @@ describe('devices of a plugin', () => {
     await amountsBecome('4/3')
     const { status } = await started('two')
     assert.equal(status?.containerStatuses?.[0]?.containerID, before)
-    const again = await waitFor(() => ask((channel) => channel.unary(podResources.list, {})), { what: 'an answer' })
-    const two = again.podResources.find(({ name }) => name === 'two')
-    assert.deepEqual(two?.containers[0]?.devices[0]?.deviceIds, ['t3', 't4'])
+    const two = await waitFor(
+      async () => {
+        const { podResources: all } = await ask((channel) => channel.unary(podResources.list, {}))
+        return all.find(({ name }) => name === 'two')
+      },
+      { what: 'an answer that knows the Pod' },
+    )
+    assert.deepEqual(two.containers[0]?.devices[0]?.deviceIds, ['t3', 't4'])
     await deleted('two')
     await create('three', 3)
     await started('three')
