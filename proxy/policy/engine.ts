@@ -1,5 +1,7 @@
 /** Keeps the node's policy table equal to what NetworkPolicies, Pods and namespaces say. */
+import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
 import {
   networkPolicies as policiesRef,
   namespaces as namespacesRef,
@@ -19,6 +21,8 @@ import { factsOf, type PodFacts, type SandboxAddresses, trimPod } from './pod-fa
 import { PolicyState } from './policy-state.ts'
 import { policyBaseRules, policyTable } from './ruleset.ts'
 import { followSandboxes } from './sandboxes.ts'
+
+const execFileAsync = promisify(execFile)
 
 export interface PolicyEngineOptions {
   readonly nodeName: string
@@ -57,18 +61,23 @@ export const clusterDnsPod = (ips: readonly string[]): PodFacts => ({
   rank: '',
 })
 
+const bridgeSettings = ['bridge-nf-call-iptables', 'bridge-nf-call-ip6tables'].map(
+  (name) => `/proc/sys/net/bridge/${name}`,
+)
+
 /** Frames between two Pods of this node cross its bridge: they must be shown to the rules. */
 const filterBridgedFrames = async (log: Logger): Promise<void> => {
-  for (const name of ['bridge-nf-call-iptables', 'bridge-nf-call-ip6tables']) {
-    const path = `/proc/sys/net/bridge/${name}`
-    try {
-      if ((await readFile(path, 'utf8')).trim() !== '1') await writeFile(path, '1')
-    } catch (err) {
-      log.error(
-        { err, path },
-        'policies are not enforced between Pods of this node: the module br_netfilter is missing',
-      )
-    }
+  const set = async (): Promise<void> => {
+    for (const path of bridgeSettings) if ((await readFile(path, 'utf8')).trim() !== '1') await writeFile(path, '1')
+  }
+  try {
+    await set()
+  } catch {
+    // Docker loads the module; on a machine without Docker nobody has yet.
+    await execFileAsync('modprobe', ['br_netfilter']).catch(() => undefined)
+    await set().catch((err: unknown) =>
+      log.error({ err }, 'policies are not enforced between Pods of this node: it needs the module br_netfilter'),
+    )
   }
 }
 

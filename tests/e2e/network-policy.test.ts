@@ -157,6 +157,7 @@ describe('network policies on two nodes', () => {
     await apply(policy('deny', 'shop', { podSelector: {}, policyTypes: ['Ingress'] }))
     await becomes(servers, everywhere('closed'))
     const { kubectl } = running()
+    assert.ok(await reaches('far', 'shop', 'far.shop'), 'a Pod reaches itself, by its Service too')
     // Probes come from the node every second.
     await kubectl('wait', '--for=condition=Ready', 'pod', 'near', 'far', '-n', 'shop', '--timeout=5s')
   })
@@ -169,6 +170,9 @@ describe('network policies on two nodes', () => {
       [`shop/friend → ${near} 80`]: 'open',
       [`shop/friend → ${far} 80`]: 'open',
     })
+    // The source is the Pod, and the destination the Pod behind the Service.
+    assert.ok(await reaches('friend', 'shop', 'far.shop'))
+    assert.ok(!(await reaches('stranger', 'shop', 'far.shop')))
     const office = { namespaceSelector: { matchLabels: { team: 'office' } }, podSelector: from[0]?.podSelector }
     await apply(
       policy('friends', 'shop', { podSelector: { matchLabels: { name: 'far' } }, ingress: [{ from: [office] }] }),
