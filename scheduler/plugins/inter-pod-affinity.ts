@@ -86,15 +86,6 @@ const countAt = (counts: TopologyCounts, key: string, value: string): number => 
 const matchesAll = (terms: readonly Term[], pod: Pod): boolean =>
   terms.length > 0 && terms.every((term) => term.matches(pod))
 
-const countOwn = (state: State, other: Pod, { info, by }: { info: LiveNodeInfo; by: number }): void => {
-  if (matchesAll(state.affinityTerms, other)) {
-    for (const { topologyKey: key } of state.affinityTerms) count(state.affinity, info, { key, by })
-  }
-  for (const term of state.antiAffinityTerms) {
-    if (term.matches(other)) count(state.antiAffinity, info, { key: term.topologyKey, by })
-  }
-}
-
 const clone = (counts: TopologyCounts): TopologyCounts =>
   new Map([...counts].map(([key, values]) => [key, new Map(values)]))
 
@@ -143,7 +134,10 @@ const preferred = (pod: Pod, snapshot: Snapshot): WeightedTerm[] => {
 /** The weight that Pods give a topology, by label key and value. */
 type TopologyScores = TopologyCounts
 
-/** Terms of a Pod, compiled once for each object: Pods in the cache are asked in every cycle. */
+/**
+ * Terms of a Pod, compiled once for all Pods that have the same namespace, labels and affinity, such as those of one
+ * template: Pods in the cache are asked in every cycle, and what holds for one of them holds for all.
+ */
 interface PodTerms {
   readonly affinity: readonly Term[]
   readonly antiAffinity: readonly Term[]
@@ -152,17 +146,70 @@ interface PodTerms {
 
 type TermsOf = (pod: Pod) => PodTerms
 
+/** Kinds of Pods that are told apart; beyond, all are forgotten and found anew. */
+const maxKinds = 10_000
+
 const createTermsOf = (snapshot: Snapshot): TermsOf => {
   const known = new WeakMap<Pod, PodTerms>()
-  return (pod) => {
-    const terms = known.get(pod) ?? {
+  const byKind = new Map<string, PodTerms>()
+  const compile = (pod: Pod): PodTerms => {
+    const { namespace, labels } = pod.metadata ?? {}
+    const kind = JSON.stringify([namespace, labels, pod.spec?.affinity])
+    const terms = byKind.get(kind) ?? {
       affinity: required(pod, 'podAffinity', snapshot),
       antiAffinity: required(pod, 'podAntiAffinity', snapshot),
       preferred: preferred(pod, snapshot),
     }
-    known.set(pod, terms)
+    if (byKind.size >= maxKinds) byKind.clear()
+    byKind.set(kind, terms)
     return terms
   }
+  return (pod) => {
+    const terms = known.get(pod)
+    if (terms !== undefined) return terms
+    const compiled = compile(pod)
+    known.set(pod, compiled)
+    return compiled
+  }
+}
+
+/** What Pods of one kind mean to the Pod of this cycle. */
+interface Relation {
+  readonly matchesAffinity: boolean
+  /** Own anti-affinity terms that they match. */
+  readonly repelling: readonly Term[]
+  /** Terms of theirs that the Pod matches. */
+  readonly repelled: readonly Term[]
+}
+
+/** Found once for each kind of Pods in a cycle. */
+const createRelationOf = (pod: Pod, state: State, termsOf: TermsOf): ((other: Pod) => Relation | undefined) => {
+  const known = new Map<PodTerms, Relation | undefined>()
+  const find = (other: Pod, terms: PodTerms): Relation | undefined => {
+    const relation = {
+      matchesAffinity: matchesAll(state.affinityTerms, other),
+      repelling: state.antiAffinityTerms.filter((term) => term.matches(other)),
+      repelled: terms.antiAffinity.filter((term) => term.matches(pod)),
+    }
+    const isNone = !relation.matchesAffinity && relation.repelling.length + relation.repelled.length === 0
+    return isNone ? undefined : relation
+  }
+  return (other) => {
+    const terms = termsOf(other)
+    const relation = known.get(terms)
+    if (relation !== undefined || known.has(terms)) return relation
+    const found = find(other, terms)
+    known.set(terms, found)
+    return found
+  }
+}
+
+const countRelation = (state: State, relation: Relation, { info, by }: { info: LiveNodeInfo; by: number }): void => {
+  if (relation.matchesAffinity) {
+    for (const { topologyKey: key } of state.affinityTerms) count(state.affinity, info, { key, by })
+  }
+  for (const { topologyKey: key } of relation.repelling) count(state.antiAffinity, info, { key, by })
+  for (const { topologyKey: key } of relation.repelled) count(state.existingAntiAffinity, info, { key, by })
 }
 
 const scoreTopologies = (
@@ -218,18 +265,13 @@ export const interPodAffinity: PluginFactory = (args, { snapshot }): Plugin<Stat
   const { hardPodAffinityWeight: hardWeight = 1, ignorePreferredTermsOfExistingPods: ignoresOthers = false } = (args ??
     {}) as InterPodAffinityArgs
   const termsOf = createTermsOf(snapshot)
-  const countExisting = (
+  const update = (
     state: State,
     pod: Pod,
     { other, info, by }: { other: Pod; info: LiveNodeInfo; by: number },
   ): void => {
-    for (const term of termsOf(other).antiAffinity) {
-      if (term.matches(pod)) count(state.existingAntiAffinity, info, { key: term.topologyKey, by })
-    }
-  }
-  const update = (state: State, pod: Pod, change: { other: Pod; info: LiveNodeInfo; by: number }): void => {
-    countOwn(state, change.other, change)
-    countExisting(state, pod, change)
+    const relation = createRelationOf(pod, state, termsOf)(other)
+    if (relation !== undefined) countRelation(state, relation, { info, by })
   }
   return {
     name: 'InterPodAffinity',
@@ -247,17 +289,17 @@ export const interPodAffinity: PluginFactory = (args, { snapshot }): Plugin<Stat
         antiAffinity: new Map(),
         existingAntiAffinity: new Map(),
       }
-      for (const info of snapshot.nodesWithPodAntiAffinity) {
-        for (const other of info.podsWithRequiredAntiAffinity.values()) {
-          countExisting(state, pod, { other, info, by: 1 })
+      const ownTerms = state.affinityTerms.length + state.antiAffinityTerms.length
+      const relationOf = createRelationOf(pod, state, termsOf)
+      // Without terms of its own, the Pod has only those to fear that repel others.
+      for (const info of ownTerms > 0 ? snapshot.nodes : snapshot.nodesWithPodAntiAffinity) {
+        const at = { info, by: 1 }
+        for (const other of (ownTerms > 0 ? info.pods : info.podsWithRequiredAntiAffinity).values()) {
+          const relation = relationOf(other)
+          if (relation !== undefined) countRelation(state, relation, at)
         }
       }
-      const ownTerms = state.affinityTerms.length + state.antiAffinityTerms.length
-      if (ownTerms === 0) return state.existingAntiAffinity.size === 0 ? skip : { code: 'Success', state }
-      for (const info of snapshot.nodes) {
-        for (const other of info.pods.values()) countOwn(state, other, { info, by: 1 })
-      }
-      return { code: 'Success', state }
+      return ownTerms === 0 && state.existingAntiAffinity.size === 0 ? skip : { code: 'Success', state }
     },
     cloneState: (state) => ({
       ...state,
