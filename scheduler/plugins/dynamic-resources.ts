@@ -2,6 +2,7 @@ import { matchesNodeSelector } from '../../api/core/node-affinity.ts'
 import { deviceClasses, resourceClaims, resourceSlices } from '../../api/resources.ts'
 import type { Pod, ResourceClaim, ResourceSlice } from '../../api/types.ts'
 import { objectKey } from '../../client/cache/store.ts'
+import { parseDuration } from '../../component-base/flags/duration.ts'
 import type { QueueingHint } from '../framework/events.ts'
 import type { Plugin, PluginFactory } from '../framework/plugin.ts'
 import { defaultNormalize } from '../framework/scores.ts'
@@ -16,8 +17,8 @@ import { type ClaimRequests, createSelectorCache, requestsOf } from './devices/r
 
 /** DynamicResourcesArgs. */
 export interface DynamicResourcesArgs {
-  /** Seconds that the search for devices on one node may take; nothing else is scheduled meanwhile. 1 by default. */
-  readonly filterTimeoutSeconds?: number
+  /** How long the search for devices on one node may take, `10s` by default; 0 is without end. */
+  readonly filterTimeout?: string
 }
 
 interface State {
@@ -39,6 +40,9 @@ const notEnough = unresolvable('cannot allocate all claims')
 const timedOut = unresolvable('timed out trying to allocate devices')
 const invalidPools = unresolvable('invalid resource pools were encountered')
 
+/** Nothing else runs while devices are sought, not even the renewal of leadership: no timeout may be longer. */
+const maxBlockedMs = 1_000
+
 const isForThisPodAlone = (pod: Pod, { status }: ResourceClaim): boolean =>
   (status?.reservedFor ?? []).every(({ uid }) => uid === uidOf(pod))
 
@@ -55,7 +59,8 @@ const classesOf = (claim: ResourceClaim): { readonly request: string; readonly c
  * which are reserved for the Pod, in PreBind.
  */
 export const dynamicResources: PluginFactory = (args, handle): Plugin<State, State> => {
-  const { filterTimeoutSeconds = 1 } = (args ?? {}) as DynamicResourcesArgs
+  const { filterTimeout = '10s' } = (args ?? {}) as DynamicResourcesArgs
+  const timeoutMs = Math.min(parseDuration(filterTimeout) || Infinity, maxBlockedMs)
   const { informers, client, clock, log, random } = handle
   const claimInformer = informers.for(resourceClaims)
   const slices = informers.for(resourceSlices).lister
@@ -139,7 +144,7 @@ export const dynamicResources: PluginFactory = (args, handle): Plugin<State, Sta
       )
       if (state.requests.length > 0) {
         const pools = poolsFor(state.pools, node)
-        const end = clock.now() + filterTimeoutSeconds * 1000
+        const end = clock.now() + timeoutMs
         const { isAllocated } = tracker
         let found: ReturnType<typeof allocateDevices>
         try {

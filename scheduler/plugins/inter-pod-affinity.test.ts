@@ -154,9 +154,17 @@ describe('InterPodAffinity hints', () => {
     assert.equal(hint(aPod(apart(term('db'))), deleted, { old: web }), 'Skip')
     assert.equal(hint(web, deleted, { old: aPod(apart(term('web'))) }), 'Queue')
   })
-  it('wake for nodes that have the topology', () => {
+  it('wake the first of a group when the last of the one before is gone', () => {
+    const pod = aPod(near(term('db')), { app: 'db' })
+    assert.equal(hint(pod, deleted, { old: aPod({}, { app: 'db' }) }), 'Queue')
+  })
+  it('wake for nodes that have the topology, and where labels move', () => {
     const node = { resource: 'Node', action: 'Add' } as const
     assert.equal(hint(aPod(near(term('db'))), node, { current: labelled('n', { zone: 'z' }) }), 'Queue')
     assert.equal(hint(aPod(near(term('db'))), node, { current: labelled('n', {}) }), 'Skip')
+    assert.equal(hint(aPod(), node, { current: labelled('n', {}) }), 'Queue', 'nobody there keeps it off')
+    const moved = { resource: 'Node', action: 'UpdateNodeLabel' } as const
+    const [before, after] = [labelled('n', { zone: 'z' }), labelled('n', {})]
+    assert.equal(hint(aPod(), moved, { old: before, current: after }), 'Queue')
   })
 })

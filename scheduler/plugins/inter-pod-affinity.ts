@@ -248,16 +248,19 @@ const podHint =
       (antiAffinity.some((term) => term.matches(other)) ||
         termsOf(other).antiAffinity.some((term) => term.matches(pod)))
     const [old, current] = [change.old as Pod | undefined, change.current as Pod | undefined]
-    return (!attracts(old) && attracts(current)) || (repels(old) && !repels(current)) ? 'Queue' : 'Skip'
+    // When the last one of its group leaves, the Pod may begin a new one anywhere.
+    const isFirst = attracts(old) && !attracts(current) && matchesAll(affinity, pod)
+    const comes = !attracts(old) && attracts(current)
+    return comes || isFirst || (repels(old) && !repels(current)) ? 'Queue' : 'Skip'
   }
 
+/** A new node helps unless it is outside of what the Pod has affinity in; a new label may move any Pod's domain. */
 const nodeHint =
   (termsOf: TermsOf): QueueingHint =>
-  (pod, { current }) => {
+  (pod, { old, current }) => {
     const labels = (current as Node).metadata?.labels
-    const { affinity, antiAffinity } = termsOf(pod)
-    const concerns = [...affinity, ...antiAffinity].some(({ topologyKey }) => labels?.[topologyKey] !== undefined)
-    return concerns ? 'Queue' : 'Skip'
+    const isInside = termsOf(pod).affinity.every(({ topologyKey }) => labels?.[topologyKey] !== undefined)
+    return old !== undefined || isInside ? 'Queue' : 'Skip'
   }
 
 /** Affinity and anti-affinity between Pods, in both directions: required ones filter, preferred ones score. */
