@@ -1,11 +1,10 @@
 #!/usr/bin/env node
 /** kube-proxy: Services by nftables, routes to the other nodes' Pods, cluster DNS and network policies, in one node's network. */
 import { existsSync, readFileSync, watchFile, writeFileSync } from 'node:fs'
-import { hostname, networkInterfaces } from 'node:os'
+import { hostname } from 'node:os'
 import { createInformerFactory } from '../client/cache/informer.ts'
 import { createEventRecorder } from '../client/events/event-recorder.ts'
 import { createRestClient, type RestClient } from '../client/rest/rest-client.ts'
-import { parseDuration } from '../component-base/flags/duration.ts'
 import { parseFlags } from '../component-base/flags/flags.ts'
 import { type ClientConfig, inClusterConfig, loadKubeconfig } from '../component-base/kubeconfig.ts'
 import { createMetrics } from '../component-base/metrics/metrics.ts'
@@ -14,30 +13,19 @@ import type { ProxyConfiguration } from './config/configuration.ts'
 import { flags } from './config/flags.ts'
 import { defaultConfigurationText, loadConfiguration } from './config/load.ts'
 import { startDns } from './dns/start.ts'
-import { ipFamilies, type IpFamily, ofFamily } from './family.ts'
-import { HealthCheckPorts } from './health/health-check-ports.ts'
-import { ProxyHealth } from './health/proxy-health.ts'
+import { ipFamilies, type IpFamily } from './family.ts'
 import { createProxyMetrics } from './metrics.ts'
 import { tableOf } from './nftables/names.ts'
 import { applyNft } from './nftables/nft.ts'
-import { localTrafficOf, nodeIPOf, nodePortAddressesOf } from './node-settings.ts'
 import { type PolicyEngineOptions, removePolicyTable, runPolicyEngine } from './policy/engine.ts'
 import { removeEgress, syncEgress } from './routes/egress.ts'
 import { followRoutes } from './routes/follow-routes.ts'
 import { removeRoutes, removeTunnelRules } from './routes/kernel-routes.ts'
 import type { TunnelMode } from './routes/node-routes.ts'
 import { serveHealth, serveMetrics } from './serving.ts'
-import { Proxier } from './services/proxier.ts'
+import { createServiceProxy } from './services/start.ts'
 import { applySystemSettings } from './system-settings.ts'
-import {
-  endpointSlicesRef,
-  rangesOf,
-  serviceCIDRsRef,
-  serviceKeyOf,
-  servicesRef,
-  watchNodes,
-  watchServices,
-} from './watch.ts'
+import { watchServices } from './watch.ts'
 
 const version = 'v1.36.0'
 /** The kernel's families; a machine may be without IPv6. */
@@ -111,85 +99,30 @@ run('kube-proxy', async ({ signal, log }) => {
   const registry = createMetrics('kube-proxy')
   const metrics = createProxyMetrics(registry)
   const recorder = createEventRecorder(client, { component: 'kube-proxy', host: nodeName }, { log })
-  const services = informers.for(servicesRef)
-  const slices = informers.for(endpointSlicesRef, { indexers: { service: (slice) => [serviceKeyOf(slice)] } })
-  const ranges = informers.for(serviceCIDRsRef)
-  const nodes = watchNodes(informers, (node) => node.metadata?.name === nodeName && ownNodeChanged())
-  const ownNode = () => nodes.lister.get(nodeName)
-
-  const clusterCIDRs = config.clusterCIDR.split(',')
   const dnsAddresses = values['cluster-dns']
-  const periods = {
-    minMs: parseDuration(config.nftables.minSyncPeriod) ?? 0,
-    maxMs: parseDuration(config.nftables.syncPeriod) ?? 0,
-  }
-  const health = new ProxyHealth(2 * periods.maxMs, () => Date.now())
-  const tableOptions = (family: IpFamily) => ({
-    family,
-    localTraffic: localTrafficOf(config, family, ownNode()),
-    masqueradeAll: config.nftables.masqueradeAll,
-    masqueradeBit: config.nftables.masqueradeBit,
-    nodePortAddresses: nodePortAddressesOf(config, family, { node: ownNode(), interfaces: networkInterfaces() }),
-    nodeIP: nodeIPOf(ownNode(), family),
-    serviceCIDRs: ofFamily(family, rangesOf(ranges.lister.list())),
-    localServices: ofFamily(family, dnsAddresses),
+  const proxy = createServiceProxy({
+    config,
+    nodeName,
+    families,
+    ownServices: dnsAddresses,
+    informers,
+    recorder,
+    metrics,
+    log,
   })
-  const healthChecksOf = (family: IpFamily): HealthCheckPorts =>
-    new HealthCheckPorts({
-      addresses: () => tableOptions(family).nodePortAddresses ?? [family === 'IPv4' ? '0.0.0.0' : '::'],
-      isProxyHealthy: () => health.state().isHealthy,
-      failed: (key, port, error) => {
-        const service = services.lister.get(key)
-        const message = `node ${nodeName} failed to start healthcheck "${key}" on port ${port}: ${error.message}`
-        if (service !== undefined) recorder.event(service, 'Warning', 'FailedToStartServiceHealthcheck', message)
-        log.error({ err: error, service: key, port }, 'health-check port not opened')
-      },
-      log,
-    })
-  const proxiers = families.map((family) => {
-    const options = tableOptions
-    return new Proxier({
-      family,
-      periods,
-      place: () => ({ nodeName, zone: ownNode()?.metadata?.labels?.['topology.kubernetes.io/zone'] ?? '' }),
-      tableOptions: () => options(family),
-      localAddresses: new Set(dnsAddresses),
-      getService: (key) => services.lister.get(key),
-      slicesOf: (key) => slices.lister.byIndex('service', key),
-      allServices: () => services.lister.list(),
-      health,
-      healthChecks: healthChecksOf(family),
-      metrics,
-      log,
-    })
+  const dns = startDns({ values, addresses: dnsAddresses, informers, metrics, log })
+  watchServices(informers, metrics, (change) => {
+    dns?.serviceChanged(change.key)
+    proxy.changed(change)
   })
-  const resync = (): void => {
-    for (const proxier of proxiers) proxier.requestFullSync()
-  }
-  /** What the rules know of this node; labels and addresses change seldom, and everything depends on them. */
-  let nodeView = ''
-  function ownNodeChanged(): void {
-    const node = ownNode()
-    health.setNode(node)
-    const { metadata, spec, status } = node ?? {}
-    const view = JSON.stringify([metadata?.labels, spec?.podCIDRs, status?.addresses])
-    if (view !== nodeView && services.hasSynced()) resync()
-    nodeView = view
-  }
-  ranges.addHandler({ onAdd: resync, onUpdate: resync, onDelete: resync })
-  const dns = await startDns({ values, addresses: dnsAddresses, informers, metrics, log })
-  watchServices(informers, metrics, ({ key, triggeredAt }) => {
-    dns?.serviceChanged(key)
-    for (const proxier of proxiers) proxier.enqueue(key, triggeredAt)
-  })
-  if (values['node-routes']) followRoutes({ nodes, informers, self: nodeName, mode, families }, { signal, log })
+  if (values['node-routes']) followRoutes({ informers, self: nodeName, mode, families }, { signal, log })
 
   const listening = { hardFail: config.bindAddressHardFail, signal, log }
-  await serveHealth(health, metrics, { address: config.healthzBindAddress, ...listening })
+  await serveHealth(proxy.health, metrics, { address: config.healthzBindAddress, ...listening })
   await serveMetrics(registry, config, { address: config.metricsBindAddress, ...listening })
   await syncEgress(families, {
     isOn: values['masquerade-egress'],
-    clusterCIDRs,
+    clusterCIDRs: config.clusterCIDR.split(','),
     except: values['non-masquerade-cidrs'],
   })
   const policies = enforcePolicies(
@@ -200,5 +133,5 @@ run('kube-proxy', async ({ signal, log }) => {
   informers.start(signal)
   await informers.whenSynced(signal)
   // DNS answers when it knows all names; rules do not wait for it.
-  await Promise.all([policies, dns?.run(signal), ...proxiers.map((proxier) => proxier.run(signal))])
+  await Promise.all([policies, dns?.run(signal), proxy.run(signal)])
 })

@@ -44,13 +44,7 @@ const stubDomains = (flag: Readonly<Record<string, string>>): Map<string, readon
   )
 
 /** Undefined: this node has no cluster DNS. */
-export const startDns = async ({
-  values,
-  addresses,
-  informers,
-  metrics,
-  log,
-}: DnsOptions): Promise<ClusterDns | undefined> => {
+export const startDns = ({ values, addresses, informers, metrics, log }: DnsOptions): ClusterDns | undefined => {
   if (addresses.length === 0) return undefined
   const kubeconfig = values['dns-kubeconfig']
   // Namespaces are for cluster DNS alone, which has an identity of its own.

@@ -1,6 +1,5 @@
 /** Keeps a node's routes to the other nodes' Pods: synced one at a time, and again after a failure. */
-import type { Node } from '../../api/types.ts'
-import type { Informer, InformerFactory } from '../../client/cache/informer.ts'
+import type { InformerFactory } from '../../client/cache/informer.ts'
 import { sleep } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import { watchNodes } from '../watch.ts'
@@ -9,7 +8,6 @@ import { syncRoutes } from './kernel-routes.ts'
 import type { TunnelMode } from './node-routes.ts'
 
 interface RouteOptions {
-  readonly nodes: Informer<Node>
   readonly informers: InformerFactory
   /** This node's name. */
   readonly self: string
@@ -20,7 +18,7 @@ interface RouteOptions {
 const retryMs = 1_000
 
 export const followRoutes = (
-  { nodes, informers, self, mode, families }: RouteOptions,
+  { informers, self, mode, families }: RouteOptions,
   { signal, log }: { readonly signal: AbortSignal; readonly log: Logger },
 ): void => {
   let dirty = false
@@ -45,6 +43,6 @@ export const followRoutes = (
     dirty = true
     void work()
   }
-  watchNodes(informers, changed)
+  const nodes = watchNodes(informers, changed)
   nodes.whenSynced(signal).then(changed, () => undefined)
 }

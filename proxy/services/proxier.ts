@@ -61,6 +61,9 @@ export class Proxier {
   readonly #triggers: number[] = []
   /** Chains that wait for their deletion, and since when. */
   readonly #retired = new Map<string, number>()
+  /** As they were at the last full sync. */
+  #place: Place
+  #tableOptions: TableOptions
   #model: TableModel
   #slots = new EndpointSlots()
   #needsFullSync = true
@@ -70,6 +73,8 @@ export class Proxier {
   constructor(options: ProxierOptions) {
     this.#options = options
     this.#table = tableOf(options.family)
+    this.#place = options.place()
+    this.#tableOptions = options.tableOptions()
     this.#model = new TableModel(this.#table)
     this.#schedule = new SyncSchedule(options.periods)
   }
@@ -134,18 +139,18 @@ export class Proxier {
 
   /** Computes a Service's part of the table; true if a UDP port of it may have changed. */
   #refresh(key: string): boolean {
-    const { getService, slicesOf, localAddresses, place, tableOptions, family, healthChecks } = this.#options
+    const { getService, slicesOf, localAddresses, family, healthChecks } = this.#options
     const service = getService(key)
     const isOurs =
       service !== undefined &&
       !localAddresses.has(service.spec?.clusterIP ?? '') &&
       !skipLabels.some((label) => service.metadata?.labels?.[label] !== undefined)
     const before = this.#views.get(key) ?? noView
-    const view = isOurs ? viewService(service, slicesOf(key), { ...place(), family }) : noView
+    const view = isOurs ? viewService(service, slicesOf(key), { ...this.#place, family }) : noView
     const idOf = ({ portName, protocol }: ServicePort): string => `${protocol}/${portName}`
     const kept = new Set(view.ports.map(idOf))
     for (const port of before.ports) if (!kept.has(idOf(port))) releaseSlots(port, this.#slots)
-    const fragments = view.ports.map((port) => servicePortFragment(port, tableOptions(), this.#slots))
+    const fragments = view.ports.map((port) => servicePortFragment(port, this.#tableOptions, this.#slots))
     this.#model.replace(key, fragments.length === 0 ? emptyFragment : mergeFragments(fragments))
     if (view.ports.length === 0) this.#views.delete(key)
     else this.#views.set(key, view)
@@ -154,7 +159,9 @@ export class Proxier {
   }
 
   async #writeAll(): Promise<boolean> {
-    const { allServices, tableOptions, healthChecks } = this.#options
+    const { allServices, place, tableOptions, healthChecks } = this.#options
+    this.#place = place()
+    this.#tableOptions = tableOptions()
     // A table that refuses what belongs into it is of somebody else's making, and goes within the same transaction.
     const isRefused = this.#failures > 1
     const existing = isRefused ? nothing : await listExisting(this.#table)
@@ -170,7 +177,7 @@ export class Proxier {
       this.#refresh(keyOf(service))
     }
     for (const key of gone) healthChecks.set(key, undefined)
-    await this.#apply(this.#model.everything([...removal, ...baseCommands(tableOptions())], existing))
+    await this.#apply(this.#model.everything([...removal, ...baseCommands(this.#tableOptions)], existing))
     return true
   }
 
