@@ -132,6 +132,14 @@ export const describeFlags = (running: Running): void => {
       assert.equal((await verdictOf('5.3.1', evidence)).type, 'pass')
     })
 
+    // In the file a zero is not set at all, as upstream has it: it takes the flag.
+    it('fails where idle streams of a kubelet are never cut', async () => {
+      const flag = 'streaming-connection-idle-timeout'
+      const nodes = evidence.nodes.map((node) => ({ ...node, kubelet: withFlag(node.kubelet, flag, '0s') }))
+      assert.equal((await verdictOf('4.2.5', { ...evidence, nodes })).type, 'fail')
+      assert.equal((await verdictOf('4.2.5', evidence)).type, 'pass')
+    })
+
     it('fails a check that cannot look', async () => {
       const nowhere = { ...evidence, server: 'https://127.0.0.1:1' }
       assert.equal((await verdictOf('1.2.1', nowhere)).type, 'fail')

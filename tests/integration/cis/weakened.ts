@@ -109,7 +109,6 @@ export const describeWeakened = (running: Running): void => {
             authorization: { mode: 'AlwaysAllow' },
             tlsCipherSuites: ['TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA'],
             eventRecordQPS: 0,
-            streamingConnectionIdleTimeout: '0s',
             makeIPTablesUtilChains: false,
           }
         }
@@ -131,7 +130,6 @@ export const describeWeakened = (running: Running): void => {
         '1.4.2',
         '3.2.2',
         '4.2.2',
-        '4.2.5',
         '4.2.6',
         '4.2.8',
         '4.2.10',
