@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { before, describe, it } from 'node:test'
 import { createPod, pods, type World } from './world.ts'
@@ -162,6 +163,57 @@ export const describeKubelets = (running: () => World): void => {
       }
       const put = await client.ask(`${pods}/logged/exec?command=sh`, { method: 'PUT', body: '' })
       assert.equal(put.code, 405)
+    })
+
+    it('that refuse a command are asked nothing more over that connection (CVE-2018-1002105)', async () => {
+      const { client } = running()
+      let heard = ''
+      const refused = Promise.withResolvers<Duplex>()
+      answer = (_, socket) => {
+        // The refusal leaves the connection open, as a careless backend's does.
+        socket.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\nno way')
+        socket.on('data', (chunk: Buffer) => (heard += chunk.toString('latin1')))
+        refused.resolve(socket)
+      }
+      const socket = await client.dial()
+      const line = `GET ${pods}/logged/exec?command=sh HTTP/1.1`
+      socket.write(`${line}\r\nHost: ${client.host}\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n`)
+      const backend = await refused.promise
+      const fate = Promise.race([once(backend, 'close'), once(backend, 'data')])
+      assert.match((await readSocket(socket, 12)).toString(), /^HTTP\/1\.1 403/)
+      // What an attacker would say next, with the API server's rights, if there were a tunnel.
+      if (!socket.destroyed) socket.write('GET /runningpods/ HTTP/1.1\r\nHost: kubelet\r\n\r\n')
+      await fate
+      assert.equal(heard, '')
+      assert.ok(!seen.some((request) => request.includes('/runningpods')))
+    })
+
+    it('that send the API server elsewhere are not obeyed (CVE-2020-8559)', async () => {
+      const { client } = running()
+      let visits = 0
+      const elsewhere = createServer((socket) => {
+        visits++
+        socket.destroy()
+      })
+      await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve))
+      const { port } = elsewhere.address() as AddressInfo
+      try {
+        for (const code of [301, 302, 307, 308]) {
+          answer = (_, socket) =>
+            socket.end(
+              `HTTP/1.1 ${code} Moved\r\nLocation: https://127.0.0.1:${port}/exec\r\nContent-Length: 0\r\n\r\n`,
+            )
+          const socket = await client.dial()
+          const line = `GET ${pods}/logged/exec?command=sh HTTP/1.1`
+          socket.write(`${line}\r\nHost: ${client.host}\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n`)
+          const told = (await readSocket(socket)).toString()
+          assert.doesNotMatch(told, /^HTTP\/1\.1 101 /)
+          assert.match(told, /^HTTP\/1\.1 [345]\d\d /)
+        }
+        assert.equal(visits, 0)
+      } finally {
+        elsewhere.close()
+      }
     })
 
     it('that are gone in the middle of a stream end it', async () => {

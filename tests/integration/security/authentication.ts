@@ -1,7 +1,8 @@
 /** Who is believed to be who: certificates, tokens, and when they cease to count. */
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
-import { pods, serviceAccounts } from '../../../api/resources.ts'
+import { nodes, pods, secrets, serviceAccounts } from '../../../api/resources.ts'
+import type { TokenRequest } from '../../../api/types.ts'
 import { createCa, issueCertificate } from '../../../component-base/pki/certificates.ts'
 import type { TestCluster } from '../../harness/cluster.ts'
 import { type Credentials, createHttp, type Http, pkiCredentials } from '../../harness/http.ts'
@@ -114,6 +115,23 @@ export const describeAuthentication = (running: () => TestCluster): void => {
       assert.deepEqual(identity.extra['authentication.kubernetes.io/pod-name'], ['holder'])
       await client.delete(pods, 'holder', 'default')
       await waitFor(async () => (await http(whoAmI, { ...review, token })).code === 401, { what: 'the token to end' })
+    })
+
+    it('binds a token to a Secret or a Node, and forgets it with that', async () => {
+      await client.create(secrets, { metadata: { namespace: 'default', name: 'bond' } })
+      await client.create(nodes, { metadata: { name: 'bond' } })
+      const account = '/api/v1/namespaces/default/serviceaccounts/default/token'
+      for (const kind of ['Secret', 'Node']) {
+        const boundObjectRef = { kind, apiVersion: 'v1', name: 'bond' }
+        const answer = (await client.raw('POST', account, { spec: { boundObjectRef } })) as TokenRequest
+        const token = answer.status?.token ?? ''
+        assert.equal((await identify({ token })).username, 'system:serviceaccount:default:default')
+        if (kind === 'Secret') await client.delete(secrets, 'bond', 'default')
+        else await client.delete(nodes, 'bond')
+        await waitFor(async () => (await http(whoAmI, { ...review, token })).code === 401, {
+          what: `the token to end with its ${kind}`,
+        })
+      }
     })
 
     it('reviews tokens for others, by audience', async () => {

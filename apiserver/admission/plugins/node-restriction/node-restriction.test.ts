@@ -138,7 +138,7 @@ table('NodeRestriction of the Node', () => {
       says('node "n1" is not allowed to modify taints'),
     ],
     [
-      'an owner, that it may be collected',
+      'an owner, that it may be collected (CVE-2025-5187)',
       update(object('n1', {}, { ownerReferences: [{ ...owner, name: 'gone' }] })),
       says('node "n1" is not allowed to modify ownerReferences'),
     ],
