@@ -101,5 +101,7 @@ const passRefusal = (socket: Duplex, response: IncomingMessage): void => {
   // The body ends with the connection, so that it needs no length.
   response.pipe(socket)
   response.on('error', () => socket.destroy())
+  // The rest of a refusal that nobody hears.
+  socket.once('close', () => response.destroy())
   socket.resume()
 }
