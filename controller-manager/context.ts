@@ -2,6 +2,7 @@
 import type { InformerFactory } from '../client/cache/informer.ts'
 import type { EventRecorder } from '../client/events/event-recorder.ts'
 import type { RestClient } from '../client/rest/rest-client.ts'
+import type { QueueObserver } from '../client/workqueue/queue-metrics.ts'
 import type { Clock } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
 import type { ControllerGate } from './features.ts'
@@ -15,6 +16,8 @@ export interface ControllerContext {
   readonly events: EventRecorder
   readonly log: Logger
   readonly clock: Clock
+  /** Of one more queue of this controller. */
+  readonly observeQueue: () => QueueObserver
   readonly config: ControllerManagerConfig
   /** Aborted when this process stops or is no longer the leader. */
   readonly signal: AbortSignal

@@ -16,6 +16,7 @@ import { tlsSettings } from '../component-base/tls/tls-settings.ts'
 import { selectControllers } from './controllers.ts'
 import { controllerGates } from './features.ts'
 import { runControllers } from './manager.ts'
+import { createManagerMetrics } from './metrics.ts'
 import { flags } from './options.ts'
 
 run('kube-controller-manager', async ({ signal, log }) => {
@@ -32,6 +33,8 @@ run('kube-controller-manager', async ({ signal, log }) => {
   const clientConfig = config.master === '' ? loaded : { ...loaded, server: config.master }
   const limits = config['kube-api-qps'] > 0 ? { qps: config['kube-api-qps'], burst: config['kube-api-burst'] } : {}
   const client = createRestClient(clientConfig, { userAgent: 'kube-controller-manager/v1.36.0', ...limits })
+  const registry = createMetrics('kube-controller-manager')
+  const metrics = createManagerMetrics(registry)
   if (config['secure-port'] > 0) {
     await serveComponent({
       bindAddress: config['bind-address'],
@@ -43,21 +46,26 @@ run('kube-controller-manager', async ({ signal, log }) => {
       },
       tlsSettings: tlsSettings(config['tls-cipher-suites'], config['tls-min-version']),
       health: new HealthChecks(),
-      metrics: createMetrics('kube-controller-manager'),
+      metrics: registry,
       ...delegateAccess(client),
       log,
       signal,
     })
   }
   const lead = (leading: AbortSignal): Promise<void> =>
-    runControllers(selected, { client, clientConfig, config, log, signal: leading })
+    runControllers(selected, { client, clientConfig, config, log, metrics, signal: leading })
   if (!config['leader-elect']) return lead(signal)
+  const lease = config['leader-elect-resource-name']
+  metrics.setLeader(lease, false)
   await runLeaderElection({
     ...toLeaderElectionConfig(config),
     client,
     identity: `${hostname()}_${randomUUID()}`,
     signal,
     log,
-    onStartedLeading: lead,
+    onStartedLeading: (leading) => {
+      metrics.setLeader(lease, true)
+      return lead(leading)
+    },
   })
 })

@@ -6,6 +6,7 @@ import { createRestClient, type RestClient } from '../client/rest/rest-client.ts
 import { type Clock, realClock } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logging/logger.ts'
 import type { Controller, ControllerContext, RunController } from './context.ts'
+import { type ManagerMetrics, queueName } from './metrics.ts'
 import type { ControllerManagerConfig } from './options.ts'
 import { createServiceAccountTokens } from './service-account-tokens.ts'
 
@@ -14,6 +15,7 @@ export interface ManagerOptions {
   readonly client: RestClient
   readonly clientConfig: ClientConfig
   readonly config: ControllerManagerConfig
+  readonly metrics: ManagerMetrics
   readonly log: Logger
   readonly signal: AbortSignal
   /** What controllers take for the time; default: the real one. */
@@ -22,7 +24,7 @@ export interface ManagerOptions {
 
 /** Runs the controllers until the signal is aborted. */
 export const runControllers = async (selected: readonly Controller[], options: ManagerOptions): Promise<void> => {
-  const { client, clientConfig, config, log, signal, clock = realClock } = options
+  const { client, clientConfig, config, log, metrics, signal, clock = realClock } = options
   const informers = createInformerFactory(client, log)
   const tokens = config['use-service-account-credentials']
     ? createServiceAccountTokens(client, { clock: realClock, log, signal })
@@ -48,12 +50,13 @@ export const runControllers = async (selected: readonly Controller[], options: M
       events: createEventRecorder(own, { component: controller.eventSource ?? controller.name }),
       log: log.child({ controller: controller.name }),
       clock,
+      observeQueue: () => metrics.queues.observer(queueName(controller.name)),
       config,
       signal,
     }
     const start = controller.setup(context)
     if (start === undefined) log.debug({ controller: controller.name }, 'not started: its flags are not set')
-    else runs.push(start)
+    else runs.push(metrics.whileRunning(controller.name, start))
   }
   informers.start(signal)
   await informers.whenSynced(signal)

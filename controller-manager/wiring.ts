@@ -23,8 +23,9 @@ export const ownerKey = (object: KubeObject, kind: string): string | undefined =
   return owner?.kind === kind ? `${namespaceOf(object)}/${owner.name}` : undefined
 }
 
-/** A queue on the context's clock. */
-export const queueOf = ({ clock }: ControllerContext): WorkQueue => createWorkQueue({ clock })
+/** A queue on the context's clock, whose metrics bear the controller's name. */
+export const queueOf = ({ clock, observeQueue }: ControllerContext): WorkQueue =>
+  createWorkQueue({ clock, observer: observeQueue() })
 
 /** Runs the workers of a queue. */
 export const workersOf =

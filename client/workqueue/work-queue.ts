@@ -10,11 +10,13 @@
  * ran before for another reason.
  */
 import { type Clock, realClock, type TimerHandle } from '../../component-base/clock.ts'
+import type { QueueObserver } from './queue-metrics.ts'
 import { defaultRateLimiter, type RateLimiter } from './rate-limiter.ts'
 
 export interface WorkQueueOptions {
   readonly rateLimiter?: RateLimiter
   readonly clock?: Clock
+  readonly observer?: QueueObserver
 }
 
 export interface WorkQueue {
@@ -37,6 +39,7 @@ export interface WorkQueue {
 export const createWorkQueue = ({
   clock = realClock,
   rateLimiter = defaultRateLimiter(clock),
+  observer,
 }: WorkQueueOptions = {}): WorkQueue => {
   const ready = new Set<string>()
   const processing = new Set<string>()
@@ -49,6 +52,7 @@ export const createWorkQueue = ({
     for (const key of ready) {
       ready.delete(key)
       processing.add(key)
+      observer?.got(key)
       return key
     }
     return undefined
@@ -56,8 +60,16 @@ export const createWorkQueue = ({
 
   const add = (key: string): void => {
     if (isShutDown) return
-    if (processing.has(key)) return void dirty.add(key)
-    ready.add(key)
+    const isDirty = processing.has(key)
+    const place = isDirty ? dirty : ready
+    if (!place.has(key)) observer?.added(key)
+    place.add(key)
+    if (isDirty) return
+    serve()
+  }
+
+  /** Hands a ready key to somebody who waits for one. */
+  const serve = (): void => {
     const getter = getters.shift()
     if (getter !== undefined) getter(take())
   }
@@ -79,7 +91,10 @@ export const createWorkQueue = ({
   return {
     add,
     addAfter,
-    addRateLimited: (key) => addAfter(key, rateLimiter.when(key)),
+    addRateLimited: (key) => {
+      observer?.retried()
+      addAfter(key, rateLimiter.when(key))
+    },
     forget: rateLimiter.forget,
     failures: rateLimiter.failures,
     get: () => {
@@ -90,7 +105,10 @@ export const createWorkQueue = ({
     },
     done: (key) => {
       processing.delete(key)
-      if (dirty.delete(key)) add(key)
+      observer?.done(key)
+      if (isShutDown || !dirty.delete(key)) return
+      ready.add(key)
+      serve()
     },
     shutdown: () => {
       isShutDown = true

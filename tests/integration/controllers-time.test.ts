@@ -13,8 +13,10 @@ import { TravelClock } from '../../client/testing/travel-clock.ts'
 import { parseFlags } from '../../component-base/flags/flags.ts'
 import { loadKubeconfig } from '../../component-base/kubeconfig.ts'
 import { createLogger } from '../../component-base/logging/logger.ts'
+import { createMetrics } from '../../component-base/metrics/metrics.ts'
 import { selectControllers } from '../../controller-manager/controllers.ts'
 import { runControllers } from '../../controller-manager/manager.ts'
+import { createManagerMetrics } from '../../controller-manager/metrics.ts'
 import { flags } from '../../controller-manager/options.ts'
 import { type ControlPlane, startControlPlane } from '../../testing/control-plane.ts'
 import { waitFor } from '../harness/wait.ts'
@@ -46,7 +48,8 @@ before(
     const { values: config } = parseFlags(flags, ['--controllers=*,tokencleaner'], { name: 'test', version: 'test' })
     const selected = selectControllers(config.controllers)
     const signal = stop.signal
-    controllers = runControllers(selected, { client: ofControllers, clientConfig, config, log, signal, clock })
+    const metrics = createManagerMetrics(createMetrics('controllers-time'))
+    controllers = runControllers(selected, { client: ofControllers, metrics, clientConfig, config, log, signal, clock })
   },
   { timeout: 60_000 },
 )

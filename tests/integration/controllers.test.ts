@@ -4,6 +4,7 @@ import { describeAttachments } from './controllers/attachments.ts'
 import { describeAutoscaling } from './controllers/autoscaling.ts'
 import { describeEphemeralVolumes } from './controllers/ephemeral-volumes.ts'
 import { describeIdentityLease } from './controllers/identity-lease.ts'
+import { describeMetrics } from './controllers/metrics.ts'
 import { describeResourceClaims } from './controllers/resource-claims.ts'
 import { describeTrafficHints } from './controllers/traffic-hints.ts'
 import { describeVolumeAttributesClasses } from './controllers/volume-attributes-classes.ts'
@@ -17,6 +18,7 @@ describeAutoscaling(running)
 describeAttachments(running)
 describeEphemeralVolumes(running)
 describeIdentityLease(running)
+describeMetrics(running)
 describeResourceClaims(running)
 describeTrafficHints(running)
 describeVolumeAttributesClasses(running)
