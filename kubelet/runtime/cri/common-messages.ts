@@ -11,7 +11,7 @@ export const ProfileType = enumeration({ RuntimeDefault: 0, Unconfined: 1, Local
 
 /** Numbers of CRI's Signal: Linux's names in the order of the alphabet, then the real-time ones. */
 const realTime = [
-  ...Array.from({ length: 15 }, (_, index) => `SIGRTMIN${index === 0 ? '' : `PLUS${index}`}`),
+  ...Array.from({ length: 16 }, (_, index) => `SIGRTMIN${index === 0 ? '' : `PLUS${index}`}`),
   ...Array.from({ length: 14 }, (_, index) => `SIGRTMAXMINUS${14 - index}`),
   'SIGRTMAX',
 ]

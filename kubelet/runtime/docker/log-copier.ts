@@ -99,6 +99,8 @@ const createCopy = async ({ source, target }: CopiedLog) => {
         await readToEnd()
         const next = await nextFile()
         if (next === undefined) return
+        // What was written to it before it was renamed.
+        await readToEnd()
         await input.close()
         input = await open(next, 'r')
         inode = (await input.stat()).ino
