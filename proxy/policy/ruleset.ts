@@ -63,6 +63,9 @@ export const policyBaseRules = (): string[] => {
       'forward',
       'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert } accept',
     ),
+    // Nothing is routed under such an address: here it is a Pod that goes to its neighbour behind policies' backs.
+    rule('forward', 'ip6 saddr fe80::/10 drop'),
+    rule('forward', 'ip6 daddr fe80::/10 drop'),
     // A Pod that reaches itself by its Service.
     ...each((ip, family) => rule('forward', `${ip} saddr . ${ip} daddr @self${family} accept`)),
     rule('forward', 'goto egress'),

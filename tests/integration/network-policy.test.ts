@@ -11,6 +11,7 @@ import { planPolicies } from '../../proxy/policy/plan.ts'
 import { factsOf } from '../../proxy/policy/pod-facts.ts'
 import { PolicyState } from '../../proxy/policy/policy-state.ts'
 import { policyBaseRules, policyTable } from '../../proxy/policy/ruleset.ts'
+import { waitFor } from '../harness/wait.ts'
 import { isAllowed, type Packet, type World } from './network-policy/model.ts'
 import {
   gateways,
@@ -158,6 +159,17 @@ describe('network policies', () => {
         !(await network.agent('node 1').probe({ from, to: remote, protocol: 'TCP', port: 8001, timeoutMs: 300 })),
       )
     }
+  })
+
+  it('are not gone around by addresses of the link', async () => {
+    const to = await network.linkLocalOf('pod 1 0')
+    const probe = { from: '', to, protocol: 'TCP' as const, port: 8001 }
+    await network.nft(1, [`add table ${policyTable}`, `delete table ${policyTable}`])
+    await waitFor(() => network.agent('pod 1 1').probe({ ...probe, timeoutMs: 2_000 }), {
+      what: 'neighbours without policies',
+    })
+    await writeRules(closed)
+    assert.ok(!(await network.agent('pod 1 1').probe({ ...probe, timeoutMs: patienceMs.denied })))
   })
 
   it('hold a Pod that nobody knows yet, in both directions, and let it go when it is known', async () => {

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 
 export interface Probe {
   readonly id: number
+  /** '' is any. */
   readonly from: string
   readonly to: string
   readonly protocol: 'TCP' | 'UDP'
@@ -19,7 +20,7 @@ const resendMs = 200
 
 const tryTcp = ({ from, to, port, timeoutMs }: Probe): Promise<boolean> =>
   new Promise((resolve) => {
-    const socket = connect({ host: to, port, localAddress: from, timeout: timeoutMs })
+    const socket = connect({ host: to, port, timeout: timeoutMs, ...(from === '' ? {} : { localAddress: from }) })
     const end = (isThrough: boolean): void => {
       socket.destroy()
       resolve(isThrough)

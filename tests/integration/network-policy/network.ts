@@ -37,6 +37,8 @@ export interface PolicyNetwork extends AsyncDisposable {
   readonly listTable: (node: number, table: string) => Promise<string>
   /** Forgets all connections of a node: what comes next is new, also from a port that was used before. */
   readonly forgetConnections: (node: number) => Promise<void>
+  /** The address that a Pod has on its link alone, with its scope for others on the same one. */
+  readonly linkLocalOf: (pod: string) => Promise<string>
   /** `node 1`, `outside`, `pod 1 0`. */
   readonly agent: (name: string) => Agent
 }
@@ -169,6 +171,13 @@ export const makePolicyNetwork = async (podsPerNode: number, ports: readonly num
     listTable: (number, table) => inside(node(number), 'nft', '-s', 'list', 'table', ...table.split(' ')),
     forgetConnections: async (number) => {
       await inside(node(number), 'conntrack', '-F')
+    },
+    linkLocalOf: async (pod) => {
+      const namespace = `${prefix}-${pod.replaceAll(' ', '-')}`
+      const text = await run('ip', '-n', namespace, '-j', '-6', 'address', 'show', 'dev', 'eth0', 'scope', 'link')
+      const links = JSON.parse(text) as { addr_info?: { local?: string }[] }[]
+      const [found] = links.flatMap(({ addr_info: info = [] }) => info.flatMap(({ local }) => local ?? []))
+      return `${found}%eth0`
     },
     agent: (name) => {
       const agent = agents.get(name)
