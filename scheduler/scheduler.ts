@@ -88,6 +88,8 @@ export class Scheduler {
   #bindings = 0
   /** `scheduled`: a burst comes in the next turn; `busy`: a cycle waits for somebody outside. */
   #loop: 'starting' | 'idle' | 'scheduled' | 'busy' = 'starting'
+  /** Ends when this scheduler leads no longer: from then on it binds nothing. */
+  #leading = AbortSignal.abort()
 
   constructor(options: SchedulerOptions) {
     this.#options = options
@@ -118,6 +120,7 @@ export class Scheduler {
     const { informers, log } = this.#options
     informers.start(signal)
     await informers.whenSynced(signal)
+    this.#leading = signal
     this.#loop = 'idle'
     log.debug('caches are synced')
     this.#kick()
@@ -200,7 +203,7 @@ export class Scheduler {
 
   /** Schedules a burst of cycles in the next turn of the event loop; does nothing if one is coming already. */
   #kick(): void {
-    if (this.#loop !== 'idle' || this.#options.signal.aborted) return
+    if (this.#loop !== 'idle' || this.#leading.aborted) return
     this.#loop = 'scheduled'
     setImmediate(() => {
       this.#loop = 'busy'
@@ -213,7 +216,7 @@ export class Scheduler {
 
   async #burst(): Promise<void> {
     const startedAt = performance.now()
-    while (this.#bindings < maxBindings && performance.now() - startedAt < burstMs) {
+    while (this.#bindings < maxBindings && performance.now() - startedAt < burstMs && !this.#leading.aborted) {
       const next = this.#queue.pop()
       if (next === undefined) return
       const waits = this.#scheduleOne(next)
@@ -317,7 +320,7 @@ export class Scheduler {
 
   async #bind(reserved: Reserved): Promise<void> {
     const { queued, profile, pod, nodeName, cycle, waits } = reserved
-    const { client, metrics, clock, signal } = this.#options
+    const { client, metrics, clock } = this.#options
     try {
       const rejection = await runBindingCycle(
         {
@@ -331,7 +334,7 @@ export class Scheduler {
         {
           client,
           waitingPods: this.#waitingPods,
-          signal,
+          signal: this.#leading,
           onPermitted: () => this.#queue.done(uidOf(pod)),
           onWaited: metrics.onPermitWait,
         },
