@@ -29,10 +29,7 @@ describe('schedulePod', () => {
     const tainted = aNode('c', { spec: { taints: [{ key: 'dedicated', value: 'db', effect: 'NoSchedule' }] } })
     const { nodeOf, schedule } = aCluster(aNode('a'), aNode('b'), tainted)
     const pod = aPod(requesting('3'))
-    assert.equal(
-      nodeOf(pod),
-      '0/3 nodes are available: 1 node(s) had untolerated taint(s) {dedicated: db}, 2 Insufficient cpu.',
-    )
+    assert.equal(nodeOf(pod), '0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu.')
     const result = schedule(pod)
     assert.ok(result.type === 'unschedulable' && result.diagnosis.unschedulablePlugins.has('NodeResourcesFit'))
   })

@@ -4,9 +4,8 @@ import type { Plugin } from '../framework/plugin.ts'
 import { defaultNormalize } from '../framework/scores.ts'
 import { unresolvable } from '../framework/status.ts'
 
-/** Upstream prints a taint as `{key: value}`. */
-const shown = (taint: { readonly key: string; readonly value?: string }): string =>
-  `{${taint.key}: ${taint.value ?? ''}}`
+/** Without the taint: messages of big clusters must be countable. */
+const untolerated = unresolvable('node(s) had untolerated taint(s)')
 
 const repelling = ['NoSchedule', 'NoExecute']
 
@@ -27,10 +26,7 @@ export const taintToleration = (): Plugin<undefined, readonly Toleration[]> => (
     },
     { resource: 'TargetPod', actions: ['UpdatePodToleration'] },
   ],
-  filter: (pod, { node }) => {
-    const taint = repellingTaint(pod, node)
-    return taint === undefined ? undefined : unresolvable(`node(s) had untolerated taint(s) ${shown(taint)}`)
-  },
+  filter: (pod, { node }) => (repellingTaint(pod, node) === undefined ? undefined : untolerated),
   preScore: (pod) => (pod.spec?.tolerations ?? []).filter(({ effect }) => !effect || effect === 'PreferNoSchedule'),
   score: (_pod, { node }, tolerations) => {
     const taints = node.spec?.taints

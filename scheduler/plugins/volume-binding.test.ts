@@ -51,7 +51,7 @@ const open = (objects: Objects) => {
 
 const unresolvable = (reason: string): string => `UnschedulableAndUnresolvable: ${reason}`
 const noVolumes = unresolvable("node(s) didn't find available persistent volumes to bind")
-const nodeConflict = unresolvable('node(s) had volume node affinity conflict')
+const nodeConflict = unresolvable("node(s) didn't match PersistentVolume's node affinity")
 const noSpace = unresolvable('node(s) did not have enough free storage')
 
 describe('VolumeBinding filters', () => {

@@ -43,7 +43,7 @@ export interface VolumeSources {
 
 export type FoundVolumes = { readonly volumes: PodVolumes } | { readonly reasons: readonly string[] }
 
-const nodeConflict = 'node(s) had volume node affinity conflict'
+const nodeConflict = "node(s) didn't match PersistentVolume's node affinity"
 const bindConflict = "node(s) didn't find available persistent volumes to bind"
 const noSpace = 'node(s) did not have enough free storage'
 const volumeGone = 'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)'
