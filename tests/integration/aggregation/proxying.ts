@@ -193,7 +193,7 @@ export const describeProxying = (running: () => World): void => {
       })
     })
 
-    it('cannot send clients elsewhere', async () => {
+    it('cannot send clients elsewhere (CVE-2022-3172)', async () => {
       const { code, text, headers } = await http(`${base}/elsewhere`)
       assert.equal(code, 502)
       assert.equal(text, 'the backend attempted to redirect this request, which is not permitted')

@@ -208,7 +208,7 @@ export const describeSmuggling = (running: () => World): void => {
       }
     })
 
-    it('at addresses of the host is refused, in every writing of them (CVE-2020-8555, CVE-2020-8562)', async () => {
+    it('at addresses of the host is refused, in every writing of them (CVE-2020-8555, CVE-2020-8562, CVE-2022-3294)', async () => {
       const { http, client } = running()
       const addresses = [
         '127.0.0.2',
