@@ -34,11 +34,21 @@ const scaledDown = (old: Pod, pod: Pod): boolean => {
 
 const gatesOf = (pod: Pod): number => (pod.spec?.schedulingGates ?? []).length
 
+/** Every change of a spec gives the Pod a new generation; test objects may have none. */
+const specDiffers = (old: Pod, pod: Pod): boolean => {
+  const generation = pod.metadata?.generation
+  return generation === undefined || generation !== old.metadata?.generation ? differs(old.spec, pod.spec) : false
+}
+
+/** What containers were given, which a resize in place changes. */
+const givenResources = (pod: Pod): unknown =>
+  pod.status?.containerStatuses?.map(({ allocatedResources, resources }) => [allocatedResources, resources])
+
 /** What changed of a Pod, other than its node; `UpdateOther` if nothing that has a name did. */
 export const podActions = (old: Pod, pod: Pod): EventAction[] => {
   const actions: EventAction[] = []
   if (differs(old.metadata?.labels, pod.metadata?.labels)) actions.push('UpdatePodLabel')
-  if (differs(old.spec, pod.spec) || differs(old.status?.containerStatuses, pod.status?.containerStatuses)) {
+  if (specDiffers(old, pod) || differs(givenResources(old), givenResources(pod))) {
     if (scaledDown(old, pod)) actions.push('UpdatePodScaleDown')
     if (differs(old.spec?.tolerations, pod.spec?.tolerations)) actions.push('UpdatePodToleration')
     if (gatesOf(old) > 0 && gatesOf(pod) === 0) actions.push('UpdatePodSchedulingGatesEliminated')
