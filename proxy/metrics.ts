@@ -15,6 +15,8 @@ export interface ProxyMetrics {
   readonly deletedFlows: Counter<'ip_family'>
   readonly serviceChanges: Counter
   readonly endpointChanges: Counter
+  readonly pendingServices: Gauge
+  readonly pendingEndpoints: Gauge
   readonly healthz: Counter<'code'>
   readonly livez: Counter<'code'>
   readonly policySyncSeconds: Histogram
@@ -91,6 +93,16 @@ export const createProxyMetrics = (registry: Registry): ProxyMetrics => {
     endpointChanges: new Counter({
       name: 'kubeproxy_sync_proxy_rules_endpoint_changes_total',
       help: 'Changes of EndpointSlices.',
+      registers,
+    }),
+    pendingServices: new Gauge({
+      name: 'kubeproxy_sync_proxy_rules_service_changes_pending',
+      help: 'Changed Services whose rules are not written yet.',
+      registers,
+    }),
+    pendingEndpoints: new Gauge({
+      name: 'kubeproxy_sync_proxy_rules_endpoint_changes_pending',
+      help: 'Services with changed endpoints whose rules are not written yet.',
       registers,
     }),
     healthz: codes('proxy_healthz_total', 'Answers of /healthz.'),

@@ -19,6 +19,7 @@ export const serviceKeyOf = (slice: EndpointSlice): string =>
 
 export interface ServiceChange {
   readonly key: string
+  readonly what: 'service' | 'endpoints'
   /** When the endpoints changed, in milliseconds since the epoch, if they did after our start. */
   readonly triggeredAt: number | undefined
 }
@@ -32,12 +33,13 @@ export const watchServices = (
   const startedAt = Date.now()
   const onService = (service: Service): void => {
     metrics.serviceChanges.inc()
-    changed({ key: `${service.metadata?.namespace}/${service.metadata?.name}`, triggeredAt: undefined })
+    const key = `${service.metadata?.namespace}/${service.metadata?.name}`
+    changed({ key, what: 'service', triggeredAt: undefined })
   }
   const onSlice = (slice: EndpointSlice): void => {
     metrics.endpointChanges.inc()
     const at = Date.parse(slice.metadata?.annotations?.[triggerAnnotation] ?? '')
-    changed({ key: serviceKeyOf(slice), triggeredAt: at > startedAt ? at : undefined })
+    changed({ key: serviceKeyOf(slice), what: 'endpoints', triggeredAt: at > startedAt ? at : undefined })
   }
   informers
     .for(servicesRef)

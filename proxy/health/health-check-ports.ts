@@ -18,6 +18,7 @@ export interface HealthCheckPortsOptions {
 
 interface Entry {
   readonly port: number
+  readonly addresses: string
   readonly servers: readonly Server[]
   localEndpoints: number
 }
@@ -39,7 +40,8 @@ export class HealthCheckPorts {
   /** Opens, changes or closes the port of a Service. */
   set(service: string, check: HealthCheck | undefined): void {
     const before = this.#entries.get(service)
-    if (before !== undefined && before.port === check?.port) {
+    const addresses = this.#options.addresses()
+    if (before !== undefined && before.port === check?.port && before.addresses === addresses.join()) {
       before.localEndpoints = check.localEndpoints
       return
     }
@@ -48,7 +50,8 @@ export class HealthCheckPorts {
     const entry: Entry = {
       port: check.port,
       localEndpoints: check.localEndpoints,
-      servers: this.#options.addresses().map((address) => this.#listen(service, address, check.port)),
+      addresses: addresses.join(),
+      servers: addresses.map((address) => this.#listen(service, address, check.port)),
     }
     this.#entries.set(service, entry)
     this.#options.log.debug({ service, port: check.port }, 'health-check port opened')

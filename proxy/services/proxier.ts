@@ -13,6 +13,7 @@ import { applyNft, listExisting } from '../nftables/nft.ts'
 import { releaseSlots, servicePortFragment } from '../nftables/service-rules.ts'
 import { emptyFragment, mergeFragments } from '../nftables/table.ts'
 import { type Changes, type Existing, TableModel } from '../nftables/table-model.ts'
+import type { ServiceChange } from '../watch.ts'
 import { deleteStaleFlows } from './conntrack.ts'
 import { type ServicePort, type ServiceView, viewService } from './service-port.ts'
 import { type SyncPeriods, SyncSchedule } from './sync-schedule.ts'
@@ -57,6 +58,8 @@ export class Proxier {
   readonly #schedule: SyncSchedule
   readonly #views = new Map<string, ServiceView>()
   readonly #dirty = new Set<string>()
+  /** Which of them changed how, for the metrics. */
+  readonly #pending = { service: new Set<string>(), endpoints: new Set<string>() }
   /** When endpoints changed whose rules are not written yet, in milliseconds since the epoch. */
   readonly #triggers: number[] = []
   /** Chains that wait for their deletion, and since when. */
@@ -80,9 +83,11 @@ export class Proxier {
   }
 
   /** A Service or one of its EndpointSlices changed, the latter at a time that the slice tells. */
-  enqueue(key: string, triggeredAt?: number): void {
+  enqueue({ key, what, triggeredAt }: ServiceChange): void {
     this.#dirty.add(key)
+    this.#pending[what].add(key)
     if (triggeredAt !== undefined) this.#triggers.push(triggeredAt)
+    this.#reportPending()
     this.#request()
   }
 
@@ -118,12 +123,20 @@ export class Proxier {
     this.#schedule.request()
   }
 
+  #reportPending(): void {
+    const { metrics } = this.#options
+    metrics.pendingServices.set(this.#pending.service.size)
+    metrics.pendingEndpoints.set(this.#pending.endpoints.size)
+  }
+
   async #sync(): Promise<void> {
     const { family, health, metrics } = this.#options
     const startedAt = performance.now()
     const isFull = this.#needsFullSync || startedAt - this.#lastFullSync > fullSyncMs
     await this.#deleteRetired(startedAt)
     const triggers = this.#triggers.splice(0)
+    for (const keys of Object.values(this.#pending)) keys.clear()
+    this.#reportPending()
     const hasUdp = isFull ? await this.#writeAll() : await this.#writeDirty()
     if (isFull) this.#lastFullSync = startedAt
     this.#needsFullSync = false

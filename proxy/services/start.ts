@@ -112,8 +112,8 @@ export const createServiceProxy = (options: ServiceProxyOptions): ServiceProxy =
 
   return {
     health,
-    changed: ({ key, triggeredAt }) => {
-      for (const proxier of proxiers) proxier.enqueue(key, triggeredAt)
+    changed: (change) => {
+      for (const proxier of proxiers) proxier.enqueue(change)
     },
     run: async (signal) => {
       await Promise.all(proxiers.map((proxier) => proxier.run(signal)))

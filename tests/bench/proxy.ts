@@ -133,7 +133,7 @@ for (const [name, change] of kinds) {
     // After the pause between writes, as a change comes that nobody expected.
     await new Promise((resolve) => setTimeout(resolve, 5))
     begin = performance.now()
-    proxier.enqueue(`bench/service-${index}`)
+    proxier.enqueue({ key: `bench/service-${index}`, what: 'endpoints', triggeredAt: undefined })
     await written.promise
     latencies.push(performance.now() - begin)
   }

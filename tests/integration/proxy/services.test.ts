@@ -253,6 +253,18 @@ describe('packets to Services', () => {
     await answersAre(podC, question, [`pod-b ${podC.ipv4}`])
   })
 
+  it('of one UDP flow follow the endpoints in IPv6 too', async () => {
+    const ports = [port({ protocol: 'UDP', port: 53 })]
+    const service = await makeService('names6', { ports, ipFamilies: ['IPv6'] } as Service['spec'])
+    const question = { ip: addressOf(service, 'IPv6'), port: 53, protocol: 'udp', count: 1, sourcePort: 5354 } as const
+    const slice = (pod: Host, node: Host) =>
+      world.endpoints('names6', [endpoint(pod, node, { addresses: [pod.ipv6] })], { protocol: 'UDP', family: 'IPv6' })
+    await slice(podA, nodes[0])
+    await answersAre(podC, question, [`pod-a ${podC.ipv6}`])
+    await slice(podB, nodes[1])
+    await answersAre(podC, question, [`pod-b ${podC.ipv6}`])
+  })
+
   it('follow a Service that changes its port', async () => {
     const service = await makeService('moving', {})
     await world.endpoints('moving', [endpoint(podA, nodes[0])])
