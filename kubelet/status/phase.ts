@@ -1,6 +1,7 @@
 /** A Pod's phase from its containers. Upstream: getPhase. */
 import type { Container, ContainerStatus } from '../../api/types.ts'
 import { type BoundPod, restartPolicyOf } from '../pod.ts'
+import { decidesRestart } from '../sync/restart-rules.ts'
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown'
 
@@ -12,6 +13,9 @@ const isSidecar = (container: Container): boolean => container.restartPolicy ===
  */
 export const podPhase = (pod: BoundPod, statuses: readonly ContainerStatus[], podIsTerminal: boolean): PodPhase => {
   const statusOf = (name: string): ContainerStatus | undefined => statuses.find((status) => status.name === name)
+  /** By its own policy and rules, which may say another thing than the Pod's. */
+  const comesBack = (container: Container, exitCode: number): boolean =>
+    decidesRestart(container, restartPolicyOf(pod), exitCode)
   let pendingInit = 0
   let failedInit = 0
   for (const container of pod.spec.initContainers ?? []) {
@@ -25,20 +29,22 @@ export const podPhase = (pod: BoundPod, statuses: readonly ContainerStatus[], po
       continue
     }
     if (running !== undefined) pendingInit++
-    else if (terminated !== undefined) failedInit += terminated.exitCode === 0 ? 0 : 1
-    else if (last !== undefined) failedInit += last.exitCode === 0 ? 0 : 1
+    else {
+      const exitCode = (terminated ?? last)?.exitCode ?? 0
+      if (exitCode !== 0 && !comesBack(container, exitCode)) failedInit++
+    }
     if (running === undefined && terminated === undefined && (last === undefined || last.exitCode !== 0)) pendingInit++
   }
-  const never = restartPolicyOf(pod) === 'Never'
-  if (failedInit > 0 && never) return 'Failed'
+  if (failedInit > 0) return 'Failed'
 
   let unknown = 0
   let running = 0
   let waiting = 0
   let succeeded = 0
   let stopped = 0
-  for (const { name } of pod.spec.containers) {
-    const status = statusOf(name)
+  let returning = 0
+  for (const container of pod.spec.containers) {
+    const status = statusOf(container.name)
     if (status === undefined) {
       unknown++
       continue
@@ -47,10 +53,13 @@ export const podPhase = (pod: BoundPod, statuses: readonly ContainerStatus[], po
     else if (status.state?.terminated !== undefined) {
       stopped++
       if (status.state.terminated.exitCode === 0) succeeded++
+      if (comesBack(container, status.state.terminated.exitCode)) returning++
     } else if (status.state?.waiting !== undefined) {
       // One that waits to be started again has stopped before.
-      if (status.lastState?.terminated !== undefined) stopped++
-      else waiting++
+      if (status.lastState?.terminated !== undefined) {
+        stopped++
+        returning++
+      } else waiting++
     } else unknown++
   }
 
@@ -62,9 +71,8 @@ export const podPhase = (pod: BoundPod, statuses: readonly ContainerStatus[], po
   if (running > 0 && unknown === 0) return 'Running'
   if (running === 0 && stopped > 0 && unknown === 0) {
     if (podIsTerminal) return stopped === succeeded ? 'Succeeded' : 'Failed'
-    if (restartPolicyOf(pod) === 'Always' || pod.spec.containers.some(isSidecar)) return 'Running'
-    if (stopped === succeeded) return 'Succeeded'
-    return never ? 'Failed' : 'Running'
+    if (returning > 0) return 'Running'
+    return stopped === succeeded ? 'Succeeded' : 'Failed'
   }
   return podIsTerminal ? 'Failed' : 'Pending'
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { PodStatus } from '../../api/types.ts'
+import type { Container, PodStatus } from '../../api/types.ts'
 import type { BoundPod } from '../pod.ts'
 import type { PodRuntimeState } from '../sync/runtime-state.ts'
 import { aContainer, aPod, aSandbox, aState, aStatus, exited } from '../testing.ts'
@@ -115,6 +115,41 @@ describe('podStatus', () => {
     )
     assert.equal(ended.podIP, '10.0.0.2')
     assert.equal(ended.phase, 'Succeeded')
+  })
+})
+
+describe('containers with rules of their own', () => {
+  const onCode = {
+    restartPolicy: 'Never',
+    restartPolicyRules: [{ action: 'Restart', exitCodes: { operator: 'In', values: [42] } }],
+  }
+  const phaseOf = (
+    containers: readonly Container[],
+    codes: readonly number[],
+    restartPolicy: string,
+  ): string | undefined =>
+    statusOf(
+      aPod({ containers: [...containers], restartPolicy }),
+      aState(containers.map((container, index) => exited(container, codes[index] ?? 0))),
+    ).phase
+
+  it('keep the Pod running where they come back, whatever the Pod says', () => {
+    const ruled = { ...a, ...onCode }
+    assert.equal(phaseOf([ruled], [42], 'Never'), 'Running')
+    assert.equal(phaseOf([ruled], [1], 'Never'), 'Failed')
+    assert.equal(phaseOf([ruled], [1], 'Always'), 'Failed')
+    assert.equal(phaseOf([ruled, b], [0, 0], 'OnFailure'), 'Succeeded')
+    assert.equal(phaseOf([{ ...a, restartPolicy: 'OnFailure' }, b], [1, 0], 'Never'), 'Running')
+  })
+
+  it('let an initialization fail for good, or try again', () => {
+    const init = (fields: Partial<Container>): string | undefined => {
+      const container = { ...aContainer('i'), ...fields }
+      const pod = aPod({ initContainers: [container], containers: [a], restartPolicy: 'Never' })
+      return statusOf(pod, aState([exited(container, 42)])).phase
+    }
+    assert.equal(init({}), 'Failed')
+    assert.equal(init(onCode), 'Pending')
   })
 })
 

@@ -2,7 +2,7 @@
 import type { Container } from '../../api/types.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import { type LifecycleHandler, runHook } from '../lifecycle/hooks.ts'
-import type { BoundPod } from '../pod.ts'
+import { type BoundPod, findContainer } from '../pod.ts'
 import { containerTypeAnnotation, podGracePeriodAnnotation, preStopAnnotation } from '../runtime/labels.ts'
 import type { ContainerStatus, RuntimeService } from '../runtime/runtime-service.ts'
 import type { ContainerEvents } from './container-events.ts'
@@ -56,9 +56,8 @@ export const createPodKiller = ({ runtime, events, now, log }: KillerDeps): PodK
   ): Promise<void> => {
     const handler = preStopOf(status)
     if (handler === undefined) return
-    const container: Container = options.pod?.spec.containers.find(({ name }) => name === status.name) ?? {
-      name: status.name,
-    }
+    const found = options.pod === undefined ? undefined : findContainer(options.pod, status.name)
+    const container: Container = found?.container ?? { name: status.name }
     const podIP = podIPsOf(state)[0] ?? options.pod?.status?.podIP ?? '127.0.0.1'
     const cut = new AbortController()
     const timer = setTimeout(() => cut.abort(new Error('the grace period is over')), Math.max(0, deadlineMs - now()))

@@ -5,7 +5,7 @@ import type { ContainerStatus } from '../runtime/runtime-service.ts'
 import { latestContainer, type PodRuntimeState } from './runtime-state.ts'
 
 /** The container's own policy and rules, after that the Pod's. Sidecars restart always. */
-const decidesRestart = (container: Container, policy: RestartPolicy, exitCode: number): boolean => {
+export const decidesRestart = (container: Container, policy: RestartPolicy, exitCode: number): boolean => {
   for (const rule of container.restartPolicyRules ?? []) {
     const { operator, values = [] } = rule.exitCodes ?? {}
     const matches = operator === 'In' ? values.includes(exitCode) : operator === 'NotIn' && !values.includes(exitCode)
