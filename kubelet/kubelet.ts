@@ -622,6 +622,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
 
   const backend = createBackend({
     runtime,
+    checkpointsDir: join(config.rootDir, 'checkpoints'),
     pods,
     status,
     metrics: metrics.registry,

@@ -1,7 +1,10 @@
 /** What the kubelet's HTTPS API shows and does, from the kubelet's managers. */
+import { mkdir } from 'node:fs/promises'
+import { join as joinPath } from 'node:path'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Registry } from 'prom-client'
+import { nowRfc3339 } from '../api/meta/time.ts'
 import type { Pod } from '../api/types.ts'
 import { asBoundPod, type BoundPod, findContainer } from './pod.ts'
 import type { LogChunk, RuntimeService, StreamSession } from './runtime/runtime-service.ts'
@@ -12,6 +15,7 @@ import type { PodManager } from './sync/pod-manager.ts'
 
 export interface BackendDeps {
   readonly runtime: RuntimeService
+  readonly checkpointsDir: string
   readonly pods: PodManager
   readonly status: StatusManager
   readonly metrics: Registry
@@ -124,6 +128,14 @@ export const createBackend = (deps: BackendDeps): KubeletServerBackend => {
     attach: async (container, streams, signal) => {
       const session = await runtime.attach(container.id, { stdin: streams.stdin !== undefined, tty: streams.tty })
       await join(session, streams, signal)
+    },
+    checkpoint: async ({ pod, name, id }) => {
+      const { namespace = '', name: podName = '' } = pod.metadata ?? {}
+      await mkdir(deps.checkpointsDir, { recursive: true, mode: 0o700 })
+      const file = `checkpoint-${podName}_${namespace}-${name}-${nowRfc3339(deps.stats.now())}.tar`
+      const location = joinPath(deps.checkpointsDir, file)
+      await runtime.checkpointContainer(id, location)
+      return location
     },
     dialPod: async (pod, port): Promise<Duplex> => {
       const [sandbox] = (await runtime.listPodSandboxes(uidOf(pod))).filter(({ state }) => state === 'ready')

@@ -75,6 +75,8 @@ export interface KubeletServerBackend {
   ): Promise<number>
   /** Joins the container's main process; resolves when that ends or the client has gone. */
   attach(container: RunningContainer, streams: ProcessStreams, signal: AbortSignal): Promise<void>
+  /** Writes an archive of a container that runs; resolves with its path on the node. */
+  checkpoint(container: RunningContainer): Promise<string>
   /** Opens a TCP connection to localhost:port inside the Pod's network. */
   dialPod(pod: Pod, port: number): Promise<Duplex>
   /** Body of /stats/summary. Upstream: stats/v1alpha1.Summary. */

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { Clock } from '../../component-base/clock.ts'
 import { HealthChecks } from '../../component-base/healthz/healthz.ts'
 import type { KubeletServerBackend } from './backend.ts'
+import { checkpoint } from './checkpoint.ts'
 import { containerLogs } from './container-logs.ts'
 import { HttpError, type KubeletRequest, sendJson, sendText } from './http.ts'
 import { nodeLogs } from './node-logs.ts'
@@ -50,9 +51,7 @@ export const createRoutes = ({ backend, clock }: RouteDependencies): Readonly<Re
       if (request.query.has('query')) throw new HttpError(501, 'queries of node logs are not implemented by kubets')
       await nodeLogs(request, response)
     },
-    checkpoint: async () => {
-      throw new HttpError(501, 'checkpoints are not implemented by kubets')
-    },
+    checkpoint: async (request, response) => checkpoint(request, response, backend),
   }
 }
 

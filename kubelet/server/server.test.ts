@@ -9,6 +9,7 @@ import type { Pod } from '../../api/types.ts'
 import { createLogger } from '../../component-base/logging/logger.ts'
 import { type CertificatePair, createCa, issueCertificate } from '../../component-base/pki/certificates.ts'
 import type { KubeletServerBackend } from './backend.ts'
+import { UnsupportedError } from '../runtime/runtime-service.ts'
 import { createKubeletServer, type KubeletServer } from './server.ts'
 
 const pod: Pod = {
@@ -30,6 +31,7 @@ const pod: Pod = {
 }
 
 let debuggingHandlers = true
+let hasCheckpoints = true
 
 const backend: KubeletServerBackend = {
   get debuggingHandlers() {
@@ -51,6 +53,10 @@ const backend: KubeletServerBackend = {
   },
   attach: (_container, _streams, signal) =>
     new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('gone')))),
+  checkpoint: async () => {
+    if (!hasCheckpoints) throw new UnsupportedError('no such function')
+    return '/checkpoints/c.tar'
+  },
   dialPod: async () => new PassThrough(),
   statsSummary: async () => ({ pods: [] }),
   metrics: async (path) => (path === '/metrics' ? 'up 1\n' : undefined),
@@ -125,6 +131,18 @@ describe('kubelet server', () => {
     } finally {
       debuggingHandlers = true
     }
+  })
+
+  it('makes checkpoints where the runtime can', async () => {
+    const checkpoint = (rest: string) => get(`/checkpoint/default/${rest}`, clients.admin)
+    assert.deepEqual(JSON.parse((await checkpoint('web/c')).body), { items: ['/checkpoints/c.tar'] })
+    assert.deepEqual(await checkpoint('web/x'), { code: 404, body: 'container x does not exist' })
+    assert.deepEqual(await checkpoint('none/c'), { code: 404, body: 'pod does not exist' })
+    hasCheckpoints = false
+    assert.deepEqual(await checkpoint('web/c'), {
+      code: 501,
+      body: 'checkpointing of default/web/c failed (no such function)',
+    })
   })
 
   it('reports an unhealthy part with 500', async () => {
