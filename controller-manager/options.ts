@@ -2,11 +2,20 @@
 import { leaderElectionFlags } from '../client/leader-election/flags.ts'
 import { defineFlags, type FlagValues } from '../component-base/flags/flags.ts'
 import { tlsFlags } from '../component-base/tls/tls-settings.ts'
+import { idleFlags, noCloud } from './idle-flags.ts'
 
 const workers = (controller: string, count: number) =>
   ({ type: 'int', default: count, help: `Number of ${controller} that are synced at once.` }) as const
 
-const noCloud = 'cloud providers run in cloud-controller-manager'
+const signerFiles = (signer: string) =>
+  ({
+    cert: { type: 'string', default: '', help: `CA certificate that signs for ${signer} alone.` },
+    key: { type: 'string', default: '', help: `Key of the CA that signs for ${signer} alone.` },
+  }) as const
+const clientFiles = signerFiles('kubernetes.io/kube-apiserver-client')
+const kubeletClientFiles = signerFiles('kubernetes.io/kube-apiserver-client-kubelet')
+const kubeletServingFiles = signerFiles('kubernetes.io/kubelet-serving')
+const legacyFiles = signerFiles('kubernetes.io/legacy-unknown')
 
 export const flags = defineFlags({
   // Connection and identity
@@ -90,6 +99,9 @@ export const flags = defineFlags({
   'concurrent-horizontal-pod-autoscaler-syncs': workers('HorizontalPodAutoscalers', 5),
   'concurrent-ephemeralvolume-syncs': workers('Pods with ephemeral volumes', 5),
   'concurrent-validating-admission-policy-status-syncs': workers('policies', 5),
+  'concurrent-resource-claim-syncs': workers('ResourceClaims', 50),
+  'concurrent-device-taint-eviction-syncs': workers('Pods with tainted devices', 50),
+  ...idleFlags,
   'min-resync-period': {
     type: 'duration',
     default: 43_200_000,
@@ -200,6 +212,14 @@ export const flags = defineFlags({
     help: 'CA certificate that signs CertificateSigningRequests.',
   },
   'cluster-signing-key-file': { type: 'string', default: '', help: 'Key of --cluster-signing-cert-file.' },
+  'cluster-signing-kube-apiserver-client-cert-file': clientFiles.cert,
+  'cluster-signing-kube-apiserver-client-key-file': clientFiles.key,
+  'cluster-signing-kubelet-client-cert-file': kubeletClientFiles.cert,
+  'cluster-signing-kubelet-client-key-file': kubeletClientFiles.key,
+  'cluster-signing-kubelet-serving-cert-file': kubeletServingFiles.cert,
+  'cluster-signing-kubelet-serving-key-file': kubeletServingFiles.key,
+  'cluster-signing-legacy-unknown-cert-file': legacyFiles.cert,
+  'cluster-signing-legacy-unknown-key-file': legacyFiles.key,
   'cluster-signing-duration': {
     type: 'duration',
     default: 31_536_000_000,

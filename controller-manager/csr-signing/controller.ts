@@ -12,11 +12,11 @@ import { isApproved, isDone } from '../csr-state.ts'
 import { messageOf } from '../errors.ts'
 import { nameOf } from '../objects.ts'
 import { enqueueSelf, queueOf, workersOf } from '../wiring.ts'
-import { clientSigner, kubeletClientSigner, kubeletServingSigner, legacySigner, signerProblem } from './signers.ts'
+import { caFilesBySigner } from './ca-files.ts'
+import { signerProblem } from './signers.ts'
 
 /** Upstream: twice the backdate, as a lower bound. */
 const shortestMs = 600_000
-const signers = new Set([clientSigner, kubeletClientSigner, kubeletServingSigner, legacySigner])
 
 type Condition = NonNullable<NonNullable<CertificateSigningRequest['status']>['conditions']>[number]
 
@@ -25,9 +25,8 @@ export const csrSigningController: Controller = {
   serviceAccount: 'certificate-controller',
   setup: (context) => {
     const { client, informers, clock, config } = context
-    const certFile = config['cluster-signing-cert-file']
-    const keyFile = config['cluster-signing-key-file']
-    if (certFile === '' || keyFile === '') return undefined
+    const files = caFilesBySigner(config)
+    if (files.size === 0) return undefined
     const queue = queueOf(context)
     const cache = informers.for(certificateSigningRequests)
     cache.addHandler({ onAdd: enqueueSelf(queue), onUpdate: (_old, request) => enqueueSelf(queue)(request) })
@@ -53,7 +52,8 @@ export const csrSigningController: Controller = {
     const reconcile = async (name: string): Promise<undefined> => {
       const request = cache.lister.get(name)
       if (request === undefined || !isApproved(request) || isDone(request)) return
-      if (!signers.has(request.spec?.signerName ?? '')) return
+      const caFiles = files.get(request.spec?.signerName ?? '')
+      if (caFiles === undefined) return
       let asked: CertificationRequest
       try {
         asked = readCertificateRequest(Buffer.from(request.spec?.request ?? '', 'base64').toString())
@@ -67,7 +67,7 @@ export const csrSigningController: Controller = {
         return
       }
       // Read each time: the files may have been rotated.
-      const ca = { certPem: readFileSync(certFile, 'utf8'), keyPem: readFileSync(keyFile, 'utf8') }
+      const ca = { certPem: readFileSync(caFiles.certFile, 'utf8'), keyPem: readFileSync(caFiles.keyFile, 'utf8') }
       const usages = (request.spec?.usages ?? []).filter(isKeyUsage)
       const certificate = signRequest(ca, asked, { usages, lifetimeMs: lifetimeMs(request) })
       const status = { ...request.status, certificate: Buffer.from(certificate).toString('base64') }

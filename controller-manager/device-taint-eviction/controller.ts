@@ -15,7 +15,6 @@ import { onAnyChange, queueOf, workersOf } from '../wiring.ts'
 import { deviceKey, type EvictingTaint, evictingTaints, podEvictionMs, poolKey } from './plan.ts'
 
 const name = 'device-taint-eviction-controller'
-const concurrency = 10
 const poolIndex = 'pool'
 const deviceIndex = 'allocatedDevice'
 
@@ -26,7 +25,7 @@ export const deviceTaintEvictionController: Controller = {
   name,
   serviceAccount: name,
   setup: (context) => {
-    const { client, informers, events, clock } = context
+    const { client, informers, events, clock, config } = context
     const queue = queueOf(context)
     const podCache = podInformer(informers)
     const claims = informers.for(resourceClaims)
@@ -114,6 +113,7 @@ export const deviceTaintEvictionController: Controller = {
       scheduled.delete(key)
       return undefined
     }
+    const concurrency = config['concurrent-device-taint-eviction-syncs']
     return workersOf(context, { name, queue, concurrency, reconcile })
   },
 }

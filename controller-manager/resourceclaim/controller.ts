@@ -27,7 +27,6 @@ import {
 
 const name = 'resourceclaim-controller'
 const fieldManager = 'ResourceClaimController'
-const concurrency = 50
 const podIndex = 'resourceClaim'
 const ownerIndex = 'owningPod'
 
@@ -36,7 +35,7 @@ export const resourceClaimController: Controller = {
   eventSource: 'resource_claim',
   serviceAccount: 'resource-claim-controller',
   setup: (context) => {
-    const { client, informers, events, clock } = context
+    const { client, informers, events, clock, config } = context
     const podQueue = queueOf(context)
     const claimQueue = queueOf(context)
     const podCache = podInformer(informers)
@@ -192,6 +191,7 @@ export const resourceClaimController: Controller = {
         if (!isReason(error, 'NotFound')) throw error
       })
     }
+    const concurrency = config['concurrent-resource-claim-syncs']
     const runPods = workersOf(context, { name, queue: podQueue, concurrency, reconcile: reconcilePod })
     const runClaims = workersOf(context, { name, queue: claimQueue, concurrency, reconcile: reconcileClaim })
     return () => Promise.all([runPods(), runClaims()])
