@@ -13,6 +13,8 @@ export interface Constraint {
   readonly maxSkew: number
   readonly minDomains: number
   readonly matches: Matcher
+  /** What `matches` asks for, in a text; undefined: it cannot be told, and counts are not remembered. */
+  readonly kind: string | undefined
   /** Whether Pods on this node count, by the node inclusion policies. */
   readonly includes: (node: Node) => boolean
   readonly honorsTaints: boolean
@@ -40,12 +42,16 @@ const matcherOf = (pod: Pod, { labelSelector, matchLabelKeys = [] }: SpreadConst
   return same.length === 0 ? selected : (labels) => selected(labels) && same.every((key) => labels?.[key] === own[key])
 }
 
+const kindOf = ({ metadata }: Pod, { labelSelector, matchLabelKeys = [] }: SpreadConstraint): string =>
+  JSON.stringify([metadata?.namespace, labelSelector, matchLabelKeys.map((key) => [key, metadata?.labels?.[key]])])
+
 /** `matches` replaces the constraint's own selector, as for the cluster's defaults. */
-export const compileConstraint = (pod: Pod, raw: SpreadConstraint, matches = matcherOf(pod, raw)): Constraint => ({
+export const compileConstraint = (pod: Pod, raw: SpreadConstraint, matches?: Matcher): Constraint => ({
   topologyKey: raw.topologyKey,
   maxSkew: raw.maxSkew,
   minDomains: raw.minDomains ?? 1,
-  matches,
+  matches: matches ?? matcherOf(pod, raw),
+  kind: matches === undefined ? kindOf(pod, raw) : undefined,
   includes: inclusionOf(pod, raw),
   honorsTaints: raw.nodeTaintsPolicy === 'Honor',
 })
@@ -57,12 +63,17 @@ export const hasAllKeys = (constraints: readonly Constraint[], labels: Labels): 
 }
 
 /** Pods of the namespace on the node that the selector matches; those that are being deleted do not count. */
-export const countMatching = (info: LiveNodeInfo, namespace: string | undefined, matches: Matcher): number => {
+export const countMatching = (
+  info: LiveNodeInfo,
+  namespace: string | undefined,
+  { matches, kind }: Constraint,
+): number => {
+  if (info.pods.size === 0) return 0
+  const counts = ({ metadata }: Pod): boolean =>
+    metadata?.namespace === namespace && metadata?.deletionTimestamp === undefined && matches(metadata?.labels)
+  if (kind !== undefined) return info.countPods(kind, counts)
   let count = 0
-  for (const { metadata } of info.pods.values()) {
-    if (metadata?.namespace !== namespace || metadata?.deletionTimestamp !== undefined) continue
-    if (matches(metadata?.labels)) count++
-  }
+  for (const pod of info.pods.values()) if (counts(pod)) count++
   return count
 }
 
@@ -88,7 +99,7 @@ export const countDomains = (
     for (const { constraint, pods } of domains) {
       if (!constraint.includes(info.node)) continue
       const value = labels?.[constraint.topologyKey] ?? ''
-      pods.set(value, (pods.get(value) ?? 0) + countMatching(info, namespace, constraint.matches))
+      pods.set(value, (pods.get(value) ?? 0) + countMatching(info, namespace, constraint))
     }
   }
   return domains

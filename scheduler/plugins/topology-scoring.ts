@@ -50,7 +50,7 @@ export const prepareSpreadScores = (
       const value = info.node.metadata?.labels?.[constraint.topologyKey] ?? ''
       const known = pods?.get(value)
       if (pods === undefined || known === undefined || !constraint.includes(info.node)) continue
-      pods.set(value, known + countMatching(info, pod.metadata?.namespace, constraint.matches))
+      pods.set(value, known + countMatching(info, pod.metadata?.namespace, constraint))
     }
   }
   return {
@@ -71,8 +71,7 @@ export const spreadScore = (pod: Pod, info: LiveNodeInfo, { constraints, require
       if (requireAllKeys) return noPoints
       continue
     }
-    const count =
-      pods === undefined ? countMatching(info, pod.metadata?.namespace, constraint.matches) : (pods.get(value) ?? 0)
+    const count = pods === undefined ? countMatching(info, pod.metadata?.namespace, constraint) : (pods.get(value) ?? 0)
     // maxSkew waters down differences that it tolerates.
     sum += count * weight + (constraint.maxSkew - 1)
   }
