@@ -40,6 +40,7 @@ import { kubeletPaths } from './paths.ts'
 import type { BoundPod } from './pod.ts'
 import { createPleg } from './pleg/pleg.ts'
 import { createPluginWatcher, type PluginHandler } from './plugins/plugin-watcher.ts'
+import { createProbeMetrics } from './probes/metrics.ts'
 import { createProbeManager } from './probes/probe-manager.ts'
 import { createLogRecorder, limitEvents } from './recorder.ts'
 import { createLogManager } from './logs/log-manager.ts'
@@ -219,7 +220,8 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     recorder,
     now,
   })
-  const probes = createProbeManager({ runtime, events, now, onChange: wakePod })
+  const probeMetrics = createProbeMetrics()
+  const probes = createProbeManager({ runtime, events, metrics: probeMetrics, now, onChange: wakePod })
   const killer = createPodKiller({ runtime, events, now, log })
   const tokens = client === undefined ? noTokens : createTokenSource(requestToken(client), now)
   const trustBundles =
@@ -628,7 +630,8 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     metrics: metrics.registry,
     resourceMetrics: async (path) => {
       if (path === '/metrics/resource') return resourceMetrics(stats)
-      return path === '/metrics/probes' || path === '/metrics/cadvisor' ? '' : undefined
+      if (path === '/metrics/probes') return probeMetrics.text()
+      return path === '/metrics/cadvisor' ? '' : undefined
     },
     stats,
     config: () => ({ kubeletconfig: config.document }),

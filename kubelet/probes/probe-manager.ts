@@ -6,6 +6,7 @@ import type { ContainerReadiness } from '../status/pod-status.ts'
 import type { ContainerEvents } from '../sync/container-events.ts'
 import type { ProbeOutcome, ProbeType } from '../sync/pod-actions.ts'
 import { latestContainer, type PodRuntimeState } from '../sync/runtime-state.ts'
+import type { ProbeMetrics } from './metrics.ts'
 import { type ProbeResult, runProbe } from './probe.ts'
 import { type ProbeWorker, startProbeWorker } from './probe-worker.ts'
 
@@ -22,6 +23,7 @@ export interface ProbeManager {
 export interface ProbeManagerDeps {
   readonly runtime: RuntimeService
   readonly events: ContainerEvents
+  readonly metrics: ProbeMetrics
   readonly now: () => number
   /** An outcome changed: the Pod needs a sync. */
   readonly onChange: (podUid: string) => void
@@ -39,7 +41,7 @@ const probeOf = ({ container, type }: PodContainer, kind: ProbeType): Probe | un
       : container.readinessProbe
 }
 
-export const createProbeManager = ({ runtime, events, now, onChange }: ProbeManagerDeps): ProbeManager => {
+export const createProbeManager = ({ runtime, events, metrics, now, onChange }: ProbeManagerDeps): ProbeManager => {
   /** Pod UID to `containerId/type`. */
   const pods = new Map<string, Map<string, ProbeWorker>>()
   const keyOf = (containerId: string, kind: ProbeType): string => `${containerId}/${kind}`
@@ -70,11 +72,18 @@ export const createProbeManager = ({ runtime, events, now, onChange }: ProbeMana
     const probe = probeOf(entry, kind)
     if (probe === undefined) return undefined
     const { uid } = pod.metadata
-    return startProbeWorker({
+    const subject = { pod, container: entry.container.name, kind }
+    let isStopped = false
+    const worker = startProbeWorker({
       probe,
       startedAt: status.startedAt,
       now,
-      run: () => runProbe(runtime, probe, { container: entry.container, containerId: status.id, podIP }),
+      run: async () => {
+        const startedAt = now()
+        const result = await runProbe(runtime, probe, { container: entry.container, containerId: status.id, podIP })
+        if (!isStopped) metrics.observe(subject, result.type, (now() - startedAt) / 1000)
+        return result
+      },
       enabled: () =>
         kind === 'startup' || entry.container.startupProbe === undefined || outcome('startup', status.id) === 'success',
       initial: kind === 'liveness' ? 'success' : undefined,
@@ -87,6 +96,14 @@ export const createProbeManager = ({ runtime, events, now, onChange }: ProbeMana
       // A failed liveness or startup probe gets its container killed; a passed startup probe has done its work.
       endsOn: kind === 'startup' ? 'success' : undefined,
     })
+    return {
+      ...worker,
+      stop: () => {
+        isStopped = true
+        worker.stop()
+        metrics.forget(subject)
+      },
+    }
   }
 
   return {
