@@ -28,7 +28,7 @@ export const secretsOf = (ingresses: readonly Ingress[]): Set<string> =>
   )
 
 /** Chain and key of a Secret as one text; throws with what is wrong with it. */
-export const pemOf = ({ data = {} }: Secret): string => {
+const readPem = ({ data = {} }: Secret): string => {
   const read = (key: string): string => {
     const value = data[key]
     if (value === undefined || value === '') throw new Error(`it has no ${key}`)
@@ -50,6 +50,24 @@ export const pemOf = ({ data = {} }: Secret): string => {
   return [...certificates, String(key.export({ type: 'pkcs8', format: 'pem' })).trim(), ''].join('\n')
 }
 
+type Reading = { readonly type: 'good'; readonly pem: string } | { readonly type: 'bad'; readonly reason: string }
+
+/** Keys are dear to look at, and Secrets do not change but by another object in their place. */
+const readings = new WeakMap<Secret, Reading>()
+
+const readingOf = (secret: Secret | undefined): Reading => {
+  if (secret === undefined) return { type: 'bad', reason: 'it does not exist' }
+  let reading = readings.get(secret)
+  if (reading !== undefined) return reading
+  try {
+    reading = { type: 'good', pem: readPem(secret) }
+  } catch (error) {
+    reading = { type: 'bad', reason: (error as Error).message }
+  }
+  readings.set(secret, reading)
+  return reading
+}
+
 /** A host has the certificate of the oldest Ingress that names it; a Secret that is no good is told of and left out. */
 export const planCertificates = (
   ingresses: readonly Ingress[],
@@ -62,17 +80,15 @@ export const planCertificates = (
     for (const { hosts = [], secretName = '' } of ingress.spec?.tls ?? []) {
       if (secretName === '') continue // the proxy's own certificate
       const key = `${ingress.metadata?.namespace}/${secretName}`
-      const secret = secretOf(key)
-      try {
-        if (secret === undefined) throw new Error('it does not exist')
-        const pem = pemOf(secret)
-        const free = hosts.filter((host) => !taken.has(host))
-        if (hosts.length > 0 && free.length === 0) continue
-        for (const host of free) taken.add(host)
-        certificates.push({ secret: key, pem, hosts: free })
-      } catch (error) {
-        problems.push({ ingress, reason: 'InvalidSecret', message: `secret ${key}: ${(error as Error).message}` })
+      const reading = readingOf(secretOf(key))
+      if (reading.type === 'bad') {
+        problems.push({ ingress, reason: 'InvalidSecret', message: `secret ${key}: ${reading.reason}` })
+        continue
       }
+      const free = hosts.filter((host) => !taken.has(host))
+      if (hosts.length > 0 && free.length === 0) continue
+      for (const host of free) taken.add(host)
+      certificates.push({ secret: key, pem: reading.pem, hosts: free })
     }
   }
   return { certificates, problems }

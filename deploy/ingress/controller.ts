@@ -103,16 +103,17 @@ export const runIngressController = async (options: IngressControllerOptions, si
 
   /** Whose status is ours: an Ingress that goes to another class is told that it has no address any more. */
   const written = new Set<string>()
-  const setStatus = async (own: readonly Ingress[]): Promise<void> => {
+  const setStatus = async (own: readonly Ingress[], working: readonly Haproxy[]): Promise<void> => {
     const keys = new Set(own.map(objectKey))
-    const addresses = proxies.map(({ place }) => place.address)
+    const addresses = working.map(({ place }) => place.address)
     for (const ingress of own) {
       await setAddresses(ingress, addresses)
       written.add(objectKey(ingress))
     }
     for (const key of [...written].filter((one) => !keys.has(one))) {
       const left = ingresses.lister.get(key)
-      if (left !== undefined && addressesIn(left) === addresses.join(',')) await setAddresses(left, [])
+      if (left !== undefined && proxies.some(({ place }) => addressesIn(left).includes(place.address)))
+        await setAddresses(left, [])
       written.delete(key)
     }
   }
@@ -124,7 +125,7 @@ export const runIngressController = async (options: IngressControllerOptions, si
     if (own.length === 0) {
       await secrets.follow(new Set())
       await Promise.all(proxies.map((proxy) => proxy.apply(undefined)))
-      await setStatus(own)
+      await setStatus(own, proxies)
       return false
     }
     const { services, slices } = await (backends ??= followBackends())
@@ -137,7 +138,7 @@ export const runIngressController = async (options: IngressControllerOptions, si
     tell(own, [...routing.problems, ...certificates.problems])
     slots = assignAllSlots(slots, routing.backends)
     const { httpPort, httpsPort, defaultPem } = options
-    const changes = await Promise.all(
+    const outcomes = await Promise.allSettled(
       proxies.map((proxy) => {
         const filesWith = (filled: BackendSlots): Map<string, string> => {
           const parts = { certificates: certificates.certificates, slots: filled }
@@ -146,8 +147,14 @@ export const runIngressController = async (options: IngressControllerOptions, si
         return proxy.apply({ filesWith, slots })
       }),
     )
-    await setStatus(own)
-    return changes.includes('reloaded')
+    // A node whose proxy does not run, since somebody else has its ports, has no part in it; the others have.
+    const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
+    await setStatus(
+      own,
+      proxies.filter((_, index) => outcomes[index]?.status === 'fulfilled'),
+    )
+    if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('; '))
+    return outcomes.some((outcome) => outcome.status === 'fulfilled' && outcome.value === 'reloaded')
   }
 
   await Promise.all([ingresses.whenSynced(signal), classes.whenSynced(signal)])

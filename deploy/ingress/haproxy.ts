@@ -120,6 +120,7 @@ export const createHaproxy = (place: ProxyPlace, { directory, log }: HaproxyOpti
   const whenWorking = async (isIt: (pid: number | undefined) => boolean): Promise<void> => {
     for (const deadline = realClock.now() + workingTimeoutMs; realClock.now() < deadline; await sleep(pollMs)) {
       if (isIt(await workerPid(socket))) return
+      if (child === undefined) break // what it said is in the log
     }
     throw new Error(`haproxy at ${place.address} does not work on its configuration`)
   }

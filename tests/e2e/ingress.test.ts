@@ -8,8 +8,9 @@ import { after, before, describe, it } from 'node:test'
 import type { Ingress } from '../../api/types.ts'
 import { createCa, issueCertificate } from '../../component-base/pki/certificates.ts'
 import { workerPid } from '../../deploy/ingress/admin-socket.ts'
+import { namespaceOf } from '../../deploy/network.ts'
 import { running as processOf } from '../../deploy/process-table.ts'
-import { runCommand } from '../harness/command.ts'
+import { runCommand, startCommand } from '../harness/command.ts'
 import { busyboxImage, ensureTestImages, webImage } from '../harness/images.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
@@ -399,6 +400,35 @@ describe('Ingresses', () => {
     )
     await kubectl('delete', 'ingress', '--all', '-n', namespace)
     await answers('http://all.example.com/b', 'curl: 7')
+  })
+
+  it('have the addresses of those nodes alone whose ports are free for them', async () => {
+    const { kubectl } = running()
+    const [first = '', second = ''] = addresses()
+    const listener = startCommand('nsenter', [
+      `--net=/run/netns/${namespaceOf(running().config(), running().nodes()[1]?.name ?? '')}`,
+      '--',
+      process.execPath,
+      '-e',
+      `require('node:net').createServer().listen(80, '::', () => console.log('ready'))`,
+    ])
+    await kubectl('delete', 'ingress', '--all', '-n', namespace)
+    await answers('http://all.example.com/b', 'curl: 7')
+    await using busy = listener
+    await busy.until(/ready/)
+    await apply(ingress('lone', { defaultBackend: backend('red') }))
+    const has = (wanted: readonly string[]): Promise<unknown> =>
+      waitFor(
+        async () => {
+          const { status } = await kubectl.json<Ingress>('get', 'ingress', 'lone', '-n', namespace)
+          return (status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip).join() === wanted.join()
+        },
+        { what: `an Ingress at ${wanted.join()}`, timeoutMs: 60_000 },
+      )
+    await has([first])
+    await answers('http://all.example.com/b', 'red')
+    await busy[Symbol.asyncDispose]()
+    await has([first, second])
   })
 })
 
