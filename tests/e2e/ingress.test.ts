@@ -321,7 +321,7 @@ describe('Ingresses', () => {
     const versions = new Map<string, number>()
     const ask = (agent: Agent): Promise<void> =>
       new Promise((resolve) => {
-        const options = { host: addresses()[1], agent, headers: { host: 'web.example.com' }, timeout: 10_000 }
+        const options = { host: addresses()[0], agent, headers: { host: 'web.example.com' }, timeout: 10_000 }
         const req = request(options, (response) => {
           let body = ''
           response.setEncoding('utf8').on('data', (chunk: string) => {
