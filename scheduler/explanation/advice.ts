@@ -2,6 +2,7 @@
 import type { Pod } from '../../api/types.ts'
 import type { LiveNodeInfo } from '../framework/node-info.ts'
 import { podResources } from '../framework/resources.ts'
+import { podClaims } from '../plugins/volumes/pod-claims.ts'
 import type { Rejection } from '../framework/status.ts'
 
 /** Amounts as people write them: cpu in millicores, bytes as Mi. */
@@ -31,6 +32,11 @@ const taintOf = ({ node }: LiveNodeInfo): string =>
     .map(({ key, value, effect }) => `${key}${value === undefined ? '' : `=${value}`}:${effect}`)
     .join(', ')
 
+const claimsOf = (pod: Pod): string =>
+  podClaims(pod)
+    .map(({ name }) => name)
+    .join(', ')
+
 const selectorOf = (pod: Pod): string =>
   Object.entries(pod.spec?.nodeSelector ?? {})
     .map(([key, value]) => `${key}=${value}`)
@@ -54,6 +60,13 @@ const advisers: Readonly<Record<string, Advise>> = {
   NodePorts: () => 'a pod of the node that uses the same host port must go',
   InterPodAffinity: () =>
     'pods that the affinity wants must come to its topology, or those that anti-affinity forbids must go',
+  VolumeRestrictions: (pod) => `pods that use the same volumes (claims: ${claimsOf(pod) || 'none'}) must go`,
+  NodeVolumeLimits: () => 'pods of the node with volumes of the same driver must go, or its CSINode allow more',
+  VolumeBinding: (pod) =>
+    `volumes for ${claimsOf(pod)} must be reachable from the node, or be made there: see the claims and their storage classes`,
+  VolumeZone: (pod) => `the volumes of ${claimsOf(pod)} are in another zone or region than the node`,
+  DynamicResources: (pod) =>
+    `devices that suit ${(pod.spec?.resourceClaims ?? []).map(({ name }) => name).join(', ')} must be published for the node, or come free there: see its ResourceSlices`,
   PodTopologySpread: () => 'pods of the other domains must come, or of this one go, until maxSkew is kept',
 }
 

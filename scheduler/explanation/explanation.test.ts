@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { persistentVolumeClaims, persistentVolumes } from '../../api/resources.ts'
 import type { Pod } from '../../api/types.ts'
 import { fitErrorMessage } from '../framework/diagnosis.ts'
 import { aNode, aPod, aScheduler, requesting, type TestScheduler } from '../testing/fixtures.ts'
+import { fakeInformers } from '../testing/fake-informers.ts'
+import { aVolume, boundTo, mounting, whereLabel } from '../testing/storage-fixtures.ts'
 import { Attempts } from './attempts.ts'
 import { type Attempt, explain, toText } from './explanation.ts'
 
@@ -43,6 +46,16 @@ describe('the explanation of a waiting Pod', () => {
     assert.deepEqual(explanation.rejectedBy, ['NodeResourcesFit', 'NodeUnschedulable', 'TaintToleration'])
     assert.deepEqual(JSON.parse(JSON.stringify(explanation)), explanation)
     assert.match(toText(explanation), /full: NodeResourcesFit: Insufficient cpu\n {6}→ 500m more of cpu/)
+  })
+
+  it('names the claims whose volumes are out of reach', () => {
+    const fake = fakeInformers()
+    fake.set(persistentVolumeClaims, boundTo('data', 'disk'))
+    fake.set(persistentVolumes, aVolume('disk', whereLabel('zone', 'za')))
+    const scheduler = aScheduler({ nodes: [aNode('far')], informers: fake.factory })
+    const [far] = explain(attemptOf(mounting('data'), scheduler), scheduler.cache).nodes
+    assert.equal(far?.plugin, 'VolumeBinding')
+    assert.match(far.change ?? '', /^volumes for data must be reachable from the node/)
   })
 
   it('shows what PreFilter said for all nodes', () => {
