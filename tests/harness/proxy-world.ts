@@ -54,9 +54,23 @@ const nodeObject = (node: Host, index: number, zone: string): Node => ({
   spec: { podCIDRs: [podRange4(index), podRange6(index)], podCIDR: podRange4(index) },
 })
 
+interface Made {
+  readonly world: World
+  readonly nodes: [Host, Host]
+}
+
 /** Nodes are called node-1 and node-2, in zone-1 and zone-2. */
-export const createWorld = async (): Promise<{ world: World; nodes: [Host, Host] }> => {
+export const createWorld = async (): Promise<Made> => {
   const net = await createPacketNet()
+  try {
+    return await fill(net)
+  } catch (error) {
+    await net[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+const fill = async (net: PacketNet): Promise<Made> => {
   const plane = await startControlPlane({
     flags: {
       'kube-apiserver': { 'bind-address': '0.0.0.0', 'service-cluster-ip-range': '10.212.0.0/16,fd00:212::/112' },
