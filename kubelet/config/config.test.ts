@@ -253,6 +253,15 @@ describe('the configuration of the kubelet', () => {
     })
   }
 
+  it('lets a node have only labels that are its own to set', () => {
+    const labels = 'a=b,example.com/a=b,topology.kubernetes.io/zone=z,x.node.kubernetes.io/a=b'
+    assert.equal(Object.keys(load({}, `--node-labels=${labels}`).nodeLabels).length, 4)
+    assert.throws(
+      () => load({}, '--node-labels=node-role.kubernetes.io/master=,kubernetes.io/a=b'),
+      /^UsageError: unknown 'kubernetes.io' or 'k8s.io' labels specified with --node-labels: \[kubernetes.io\/a node-role.kubernetes.io\/master\]\n/,
+    )
+  })
+
   it('says which file is no configuration', () => {
     const path = join(folder, 'bad.d')
     mkdirSync(path)

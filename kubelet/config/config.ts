@@ -17,6 +17,7 @@ import { type PluginConfig, loadPlugins } from '../runtime/images/credential-plu
 import type { GcPolicy } from '../runtime/images/image-gc.ts'
 import type { VerificationPolicy } from '../runtime/images/pull-records.ts'
 import { flagDocument } from './flag-fields.ts'
+import { nodeLabelsProblem } from './node-labels.ts'
 import { type ConfigReader, readerOf } from './reader.ts'
 import { validateConfiguration } from './validate.ts'
 
@@ -222,6 +223,8 @@ export const toConfig = (parsed: Parsed): KubeletConfig => {
   if (refused.length > 0) throw new UsageError(aggregate(refused))
   const mode = config.string('authorization.mode')
   if (mode !== 'AlwaysAllow' && mode !== 'Webhook') throw new UsageError(`unknown authorization mode ${mode}`)
+  const labelsProblem = nodeLabelsProblem(values['node-labels'])
+  if (labelsProblem !== undefined) throw new UsageError(labelsProblem)
   const document = toDocument(completed.values)
   const rootDir = resolve(values['root-dir'])
   const enforced = config.strings('enforceNodeAllocatable')
