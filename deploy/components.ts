@@ -9,6 +9,7 @@ import type { ClusterConfig, NodeConfig } from './cluster-config.ts'
 import { containerdPaths, containerdProcess } from './containerd.ts'
 import { encryptionConfigPath } from './encryption.ts'
 import { type Layout, projectRoot } from './layout.ts'
+import { isNodesOwnLabel } from '../kubelet/config/node-labels.ts'
 import { hostAddress, namespaceOf } from './network.ts'
 import type { ProcessSpec } from './process-table.ts'
 
@@ -338,7 +339,8 @@ export const nodeProcesses = (
     'node-ip': node.addresses.join(','),
     'root-dir': paths.kubeletRoot,
     'cni-conf-dir': paths.cniConf,
-    'node-labels': mapFlag(node.labels),
+    // Others are the administrator's to set: node-sync.ts does it.
+    'node-labels': mapFlag(Object.fromEntries(Object.entries(node.labels).filter(([label]) => isNodesOwnLabel(label)))),
     ...(hasContainerd
       ? { 'container-runtime-endpoint': `unix://${containerdPaths(config, layout, node.name).socket}` }
       : {}),
