@@ -292,6 +292,8 @@ describe('Ingresses', () => {
                 {
                   name: 'main',
                   image: webImage(1),
+                  // An answer that has begun is finished, as everybody who wants no request lost has it.
+                  lifecycle: { preStop: { exec: { command: ['sleep', '1'] } } },
                   readinessProbe: { httpGet: { path: '/', port: 80 }, periodSeconds: 1 },
                 },
               ],
@@ -326,6 +328,10 @@ describe('Ingresses', () => {
           let body = ''
           response.setEncoding('utf8').on('data', (chunk: string) => {
             body += chunk
+          })
+          response.on('error', (error) => {
+            failures.push(`in the middle: ${String(error)}`)
+            resolve()
           })
           response.on('end', () => {
             const version = / (v\d)$/.exec(body.trim())?.[1] ?? ''
