@@ -19,7 +19,7 @@ import { createInformer, type Informer } from '../../../client/cache/informer.ts
 import type { RestClient } from '../../../client/rest/rest-client.ts'
 import { maxSurge } from '../../../controller-manager/deployment/sizes.ts'
 
-/** A lease passes to the next one, who syncs: so long may an excess last. */
+/** So long may an excess last while a leader is at work; where there is none, nobody can mend it. */
 const mendMs = 12_000
 const tickMs = 100
 
@@ -33,6 +33,8 @@ export interface Invariants {
   readonly violations: readonly string[]
   /** Uids of Pods of a Job that were ever seen to have succeeded. */
   readonly succeeded: (job: string) => ReadonlySet<string>
+  /** Tells whether somebody leads and has been seen to work. */
+  readonly setLed: (isLed: boolean) => void
   /** From now on the budget is watched: all its Pods are there. */
   readonly guard: (guarded: Guarded) => void
   /** ConfigMaps of the namespace that went though nobody deleted their owner. */
@@ -76,11 +78,13 @@ export const watchInvariants = async (
 
   /** Since when something is wrong that may be so for a while. */
   const since = new Map<string, number>()
+  let ledSince: number | undefined
   const lasting = (what: string, isWrong: boolean, detail: () => string): void => {
     if (!isWrong) return void since.delete(what)
     const start = since.get(what) ?? Date.now()
     since.set(what, start)
-    if (Date.now() - start > mendMs) violated(`${what} for ${mendMs} ms: ${detail()}`)
+    if (ledSince === undefined) return
+    if (Date.now() - Math.max(start, ledSince) > mendMs) violated(`${what} for ${mendMs} ms: ${detail()}`)
   }
 
   const livePods = (owner: KubeObject): Pod[] =>
@@ -188,6 +192,9 @@ export const watchInvariants = async (
   return {
     violations,
     succeeded: (job) => succeeded.get(job) ?? new Set(),
+    setLed: (isLed) => {
+      ledSince = isLed ? Date.now() : undefined
+    },
     guard: (guarded) => {
       guards.push(guarded)
       checkBudget(guarded)
