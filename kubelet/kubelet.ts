@@ -1,10 +1,8 @@
 /** The kubelet's parts, wired. What each does stands in its own file; here is who talks to whom. */
-import { readFile } from 'node:fs/promises'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { quantityValue } from '../api/meta/quantity.ts'
-import { nodes, pods as podsRef, resourcePath, serviceAccounts } from '../api/resources.ts'
-import type { Node, TokenRequest } from '../api/types.ts'
+import { pods as podsRef } from '../api/resources.ts'
 import { createInformerFactory } from '../client/cache/informer.ts'
 import { createEventRecorder } from '../client/events/event-recorder.ts'
 import type { RestClient } from '../client/rest/rest-client.ts'
@@ -15,55 +13,31 @@ import { openAllocationStore } from './allocation/checkpoint.ts'
 import { openClientCredentials } from './certificates/client-credentials.ts'
 import { type CertificateMetrics, createCertificateMetrics } from './certificates/metrics.ts'
 import type { KubeletConfig } from './config/config.ts'
-import { createEvictionManager } from './eviction/eviction-manager.ts'
-import { removeEndedContainers } from './eviction/reclaim.ts'
-import { createLogind } from './shutdown/logind.ts'
-import { createShutdownManager } from './shutdown/shutdown-manager.ts'
-import { createPodDiskReader } from './stats/pod-disk.ts'
-import { createUsageSource } from './stats/usage-source.ts'
 import { type ApiObjects, createApiObjects } from './container/api-objects.ts'
 import type { NodeFacts } from './container/container-config.ts'
 import { parseResolvConf } from './container/dns.ts'
 import { noObjects, type ObjectSource } from './container/objects.ts'
 import { defaultProcMount } from './container/proc-mount.ts'
-import { pullCredentials } from './container/pull-secrets.ts'
-import { csiObjects } from './csi/api-objects.ts'
-import { createCsiVolumes } from './csi/csi-volumes.ts'
-import { createCsiDrivers } from './csi/drivers.ts'
-import { createClaimManager } from './dra/claim-manager.ts'
-import { createDraDrivers } from './dra/drivers.ts'
 import { createKubeletMetrics, type KubeletMetrics } from './metrics.ts'
-import { fileSystemBytes, hostAddresses, readMachineInfo } from './node/machine.ts'
+import { hostAddresses, readMachineInfo } from './node/machine.ts'
 import { runNodeLease } from './node/node-lease.ts'
-import { createNodeManager, type NodeManager } from './node/node-manager.ts'
+import type { NodeManager } from './node/node-manager.ts'
 import { kubeletPaths } from './paths.ts'
-import type { BoundPod } from './pod.ts'
 import { createPleg } from './pleg/pleg.ts'
-import { createPluginWatcher, type PluginHandler } from './plugins/plugin-watcher.ts'
 import { createProbeMetrics } from './probes/metrics.ts'
 import { createProbeManager } from './probes/probe-manager.ts'
 import { createLogRecorder, limitEvents } from './recorder.ts'
 import { createLogManager } from './logs/log-manager.ts'
-import { findPlugin } from './runtime/cni/cni.ts'
-import { ensureNetworkConfig } from './runtime/cni/network-config.ts'
-import { limitPulls } from './runtime/images/pull-rate.ts'
 import { runtimeHandlers } from './container/runtime-class.ts'
-import { createDeviceManager } from './deviceplugin/device-manager.ts'
 import { runPodResources } from './podresources/server.ts'
 import { createPodCgroups } from './cgroups/pod-cgroups.ts'
 import { openEngine } from './open-engine.ts'
-import { createCredentialPlugins } from './runtime/images/credential-plugins.ts'
-import { createImageGc } from './runtime/images/image-gc.ts'
-import { createPullRecords } from './runtime/images/pull-records.ts'
-import { createImageManager } from './runtime/images/image-manager.ts'
 import { createBackend } from './server-backend.ts'
 import type { KubeletServerBackend } from './server/backend.ts'
 import { resourceMetrics, type SummaryDeps } from './stats/summary.ts'
 import { createStatusManager } from './status/status-manager.ts'
 import { loadedProfiles } from './sync/app-armor.ts'
 import { createContainerEvents } from './sync/container-events.ts'
-import { runFileSource } from './sync/file-source.ts'
-import { runHttpSource } from './sync/http-source.ts'
 import { createPodKiller } from './sync/kill-pod.ts'
 import { createMirrorPods } from './sync/mirror-pods.ts'
 import { createPodManager } from './sync/pod-manager.ts'
@@ -73,12 +47,14 @@ import { createStateReader } from './sync/runtime-state.ts'
 import { createContainerStarter } from './sync/start-container.ts'
 import { createSyncLoop, type SyncLoop } from './sync/sync-loop.ts'
 import { createSysctlAdmission } from './sync/sysctls.ts'
-import { capacityWriter } from './volumes/persistent-volume.ts'
-import { createTokenSource, noTokens } from './volumes/tokens.ts'
-import { projectsTrustBundles } from './volumes/trust-anchors.ts'
-import { createTrustBundles, noTrustBundles } from './volumes/trust-bundles.ts'
-import { createImageVolumes } from './volumes/image-volume.ts'
-import { createVolumeManager } from './volumes/volume-manager.ts'
+import type { Base } from './wiring/base.ts'
+import { createDevices } from './wiring/devices.ts'
+import { createImages } from './wiring/images.ts'
+import { createNetworkConfigurer, watchNode } from './wiring/network.ts'
+import { createNode, enforceAllocatable } from './wiring/node.ts'
+import { createPressure } from './wiring/pressure.ts'
+import { runStaticSources } from './wiring/static-sources.ts'
+import { createVolumes } from './wiring/volumes.ts'
 
 export interface Kubelet {
   /** Undefined in a kubelet without an API server. */
@@ -95,16 +71,7 @@ export interface Kubelet {
 const now = (): number => Date.now()
 const relistMs = 30_000
 
-const requestToken =
-  (client: RestClient) =>
-  async (namespace: string, account: string, body: TokenRequest): Promise<TokenRequest> =>
-    (await client.raw('POST', resourcePath(serviceAccounts, namespace, account, 'token'), body)) as TokenRequest
-
 const preemptionText = 'Pod was preempted by Kubelet to accommodate a critical pod.'
-
-/** podsPerCore bounds maxPods. */
-const podCapacity = ({ maxPods, podsPerCore }: KubeletConfig, cpus: number): number =>
-  podsPerCore === 0 ? maxPods : Math.min(maxPods, podsPerCore * cpus)
 
 /** Connects to the runtime and puts everything together. Rejects when the runtime does not answer. */
 export const createKubelet = async (config: KubeletConfig, log: Logger, signal: AbortSignal): Promise<Kubelet> => {
@@ -135,7 +102,6 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     log: log.child({ subsystem: 'logs' }),
   })
   const { runtime } = logs
-  const images = limitPulls(engine.images, config.pullRate, now)
   const runtimeVersion = await runtime.version()
 
   const credentials = await connecting
@@ -154,28 +120,29 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
   const pods = createPodManager()
   // What the parts below tell of comes in once the workers, which are made last, are there.
   let workers: PodWorkers | undefined
-  const wakePod = (podUid: string): void => workers?.wake(podUid)
+  let nodeManager: NodeManager | undefined
+  const base: Base = {
+    config,
+    paths,
+    now,
+    node: () => objects.node() ?? nodeManager?.current(),
+    wakeNode: () => nodeManager?.wake(),
+    wakePod: (podUid) => workers?.wake(podUid),
+    wakeAll: () => {
+      for (const pod of pods.list()) workers?.wake(pod.metadata.uid)
+    },
+    log,
+    signal,
+  }
 
   const apiObjects: ApiObjects | undefined =
     client === undefined || factory === undefined
       ? undefined
-      : createApiObjects({ client, factory, nodeName: config.nodeName, onChange: wakePod, log, signal })
+      : createApiObjects({ client, factory, nodeName: config.nodeName, onChange: base.wakePod, log, signal })
   const objects: ObjectSource = apiObjects ?? noObjects
-  const wakeAll = (): void => {
-    for (const pod of pods.list()) wakePod(pod.metadata.uid)
-  }
-  const draDrivers = createDraDrivers(wakeAll)
-  const claims = await createClaimManager({
-    checkpoint: join(config.rootDir, 'dra_manager_state'),
-    drivers: draDrivers,
-    claim: objects.resourceClaim,
-    log,
-  })
-  const devices = createDeviceManager({
-    rootDir: config.rootDir,
-    onChange: () => nodeManager?.wake(),
+  const { claims, devices, watchPlugins } = await createDevices(base, {
+    objects,
     onRegistered: (resource) => metrics.devicePlugins.inc({ resource_name: resource }),
-    log: log.child({ subsystem: 'devices' }),
   })
   const cgroups = createPodCgroups({
     root: config.cgroupRoot,
@@ -213,7 +180,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
   const allocations = await openAllocationStore(join(config.rootDir, 'allocated_pods_state'), log)
   const allocator = createAllocator({
     store: allocations,
-    node: () => currentNode(),
+    node: base.node,
     active: () => workers?.active() ?? [],
     podOf: pods.get,
     onChange: (pod) => workers?.update(allocator.given(pod)),
@@ -221,74 +188,24 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     now,
   })
   const probeMetrics = createProbeMetrics()
-  const probes = createProbeManager({ runtime, events, metrics: probeMetrics, now, onChange: wakePod })
+  const probes = createProbeManager({ runtime, events, metrics: probeMetrics, now, onChange: base.wakePod })
   const killer = createPodKiller({ runtime, events, now, log })
-  const tokens = client === undefined ? noTokens : createTokenSource(requestToken(client), now)
-  const trustBundles =
-    client === undefined || !config.gates.ClusterTrustBundleProjection
-      ? noTrustBundles
-      : createTrustBundles({
-          client,
-          onChange: () => {
-            for (const pod of pods.list()) if (projectsTrustBundles(pod.spec)) wakePod(pod.metadata.uid)
-          },
-          log,
-          signal,
-        })
-  const csiDrivers = createCsiDrivers({
-    client,
-    nodeName: config.nodeName,
-    node: () => currentNode(),
-    onChange: wakeAll,
-    log,
-  })
-  const csi = createCsiVolumes({
-    paths,
-    drivers: csiDrivers,
-    objects: csiObjects(client),
-    tokens,
-    nodeName: config.nodeName,
-    onUse: () => nodeManager?.wake(),
-    now,
-  })
-  const volumes = createVolumeManager({
-    paths,
-    now,
-    objects,
-    tokens,
-    trustBundles,
-    csi,
-    writeCapacity: capacityWriter(client),
-  })
-  const plugins = createPluginWatcher({
-    folder: join(config.rootDir, 'plugins_registry'),
-    handlers: new Map<string, PluginHandler>([
-      ['CSIPlugin', csiDrivers],
-      ['DRAPlugin', draDrivers],
-      ['DevicePlugin', devices.plugins.handler],
-    ]),
-    log: log.child({ subsystem: 'plugins' }),
-  })
-  const records = createPullRecords(join(config.rootDir, 'image_manager'), { ...config.imageVerification, now })
-  const imageManager = createImageManager({ images, now, maxParallelPulls: config.maxParallelImagePulls, records })
-  const credentialPlugins = createCredentialPlugins(config.credentialPlugins, {
-    now,
-    log: log.child({ subsystem: 'images' }),
-  })
+  const { tokens, csi, csiDrivers, volumes } = createVolumes(base, { client, objects, pods })
+  const plugins = watchPlugins(csiDrivers)
+  const images = createImages(base, { engine, runtime, objects, recorder, metrics: () => metrics })
   const podSyncer = createPodSyncer({
     runtime,
     readState: createStateReader(runtime),
     killer,
     startContainer: createContainerStarter({
       runtime,
-      images: imageManager,
-      mountImageVolumes: createImageVolumes({ images: imageManager, service: images, paths }),
+      images: images.images,
+      mountImageVolumes: images.mountImageVolumes,
       facts,
       events,
       killer,
       preStart: devices.preStart,
-      credentials: (pod, image) =>
-        pullCredentials({ objects, rootDir: config.rootDir, plugins: credentialPlugins }, pod, image),
+      credentials: images.credentials,
     }),
     volumes,
     status,
@@ -353,112 +270,32 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
         ),
   })
 
-  const podDisk = createPodDiskReader({
+  const { eviction, shutdown } = createPressure(base, {
     runtime,
-    paths,
-    podLogsDir: config.podLogsDir,
-    maxAgeMs: config.volumeStatsPeriodMs,
-    now,
-  })
-  const imageGc = createImageGc({
-    runtime,
-    images,
-    records,
-    policy: config.imageGc,
-    sharesImages: engine.sharesImages,
-    pauseImage: config.pauseImage,
-    // An engine may be inside a machine of its own.
-    disk: async () => fileSystemBytes(await images.imageFolder()).catch(() => fileSystemBytes(config.rootDir)),
-    warn: (reason, message) => {
-      const node = currentNode()
-      if (node !== undefined) recorder.event(node, 'Warning', reason, message)
-    },
-    onCollected: (reason) => metrics.imagesCollected.inc({ reason }),
-    now,
-    log: log.child({ subsystem: 'images' }),
-  })
-  const eviction = createEvictionManager({
-    ...config.eviction,
-    localStorageIsolation: config.localStorageIsolation,
-    usage: createUsageSource({
-      runtime,
-      rootDir: config.rootDir,
-      imageFolder: () => images.imageFolder(),
-      podDisk,
-      cgroups,
-    }),
-    runningPods: allWorkers.running,
-    evict: allWorkers.evict,
-    isStopped: allWorkers.isStopped,
-    reclaimDisk: async () => {
-      await removeEndedContainers(runtime, allWorkers.isStopped)
-      await imageGc.collectAll()
-    },
-    node: () => currentNode(),
-    nodeName: config.nodeName,
+    images: images.service,
+    cgroups,
+    workers: allWorkers,
+    metrics,
     recorder,
-    evictions: metrics.evictions,
-    onConditionsChanged: () => nodeManager?.wake(),
-    now,
-    log: log.child({ subsystem: 'eviction' }),
+    collectImages: images.gc.collectAll,
   })
-
-  const shutdown = createShutdownManager({
-    grace: config.shutdownGrace,
-    source: createLogind(),
-    runningPods: allWorkers.running,
-    evict: allWorkers.evict,
-    isStopped: allWorkers.isStopped,
-    onChange: () => nodeManager?.wake(),
-    now,
-    log: log.child({ subsystem: 'shutdown' }),
-  })
-
-  const notReady = async (): Promise<string> => {
-    const { runtimeReady, networkReady } = await runtime.status()
-    const reasons = [runtimeReady, networkReady, shutdown.reason()].filter((reason) => reason !== '')
-    return reasons.length > 1 ? `[${reasons.join(', ')}]` : (reasons[0] ?? '')
-  }
-  const nodeManager: NodeManager | undefined =
+  nodeManager =
     client === undefined
       ? undefined
-      : createNodeManager({
+      : createNode(base, {
           client,
-          identity: {
-            name: config.nodeName,
-            labels: config.nodeLabels,
-            taints: config.registerWithTaints,
-            providerId: config.providerId,
-            externalCloudProvider: config.externalCloudProvider,
-            schedulable: config.registerSchedulable,
-            machine,
-          },
-          register: config.registerNode,
-          status: {
-            machine,
-            maxPods: podCapacity(config, machine.cpus),
-            maxImages: config.nodeStatusMaxImages,
-            reserved: config.reserved,
-            evictionHard: config.evictionHard,
-            addresses: hostIPs,
-            runtime: runtimeVersion,
-            features: runtime.features,
-            port: config.port,
-          },
-          rootDir: config.rootDir,
-          images: images.listImages,
+          machine,
+          hostIPs,
+          runtime,
+          runtimeVersion,
+          images: images.service.listImages,
           volumesInUse: csi.inUse,
-          notReady,
           pressure: eviction.conditions,
           devices: devices.amounts,
-          updateMs: config.nodeStatusUpdateFrequencyMs,
-          reportMs: config.nodeStatusReportFrequencyMs,
+          shutdownReason: shutdown.reason,
           recorder,
-          now,
-          log: log.child({ subsystem: 'node' }),
         })
-  const currentNode = (): Node | undefined => objects.node() ?? nodeManager?.current()
-  const mirrors = client === undefined ? undefined : createMirrorPods({ client, pods, node: currentNode, log })
+  const mirrors = client === undefined ? undefined : createMirrorPods({ client, pods, node: base.node, log })
 
   const loop: SyncLoop = createSyncLoop({
     pods,
@@ -467,7 +304,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
     status,
     runtime,
     paths,
-    node: currentNode,
+    node: base.node,
     allocator,
     host: {
       admitSysctls: createSysctlAdmission(config.allowedUnsafeSysctls),
@@ -490,56 +327,14 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
   })
   freed = loop.admitWaiting
 
-  /** Writes the bridge network once the Pod CIDRs are known, and tells everyone who waits for it. */
-  const configureNetwork = async (podCidr: string): Promise<void> => {
-    await runtime.updatePodCidr(podCidr)
-    if (engine.wiresPods && !config.ownsCniConf) return nodeManager?.wake()
-    const hostPorts = await findPlugin('portmap', config.cniBinDirs).then(
-      () => true,
-      () => false,
-    )
-    const podCidrs = podCidr.split(',')
-    await ensureNetworkConfig(config.cniConfDir, { podCidrs, dataDir: paths.cniNetworks, mtu: config.mtu, hostPorts })
-    nodeManager?.wake()
-    wakeAll()
-  }
-
-  const watchNode = (): void => {
-    let podCidr = ''
-    const seen = (node: Node): void => {
-      nodeManager?.observe(node)
-      mirrors?.wake()
-      // Of two families joined by a comma, as runtimes are told of them.
-      const assigned = node.spec?.podCIDRs?.join(',') ?? node.spec?.podCIDR ?? ''
-      if (assigned === '' || assigned === podCidr) return
-      podCidr = assigned
-      configureNetwork(assigned).catch((error: unknown) =>
-        log.error({ err: error }, 'cannot write the network configuration'),
-      )
-    }
-    factory
-      ?.for(nodes, { fieldSelector: `metadata.name=${config.nodeName}` })
-      .addHandler({ onAdd: seen, onUpdate: (_old, node) => seen(node) })
-  }
-
-  /** All Pods together get no more than is not reserved. Upstream: enforceNodeAllocatableCgroups. */
-  const enforceAllocatable = async (): Promise<void> => {
-    const about = { apiVersion: 'v1', kind: 'Node', metadata: { name: config.nodeName } }
-    try {
-      await cgroups.enforceAllocatable({ ...machine, reserved: config.reserved })
-      recorder.event(about, 'Normal', 'NodeAllocatableEnforced', 'Updated Node Allocatable limit across pods')
-    } catch (error) {
-      const message = `Failed to update Node Allocatable Limits: ${error instanceof Error ? error.message : String(error)}`
-      recorder.event(about, 'Warning', 'FailedNodeAllocatableEnforcement', message)
-    }
-  }
+  const configureNetwork = createNetworkConfigurer(base, { engine, runtime })
 
   const run = async (): Promise<void> => {
     const tasks: Promise<unknown>[] = [
       pleg.run(signal),
       credentials.run(signal),
       logs.run(signal),
-      imageGc.run(signal),
+      images.gc.run(signal),
       plugins.run(signal),
       devices.plugins.run(signal),
       runPodResources(
@@ -555,31 +350,19 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
       eviction.run(signal),
       shutdown.run(signal),
     ]
-    if (config.enforcesAllocatable) await enforceAllocatable()
+    if (config.enforcesAllocatable) await enforceAllocatable(config, { cgroups, machine, recorder })
     if (config.podCidr !== '') await configureNetwork(config.podCidr)
-    const sources: Promise<unknown>[] = []
-    const statics = new Map<'file' | 'http', readonly BoundPod[]>()
-    const staticSource = (name: 'file' | 'http'): ((found: readonly BoundPod[]) => void) => {
-      const first = Promise.withResolvers<void>()
-      sources.push(first.promise)
-      return (found) => {
-        statics.set(name, found)
-        loop.staticPods([...statics.values()].flat())
-        first.resolve()
-      }
-    }
-    if (config.staticPodPath !== '') {
-      const onPods = staticSource('file')
-      const { staticPodPath: path, fileCheckFrequencyMs: checkMs, nodeName } = config
-      tasks.push(runFileSource({ path, nodeName, checkMs, onPods, log }, signal))
-    }
-    if (config.staticPodUrl !== '') {
-      const onPods = staticSource('http')
-      const { staticPodUrl: url, staticPodUrlHeader: headers, httpCheckFrequencyMs: checkMs, nodeName } = config
-      tasks.push(runHttpSource({ url, headers, nodeName, checkMs, onPods, log }, signal))
-    }
+    const statics = runStaticSources(base, loop.staticPods)
+    tasks.push(...statics.tasks)
+    const sources: Promise<unknown>[] = [...statics.ready]
     if (client !== undefined && factory !== undefined && nodeManager !== undefined && mirrors !== undefined) {
-      watchNode()
+      watchNode(base, factory, {
+        seen: (node) => {
+          nodeManager?.observe(node)
+          mirrors.wake()
+        },
+        onPodCidr: configureNetwork,
+      })
       const informer = factory.for(podsRef, { fieldSelector: `spec.nodeName=${config.nodeName}` })
       informer.addHandler({ onAdd: loop.apiPod, onUpdate: (_old, pod) => loop.apiPod(pod), onDelete: loop.apiPodGone })
       factory.start(signal)
@@ -591,7 +374,7 @@ export const createKubelet = async (config: KubeletConfig, log: Logger, signal: 
             client,
             nodeName: config.nodeName,
             durationSeconds: config.nodeLeaseDurationSeconds,
-            node: currentNode,
+            node: base.node,
             now,
             log,
           },

@@ -182,7 +182,14 @@ describe('least privilege', () => {
     const uris = masters
       .filter(({ user }) => user.username === 'kubernetes-super-admin')
       .map((event) => event.requestURI)
-    assert.deepEqual([...new Set(uris)], ['/apis/rbac.authorization.k8s.io/v1/clusterrolebindings'])
+    assert.ok(uris.length > 0)
+    // A request whose answer did not come is looked after by its name.
+    const bindings = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings'
+    const allowed = [bindings, `${bindings}/kubeadm:cluster-admins`]
+    assert.deepEqual(
+      uris.map((uri) => decodeURIComponent(uri)).filter((uri) => !allowed.includes(uri)),
+      [],
+    )
   })
 
   it('the cluster has upstream’s bindings and kubeadm’s, and no more', async () => {
