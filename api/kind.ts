@@ -38,7 +38,7 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
   /** Clears what clients may not set on create (status) and sets what the server owns. In place. */
   readonly prepareForCreate?: (object: T) => void
   /** Puts back what this endpoint may not change (status), given the stored object. In place. */
-  readonly prepareForUpdate?: (object: T, old: T) => void
+  readonly prepareForUpdate?: (object: T, old: T, nowMs: number) => void
   /** The same for the /status endpoint; the default keeps everything of `old` but status (and allowed metadata). */
   readonly prepareForStatusUpdate?: (object: T, old: T, nowMs: number) => void
   /** All that is wrong with a new object; metadata is checked by the registry with `validateName`. */

@@ -93,7 +93,7 @@ for (const definition of kinds) {
         for (const warning of definition.warnings?.(object, undefined) ?? []) assert.doesNotMatch(warning, /undefined/)
 
         const same = structuredClone(object)
-        definition.prepareForUpdate?.(same, object)
+        definition.prepareForUpdate?.(same, object, 0)
         assert.deepEqual(definition.validateUpdate?.(same, object) ?? [], [], 'no change, no error')
         definition.prepareForStatusUpdate?.(same, object, 0)
         definition.validateStatusUpdate?.(same, object)

@@ -47,7 +47,7 @@ const problemsOf = ({ object, old, status }: Row): readonly string[] => {
   } else {
     const before = complete(old)
     if (status === true) definition.prepareForStatusUpdate?.(next, before, 0)
-    else definition.prepareForUpdate?.(next, before)
+    else definition.prepareForUpdate?.(next, before, 0)
     next.metadata = { ...next.metadata, resourceVersion: '1' }
     errors.push(...validateObjectMetaUpdate(next.metadata, before.metadata ?? {}, definition))
     if (status === true) errors.push(...(definition.validateStatusUpdate?.(next, before) ?? []))

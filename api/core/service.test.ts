@@ -17,7 +17,7 @@ const updated = (spec: Spec, old: Service): Service => {
   // The API server does these two before, with the allocation.
   keepAllocated(service.spec ?? {}, old.spec ?? {})
   normalizeClusterIps(service.spec ?? {}, old.spec)
-  serviceKind.prepareForUpdate?.(service, old)
+  serviceKind.prepareForUpdate?.(service, old, 0)
   return service
 }
 

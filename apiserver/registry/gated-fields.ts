@@ -15,9 +15,9 @@ export const withoutGatedFields = (kind: KindDefinition, gates: PodSpecGates): K
       dropGatedFields(specOf(object), undefined, gates)
       kind.prepareForCreate?.(object)
     },
-    prepareForUpdate: (object: KubeObject, old: KubeObject): void => {
+    prepareForUpdate: (object: KubeObject, old: KubeObject, nowMs: number): void => {
       dropGatedFields(specOf(object), specOf(old), gates)
-      kind.prepareForUpdate?.(object, old)
+      kind.prepareForUpdate?.(object, old, nowMs)
     },
   })
 }

@@ -145,7 +145,7 @@ const applyScope = (
     else keepAllButStatus(object, current)
     return
   }
-  if (definition.prepareForUpdate !== undefined) definition.prepareForUpdate(object, current)
+  if (definition.prepareForUpdate !== undefined) definition.prepareForUpdate(object, current, clock.now())
   else if (definition.subresources.some(({ name }) => name === 'status')) keepStatus(object, current)
   if (
     definition.hasGeneration &&

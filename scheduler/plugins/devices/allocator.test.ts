@@ -11,6 +11,8 @@ interface SomeDevice {
   readonly kind: number
   readonly numa: number | undefined
   readonly isAllocated: boolean
+  /** Which no request here tolerates. */
+  readonly isTainted?: boolean
 }
 interface SomeAlternative {
   readonly kind: number | undefined
@@ -25,6 +27,7 @@ const someDevice = fc.record({
   kind: fc.nat(1),
   numa: fc.option(fc.nat(1), { nil: undefined }),
   isAllocated: fc.boolean(),
+  isTainted: fc.boolean(),
 })
 const alternative = fc.record({
   kind: fc.option(fc.nat(1), { nil: undefined }),
@@ -48,11 +51,15 @@ const poolOf = (devices: readonly SomeDevice[]): Pool => ({
   id: 'x/p',
   state: 'usable',
   candidates: devices.map(
-    ({ numa }, index): Candidate => ({
+    ({ numa, isTainted }, index): Candidate => ({
       id: idOf(index),
       driver: 'x',
       pool: 'p',
-      device: { name: `d${index}`, attributes: numa === undefined ? {} : { [attribute]: { int: numa } } },
+      device: {
+        name: `d${index}`,
+        attributes: numa === undefined ? {} : { [attribute]: { int: numa } },
+        ...(isTainted === true ? { taints: [{ key: 'health', effect: 'NoSchedule' }] } : {}),
+      },
       slice: {} as Candidate['slice'],
     }),
   ),
@@ -101,7 +108,10 @@ const isPossible = (devices: readonly SomeDevice[], claims: readonly SomeClaim[]
       return choices.some(
         (choice) =>
           choice.every(
-            (index) => devices[index]?.isAllocated === false && taken.every(({ device }) => device !== index),
+            (index) =>
+              devices[index]?.isAllocated === false &&
+              devices[index].isTainted !== true &&
+              taken.every(({ device }) => device !== index),
           ) && go(at + 1, [...taken, ...choice.map((device) => ({ device, claim: next.claim }))]),
       )
     })

@@ -7,6 +7,7 @@ import { type ConstraintState, constraintState } from './constraints.ts'
 import { claimText } from './pod-resource-claims.ts'
 import type { Candidate, Pool } from './pools.ts'
 import { type Alternative, type ClaimRequests, ownName } from './requests.ts'
+import { toleratesTaints } from './taints.ts'
 
 /** A device and what it was chosen for. */
 export interface Chosen {
@@ -110,6 +111,7 @@ export const allocateDevices = (
     const search = searches[index]
     if (search === undefined || !isFree(candidate, alternative, index)) return 'inUse'
     if ((candidate.device.consumesCounters ?? []).length > 0) return 'inUse'
+    if (!toleratesTaints(candidate.device, alternative.tolerations)) return 'inUse'
     for (const [at, constraint] of search.constraints.entries()) {
       if (constraint.add(alternative, candidate)) continue
       for (const before of search.constraints.slice(0, at)) before.remove(alternative)
