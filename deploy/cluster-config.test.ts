@@ -36,11 +36,6 @@ describe('toClusterConfig', () => {
       { networking: { podCIDR: '10.0.0.0/16,10.1.0.0/16' } },
       /spec.networking.podCIDR: must be one range, or one of IPv4 and one of IPv6/,
     ],
-    [
-      'IPv6 alone',
-      { networking: { nodeCIDR: 'fd00:1::/64', podCIDR: 'fd00:2::/56', serviceCIDR: 'fd00:3::/112' } },
-      /the first range must be IPv4/,
-    ],
     ['Pods without IPv6 on nodes that have it', { networking: { nodeCIDR: '10.0.0.0/24,fd00::/64' } }, /same families/],
     ['a pool twice', { nodePools: [aPool(1), aPool(2)] }, /the name node stands twice/],
     ['a bad count', { nodePools: [aPool(-1)] }, /spec.nodePools\[0\].count: must be a whole number/],

@@ -271,10 +271,6 @@ const sameFamilies = ({ nodeCIDR, podCIDR, serviceCIDR }: ClusterConfig['network
       .map((range) => parseCidr(range).family)
       .join()
   const families = familiesOf(nodeCIDR)
-  if (families.startsWith('6'))
-    throw new ClusterConfigError(
-      'spec.networking: the first range must be IPv4 (IPv6 alone, or first, is not supported)',
-    )
   if (familiesOf(podCIDR) === families && familiesOf(serviceCIDR) === families) return
   throw new ClusterConfigError(
     'spec.networking: nodeCIDR, podCIDR and serviceCIDR must have ranges of the same families in the same order',

@@ -125,6 +125,8 @@ const controlPlaneFlags = (config: ClusterConfig, layout: Layout): Record<Contro
     },
     'kube-apiserver': {
       ...etcdClientFlags(config, layout),
+      // Nodes that know IPv6 alone come by it; this machine comes by 127.0.0.1 all the same.
+      'bind-address': hostAddress(config).includes(':') ? '::' : '0.0.0.0',
       'secure-port': apiServerPort,
       'advertise-address': hostAddress(config),
       'tls-cert-file': pki('apiserver.crt'),

@@ -108,7 +108,9 @@ export const serveKubelet = async (deps: ServingDeps): Promise<void> => {
     log: log.child({ subsystem: 'server' }),
   })
   tls.follow((material) => server.setTls(material))
-  const port = await server.listen(config.address, config.port)
+  // Go takes any unspecified address for all of both families.
+  const isAll = config.address === '0.0.0.0' && deps.addresses.some((address) => address.includes(':'))
+  const port = await server.listen(isAll ? '::' : config.address, config.port)
   log.info({ address: config.address, port }, 'kubelet API served')
   signal.addEventListener('abort', () => void server.close(), { once: true })
 }

@@ -10,7 +10,7 @@ import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
 
 describe('a cluster of IPv4 and IPv6', () => {
-  const running = useCluster({ nodes: 2, dualStack: true }, async (cluster) => {
+  const running = useCluster({ nodes: 2, families: ['IPv4', 'IPv6'] }, async (cluster) => {
     ensureTestImages()
     const kubectl = cluster.kubectl
     await kubectl('create', 'deployment', 'web', `--image=${webImage(1)}`, '--replicas=4')

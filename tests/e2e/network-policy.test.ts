@@ -7,7 +7,7 @@ import { busyboxImage, ensureTestImages } from '../harness/images.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
 
-const running = useCluster({ nodes: 2, dualStack: true }, () => ensureTestImages())
+const running = useCluster({ nodes: 2, families: ['IPv4', 'IPv6'] }, () => ensureTestImages())
 
 const ports = [80, 8080, 8081, 8090]
 /** A web server on four ports; `http` is one of them. */

@@ -32,8 +32,8 @@ export interface TestClusterOptions {
   readonly store?: ClusterStoreKind
   /** Default: without one. */
   readonly metricsServer?: boolean
-  /** IPv6 beside IPv4; default false. */
-  readonly dualStack?: boolean
+  /** Of its nodes, Pods and Services, the primary one first. Default: IPv4 alone. */
+  readonly families?: readonly ('IPv4' | 'IPv6')[]
   /** Default: without one. */
   readonly ingressController?: boolean
   /** Fields of KubeletConfiguration. */
@@ -85,7 +85,8 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
   }
   const store = await startClusterStore(options.store ?? wantedStore())
   const count = options.nodes ?? 0
-  const families = (ipv4: string, ipv6: string): string => (options.dualStack === true ? `${ipv4},${ipv6}` : ipv4)
+  const families = (ipv4: string, ipv6: string): string =>
+    (options.families ?? ['IPv4']).map((family) => (family === 'IPv4' ? ipv4 : ipv6)).join()
   const runtime = options.runtime ?? process.env['KUBETS_TEST_RUNTIME'] ?? 'docker'
   const spec = {
     networking: {
