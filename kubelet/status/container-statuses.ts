@@ -49,10 +49,11 @@ const stateOf = (status: ContainerStatus, runtimeName: string): ApiState => {
   }
 }
 
-const resourcesOf = ({ resources }: Container, status: ContainerStatus): Partial<ApiContainerStatus> => {
-  if (status.state !== 'running' || resources === undefined || Object.keys(resources).length === 0) return {}
+const resourcesOf = ({ resources = {} }: Container, status: ContainerStatus): Partial<ApiContainerStatus> => {
+  if (status.state !== 'running') return {}
   return {
     ...(resources.requests === undefined ? {} : { allocatedResources: resources.requests }),
+    // Empty, but there: it tells that the node can resize the container.
     resources: actualResources(resources, status.resources) ?? resources,
   }
 }

@@ -100,6 +100,15 @@ describe('a resize', { concurrency: true }, () => {
     assert.notEqual(anew.status?.containerStatuses?.[0]?.containerID, first.status?.containerStatuses?.[0]?.containerID)
   })
 
+  it('may not give another quality of service, which is said of a container without resources, too', async () => {
+    const pod = await create('plain', {})
+    assert.deepEqual(pod.status?.containerStatuses?.[0]?.resources, {})
+    await assert.rejects(
+      resize('plain', { requests: { cpu: '50m' } }),
+      /Pod QOS Class may not change as a result of resizing/,
+    )
+  })
+
   it('to more than the node has is refused', async () => {
     await create('wishes', both('100m', '64Mi'))
     await assert.rejects(resize('wishes', both('1000', '64Mi')), /Node didn't have enough allocatable resources: cpu/)
