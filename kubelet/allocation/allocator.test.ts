@@ -132,6 +132,17 @@ describe('the allocator', () => {
     assert.equal(allocator.state('second').pending?.reason, 'Deferred')
   })
 
+  it('gives nothing more to a Pod that has ended', async () => {
+    const { put, allocator, pods, changed } = await aWorld()
+    put(podOf('a', '1'))
+    put(podOf('b', '1'))
+    put(podOf('a', '1500m', { generation: 2 }))
+    pods.set('a', { ...podOf('a', '1500m', { generation: 2 }), status: { phase: 'Failed' } })
+    pods.delete('b')
+    allocator.retry()
+    assert.deepEqual([changed, allocator.state('a')], [[], {}])
+  })
+
   it('forgets a wish that is taken back', async () => {
     const { put, allocator } = await aWorld()
     put(podOf('a', '1'))

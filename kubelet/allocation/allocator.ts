@@ -114,8 +114,10 @@ export const createAllocator = (deps: AllocatorDeps): Allocator => {
   const waiting = (): Waiting[] =>
     [...pending].flatMap(([uid, { since }]) => {
       const pod = deps.podOf(uid)
-      if (pod === undefined) pending.delete(uid)
-      return pod === undefined ? [] : [{ pod, given: given(pod), since }]
+      const { phase } = pod?.status ?? {}
+      if (pod !== undefined && phase !== 'Succeeded' && phase !== 'Failed') return [{ pod, given: given(pod), since }]
+      pending.delete(uid)
+      return []
     })
 
   return {

@@ -110,18 +110,25 @@ export const createCsiVolumes = (deps: CsiVolumesDeps): CsiVolumes => {
   const secretsOf = async (reference: SecretReference | undefined): Promise<Readonly<Record<string, string>>> =>
     reference === undefined ? {} : objects.secret(reference)
 
+  const isAttachable = (spec: CsiVolumeSpec, object: CSIDriver | undefined): boolean =>
+    spec.lifecycle === 'Persistent' && object?.spec.attachRequired !== false
+
+  /** Node status has to name the volume from before it is used, also by a kubelet that finds it mounted. */
+  const noteUse = (spec: CsiVolumeSpec): void => {
+    const folder = stageOf(spec.driver, spec.handle)
+    if (attached.has(folder)) return
+    attached.set(folder, `kubernetes.io/csi/${spec.driver}^${spec.handle}`)
+    deps.onUse()
+  }
+
   /** What the attacher tells the node about the volume. Rejects while it is not attached. */
   const publishContext = async (
     spec: CsiVolumeSpec,
     object: CSIDriver | undefined,
   ): Promise<Readonly<Record<string, string>>> => {
-    if (spec.lifecycle === 'Ephemeral' || object?.spec.attachRequired === false) return {}
+    if (!isAttachable(spec, object)) return {}
     const name = attachmentName(spec, nodeName)
-    const folder = stageOf(spec.driver, spec.handle)
-    if (!attached.has(folder)) {
-      attached.set(folder, `kubernetes.io/csi/${spec.driver}^${spec.handle}`)
-      deps.onUse()
-    }
+    noteUse(spec)
     const deadline = now() + attachWaitMs
     for (;;) {
       const attachment = await objects.attachment(name)
@@ -246,6 +253,7 @@ export const createCsiVolumes = (deps: CsiVolumesDeps): CsiVolumes => {
         if (age < republishMs) return mounted
         const object = await objects.driver(spec.driver)
         const isKnown = last !== undefined || (await isMounted(target))
+        if (isKnown && isAttachable(spec, object)) noteUse(spec)
         if (isKnown && object?.spec.requiresRepublish !== true) {
           publishedAt.set(target, Number.POSITIVE_INFINITY)
           return mounted

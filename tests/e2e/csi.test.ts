@@ -265,6 +265,10 @@ describe('a CSI driver', () => {
     await createPod('steady', 'echo 1 >> /data/starts; sleep 100000', claimed('kept'))
     await podWhen('steady', 'its start', isRunning)
     const before = called('vol-kept')
+    const nodeStatus = async () => (await client.get(nodesRef, nodeName)).status
+    const heartbeat = async () =>
+      (await nodeStatus())?.conditions?.find(({ type }) => type === 'Ready')?.lastHeartbeatTime
+    const beaten = await heartbeat()
     const name = knownProcesses(layout.run).find((process) => process.endsWith('-kubelet')) ?? ''
     const victim = runningProcess(layout.run, name)
     assert.ok(victim)
@@ -276,6 +280,13 @@ describe('a CSI driver', () => {
     const read = () => kubectl('exec', 'steady', '--', 'cat', '/data/witness', '/data/starts').catch(() => undefined)
     assert.equal(await waitFor(read, { what: 'an answer from the new kubelet' }), 'here1\n')
     assert.deepEqual(called('vol-kept'), before)
+    await waitFor(async () => (await heartbeat()) !== beaten, {
+      what: 'a status by the new kubelet',
+      timeoutMs: 60_000,
+    })
+    await waitFor(async () => (await nodeStatus())?.volumesInUse?.some((id) => id.endsWith('^vol-kept')), {
+      what: 'the volume in it',
+    })
     const { metadata } = await client.get(podsRef, 'steady', namespace)
     await client.delete(podsRef, 'steady', namespace, {})
     await whenGone('steady')
