@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { dump } from 'js-yaml'
+import { isKubeletLabel } from '../api/core/kubelet-labels.ts'
 import { writeFileAtomic } from '../component-base/pki/store.ts'
 import { strongCipherSuites } from '../component-base/tls/cipher-suites.ts'
 import { addressesAt } from './cidr.ts'
@@ -9,7 +10,6 @@ import type { ClusterConfig, NodeConfig } from './cluster-config.ts'
 import { containerdPaths, containerdProcess } from './containerd.ts'
 import { encryptionConfigPath } from './encryption.ts'
 import { type Layout, projectRoot } from './layout.ts'
-import { isNodesOwnLabel } from '../kubelet/config/node-labels.ts'
 import { hostAddress, namespaceOf } from './network.ts'
 import type { ProcessSpec } from './process-table.ts'
 
@@ -342,7 +342,7 @@ export const nodeProcesses = (
     'root-dir': paths.kubeletRoot,
     'cni-conf-dir': paths.cniConf,
     // Others are the administrator's to set: node-sync.ts does it.
-    'node-labels': mapFlag(Object.fromEntries(Object.entries(node.labels).filter(([label]) => isNodesOwnLabel(label)))),
+    'node-labels': mapFlag(Object.fromEntries(Object.entries(node.labels).filter(([label]) => isKubeletLabel(label)))),
     ...(hasContainerd
       ? { 'container-runtime-endpoint': `unix://${containerdPaths(config, layout, node.name).socket}` }
       : {}),

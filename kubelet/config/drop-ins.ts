@@ -1,6 +1,7 @@
 /** The kubelet's files: `--config`, and the drop-ins of `--config-dir` over it. Upstream: mergeKubeletConfigurations. */
 import { readdirSync } from 'node:fs'
 import { dirname, extname, isAbsolute, join, resolve } from 'node:path'
+import { applyMergePatch } from '../../api/patch/merge-patch.ts'
 import { loadConfigFile } from '../../component-base/config/config-file.ts'
 import { UsageError } from '../../component-base/process/run.ts'
 
@@ -8,18 +9,6 @@ export type Document = Readonly<Record<string, unknown>>
 
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** RFC 7386: inner objects are merged, null takes a field away, everything else replaces, lists too. */
-export const mergeConfiguration = (base: Document, patch: Document): Record<string, unknown> => {
-  const merged: Record<string, unknown> = { ...base }
-  for (const [key, value] of Object.entries(patch)) {
-    const before = merged[key]
-    if (value === null) delete merged[key]
-    else if (isRecord(value)) merged[key] = mergeConfiguration(isRecord(before) ? before : {}, value)
-    else merged[key] = value
-  }
-  return merged
-}
 
 /** Paths in a file are relative to that file. */
 const pathFields = ['staticPodPath', 'tlsCertFile', 'tlsPrivateKeyFile', 'resolvConf'] as const
@@ -75,10 +64,9 @@ export const readConfiguration = (file: string, folder: string): Record<string, 
   }
   for (const path of paths) {
     const words = `failed to merge kubelet configs: failed to walk through kubelet dropin directory ${JSON.stringify(folder)}: failed to load kubelet dropin file, path: ${path}`
-    merged = mergeConfiguration(
-      merged,
-      failing(words, () => loadFile(path)),
-    )
+    const patch = failing(words, () => loadFile(path))
+    // Inner objects are merged, null takes a field away, everything else replaces, lists too.
+    merged = applyMergePatch(merged, patch)
   }
   return merged
 }

@@ -7,6 +7,7 @@ import { parseTaint } from './taint.ts'
 
 type FlagName = keyof typeof kubeletFlags
 
+/** Not the gates: see gatesOf. */
 const fieldOf: Readonly<Partial<Record<FlagName, string>>> = {
   address: 'address',
   'allowed-unsafe-sysctls': 'allowedUnsafeSysctls',
@@ -32,7 +33,6 @@ const fieldOf: Readonly<Partial<Record<FlagName, string>>> = {
   'eviction-soft': 'evictionSoft',
   'eviction-soft-grace-period': 'evictionSoftGracePeriod',
   'fail-swap-on': 'failSwapOn',
-  'feature-gates': 'featureGates',
   'file-check-frequency': 'fileCheckFrequency',
   'healthz-bind-address': 'healthzBindAddress',
   'healthz-port': 'healthzPort',
@@ -100,7 +100,7 @@ const fieldValue = (flag: FlagName, value: unknown): unknown => {
 export const flagDocument = ({ values, isSet }: ParsedFlags<typeof kubeletFlags>): Map<string, unknown> => {
   const document = new Map<string, unknown>()
   for (const [flag, path] of Object.entries(fieldOf) as [FlagName, string][]) {
-    if (flag !== 'feature-gates' && isSet(flag)) document.set(path, fieldValue(flag, values[flag]))
+    if (isSet(flag)) document.set(path, fieldValue(flag, values[flag]))
   }
   return document
 }

@@ -37,12 +37,6 @@ const inRange =
 const healthzPort: Rule = (config, context) =>
   config.int('healthzPort') === 0 ? [] : inRange('healthzPort', '--healthz-port', [1, 65_535])(config, context)
 
-const readOnlyPort: Rule = (config) =>
-  when(
-    outside(config.int('readOnlyPort'), 0, 65_535),
-    `readOnlyPort (--read-only-port) ${config.int('readOnlyPort')} must be between 0 and 65535, inclusive`,
-  )
-
 const imageAges: Rule = (config) => {
   const [least, most] = [config.duration('imageMinimumGCAge'), config.duration('imageMaximumGCAge')]
   const [shownLeast, shownMost] = [shown(config, 'imageMinimumGCAge'), shown(config, 'imageMaximumGCAge')]
@@ -274,7 +268,7 @@ const rules: readonly Rule[] = [
   inRange('oomScoreAdj', '--oom-score-adj', [-1000, 1000]),
   notNegative('podsPerCore', '--pods-per-core'),
   inRange('port', '--port', [1, 65_535]),
-  readOnlyPort,
+  inRange('readOnlyPort', '--read-only-port', [0, 65_535]),
   notNegative('registryBurst', '--registry-burst'),
   notNegative('registryPullQPS', '--registry-qps'),
   parallelPulls,

@@ -135,8 +135,10 @@ export async function* readLog(path: string, options: ReadLogOptions, signal: Ab
       `failed to try resolving symlinks in path ${JSON.stringify(path)}: lstat ${path}: no such file or directory`,
     )
   const lines = createLines(options)
-  const watcher = options.follow ? watchFile(path, signal) : undefined
+  let watcher: ReturnType<typeof watchFile> | undefined
   try {
+    // It throws where the system has no watches left.
+    if (options.follow) watcher = watchFile(path, signal)
     let { ino, size } = await file.stat()
     const { tailLines, sinceMs } = options
     const tail = tailLines === undefined ? undefined : await tailStart(file, size, tailLines)

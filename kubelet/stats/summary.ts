@@ -1,9 +1,9 @@
 /** Resource use of the node and its Pods: /stats/summary and /metrics/resource. Upstream: pkg/kubelet/stats. */
-import { readFile } from 'node:fs/promises'
 import { nowRfc3339 } from '../../api/meta/time.ts'
 import { fileSystemBytes } from '../node/machine.ts'
 import type { ContainerStats, RuntimeService } from '../runtime/runtime-service.ts'
 import type { PodManager } from '../sync/pod-manager.ts'
+import { readNodeUsage } from './node-usage.ts'
 
 export interface SummaryDeps {
   readonly runtime: RuntimeService
@@ -12,29 +12,6 @@ export interface SummaryDeps {
   readonly rootDir: string
   readonly startedAt: number
   readonly now: () => number
-}
-
-interface NodeUse {
-  readonly cpuNanoSeconds: number
-  readonly memoryTotal: number
-  readonly memoryAvailable: number
-}
-
-const ticksPerSecond = 100
-
-/** Cumulative CPU time and memory of the machine, from /proc. */
-const nodeUse = async (): Promise<NodeUse> => {
-  const [stat, meminfo] = await Promise.all([readFile('/proc/stat', 'utf8'), readFile('/proc/meminfo', 'utf8')])
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = (stat.split('\n')[0] ?? '')
-    .split(/\s+/)
-    .slice(1)
-    .map(Number)
-  const kib = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(meminfo)?.[1] ?? 0)
-  return {
-    cpuNanoSeconds: ((user + nice + system + irq + softirq) * 1e9) / ticksPerSecond,
-    memoryTotal: kib('MemTotal') * 1024,
-    memoryAvailable: kib('MemAvailable') * 1024,
-  }
 }
 
 const cpuAndMemory = (stats: readonly ContainerStats[], time: string) => ({
@@ -48,7 +25,7 @@ const cpuAndMemory = (stats: readonly ContainerStats[], time: string) => ({
 
 /** The body of /stats/summary. */
 export const summary = async ({ runtime, pods, nodeName, rootDir, startedAt, now }: SummaryDeps): Promise<unknown> => {
-  const [stats, use, disk] = await Promise.all([runtime.containerStats(), nodeUse(), fileSystemBytes(rootDir)])
+  const [stats, use, disk] = await Promise.all([runtime.containerStats(), readNodeUsage(), fileSystemBytes(rootDir)])
   const time = nowRfc3339(now())
   const fs = {
     time,
@@ -67,9 +44,9 @@ export const summary = async ({ runtime, pods, nodeName, rootDir, startedAt, now
       cpu: { time, usageCoreNanoSeconds: use.cpuNanoSeconds },
       memory: {
         time,
-        availableBytes: use.memoryAvailable,
-        usageBytes: use.memoryTotal - use.memoryAvailable,
-        workingSetBytes: use.memoryTotal - use.memoryAvailable,
+        availableBytes: Math.max(0, use.memoryTotal - use.memoryWorkingSet),
+        usageBytes: use.memoryUsage,
+        workingSetBytes: use.memoryWorkingSet,
       },
       fs,
       runtime: { imageFs: fs, containerFs: fs },
@@ -102,7 +79,7 @@ const sample = (name: string, labels: Readonly<Record<string, string>>, value: n
 
 /** The body of /metrics/resource: what metrics-server reads. */
 export const resourceMetrics = async ({ runtime, pods }: SummaryDeps): Promise<string> => {
-  const [stats, use] = await Promise.all([runtime.containerStats(), nodeUse()])
+  const [stats, use] = await Promise.all([runtime.containerStats(), readNodeUsage()])
   const lines: string[] = []
   const metric = (name: string, type: 'counter' | 'gauge', help: string, samples: readonly string[]): void => {
     lines.push(`# HELP ${name} [STABLE] ${help}`, `# TYPE ${name} ${type}`, ...samples)
@@ -136,7 +113,7 @@ export const resourceMetrics = async ({ runtime, pods }: SummaryDeps): Promise<s
     nodeSample('node_cpu_usage_seconds_total', use.cpuNanoSeconds / 1e9),
   ])
   metric('node_memory_working_set_bytes', 'gauge', 'Current working set of the node in bytes', [
-    nodeSample('node_memory_working_set_bytes', use.memoryTotal - use.memoryAvailable),
+    nodeSample('node_memory_working_set_bytes', use.memoryWorkingSet),
   ])
   metric('scrape_error', 'gauge', '1 if there was an error while getting container metrics, 0 otherwise', [
     'scrape_error 0',

@@ -30,8 +30,8 @@ export const createUsageSource = (deps: UsageSourceDeps): UsageSource => {
     )
   }
 
-  const hasImageFs = async (): Promise<boolean> => {
-    const [images, node] = await Promise.all([stat(await imageDir()), stat(rootDir)])
+  const isSeparate = async (folder: string): Promise<boolean> => {
+    const [images, node] = await Promise.all([stat(folder), stat(rootDir)])
     return images.dev !== node.dev
   }
 
@@ -50,13 +50,14 @@ export const createUsageSource = (deps: UsageSourceDeps): UsageSource => {
   }
 
   return {
-    hasImageFs,
+    hasImageFs: async () => isSeparate(await imageDir()),
     observations: async () => {
+      const images = await imageDir()
       const [node, nodeFs, imageFs, separate, pods] = await Promise.all([
         readNodeUsage(),
         fileSystemBytes(rootDir),
-        imageDir().then(fileSystemBytes),
-        hasImageFs(),
+        fileSystemBytes(images),
+        isSeparate(images),
         cgroups.allPodsMemory(),
       ])
       return observe({ node, nodeFs, imageFs, hasImageFs: separate, pods })

@@ -48,6 +48,11 @@ export const orUndefined = async <T>(promise: Promise<T>): Promise<T | undefined
   }
 }
 
+/** For actions that are already done where the runtime knows no such thing. */
+export const unlessGone = async (promise: Promise<unknown>): Promise<void> => {
+  await orUndefined(promise)
+}
+
 /** As Go prints it: `rpc error: code = NotFound desc = …`, which events and messages show. */
 export const rpcErrorText = (error: unknown): string => {
   if (error instanceof GrpcError) return `rpc error: code = ${grpcCodeName(error.code)} desc = ${error.details}`

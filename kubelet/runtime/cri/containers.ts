@@ -13,7 +13,7 @@ import {
   UnsupportedError,
 } from '../runtime-service.ts'
 import { formatDuration } from '../../backoff.ts'
-import { type CriClient, isDeadline, isNotFound, isUnimplemented, millis, orUndefined } from './client.ts'
+import { type CriClient, isDeadline, isUnimplemented, millis, orUndefined, unlessGone } from './client.ts'
 import type { Container, ContainerStats as CriStats, ContainerStatus as CriStatus } from './container-messages.ts'
 import { containerMessage, resourcesMessage, sandboxMessage } from './convert.ts'
 import type { Owners } from './owners.ts'
@@ -110,12 +110,6 @@ const statsOf = ({ attributes, cpu, memory }: CriStats): ContainerStats | undefi
     memoryUsageBytes: memory.usageBytes?.value ?? memory.workingSetBytes?.value ?? 0,
     memoryWorkingSetBytes: memory.workingSetBytes?.value ?? 0,
   }
-}
-
-const unlessGone = async (promise: Promise<unknown>): Promise<void> => {
-  await promise.catch((error: unknown) => {
-    if (!isNotFound(error)) throw error
-  })
 }
 
 export const createContainers = (client: CriClient, owners: Owners): CriContainers => ({

@@ -1,6 +1,6 @@
 /** Images on a CRI runtime. */
 import type { Image, ImageService } from '../runtime-service.ts'
-import { type CriClient, isNotFound, isUnknown, rpcErrorText, withRpcText } from './client.ts'
+import { type CriClient, isUnknown, rpcErrorText, unlessGone, withRpcText } from './client.ts'
 import { type CriImage, imageMethods as methods } from './runtime-messages.ts'
 
 const toImage = (image: CriImage): Image => ({
@@ -34,11 +34,7 @@ export const createImages = (client: CriClient): ImageService => ({
     }
   },
   removeImage: async (reference) => {
-    await withRpcText(
-      client.call(methods.removeImage, { image: { image: reference } }).catch((error: unknown) => {
-        if (!isNotFound(error)) throw error
-      }),
-    )
+    await withRpcText(unlessGone(client.call(methods.removeImage, { image: { image: reference } })))
   },
   extractImage: undefined,
   imageFolder: async () => {

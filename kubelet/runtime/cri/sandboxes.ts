@@ -1,7 +1,7 @@
 /** Pod sandboxes on a CRI runtime. */
 import { podUidLabel } from '../labels.ts'
 import type { PodSandboxConfig, PodSandboxStatus } from '../runtime-service.ts'
-import { type CriClient, isNotFound, millis, orUndefined } from './client.ts'
+import { type CriClient, millis, orUndefined, unlessGone } from './client.ts'
 import { sandboxMessage } from './convert.ts'
 import type { Owners } from './owners.ts'
 import { runtimeMethods as methods } from './runtime-messages.ts'
@@ -51,15 +51,18 @@ const toStatus = (
 export const createSandboxes = (client: CriClient, owners: Owners): CriSandboxes => {
   const wirings = new Map<string, Wiring>()
 
+  const find = async (id: string): Promise<CriStatus | undefined> =>
+    (await orUndefined(client.call(methods.podSandboxStatus, { podSandboxId: id })))?.status
+
   const status = async (id: string): Promise<PodSandboxStatus | undefined> => {
-    const found = (await orUndefined(client.call(methods.podSandboxStatus, { podSandboxId: id })))?.status
+    const found = await find(id)
     return found === undefined ? undefined : toStatus(found, wiringOf(found))
   }
 
   const wiringFor = async ({ id, state }: PodSandbox): Promise<Wiring | undefined> => {
     const known = wirings.get(id)
     if (known !== undefined) return known
-    const found = (await orUndefined(client.call(methods.podSandboxStatus, { podSandboxId: id })))?.status
+    const found = await find(id)
     if (found === undefined) return undefined
     const wiring = wiringOf(found)
     // One that is being made may not have its addresses yet.
@@ -79,15 +82,9 @@ export const createSandboxes = (client: CriClient, owners: Owners): CriSandboxes
       if (made === undefined) throw new Error(`sandbox ${podSandboxId} has vanished`)
       return made
     },
-    stop: async (id) => {
-      await client.call(methods.stopPodSandbox, { podSandboxId: id }).catch((error: unknown) => {
-        if (!isNotFound(error)) throw error
-      })
-    },
+    stop: (id) => unlessGone(client.call(methods.stopPodSandbox, { podSandboxId: id })),
     remove: async (id) => {
-      await client.call(methods.removePodSandbox, { podSandboxId: id }).catch((error: unknown) => {
-        if (!isNotFound(error)) throw error
-      })
+      await unlessGone(client.call(methods.removePodSandbox, { podSandboxId: id }))
       wirings.delete(id)
     },
     status,

@@ -65,17 +65,18 @@ export const createDockerRuntime = async (options: DockerRuntimeOptions): Promis
   const dialer = createNamespaceDialer()
   const copier = createLogCopier((error, id) => options.log.warn({ err: error, container: id }, 'a log is not copied'))
 
-  /** Keeps the copy of a container's log under /var/log/pods, from where it is now. */
+  /** Keeps the copy of a container's log under /var/log/pods, from where it is now. Never rejects: nobody waits for it. */
   const copyLog = async (id: string): Promise<void> => {
-    const found = await orUndefined(docker.getContainer(id).inspect())
-    const target = found?.Config.Labels[logPathLabel] ?? ''
-    const source = found?.LogPath ?? ''
-    if (found === undefined || target === '' || source === '') return
     try {
+      const found = await orUndefined(docker.getContainer(id).inspect())
+      const target = found?.Config.Labels[logPathLabel] ?? ''
+      const source = found?.LogPath ?? ''
+      if (found === undefined || target === '' || source === '') return
       await copier.follow({ id, source, target })
       if (!found.State.Running) await copier.finish(id)
     } catch (error) {
-      options.log.warn({ err: error, source }, "a log is not copied: the engine's file cannot be read from here")
+      const why = 'a log is not copied: the engine does not tell where it is, or its file cannot be read from here'
+      options.log.warn({ err: error, container: id }, why)
     }
   }
 

@@ -58,6 +58,7 @@ const extract = async (docker: Docker, id: string, folder: string): Promise<void
     let stderr = ''
     tar.stderr.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-1000)))
     const ended = once(tar, 'close') as Promise<[number | null]>
+    ended.catch(() => undefined) // told where it is awaited, if it comes to that
     await pipeline(await container.export(), tar.stdin)
     const [code] = await ended
     if (code !== 0) throw new Error(`the image cannot be unpacked: ${stderr.trim()}`)

@@ -60,10 +60,14 @@ const openCopy = async (target: string): Promise<{ file: FileHandle; mark: Mark 
 }
 
 const createCopy = async ({ source, target }: CopiedLog) => {
-  const opened = await openCopy(target)
+  // The engine's file first: where it cannot be read there is no copy, and nothing to close.
+  let input = await open((await sourceFiles(source))[0] ?? source, 'r')
+  const opened = await openCopy(target).catch(async (error: unknown) => {
+    await input.close()
+    throw error
+  })
   let copy = opened.file
   const wanted = createSkipper(opened.mark)
-  let input = await open((await sourceFiles(source))[0] ?? source, 'r')
   let inode = (await input.stat()).ino
   let offset = 0
   const block = Buffer.allocUnsafe(blockBytes)
@@ -165,6 +169,8 @@ export const createLogCopier = (onError: (error: unknown, id: string) => void): 
       entries.set(log.id, entry)
       try {
         await entry.copy
+        // It was ended meanwhile, and nobody would close a watcher.
+        if (entries.get(log.id) !== entry) return
         entry.watcher = watch(dirname(log.source), { persistent: false }, (_event, name) => {
           if (name === null || name.startsWith(basename(log.source))) wake(log.id, entry)
         })
@@ -173,6 +179,7 @@ export const createLogCopier = (onError: (error: unknown, id: string) => void): 
       } catch (error) {
         entry.watcher?.close()
         entries.delete(log.id)
+        entry.copy.then((copy) => copy.close()).catch(() => undefined)
         throw error
       }
     },

@@ -91,12 +91,14 @@ export const createImageManager = ({ images, now, maxParallelPulls, records }: I
 
   const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
     if (active >= maxParallelPulls) await new Promise<void>((resolve) => queue.push(resolve))
-    active++
+    else active++
     try {
       return await work()
     } finally {
-      active--
-      queue.shift()?.()
+      // A place is handed on: nobody who comes meanwhile takes it, too.
+      const next = queue.shift()
+      if (next === undefined) active--
+      else next()
     }
   }
 

@@ -34,6 +34,8 @@ describe('credentials', () => {
       ['reg.example.com:5000', 'reg.example.com/a', false],
       ['reg.example.com:5000', 'reg.example.com:5000/a', true],
       ['reg.example.com', 'regXexample.com/a', false],
+      ['[fd00::1]:5000', 'localhost/a', false],
+      ['[', 'localhost/a', false],
     ]
     for (const [match, repository, expected] of cases) assert.equal(matchesImage(match, repository), expected, match)
   })

@@ -52,13 +52,18 @@ const matchOf = (registry: string): string =>
     .replace(/\/v[12]\/?$/, '')
     .replace(/\/$/, '')
 
-const globToRegExp = (glob: string): RegExp =>
-  new RegExp(
-    `^${glob
-      .replaceAll(/[.+^${}()|\\]/g, '\\$&')
-      .replaceAll('*', '[^.]*')
-      .replaceAll('?', '[^.]')}$`,
-  )
+/** A glob that is none (`[` without its end, as in an IPv6 address) matches nothing. */
+const matchesGlob = (glob: string, text: string): boolean => {
+  const pattern = glob
+    .replaceAll(/[.+^${}()|\\]/g, '\\$&')
+    .replaceAll('*', '[^.]*')
+    .replaceAll('?', '[^.]')
+  try {
+    return new RegExp(`^${pattern}$`).test(text)
+  } catch {
+    return false
+  }
+}
 
 /** `*.example.com` is one part more than `example.com`; ports must be the same, paths may be a beginning. */
 export const matchesImage = (match: string, repository: string): boolean => {
@@ -69,7 +74,7 @@ export const matchesImage = (match: string, repository: string): boolean => {
   const globs = matchName.split('.')
   const parts = name.split('.')
   if (matchPort !== port || globs.length !== parts.length) return false
-  if (!globs.every((glob, index) => globToRegExp(glob).test(parts[index] ?? ''))) return false
+  if (!globs.every((glob, index) => matchesGlob(glob, parts[index] ?? ''))) return false
   return path.join('/').startsWith(matchPath.join('/'))
 }
 

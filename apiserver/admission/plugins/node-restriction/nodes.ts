@@ -1,32 +1,8 @@
 /** A kubelet's own Node: not its taints, its owners, or labels by which work is steered. */
+import { isKubeletLabel } from '../../../../api/core/kubelet-labels.ts'
 import { semanticEqual } from '../../../../api/meta/equal.ts'
 import type { Node } from '../../../../api/types.ts'
 import type { NodeRequest } from './request.ts'
-
-/** Labels of Kubernetes' own that a kubelet may set on its Node. */
-const kubeletLabels = new Set([
-  'beta.kubernetes.io/arch',
-  'beta.kubernetes.io/instance-type',
-  'beta.kubernetes.io/os',
-  'failure-domain.beta.kubernetes.io/region',
-  'failure-domain.beta.kubernetes.io/zone',
-  'kubernetes.io/arch',
-  'kubernetes.io/hostname',
-  'kubernetes.io/os',
-  'node.kubernetes.io/instance-type',
-  'topology.kubernetes.io/region',
-  'topology.kubernetes.io/zone',
-])
-const kubeletNamespaces = ['kubelet.kubernetes.io', 'node.kubernetes.io']
-
-const within = (namespace: string, domain: string): boolean => namespace === domain || namespace.endsWith(`.${domain}`)
-
-const mayNotSet = (label: string): boolean => {
-  const namespace = label.includes('/') ? label.slice(0, label.indexOf('/')) : ''
-  if (within(namespace, 'node-restriction.kubernetes.io')) return true
-  if (!within(namespace, 'kubernetes.io') && !within(namespace, 'k8s.io')) return false
-  return !kubeletLabels.has(label) && !kubeletNamespaces.some((allowed) => within(namespace, allowed))
-}
 
 /** Labels that differ and are not a kubelet's to change. */
 const forbiddenLabels = (node: Node, old: Node | undefined): string[] => {
@@ -35,7 +11,7 @@ const forbiddenLabels = (node: Node, old: Node | undefined): string[] => {
   const changed = [...new Set([...Object.keys(now), ...Object.keys(before)])].filter(
     (label) => now[label] !== before[label],
   )
-  return changed.filter(mayNotSet).toSorted()
+  return changed.filter((label) => !isKubeletLabel(label)).toSorted()
 }
 
 export const checkNode = ({ attributes, self, shown, refuse }: NodeRequest): void => {
