@@ -1,5 +1,6 @@
 /** What the API server serves, from its discovery documents: built-in kinds, custom resources, aggregated APIs. */
 import { StatusError } from '../api/meta/status-error.ts'
+import { groupVersionPath } from '../api/resources.ts'
 import type { RestClient } from '../client/rest/rest-client.ts'
 
 export interface DiscoveredResource {
@@ -60,10 +61,6 @@ export const parseGroupVersion = (apiVersion: string): GroupVersion => {
   return { group, version }
 }
 
-/** Where the group version is served, without the first slash. */
-export const groupVersionPath = ({ group, version }: GroupVersion): string =>
-  group === '' ? `api/${version}` : `apis/${group}/${version}`
-
 /** Reads all discovery documents; a group that fails is reported and does not hide the others. */
 export const discover = async (client: RestClient): Promise<Discovery> => {
   const groups = list(field(await client.raw('GET', '/apis'), 'groups')).map((group) => ({
@@ -77,7 +74,7 @@ export const discover = async (client: RestClient): Promise<Discovery> => {
     groups.map(async ({ name, preferred, versions }) => {
       const lists = await Promise.all(
         versions.map(async (version) => {
-          const path = `/${groupVersionPath({ group: name, version })}`
+          const path = groupVersionPath({ group: name, version })
           try {
             return parseResourceList(name, version, await client.raw('GET', path))
           } catch (error) {

@@ -1,4 +1,5 @@
 /** Which claims Pods mount, and which volumes behind them: shared by the controllers of volumes. */
+import { volumeClaimName } from '../api/core/pod/references.ts'
 import { isPodTerminal } from '../api/meta/pods.ts'
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../api/types.ts'
 import type { Informer } from '../client/cache/informer.ts'
@@ -9,9 +10,9 @@ const claimIndex = 'persistentVolumeClaim'
 
 export type PodVolume = NonNullable<NonNullable<Pod['spec']>['volumes']>[number]
 
-/** The claim of one volume of the Pod, its own ephemeral ones included; undefined for other kinds of volumes. */
-export const claimKeyOf = (pod: Pod, { name, persistentVolumeClaim, ephemeral }: PodVolume): string | undefined => {
-  const claim = persistentVolumeClaim?.claimName ?? (ephemeral ? `${nameOf(pod)}-${name}` : undefined)
+/** The key of a volume's claim; undefined for volumes that have none. */
+export const claimKeyOf = (pod: Pod, volume: PodVolume): string | undefined => {
+  const claim = volumeClaimName(pod, volume)
   return claim === undefined ? undefined : `${namespaceOf(pod)}/${claim}`
 }
 
@@ -28,6 +29,9 @@ export const podsOfClaim = (pods: Lister<Pod>, claimKey: string): Pod[] => pods.
 /** The key of the claim that the volume is bound to or meant for; '' if there is none. */
 export const boundClaimKey = ({ spec }: PersistentVolume): string =>
   spec?.claimRef ? `${spec.claimRef.namespace ?? ''}/${spec.claimRef.name ?? ''}` : ''
+
+/** The name of a CSI volume among all drivers, as Nodes tell what they have attached and mounted. */
+export const csiVolumeName = (driver: string, handle: string): string => `kubernetes.io/csi/${driver}^${handle}`
 
 /** True if claim and volume name each other. */
 export const areBound = (claim: PersistentVolumeClaim, volume: PersistentVolume): boolean =>

@@ -8,7 +8,7 @@ import type { Attributes, Authorizer, Decision } from './authorizer.ts'
 import { nodeRules } from './bootstrap-policy/component-roles.ts'
 import type { PolicyGates } from './bootstrap-policy/rule.ts'
 import { nodeNameOf } from './node-identity.ts'
-import { type ReferencedKind, refersTo } from '../../api/core/pod/references.ts'
+import { type ReferencedKind, refersTo, volumeClaimName } from '../../api/core/pod/references.ts'
 import { PodsByNode } from './pods-by-node.ts'
 import { ruleAllows } from './rbac-rules.ts'
 
@@ -38,9 +38,7 @@ export const createNodeAuthorizer = (resources: Resources, gates: PolicyGates): 
     for (const pod of await podsByNode.podsOf(node)) {
       const { namespace = '' } = pod.metadata ?? {}
       for (const volume of pod.spec?.volumes ?? []) {
-        const claim =
-          volume.persistentVolumeClaim?.claimName ??
-          (volume.ephemeral === undefined ? undefined : `${pod.metadata?.name}-${volume.name}`)
+        const claim = volumeClaimName(pod, volume)
         if (claim === undefined) continue
         const entry = core('persistentvolumeclaims').cache.get(`${namespace}/${claim}`)
         const volumeName = (entry?.object as PersistentVolumeClaim | undefined)?.spec?.volumeName

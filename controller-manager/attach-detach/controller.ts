@@ -238,6 +238,8 @@ export const attachDetachController: Controller = {
       for (const volume of plan.refused) refuse(volume, key)
       await all(plan.attach, (volume) => attachOne(key, volume))
       if (node !== undefined) await reportAttached(node, plan.attached)
+      // Nothing is left of the Node that anybody could ask about.
+      else if (attachments.lister.byIndex(attachmentNodeIndex, key).length === 0) lastInUse.delete(key)
       await all(plan.detach, detachOne)
       return plan.nextAtMs === undefined ? undefined : { requeueAfterMs: Math.max(1, plan.nextAtMs - clock.now()) }
     }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { CSIDriver, PersistentVolume, PersistentVolumeClaim, Pod, VolumeAttachment } from '../../api/types.ts'
 import { isControlledBy } from '../../api/meta/owners.ts'
 import { keyOf, nameOf } from '../objects.ts'
-import { areBound, claimKeyOf, isDoneWithVolumes } from '../pod-volumes.ts'
+import { areBound, claimKeyOf, csiVolumeName, isDoneWithVolumes } from '../pod-volumes.ts'
 
 export interface AttachableVolume {
   /** As `status.volumesAttached` and `status.volumesInUse` of a Node say it. */
@@ -27,7 +27,7 @@ export const attachableOf = (
   if (csi === undefined || csi === null) return undefined
   if (driverOf(csi.driver)?.spec?.attachRequired === false) return undefined
   const { driver, volumeHandle: handle } = csi
-  return { uniqueName: `kubernetes.io/csi/${driver}^${handle}`, driver, handle, volume }
+  return { uniqueName: csiVolumeName(driver, handle), driver, handle, volume }
 }
 
 /** The name of the VolumeAttachment of a volume and a Node. */

@@ -5,10 +5,10 @@
 import { parseLabelSelector } from '../../api/meta/labels.ts'
 import { isReason } from '../../api/meta/status-error.ts'
 import { nowRfc3339 } from '../../api/meta/time.ts'
-import { horizontalPodAutoscalers, type ResourceRef, resourceRef } from '../../api/resources.ts'
+import { groupVersionPath, horizontalPodAutoscalers, type ResourceRef, resourceRef } from '../../api/resources.ts'
 import type { HorizontalPodAutoscaler, Pod, Scale } from '../../api/types.ts'
 import type { Controller } from '../context.ts'
-import { type DiscoveredResource, groupVersionPath, parseGroupVersion, parseResourceList } from '../discovery.ts'
+import { type DiscoveredResource, parseGroupVersion, parseResourceList } from '../discovery.ts'
 import { messageOf } from '../errors.ts'
 import { podInformer } from '../indexes.ts'
 import { keyOf, labelsOf, namespaceOf } from '../objects.ts'
@@ -57,7 +57,7 @@ export const horizontalPodAutoscalerController: Controller = {
       const known = kinds.get(`${apiVersion} ${kind}`)
       if (known !== undefined) return known
       const served = parseGroupVersion(apiVersion)
-      const document = await client.raw('GET', `/${groupVersionPath(served)}`)
+      const document = await client.raw('GET', groupVersionPath(served))
       const resources = parseResourceList(served.group, served.version, document)
       const found = resources.find((resource) => resource.kind === kind)
       if (found === undefined)

@@ -27,6 +27,7 @@ import { type ClaimPlan, planClaim, type Told } from './plan-claim.ts'
 import { planVolume } from './plan-volume.ts'
 
 const name = 'persistentvolume-binder-controller'
+const claimIndex = 'boundClaim'
 
 type Annotations = Readonly<Record<string, string>>
 
@@ -63,6 +64,9 @@ export const persistentVolumeBinder: Controller = {
     const classes = informers.for(storageClasses)
     const podCache = podInformer(informers)
     indexClaims(podCache)
+    volumes.addIndexers({ [claimIndex]: (volume) => [boundClaimKey(volume)] })
+    const reservedFor = (claim: PersistentVolumeClaim): PersistentVolume[] =>
+      volumes.lister.byIndex(claimIndex, keyOf(claim)).filter((volume) => isReservedFor(volume, claim))
     const enqueuePending = (): void => {
       for (const claim of claims.lister.list()) if (!claim.spec?.volumeName) claimQueue.add(keyOf(claim))
     }
@@ -70,7 +74,7 @@ export const persistentVolumeBinder: Controller = {
       claimQueue.add(keyOf(claim))
       if (claim.spec?.volumeName) volumeQueue.add(claim.spec.volumeName)
       // What is reserved for a claim follows it also where the claim does not name it.
-      else for (const volume of volumes.lister.list()) if (isReservedFor(volume, claim)) volumeQueue.add(nameOf(volume))
+      else for (const volume of reservedFor(claim)) volumeQueue.add(nameOf(volume))
     })
     onAnyChange(volumes, (volume) => {
       enqueueSelf(volumeQueue)(volume)

@@ -1,6 +1,7 @@
 /** Which Pods want one volume with other SELinux labels, or change them otherwise. Upstream: selinuxwarning. */
 import type { CSIDriver, PersistentVolume, Pod } from '../../api/types.ts'
 import { nameOf, namespaceOf } from '../objects.ts'
+import { csiVolumeName } from '../pod-volumes.ts'
 
 type PodSecurity = NonNullable<NonNullable<Pod['spec']>['securityContext']>
 type SELinuxOptions = NonNullable<PodSecurity['seLinuxOptions']>
@@ -50,9 +51,7 @@ export const supportsLabelMount = (
 
 /** Upstream's key of the volume: two PersistentVolumes may be of one CSI volume. */
 export const volumeKey = (volume: PersistentVolume): string =>
-  volume.spec?.csi
-    ? `kubernetes.io/csi/${volume.spec.csi.driver}^${volume.spec.csi.volumeHandle}`
-    : `pv/${nameOf(volume)}`
+  volume.spec?.csi ? csiVolumeName(volume.spec.csi.driver, volume.spec.csi.volumeHandle) : `pv/${nameOf(volume)}`
 
 /** `labels` as mountLabels gives it, with one entry at most. */
 export const useOf = (pod: Pod, labels: ReadonlySet<string>, canMount: boolean): LabelledUse => {

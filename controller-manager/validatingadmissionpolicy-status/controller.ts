@@ -3,17 +3,11 @@
  * Upstream: pkg/controller/validatingadmissionpolicystatus
  */
 import { StatusError } from '../../api/meta/status-error.ts'
-import { type ResourceRef, validatingAdmissionPolicies } from '../../api/resources.ts'
+import { groupVersionPath, type ResourceRef, validatingAdmissionPolicies } from '../../api/resources.ts'
 import type { ValidatingAdmissionPolicy } from '../../api/types.ts'
 import type { RestClient } from '../../client/rest/rest-client.ts'
 import type { Controller } from '../context.ts'
-import {
-  type DiscoveredResource,
-  type GroupVersion,
-  groupVersionPath,
-  parseGroupVersion,
-  parseResourceList,
-} from '../discovery.ts'
+import { type DiscoveredResource, type GroupVersion, parseGroupVersion, parseResourceList } from '../discovery.ts'
 import { enqueueSelf, onAnyChange, queueOf, workersOf } from '../wiring.ts'
 
 const name = 'validatingadmissionpolicy-status-controller'
@@ -38,8 +32,8 @@ const documentsOf = (client: RestClient) => {
   }
   return {
     resources: async (gv: GroupVersion): Promise<DiscoveredResource[]> =>
-      parseResourceList(gv.group, gv.version, await once(`/${groupVersionPath(gv)}`)),
-    openApi: (gv: GroupVersion): Promise<unknown> => once(`/openapi/v3/${groupVersionPath(gv)}`),
+      parseResourceList(gv.group, gv.version, await once(groupVersionPath(gv))),
+    openApi: (gv: GroupVersion): Promise<unknown> => once(`/openapi/v3${groupVersionPath(gv)}`),
   }
 }
 

@@ -36,6 +36,10 @@ const volumeSecrets = (volume: Volume): (string | undefined)[] => [
   ...(volume.projected?.sources ?? []).map(({ secret }) => secret?.name),
 ]
 
+/** The claim of one volume of the Pod, its own ephemeral ones included; undefined for other kinds of volumes. */
+export const volumeClaimName = (pod: Pod, { name, persistentVolumeClaim, ephemeral }: Volume): string | undefined =>
+  persistentVolumeClaim?.claimName ?? (ephemeral ? `${pod.metadata?.name}-${name}` : undefined)
+
 const inVolume = (pod: Pod, volume: Volume, kind: ReferencedKind, name: string): boolean => {
   switch (kind) {
     case 'secrets':
@@ -46,10 +50,7 @@ const inVolume = (pod: Pod, volume: Volume, kind: ReferencedKind, name: string):
         (volume.projected?.sources ?? []).some(({ configMap }) => configMap?.name === name)
       )
     case 'persistentvolumeclaims':
-      return (
-        volume.persistentVolumeClaim?.claimName === name ||
-        (volume.ephemeral !== undefined && `${pod.metadata?.name}-${volume.name}` === name)
-      )
+      return volumeClaimName(pod, volume) === name
     case 'serviceaccounts':
     case 'resourceclaims':
       return false

@@ -1,4 +1,5 @@
 /** Tokens: for Pods that are bound to the node, and audiences that these Pods use. */
+import { volumeClaimName } from '../../../../api/core/pod/references.ts'
 import { notFound } from '../../../../api/meta/status-error.ts'
 import type { CSIDriver, PersistentVolume, PersistentVolumeClaim, Pod, TokenRequest } from '../../../../api/types.ts'
 import { resourceAttributes } from '../../../authorization/authorizer.ts'
@@ -7,10 +8,9 @@ import { type NodeRequest, storedPod } from './request.ts'
 /** CSI drivers that mount something for the Pod, in its volumes or behind its claims. */
 const driversOf = async ({ attributes: { namespace }, deps }: NodeRequest, pod: Pod): Promise<string[]> => {
   const drivers: string[] = []
-  for (const { name, csi, persistentVolumeClaim, ephemeral } of pod.spec?.volumes ?? []) {
-    if (csi !== undefined) drivers.push(csi.driver)
-    const claimName =
-      persistentVolumeClaim?.claimName ?? (ephemeral === undefined ? undefined : `${pod.metadata?.name}-${name}`)
+  for (const podVolume of pod.spec?.volumes ?? []) {
+    if (podVolume.csi !== undefined) drivers.push(podVolume.csi.driver)
+    const claimName = volumeClaimName(pod, podVolume)
     if (claimName === undefined) continue
     const claim = (await deps.claims.store.getCached(`${namespace}/${claimName}`))?.object as
       | PersistentVolumeClaim
