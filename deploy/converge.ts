@@ -90,9 +90,13 @@ const stopNodeProcesses = async (config: ClusterConfig, layout: Layout, node: st
 export const stopContainerd = async (config: ClusterConfig, layout: Layout, node: string): Promise<void> => {
   const paths = containerdPaths(config, layout, node)
   const name = containerdName(node)
-  if (running(layout.run, name) !== undefined) await removeSandboxes(paths.socket)
-  await stop(layout.run, name)
-  removeState(paths)
+  try {
+    if (running(layout.run, name) !== undefined) await removeSandboxes(paths.socket)
+  } finally {
+    // One that does not answer ends all the same: the next try is not stuck at it.
+    await stop(layout.run, name)
+    removeState(paths)
+  }
 }
 
 /** Makes files and networks as the cluster file says, and tells which processes it wants. */

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What `npm test` needs beside deploy/setup.sh: Debian's etcd and etcdctl, to compare etcd-lite with, clients of
-# another language, and strace, which makes disks fail. Safe to run at any time.
+# another language, openssl, which reads our certificates, and strace, which makes disks fail. Safe to run at any time.
 #
 # etcd is taken out of its package, not installed: the package starts a service where there is a systemd.
 set -eu
@@ -33,11 +33,12 @@ for name in etcd etcdctl; do
   fi
 done
 
-if ! command -v strace >/dev/null 2>&1; then
-  say "installing from Debian's packages: strace"
+for tool in strace openssl; do
+  command -v "$tool" >/dev/null 2>&1 && continue
+  say "installing from Debian's packages: $tool"
   export DEBIAN_FRONTEND=noninteractive
-  apt apt-get install -y --no-install-recommends strace
-fi
+  apt apt-get install -y --no-install-recommends "$tool"
+done
 
 if ! /usr/bin/python3 -c 'import etcd3, kubernetes' >/dev/null 2>&1; then
   say "installing from Debian's packages: python3-etcd3, python3-kubernetes"

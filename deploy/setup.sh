@@ -27,6 +27,7 @@ need iptables iptables
 need sysctl procps
 need nsenter util-linux
 need conntrack conntrack
+need containerd containerd
 need haproxy haproxy
 need /bin/busybox busybox-static
 need kubectl kubernetes-client

@@ -1,7 +1,6 @@
 /** What a proxy follows in the API: Services with their EndpointSlices, ServiceCIDRs, and Nodes. */
 import {
   endpointSlices as endpointSlicesRef,
-  namespaces as namespacesRef,
   nodes as nodesRef,
   serviceCIDRs as serviceCIDRsRef,
   services as servicesRef,
@@ -76,4 +75,4 @@ export const watchNodes = (informers: InformerFactory, changed: (node: Node) => 
 export const rangesOf = (objects: readonly ServiceCIDR[]): string[] =>
   [...new Set(objects.flatMap(({ spec }) => spec?.cidrs ?? []))].toSorted()
 
-export { endpointSlicesRef, namespacesRef, serviceCIDRsRef, servicesRef }
+export { endpointSlicesRef, serviceCIDRsRef, servicesRef }

@@ -112,7 +112,7 @@ export const runIngressController = async (options: IngressControllerOptions, si
     }
     for (const key of [...written].filter((one) => !keys.has(one))) {
       const left = ingresses.lister.get(key)
-      if (left !== undefined && proxies.some(({ place }) => addressesIn(left).includes(place.address)))
+      if (left !== undefined && proxies.some(({ place }) => addressesIn(left).split(',').includes(place.address)))
         await setAddresses(left, [])
       written.delete(key)
     }
@@ -123,6 +123,7 @@ export const runIngressController = async (options: IngressControllerOptions, si
   const sync = async (): Promise<boolean> => {
     const own = ownIngresses(ingresses.lister.list(), classes.lister.list(), controller)
     if (own.length === 0) {
+      tell(own, [])
       await secrets.follow(new Set())
       await Promise.all(proxies.map((proxy) => proxy.apply(undefined)))
       await setStatus(own, proxies)

@@ -1,6 +1,7 @@
 /** Cluster DNS on one address: UDP and TCP, EDNS sizes, truncation. */
 import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { createServer, isIPv6, type Socket } from 'node:net'
 import { decode, encode, type Packet } from 'dns-packet'
 import type { Logger } from '../../component-base/logging/logger.ts'
@@ -79,6 +80,10 @@ const refusal = (query: Packet, bytes: Buffer): Reply | undefined => {
   return question?.class === 'IN' || question?.class === ('ANY' as string) ? undefined : failure('REFUSED')
 }
 
+/** Types without a name count as one: clients choose among 65,536. */
+const typeLabel = (type: string | undefined): string =>
+  type === undefined || type.startsWith('UNKNOWN_') ? 'other' : type
+
 /** The response to a query's bytes, or undefined if they are no query that can be answered at all. */
 const respond = async (bytes: Buffer, transport: Transport, options: DnsServerOptions): Promise<Buffer | undefined> => {
   const startedAt = performance.now()
@@ -91,7 +96,7 @@ const respond = async (bytes: Buffer, transport: Transport, options: DnsServerOp
   if (query.type !== 'query') return undefined
   const { metrics } = options
   const [question] = query.questions ?? []
-  metrics.dnsRequests.labels(transport, question?.type ?? 'other').inc()
+  metrics.dnsRequests.labels(transport, typeLabel(question?.type)).inc()
   const finish = (reply: Reply, authoritative: boolean): Buffer => {
     metrics.dnsResponses.labels(reply.rcode).inc()
     metrics.dnsSeconds.observe((performance.now() - startedAt) / 1000)
@@ -173,6 +178,8 @@ const serveConnection = (socket: Socket, options: DnsServerOptions): void => {
   const work = async (): Promise<void> => {
     if (working) return
     working = true
+    // Who asks on without reading the answers waits: nothing is gathered for him.
+    socket.pause()
     while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
       const length = received.readUInt16BE(0)
       const query = received.subarray(2, 2 + length)
@@ -181,9 +188,10 @@ const serveConnection = (socket: Socket, options: DnsServerOptions): void => {
       if (response === undefined) return void socket.destroy()
       const prefix = Buffer.alloc(2)
       prefix.writeUInt16BE(response.length)
-      socket.write(Buffer.concat([prefix, response]))
+      if (!socket.write(Buffer.concat([prefix, response]))) await once(socket, 'drain')
     }
     working = false
+    socket.resume()
   }
   socket.on('data', (chunk: Buffer) => {
     received = Buffer.concat([received, chunk])

@@ -39,14 +39,15 @@ export class HealthCheckPorts {
 
   /** Opens, changes or closes the port of a Service. */
   set(service: string, check: HealthCheck | undefined): void {
+    // Nearly all Services: the addresses, which cost a look at all interfaces, are not asked for.
+    if (check === undefined) return this.#close(service)
     const before = this.#entries.get(service)
     const addresses = this.#options.addresses()
-    if (before !== undefined && before.port === check?.port && before.addresses === addresses.join()) {
+    if (before !== undefined && before.port === check.port && before.addresses === addresses.join()) {
       before.localEndpoints = check.localEndpoints
       return
     }
     this.#close(service)
-    if (check === undefined) return
     const entry: Entry = {
       port: check.port,
       localEndpoints: check.localEndpoints,

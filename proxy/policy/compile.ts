@@ -2,7 +2,7 @@
  * A NetworkPolicy as the rules need it: who it is about, and for each direction that it isolates what it allows.
  * Selectors are parsed and named once; who they select is looked up elsewhere. Pure.
  */
-import { maskedCidr, parseCidr } from '../../api/meta/cidr.ts'
+import { containsCidr, maskedCidr, parseCidr } from '../../api/meta/cidr.ts'
 import { type LabelRequirement, type Matcher, matcherFromLabelSelector, requirementsOf } from '../../api/meta/labels.ts'
 import type { LabelSelector, NetworkPolicy } from '../../api/types.ts'
 
@@ -80,11 +80,7 @@ const withoutContained = (ranges: readonly string[]): string[] => {
   const widest = parsed.toSorted((a, b) => a.cidr.prefix - b.cidr.prefix)
   const kept: typeof parsed = []
   for (const candidate of widest) {
-    const shift = (prefix: number): bigint => BigInt((candidate.cidr.family === 4 ? 32 : 128) - prefix)
-    const isInside = kept.some(
-      ({ cidr }) => candidate.cidr.address >> shift(cidr.prefix) === cidr.address >> shift(cidr.prefix),
-    )
-    if (!isInside) kept.push(candidate)
+    if (!kept.some(({ cidr }) => containsCidr(cidr, candidate.cidr))) kept.push(candidate)
   }
   return kept.map(({ masked }) => masked).sort()
 }

@@ -16,6 +16,7 @@ import type { Logger } from '../../component-base/logging/logger.ts'
 import type { ProxyMetrics } from '../metrics.ts'
 import { applyNft } from '../nftables/nft.ts'
 import { diffFragments, emptyFragment } from '../nftables/table.ts'
+import { podCIDRsOf } from '../node-settings.ts'
 import { compilePolicy, namedPort } from './compile.ts'
 import { factsOf, type PodFacts, type SandboxAddresses, trimPod } from './pod-facts.ts'
 import { PolicyState } from './policy-state.ts'
@@ -146,9 +147,8 @@ export const runPolicyEngine = async (options: PolicyEngineOptions, signal: Abor
       },
     })
     const nodes = informers.for(nodesRef, { fieldSelector: `metadata.name=${nodeName}` })
-    const setNode = ({ spec }: Node): void => {
-      const podRanges = spec?.podCIDRs ?? (spec?.podCIDR === undefined ? [] : [spec.podCIDR])
-      state.setNode({ podRanges, clusterDns })
+    const setNode = (node: Node): void => {
+      state.setNode({ podRanges: podCIDRsOf(node), clusterDns })
       changed()
     }
     nodes.addHandler({ onAdd: setNode, onUpdate: (_, node) => setNode(node) })
@@ -168,7 +168,11 @@ export const runPolicyEngine = async (options: PolicyEngineOptions, signal: Abor
       table = 'absent'
       return
     }
-    await (following ??= followPods())
+    following ??= followPods().catch((error: unknown) => {
+      following = undefined // the next try begins anew
+      throw error
+    })
+    await following
     const { before, after } = state.flush()
     const commands =
       table === 'current'

@@ -64,12 +64,13 @@ export const followSandboxes = async (
     else known.set(name, sandbox)
   }
   const read = async (): Promise<void> => {
-    while (dirty.size > 0) {
+    // At least once: so it never ends before `reading` is set.
+    do {
       const names = [...dirty]
       dirty.clear()
       await Promise.all(names.map(readOne))
       changed(byUid(known.values()))
-    }
+    } while (dirty.size > 0)
     reading = undefined
   }
   const watcher = watch(directory, { signal, persistent: false }, (_event, name) => {
@@ -80,5 +81,4 @@ export const followSandboxes = async (
   watcher.on('error', (err) => log.error({ err, directory }, 'the cache of CNI results is no longer followed'))
   for (const name of await readdir(directory)) dirty.add(name)
   await (reading ??= read())
-  if (known.size === 0) changed(new Map())
 }

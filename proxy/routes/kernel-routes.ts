@@ -103,20 +103,20 @@ const writeRoutes = async (family: IpFamily, wanted: readonly NodeRoute[]): Prom
   const added = wanted.filter(({ range, gateway, tunnel }) => !present.has(keyOf(range, gateway, tunnel !== undefined)))
   const ranges = new Set(wanted.map(({ range }) => range))
   const gone = current.filter(({ dst }) => !ranges.has(dst))
+  // Also of routes that are there: a node may come back with its range and another address.
   await batch(
     'bridge',
-    added.flatMap(({ tunnel }) =>
+    wanted.flatMap(({ tunnel }) =>
       tunnel === undefined ? [] : [`fdb replace ${tunnel.mac} dev ${device} dst ${tunnel.remote} self permanent`],
     ),
   )
   await batch('ip', [
-    ...added.flatMap(({ range, gateway, tunnel }) =>
-      tunnel === undefined
-        ? [`route replace ${range} via ${gateway} proto ${protocol}`]
-        : [
-            `neighbour replace ${gateway} lladdr ${tunnel.mac} dev ${device} nud permanent`,
-            `route replace ${range} via ${gateway} dev ${device} onlink proto ${protocol}`,
-          ],
+    ...wanted.flatMap(({ gateway, tunnel }) =>
+      tunnel === undefined ? [] : [`neighbour replace ${gateway} lladdr ${tunnel.mac} dev ${device} nud permanent`],
+    ),
+    ...added.map(
+      ({ range, gateway, tunnel }) =>
+        `route replace ${range} via ${gateway}${tunnel === undefined ? '' : ` dev ${device} onlink`} proto ${protocol}`,
     ),
     ...gone.map(({ dst }) => `route delete ${dst} proto ${protocol}`),
   ])
