@@ -53,9 +53,3 @@ export class KeyedBackoff {
     for (const key of this.#entries.keys()) if (key.startsWith(prefix)) this.#entries.delete(key)
   }
 }
-
-/** `10s`, `2m40s`, `5m0s`: Go's way to print a duration of whole seconds. */
-export const formatDuration = (ms: number): string => {
-  const seconds = Math.round(ms / 1000)
-  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`
-}

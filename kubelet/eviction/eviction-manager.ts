@@ -15,7 +15,15 @@ import type { Decision } from '../sync/pod-syncer.ts'
 import { hasLocalLimit, localExcess } from './local-storage.ts'
 import { evictionMessage } from './message.ts'
 import type { Observations } from './observations.ts'
-import { isMet, mostUrgent, nextRound, noPressure, type PressureCondition, resourceOf } from './pressure.ts'
+import {
+  isMet,
+  mostUrgent,
+  nextRound,
+  noPressure,
+  type PressureCondition,
+  resourceOf,
+  type StarvedResource,
+} from './pressure.ts'
 import { type Candidate, rank } from './rank.ts'
 import { type Threshold, withContainerFs } from './thresholds.ts'
 
@@ -64,6 +72,8 @@ const cleanupPollMs = 1000
 /** Of a Pod whose end cannot wait. */
 const immediateGraceSeconds = 1
 
+const isOnDisk = (resource: StarvedResource): boolean => resource === 'ephemeral-storage' || resource === 'inodes'
+
 export const createEvictionManager = (deps: EvictionDeps): EvictionManager => {
   const { usage, recorder, log, now } = deps
   let state = noPressure
@@ -94,8 +104,7 @@ export const createEvictionManager = (deps: EvictionDeps): EvictionManager => {
 
   /** True when that was enough. */
   const reclaimNode = async (threshold: Threshold, thresholds: readonly Threshold[]): Promise<boolean> => {
-    const resource = resourceOf(threshold.signal)
-    if (resource !== 'ephemeral-storage' && resource !== 'inodes') return false
+    if (!isOnDisk(resourceOf(threshold.signal))) return false
     await deps.reclaimDisk().catch((error: unknown) => log.warn({ err: error }, 'the disk cannot be reclaimed'))
     const observations = await usage.observations()
     return !thresholds.some((other) => isMet(other, observations, true))
@@ -118,8 +127,7 @@ export const createEvictionManager = (deps: EvictionDeps): EvictionManager => {
     }
     recorder.event(node, 'Warning', 'EvictionThresholdMet', `Attempting to reclaim ${resource}`)
     if (await reclaimNode(threshold, all)) return []
-    const onDisk = resource === 'ephemeral-storage' || resource === 'inodes'
-    const candidates = await usage.candidates(deps.runningPods(), onDisk)
+    const candidates = await usage.candidates(deps.runningPods(), isOnDisk(resource))
     for (const candidate of rank(candidates, threshold.signal, context.hasImageFs)) {
       const message = evictionMessage(candidate, resource, { due, observations: context.observations })
       const decided = { reason: 'Evicted', message, disruption: message }
@@ -150,6 +158,7 @@ export const createEvictionManager = (deps: EvictionDeps): EvictionManager => {
   }
 
   let known: { readonly hasImageFs: boolean; readonly thresholds: readonly Threshold[] } | undefined
+  /** The same objects every time: the state of pressure knows thresholds by identity. */
   const thresholdsFor = (hasImageFs: boolean): readonly Threshold[] => {
     if (known?.hasImageFs !== hasImageFs) {
       known = { hasImageFs, thresholds: withContainerFs(deps.thresholds, hasImageFs) }

@@ -16,7 +16,7 @@ export const signals = [
 ] as const
 export type Signal = (typeof signals)[number]
 
-export const isSignal = (name: string): name is Signal => (signals as readonly string[]).includes(name)
+const isSignal = (name: string): name is Signal => (signals as readonly string[]).includes(name)
 
 /** Upstream: DefaultEvictionHard of Linux. */
 export const defaultEvictionHard: Readonly<Record<string, string>> = {

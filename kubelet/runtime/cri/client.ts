@@ -32,7 +32,7 @@ export const connectCri = (endpoint: string): CriClient => {
 
 const hasCode = (error: unknown, code: number): boolean => error instanceof GrpcError && error.code === code
 
-export const isNotFound = (error: unknown): boolean => hasCode(error, grpcCode.notFound)
+const isNotFound = (error: unknown): boolean => hasCode(error, grpcCode.notFound)
 export const isUnimplemented = (error: unknown): boolean => hasCode(error, grpcCode.unimplemented)
 export const isUnavailable = (error: unknown): boolean => hasCode(error, grpcCode.unavailable)
 export const isUnknown = (error: unknown): error is GrpcError => hasCode(error, grpcCode.unknown)

@@ -1,4 +1,5 @@
 /** Containers on a CRI runtime. */
+import { formatDuration } from '../../../component-base/flags/duration.ts'
 import { containerNameLabel, imageNameAnnotation, podUidLabel } from '../labels.ts'
 import {
   type ContainerConfig,
@@ -12,7 +13,6 @@ import {
   TimeoutError,
   UnsupportedError,
 } from '../runtime-service.ts'
-import { formatDuration } from '../../backoff.ts'
 import { type CriClient, isDeadline, isUnimplemented, millis, orUndefined, unlessGone } from './client.ts'
 import type { Container, ContainerStats as CriStats, ContainerStatus as CriStatus } from './container-messages.ts'
 import { containerMessage, resourcesMessage, sandboxMessage } from './convert.ts'

@@ -93,6 +93,11 @@ export const createSandboxes = (client: CriClient, owners: Owners): CriSandboxes
         filter: podUid === undefined ? {} : { labelSelector: { [podUidLabel]: podUid } },
       })
       for (const { id, metadata } of items) owners.set(id, metadata?.uid ?? '')
+      if (podUid === undefined) {
+        // What others removed is not remembered for ever.
+        const present = new Set(items.map(({ id }) => id))
+        for (const id of wirings.keys()) if (!present.has(id)) wirings.delete(id)
+      }
       const statuses = await Promise.all(
         items.map(async (item) => {
           const wiring = await wiringFor(item)

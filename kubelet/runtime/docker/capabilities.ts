@@ -47,7 +47,7 @@ const names = [
 ] as const
 
 /** Names of the bits that are not set in a CapBnd line's number. Later capabilities are unknown to older engines. */
-export const missingCapabilities = (mask: bigint): string[] =>
+const missingCapabilities = (mask: bigint): string[] =>
   names.filter((_name, bit) => (mask & (1n << BigInt(bit))) === 0n)
 
 /**

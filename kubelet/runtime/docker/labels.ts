@@ -1,7 +1,7 @@
 /** How CRI metadata is kept in Docker's labels and names: dockershim's scheme, plus the node. */
 import type { SandboxMetadata } from '../runtime-service.ts'
 
-export const nodeLabel = 'io.kubets.node'
+const nodeLabel = 'io.kubets.node'
 /** The kubelet's --root-dir: tells the nodes, and the clusters, on one engine apart. */
 export const rootDirLabel = 'io.kubets.root-dir'
 

@@ -10,7 +10,7 @@ import {
   type StreamSession,
   TimeoutError,
 } from '../runtime-service.ts'
-import { formatDuration } from '../../backoff.ts'
+import { formatDuration } from '../../../component-base/flags/duration.ts'
 import type { Docker } from './client.ts'
 import { createDemultiplexer, demultiplex } from './multiplex.ts'
 

@@ -104,7 +104,7 @@ interface Answer {
 }
 
 /** What a plugin wrote. Throws where it is no CredentialProviderResponse. */
-export const parseAnswer = (text: string, { apiVersion, defaultCacheMs }: PluginConfig): Answer => {
+const parseAnswer = (text: string, { apiVersion, defaultCacheMs }: PluginConfig): Answer => {
   const value: unknown = JSON.parse(text)
   if (!isRecord(value) || value['kind'] !== 'CredentialProviderResponse' || value['apiVersion'] !== apiVersion) {
     throw new Error(`it did not answer with a CredentialProviderResponse of ${apiVersion}`)
