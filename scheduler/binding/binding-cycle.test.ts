@@ -61,6 +61,14 @@ describe('the binding cycle', () => {
     assert.deepEqual(calls, ['permitted', `binding ${pod.metadata?.name}`])
   })
 
+  it('can be allowed at once, before others were told', async () => {
+    const { run, calls, waitingPods } = aBinding([waiting])
+    const ended = run()
+    for (const one of waitingPods.list()) one.allow('Gang')
+    assert.equal(await ended, undefined)
+    assert.ok(calls.includes('allowed'))
+  })
+
   it('waits for those who want to, and tells others meanwhile where the Pod will be', async () => {
     const { run, calls, waitingPods, pod } = aBinding([waiting])
     const ended = run()

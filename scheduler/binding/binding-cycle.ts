@@ -1,5 +1,4 @@
 /** What happens to a Pod once its node is chosen and reserved: wait for Permit, PreBind, Bind. */
-import { isReason } from '../../api/meta/status-error.ts'
 import { pods as podsRef } from '../../api/resources.ts'
 import type { Pod } from '../../api/types.ts'
 import type { RestClient } from '../../client/rest/rest-client.ts'
@@ -36,9 +35,8 @@ const announce = async ({ pod, nodeName }: Binding, client: RestClient): Promise
   const body = { metadata: { uid }, status: { nominatedNodeName: nodeName } }
   try {
     await client.patch(podsRef, name, namespace, body, { type: 'strategic', subresource: 'status' })
-  } catch (error) {
+  } catch {
     // Only help for others: binding goes on, and tells more than this if the server is away.
-    if (!isReason(error, 'NotFound', 'Conflict')) return
   }
 }
 
@@ -61,10 +59,12 @@ export const runBindingCycle = async (binding: Binding, context: BindingContext)
   const { pod, nodeName, cycle, framework, waits } = binding
   const { client, waitingPods, signal, onPermitted, onWaited } = context
   const groups = framework.preBindGroups(cycle, pod, nodeName)
-  if (waits.size > 0 || groups.length > 0) await announce(binding, client)
-  if (waits.size > 0) {
+  // Before anything is awaited: whoever allows or rejects the Pod from here on must find it.
+  const permission = waits.size > 0 ? waitingPods.wait(pod, nodeName, waits) : undefined
+  if (permission !== undefined || groups.length > 0) await announce(binding, client)
+  if (permission !== undefined) {
     const startedAt = performance.now()
-    const rejection = await waitingPods.wait(pod, nodeName, waits)
+    const rejection = await permission
     onWaited(rejection === undefined ? 'allowed' : 'rejected', (performance.now() - startedAt) / 1000)
     if (rejection !== undefined) return rejection
   }

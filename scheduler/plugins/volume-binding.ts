@@ -196,6 +196,8 @@ export const volumeBinding: PluginFactory = (args, { informers, client, clock })
       } catch (error) {
         throw new Error(`binding volumes: ${(error as Error).message}`, { cause: error })
       }
+      // The informers have all of it, and something newer: nobody might ever ask for these again.
+      restore(written)
       return undefined
     },
   }

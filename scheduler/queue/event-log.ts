@@ -30,6 +30,7 @@ export class EventLog {
     if (!this.#readers.delete(uid)) return
     if (this.#events.length === 0) return
     const needed = Math.min(...this.#readers.values(), this.#first + this.#events.length)
+    if (needed === this.#first) return
     this.#events = this.#events.slice(needed - this.#first)
     this.#first = needed
   }

@@ -132,7 +132,7 @@ export class SchedulingQueue {
 
   /** The next Pod to schedule, or undefined. It is in flight until `done` or `failed`. */
   pop(): QueuedPod | undefined {
-    const queued = this.#first(this.#active) ?? this.#first(this.#backoff)
+    const queued = this.#take(this.#active) ?? this.#take(this.#backoff)
     if (queued === undefined) return undefined
     const now = this.#options.clock.now()
     this.#move(queued, 'inFlight')
@@ -202,6 +202,13 @@ export class SchedulingQueue {
       heap.pop()
     }
     return undefined
+  }
+
+  /** Takes it out: what orders it changes from here on, and a heap must not have that in it. */
+  #take(heap: Heap<HeapEntry>): QueuedPod | undefined {
+    const queued = this.#first(heap)
+    if (queued !== undefined) heap.pop()
+    return queued
   }
 
   /** What the events meant that came while it was in flight. */
