@@ -4,7 +4,8 @@ import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, textOr, wideColumn } from '../printers/columns.ts'
 import { serverStatus } from '../strategy.ts'
 import type { PersistentVolumeClaim } from '../types.ts'
-import { accessModesText, phaseText, storageClassOf } from './volume-columns.ts'
+import { accessModesText, phaseText } from './volume-columns.ts'
+import { storageClassOf } from './volume-matching.ts'
 import { validatePersistentVolumeClaim, validatePersistentVolumeClaimUpdate } from './volume-validation.ts'
 
 /** Also for the claim templates of StatefulSets. */
@@ -63,9 +64,7 @@ export const persistentVolumeClaimKind = defineKind<PersistentVolumeClaim>({
     column('Access Modes', 'Ways the volume can be mounted.', (claim) =>
       isBound(claim) ? accessModesText(claim.status?.accessModes) : '',
     ),
-    column('StorageClass', 'Storage class that the claim asks for.', (claim) =>
-      storageClassOf(claim, claim.spec?.storageClassName),
-    ),
+    column('StorageClass', 'Storage class that the claim asks for.', (claim) => storageClassOf(claim)),
     column('VolumeAttributesClass', 'Attributes class that the claim asks for.', ({ spec }) =>
       textOr(spec?.volumeAttributesClassName, '<unset>'),
     ),

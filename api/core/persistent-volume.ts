@@ -4,7 +4,8 @@ import { ageColumn, column, nameColumn, textOr, wideColumn } from '../printers/c
 import { serverStatus } from '../strategy.ts'
 import type { PersistentVolume } from '../types.ts'
 import { setPersistentVolumeSourceDefaults } from './pod-spec/volume-defaults.ts'
-import { accessModesText, phaseText, storageClassOf } from './volume-columns.ts'
+import { accessModesText, phaseText } from './volume-columns.ts'
+import { storageClassOf } from './volume-matching.ts'
 import { validatePersistentVolume, validatePersistentVolumeUpdate } from './volume-validation.ts'
 
 const setDefaults = (volume: PersistentVolume): void => {
@@ -41,9 +42,7 @@ export const persistentVolumeKind = defineKind<PersistentVolume>({
     ),
     column('Status', 'Whether the volume is bound.', (volume) => phaseText(volume, volume.status?.phase)),
     column('Claim', 'The claim that it is bound to.', claimText),
-    column('StorageClass', 'Storage class of the volume.', (volume) =>
-      storageClassOf(volume, volume.spec?.storageClassName),
-    ),
+    column('StorageClass', 'Storage class of the volume.', (volume) => storageClassOf(volume)),
     column('VolumeAttributesClass', 'Attributes class of the volume.', ({ spec }) =>
       textOr(spec?.volumeAttributesClassName, '<unset>'),
     ),

@@ -3,6 +3,7 @@
  * resourcequota controller sums it up, admission adds what a request would add.
  * Upstream: apiserver/pkg/quota, pkg/quota/v1/evaluator/core.
  */
+import { storageClassOf } from '../core/volume-matching.ts'
 import { isPodTerminal, podLimitsInUse, podRequestsInUse, type ResourceAmounts } from '../meta/pods.ts'
 import { addQuantities, maxQuantity, parseQuantity, type Quantity, quantityFromNumber } from '../meta/quantity.ts'
 import type { KubeObject, PersistentVolumeClaim, Pod, ResourceClaim, Service } from '../types.ts'
@@ -82,9 +83,10 @@ const wholeBytes = (amount: Quantity): Quantity => {
   return over <= 0n ? amount : { ...amount, nanos: amount.nanos - over + unit }
 }
 
-const claimUsage = ({ metadata, spec, status }: PersistentVolumeClaim): ResourceAmounts => {
+const claimUsage = (claim: PersistentVolumeClaim): ResourceAmounts => {
+  const { spec, status } = claim
   const usage: ResourceAmounts = { persistentvolumeclaims: one, 'count/persistentvolumeclaims': one }
-  const className = metadata?.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? spec?.storageClassName ?? ''
+  const className = storageClassOf(claim)
   if (className !== '') usage[`${className}${storageClassSuffix}persistentvolumeclaims`] = one
   const wanted = spec?.resources?.requests?.['storage']
   if (wanted === undefined) return usage

@@ -1,5 +1,5 @@
 /** The annotations by which claims, volumes, scheduler and provisioners talk about binding. */
-import type { KubeObject, PersistentVolume, PersistentVolumeClaim } from '../../api/types.ts'
+import type { KubeObject, PersistentVolumeClaim } from '../../api/types.ts'
 import { annotationsOf } from '../objects.ts'
 
 /** On a claim that was bound once: what follows is a loss, not a beginning. */
@@ -16,10 +16,6 @@ export const selectedNode = 'volume.kubernetes.io/selected-node'
 const betaStorageClass = 'volume.beta.kubernetes.io/storage-class'
 
 export const hasAnnotation = (object: KubeObject, name: string): boolean => annotationsOf(object)[name] !== undefined
-
-/** The class, which the older annotation says before the field does; '' is none. */
-export const classOf = (object: PersistentVolume | PersistentVolumeClaim): string =>
-  annotationsOf(object)[betaStorageClass] ?? object.spec?.storageClassName ?? ''
 
 /** True if the claim leaves its class to the cluster's default. */
 export const wantsDefaultClass = (claim: PersistentVolumeClaim): boolean =>

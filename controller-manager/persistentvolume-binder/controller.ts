@@ -6,6 +6,7 @@
  * leaves a reservation, never two owners; the next look goes on from there. Whoever works from an old cache gets a
  * conflict and looks again. Upstream: pkg/controller/volume/persistentvolume.
  */
+import { isReservedFor } from '../../api/core/volume-matching.ts'
 import { isReason } from '../../api/meta/status-error.ts'
 import { persistentVolumeClaims, persistentVolumes, storageClasses } from '../../api/resources.ts'
 import type { KubeObject, PersistentVolume, PersistentVolumeClaim } from '../../api/types.ts'
@@ -22,7 +23,6 @@ import {
   hasAnnotation,
   storageProvisioner,
 } from './annotations.ts'
-import { isReservedFor } from './match.ts'
 import { type ClaimPlan, planClaim, type Told } from './plan-claim.ts'
 import { planVolume } from './plan-volume.ts'
 

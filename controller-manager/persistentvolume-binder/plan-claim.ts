@@ -1,16 +1,10 @@
 /** What a claim needs. Upstream: syncClaim of pkg/controller/volume/persistentvolume. */
+import { isReservedFor, storageClassOf } from '../../api/core/volume-matching.ts'
 import type { PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '../../api/types.ts'
 import { driverOfPlugin } from '../csi-migration.ts'
 import { annotationsOf, createdMs, nameOf, uidOf } from '../objects.ts'
-import {
-  bindCompleted,
-  boundByController,
-  classOf,
-  hasAnnotation,
-  selectedNode,
-  wantsDefaultClass,
-} from './annotations.ts'
-import { chooseVolume, isReservedFor, mismatch } from './match.ts'
+import { bindCompleted, boundByController, hasAnnotation, selectedNode, wantsDefaultClass } from './annotations.ts'
+import { chooseVolume, mismatch } from './match.ts'
 
 export interface Told {
   readonly type: 'Normal' | 'Warning'
@@ -75,7 +69,7 @@ const provision = (className: string, storageClass: StorageClass | undefined): C
 }
 
 const planAnyVolume = (claim: PersistentVolumeClaim, view: ClaimView): ClaimPlan => {
-  const className = classOf(claim)
+  const className = storageClassOf(claim)
   const classes = view.classes()
   const storageClass = classes.find((one) => nameOf(one) === className)
   const waits = storageClass?.volumeBindingMode === 'WaitForFirstConsumer'

@@ -1,9 +1,9 @@
 /** What a volume needs. Upstream: syncVolume of pkg/controller/volume/persistentvolume. */
+import { volumeModesDiffer } from '../../api/core/volume-matching.ts'
 import type { PersistentVolume, PersistentVolumeClaim } from '../../api/types.ts'
 import { migratedPluginOf } from '../csi-migration.ts'
 import { annotationsOf, keyOf, nameOf, uidOf } from '../objects.ts'
 import { boundByController, hasAnnotation, provisionedBy } from './annotations.ts'
-import { volumeModesDiffer } from './match.ts'
 import type { Told } from './plan-claim.ts'
 
 export type VolumePlan =

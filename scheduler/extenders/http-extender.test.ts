@@ -150,6 +150,8 @@ describe('an HTTP extender', () => {
         'without a CA nothing is checked',
       )
       await assert.rejects(async () => by(other.certPem).filter?.(pod, cache.nodes))
+      const plain = createHttpExtender({ urlPrefix: server.url, ...verbs }, cache)
+      await assert.rejects(async () => plain.filter?.(pod, cache.nodes), 'without enableHTTPS the usual CAs count')
     } finally {
       server.close()
     }

@@ -19,13 +19,13 @@ const material = (file: string | undefined, data: string | undefined): Buffer | 
   return file === undefined || file === '' ? undefined : readFileSync(file)
 }
 
-/** Without a CA the extender's certificate is not looked at, as upstream has it. */
-const tlsAgent = (tls: ExtenderTls = {}): TlsAgent => {
+/** With `enableHTTPS` but no CA the extender's certificate is not looked at, as upstream has it. */
+const tlsAgent = (tls: ExtenderTls = {}, enableHTTPS = false): TlsAgent => {
   const ca = material(tls.caFile, tls.caData)
   const [cert, key] = [material(tls.certFile, tls.certData), material(tls.keyFile, tls.keyData)]
   return new TlsAgent({
     keepAlive: true,
-    rejectUnauthorized: ca !== undefined && tls.insecure !== true,
+    rejectUnauthorized: tls.insecure !== true && (ca !== undefined || !enableHTTPS),
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
@@ -37,7 +37,7 @@ const createSend = (spec: ExtenderSpec): Send => {
   const prefix = (spec.urlPrefix ?? '').replace(/\/+$/, '')
   const timeoutMs = parseDuration(spec.httpTimeout ?? '0') || defaultTimeoutMs
   const isTls = prefix.startsWith('https:')
-  const agent = isTls ? tlsAgent(spec.tlsConfig) : new Agent({ keepAlive: true })
+  const agent = isTls ? tlsAgent(spec.tlsConfig, spec.enableHTTPS) : new Agent({ keepAlive: true })
   return (verb, body) =>
     new Promise((resolve, reject) => {
       const bytes = JSON.stringify(body)

@@ -1,3 +1,4 @@
+import { storageClassOf } from '../../api/core/volume-matching.ts'
 import {
   csiNodes,
   persistentVolumeClaims,
@@ -17,7 +18,7 @@ import {
   isMigratable,
   provisioningDriver,
 } from './volumes/csi-migration.ts'
-import { claimClass, claimHint, foreignClaim, podClaims } from './volumes/pod-claims.ts'
+import { claimHint, foreignClaim, podClaims } from './volumes/pod-claims.ts'
 
 const exceeded = unschedulable('node(s) exceed max volume count')
 
@@ -68,7 +69,7 @@ export const nodeVolumeLimits: PluginFactory = (_args, { informers }): Plugin<un
 
   /** What a claim will be, where it has no volume yet: one of its own, of its class's driver. */
   const fromClass = (claim: PersistentVolumeClaim, csiNode: CSINode | undefined): CsiVolume | undefined => {
-    const storageClass = classes.get(claimClass(claim))
+    const storageClass = classes.get(storageClassOf(claim))
     const driver = storageClass && provisioningDriver(storageClass.provisioner, csiNode)
     if (driver === undefined) return undefined
     const { namespace, name } = claim.metadata ?? {}

@@ -1,3 +1,4 @@
+import { storageClassOf } from '../../api/core/volume-matching.ts'
 import {
   csiDrivers,
   csiNodes,
@@ -18,7 +19,7 @@ import { areVolumesBound, reserveVolume, type Seen, selectNode, writeVolumes } f
 import { type Condition, createCondition } from './volumes/condition.ts'
 import { findVolumes, type PodVolumes, type SortedClaims, type VolumeSources } from './volumes/find-volumes.ts'
 import { volumeBindingEvents } from './volumes/hints.ts'
-import { claimClass, foreignClaim, isFullyBound, missingClaim, podClaims, volumeClass } from './volumes/pod-claims.ts'
+import { foreignClaim, isFullyBound, missingClaim, podClaims } from './volumes/pod-claims.ts'
 
 /** VolumeBindingArgs. */
 export interface VolumeBindingArgs {
@@ -65,7 +66,7 @@ interface Storage {
 /** All that is known of storage; whoever waits is told of changes. */
 const openStorage = (informers: InformerFactory, changed: Condition): Storage => {
   const volumeInformer = informers.for(persistentVolumes, {
-    indexers: { [classIndex]: (volume) => [volumeClass(volume)] },
+    indexers: { [classIndex]: (volume) => [storageClassOf(volume)] },
   })
   const claimInformer = informers.for(persistentVolumeClaims)
   const pods = informers.for(podsRef)
@@ -110,7 +111,7 @@ export const volumeBinding: PluginFactory = (args, { informers, client, clock })
   const { volumes, claims, sources, seen } = openStorage(informers, changed)
 
   const waitsForConsumer = (claim: PersistentVolumeClaim): boolean => {
-    const name = claimClass(claim)
+    const name = storageClassOf(claim)
     const storageClass = name === '' ? undefined : sources.storageClass(name)
     if (storageClass === undefined) return false
     if (storageClass.volumeBindingMode === undefined) {

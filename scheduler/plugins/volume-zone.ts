@@ -1,9 +1,10 @@
+import { storageClassOf } from '../../api/core/volume-matching.ts'
 import { persistentVolumeClaims, persistentVolumes, storageClasses } from '../../api/resources.ts'
 import type { PersistentVolume, Pod, StorageClass } from '../../api/types.ts'
 import type { QueueingHint } from '../framework/events.ts'
 import type { Plugin, PluginFactory } from '../framework/plugin.ts'
 import { type Rejection, skip, unresolvable } from '../framework/status.ts'
-import { claimClass, claimHint, missingClaim } from './volumes/pod-claims.ts'
+import { claimHint, missingClaim } from './volumes/pod-claims.ts'
 
 const conflict = unresolvable('node(s) had no available volume zone')
 
@@ -52,7 +53,7 @@ export const volumeZone: PluginFactory = (_args, { informers }): Plugin<readonly
       const volume = volumes.get(volumeName)
       return volume === undefined ? unresolvable(`persistentvolume "${volumeName}" not found`) : placesOf(volume)
     }
-    const className = claimClass(claim)
+    const className = storageClassOf(claim)
     if (className === '') return unresolvable('PersistentVolumeClaim had no pv name and storageClass name')
     const storageClass = classes.get(className)
     if (storageClass === undefined) return unresolvable(`storageclass.storage.k8s.io "${className}" not found`)

@@ -11,7 +11,7 @@ const isEmpty = (selector: NonNullable<PodDisruptionBudget['spec']>['selector'])
   selector === undefined ||
   (Object.keys(selector.matchLabels ?? {}).length === 0 && (selector.matchExpressions ?? []).length === 0)
 
-/** A selector that cannot be read, or is empty, matches nothing here. */
+/** An empty selector matches nothing here. */
 const toBudget = ({ metadata, spec, status }: PodDisruptionBudget): Budget => {
   const selector = isEmpty(spec?.selector) ? undefined : matcherFromLabelSelector(spec?.selector)
   const disrupted = status?.disruptedPods ?? {}

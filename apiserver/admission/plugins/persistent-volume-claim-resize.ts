@@ -1,15 +1,10 @@
 /** PersistentVolumeClaimResize: a claim grows only if it is bound and its class says that its volumes can. */
-import { compareQuantities, parseQuantity } from '../../../api/meta/quantity.ts'
+import { requestedStorage, storageClassOf } from '../../../api/core/volume-matching.ts'
+import { compareQuantities } from '../../../api/meta/quantity.ts'
 import type { PersistentVolumeClaim, StorageClass } from '../../../api/types.ts'
 import type { Resource } from '../../registry/resource.ts'
 import { type AdmissionPlugin, isResource } from '../admission.ts'
 import { admissionForbidden } from '../forbidden.ts'
-
-const sizeOf = ({ spec }: PersistentVolumeClaim) => parseQuantity(spec?.resources?.requests?.['storage'] ?? '0')
-
-/** The class of a claim; the annotation is what there was before the field. */
-export const classOfClaim = ({ metadata, spec }: PersistentVolumeClaim): string =>
-  metadata?.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? spec?.storageClassName ?? ''
 
 export const persistentVolumeClaimResize = (classes: Resource): AdmissionPlugin => ({
   name: 'PersistentVolumeClaimResize',
@@ -18,12 +13,12 @@ export const persistentVolumeClaimResize = (classes: Resource): AdmissionPlugin 
     if (!isResource(attributes, 'persistentvolumeclaims')) return
     const claim = attributes.object as PersistentVolumeClaim
     const old = attributes.oldObject as PersistentVolumeClaim
-    if (compareQuantities(sizeOf(claim), sizeOf(old)) <= 0) return
+    if (compareQuantities(requestedStorage(claim), requestedStorage(old)) <= 0) return
     if (old.status?.phase !== 'Bound')
       throw admissionForbidden(attributes, 'Only bound persistent volume claims can be expanded')
-    const name = classOfClaim(claim)
+    const name = storageClassOf(claim)
     const found =
-      name === '' || name !== classOfClaim(old)
+      name === '' || name !== storageClassOf(old)
         ? undefined
         : ((await classes.store.getCached(name))?.object as StorageClass | undefined)
     if (found?.allowVolumeExpansion === true) return

@@ -2,13 +2,14 @@
  * Makes the API server know what was decided of a Pod's volumes, and waits until their controllers have done it.
  * Upstream: BindPodVolumes in volumebinding/binder.go.
  */
+import { isReservedFor } from '../../../api/core/volume-matching.ts'
 import { persistentVolumeClaims, persistentVolumes } from '../../../api/resources.ts'
 import type { CSINode, Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../../api/types.ts'
 import { objectKey } from '../../../client/cache/store.ts'
 import type { RestClient } from '../../../client/rest/rest-client.ts'
 import { isOlder } from './assume-cache.ts'
 import { type PodVolumes, selectedNode } from './find-volumes.ts'
-import { isReachable, isReservedFor } from './match-volume.ts'
+import { isReachable } from './match-volume.ts'
 import { isFullyBound } from './pod-claims.ts'
 
 const boundByController = 'pv.kubernetes.io/bound-by-controller'

@@ -2,6 +2,7 @@
  * Whether a Pod's claims can be had on a node, and how: pure decisions over what is known of volumes.
  * Upstream: FindPodVolumes in volumebinding/binder.go.
  */
+import { requestedStorage, storageClassOf } from '../../../api/core/volume-matching.ts'
 import { matcherFromLabelSelector } from '../../../api/meta/labels.ts'
 import { compareQuantities, parseQuantity, quantityValue, type Quantity } from '../../../api/meta/quantity.ts'
 import type {
@@ -13,8 +14,7 @@ import type {
   PersistentVolumeClaim,
   StorageClass,
 } from '../../../api/types.ts'
-import { isReachable, matchVolume, requestedStorage } from './match-volume.ts'
-import { claimClass } from './pod-claims.ts'
+import { isReachable, matchVolume } from './match-volume.ts'
 
 export const selectedNode = 'volume.kubernetes.io/selected-node'
 const noProvisioner = 'kubernetes.io/no-provisioner'
@@ -103,7 +103,7 @@ const checkProvisions = (
 ): string | undefined => {
   for (const claim of claims) {
     const { namespace, name } = claim.metadata ?? {}
-    const className = claimClass(claim)
+    const className = storageClassOf(claim)
     if (className === '') throw new Error(`no class for claim "${namespace}/${name}"`)
     const storageClass = sources.storageClass(className)
     if (storageClass === undefined) throw new Error(`failed to find storage class "${className}"`)
@@ -129,7 +129,7 @@ const matchClaims = (claims: readonly PersistentVolumeClaim[], node: Node, sourc
   const bindings: { claim: PersistentVolumeClaim; volume: PersistentVolume }[] = []
   const unmatched: PersistentVolumeClaim[] = []
   for (const claim of claims.toSorted(bySize)) {
-    const volume = matchVolume(claim, sources.volumesOfClass(claimClass(claim)), { node, taken })
+    const volume = matchVolume(claim, sources.volumesOfClass(storageClassOf(claim)), { node, taken })
     if (volume === undefined) {
       unmatched.push(claim)
       continue

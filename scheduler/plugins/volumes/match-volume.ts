@@ -1,45 +1,34 @@
 /** Which volume suits a claim on a node. Upstream: component-helpers/storage/volume/pv_helpers.go. */
 import { matchesNodeSelector } from '../../../api/core/node-affinity.ts'
+import {
+  attributesDiffer,
+  capacityOf,
+  hasAccessModes,
+  isReservedFor,
+  isTooSmall,
+  storageClassOf,
+  volumeModesDiffer,
+} from '../../../api/core/volume-matching.ts'
 import { matcherFromLabelSelector } from '../../../api/meta/labels.ts'
-import { compareQuantities, parseQuantity, type Quantity, zeroQuantity } from '../../../api/meta/quantity.ts'
+import { compareQuantities } from '../../../api/meta/quantity.ts'
 import type { CSINode, Node, PersistentVolume, PersistentVolumeClaim } from '../../../api/types.ts'
 import { nodeAffinityOf } from './csi-migration.ts'
-import { claimClass, volumeClass } from './pod-claims.ts'
-
-const quantityOf = (text: string | undefined): Quantity => (text === undefined ? zeroQuantity : parseQuantity(text))
-
-export const requestedStorage = ({ spec }: PersistentVolumeClaim): Quantity =>
-  quantityOf(spec?.resources?.requests?.['storage'])
-
-const capacityOf = ({ spec }: PersistentVolume): Quantity => quantityOf(spec?.capacity?.['storage'])
-
-/** Reserved for, or bound to, this claim; a reservation without uid is for any claim of the name. */
-export const isReservedFor = (volume: PersistentVolume, claim: PersistentVolumeClaim): boolean => {
-  const reference = volume.spec?.claimRef
-  if (reference === undefined) return false
-  const { name, namespace, uid } = claim.metadata ?? {}
-  if (reference.name !== name || reference.namespace !== namespace) return false
-  return (reference.uid ?? '') === '' || reference.uid === uid
-}
 
 /** By the node's labels alone: a volume's node affinity knows no fields. */
 export const isReachable = (volume: PersistentVolume, node: Node, csiNode: CSINode | undefined): boolean =>
   matchesNodeSelector(nodeAffinityOf(volume, csiNode), { metadata: { labels: node.metadata?.labels ?? {} } })
 
 const suits = (volume: PersistentVolume, claim: PersistentVolumeClaim): boolean => {
-  const [wanted, has] = [claim.spec ?? {}, volume.spec ?? {}]
-  if (has.claimRef !== undefined && !isReservedFor(volume, claim)) return false
-  if (compareQuantities(capacityOf(volume), requestedStorage(claim)) < 0) return false
-  if ((wanted.volumeMode ?? 'Filesystem') !== (has.volumeMode ?? 'Filesystem')) return false
-  if ((wanted.volumeAttributesClassName ?? '') !== (has.volumeAttributesClassName ?? '')) return false
+  if (volume.spec?.claimRef !== undefined && !isReservedFor(volume, claim)) return false
+  if (isTooSmall(volume, claim) || volumeModesDiffer(volume, claim) || attributesDiffer(volume, claim)) return false
   return volume.metadata?.deletionTimestamp === undefined
 }
 
 const isFree = (volume: PersistentVolume, claim: PersistentVolumeClaim): boolean => {
-  const { spec } = claim
-  if (volume.status?.phase !== 'Available' || volumeClass(volume) !== claimClass(claim)) return false
-  if (spec?.selector !== undefined && !matcherFromLabelSelector(spec.selector)(volume.metadata?.labels)) return false
-  return (spec?.accessModes ?? []).every((mode) => volume.spec?.accessModes?.includes(mode) === true)
+  const selector = claim.spec?.selector
+  if (volume.status?.phase !== 'Available' || storageClassOf(volume) !== storageClassOf(claim)) return false
+  if (selector !== undefined && !matcherFromLabelSelector(selector)(volume.metadata?.labels)) return false
+  return hasAccessModes(volume, claim)
 }
 
 /** The volume that is reserved for the claim, or else the smallest that will do; undefined: none on this node. */

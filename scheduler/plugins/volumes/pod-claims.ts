@@ -1,6 +1,6 @@
 /** The claims that a Pod mounts, and what they say of themselves. */
 import { isControlledBy } from '../../../api/meta/owners.ts'
-import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '../../../api/types.ts'
+import type { PersistentVolumeClaim, Pod, Volume } from '../../../api/types.ts'
 import type { QueueingHint } from '../../framework/events.ts'
 
 /** A claim as a Pod refers to it. */
@@ -29,15 +29,6 @@ export const foreignClaim = (pod: Pod, claim: PersistentVolumeClaim): string | u
   const { namespace, name } = claim.metadata ?? {}
   return `PVC ${namespace}/${name} was not created for pod ${pod.metadata?.namespace}/${pod.metadata?.name} (pod is not owner)`
 }
-
-const classAnnotation = 'volume.beta.kubernetes.io/storage-class'
-
-/** Name of the claim's StorageClass, '' if it has none. */
-export const claimClass = ({ metadata, spec }: PersistentVolumeClaim): string =>
-  metadata?.annotations?.[classAnnotation] ?? spec?.storageClassName ?? ''
-
-export const volumeClass = ({ metadata, spec }: PersistentVolume): string =>
-  metadata?.annotations?.[classAnnotation] ?? spec?.storageClassName ?? ''
 
 const bindCompleted = 'pv.kubernetes.io/bind-completed'
 
