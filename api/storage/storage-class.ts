@@ -3,16 +3,8 @@ import { child } from '../meta/field-error.ts'
 import { defineKind } from '../kind.ts'
 import { ageColumn, column, nameColumn, textOr } from '../printers/columns.ts'
 import type { StorageClass } from '../types.ts'
+import { isDefaultStorageClass } from './default-class.ts'
 import { validateStorageClass, validateStorageClassUpdate } from './validation.ts'
-
-const defaultAnnotations = [
-  'storageclass.kubernetes.io/is-default-class',
-  'storageclass.beta.kubernetes.io/is-default-class',
-]
-
-/** Marked as the class of claims that name none. */
-export const isDefaultStorageClass = (storageClass: StorageClass): boolean =>
-  defaultAnnotations.some((annotation) => storageClass.metadata?.annotations?.[annotation] === 'true')
 
 const warnings = ({ allowedTopologies }: StorageClass): readonly string[] =>
   (allowedTopologies ?? []).flatMap(({ matchLabelExpressions }, index) =>

@@ -1,8 +1,9 @@
 /** What a claim needs. Upstream: syncClaim of pkg/controller/volume/persistentvolume. */
 import { isReservedFor, storageClassOf } from '../../api/core/volume-matching.ts'
+import { isDefaultStorageClass } from '../../api/storage/default-class.ts'
 import type { PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '../../api/types.ts'
 import { driverOfPlugin } from '../csi-migration.ts'
-import { annotationsOf, createdMs, nameOf, uidOf } from '../objects.ts'
+import { createdMs, nameOf, uidOf } from '../objects.ts'
 import { bindCompleted, boundByController, hasAnnotation, selectedNode, wantsDefaultClass } from './annotations.ts'
 import { chooseVolume, mismatch } from './match.ts'
 
@@ -32,15 +33,10 @@ export interface ClaimView {
   readonly provisioning: boolean
 }
 
-const defaultAnnotations = [
-  'storageclass.kubernetes.io/is-default-class',
-  'storageclass.beta.kubernetes.io/is-default-class',
-]
-
 /** The newest of those that are marked as default. */
-export const defaultClassOf = (classes: readonly StorageClass[]): StorageClass | undefined =>
+const defaultClassOf = (classes: readonly StorageClass[]): StorageClass | undefined =>
   classes
-    .filter((one) => defaultAnnotations.some((annotation) => annotationsOf(one)[annotation] === 'true'))
+    .filter(isDefaultStorageClass)
     .sort((a, b) => createdMs(b) - createdMs(a) || (nameOf(a) < nameOf(b) ? -1 : 1))[0]
 
 const pending = (type: Told['type'], reason: string, message: string): ClaimPlan => ({

@@ -2,10 +2,12 @@
 import type { KubeObject } from '../../../api/types.ts'
 import type { Resource } from '../../registry/resource.ts'
 
-/** The newest object with one of these annotations set to "true"; of equally old ones the first by name. */
-export const newestDefault = async (resource: Resource, marks: readonly string[]): Promise<KubeObject | undefined> => {
+/** The newest object that is marked; of equally old ones the first by name. */
+export const newestDefault = async (
+  resource: Resource,
+  isMarked: (object: KubeObject) => boolean,
+): Promise<KubeObject | undefined> => {
   await resource.store.cache.ready()
-  const isMarked = ({ metadata }: KubeObject): boolean => marks.some((mark) => metadata?.annotations?.[mark] === 'true')
   let newest: KubeObject | undefined
   // The cache is in order of names.
   for (const { object } of resource.store.cache.range()) {
