@@ -1,4 +1,5 @@
 /** The health service of a server whose only status is the one of the whole (''), as etcd registers it. */
+import { whenAborted } from '../async/aborted.ts'
 import { health, servingStatus } from './health-messages.ts'
 import { type Implementation, implementStream, implementUnary } from './server.ts'
 import { GrpcError, grpcCode } from './status.ts'
@@ -24,10 +25,7 @@ export const healthService = (state: ServingState): Implementation[] => {
         const send = (): void => call.write(service === '' ? statusNow() : { status: servingStatus.serviceUnknown })
         send()
         const stop = state.subscribe(send)
-        await new Promise<void>((resolve) => {
-          if (call.signal.aborted) resolve()
-          else call.signal.addEventListener('abort', () => resolve(), { once: true })
-        })
+        await whenAborted(call.signal)
         stop()
         return
       }

@@ -2,8 +2,9 @@
  * Allocations on disk, so that a kubelet that starts anew does not take what is asked for as given. One file of all
  * Pods, written behind: what a lost write forgets was granted for a reason that still holds, or is judged once more.
  */
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import type { Logger } from '../../component-base/logging/logger.ts'
+import { replaceFile } from '../replace-file.ts'
 import type { Allocation } from './allocation.ts'
 
 export interface AllocationStore {
@@ -41,8 +42,7 @@ export const openAllocationStore = async (path: string, log: Logger): Promise<Al
     while (dirty) {
       dirty = false
       try {
-        await writeFile(`${path}.tmp`, JSON.stringify(Object.fromEntries(allocations)), { mode: 0o600 })
-        await rename(`${path}.tmp`, path)
+        await replaceFile(path, JSON.stringify(Object.fromEntries(allocations)))
       } catch (error) {
         log.warn({ err: error, path }, 'cannot write the checkpoint of allocations')
       }

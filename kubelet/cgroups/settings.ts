@@ -1,6 +1,6 @@
 /** What the cgroups above containers are set to: of a Pod, of a class of service, of all Pods. Pure. Upstream: pkg/kubelet/cm. */
 import { podLimits, podRequests, qosClass, type ResourceAmounts } from '../../api/meta/pods.ts'
-import { quantityToNumber } from '../../api/meta/quantity.ts'
+import { milliValue, quantityToNumber, quantityValue, zeroQuantity } from '../../api/meta/quantity.ts'
 import { cpuQuota, cpuShares } from '../container/resources.ts'
 import type { BoundPod } from '../pod.ts'
 
@@ -13,15 +13,9 @@ export interface CgroupLimits {
   readonly pids?: number
 }
 
-const milliOf = (amounts: ResourceAmounts): number => {
-  const { cpu } = amounts
-  return cpu === undefined ? 0 : Math.round(quantityToNumber(cpu) * 1000)
-}
+const milliOf = ({ cpu = zeroQuantity }: ResourceAmounts): number => milliValue(cpu)
 
-const bytesOf = (amounts: ResourceAmounts): number => {
-  const { memory } = amounts
-  return memory === undefined ? 0 : Math.floor(quantityToNumber(memory))
-}
+const bytesOf = ({ memory = zeroQuantity }: ResourceAmounts): number => quantityValue(memory)
 
 /** Whether nothing of the Pod is without a limit: of its own, or the Pod's. */
 const isLimited = ({ spec }: BoundPod, resource: 'cpu' | 'memory'): boolean =>

@@ -1,7 +1,7 @@
 /** What the API says of CSI drivers, attachments and secrets: read when it is asked for, as the Node authorizer allows. */
 import { csiDrivers, secrets, volumeAttachments } from '../../api/resources.ts'
 import type { RestClient } from '../../client/rest/rest-client.ts'
-import { orUndefined } from '../container/objects.ts'
+import { orUndefined, secretEntries } from '../container/objects.ts'
 import { VolumeError } from '../volumes/payload.ts'
 import type { CsiObjects } from './csi-volumes.ts'
 
@@ -15,10 +15,8 @@ export const csiObjects = (client: RestClient | undefined): CsiObjects => {
     driver: (name) => orUndefined(client.get(csiDrivers, name)),
     attachment: (name) => orUndefined(client.get(volumeAttachments, name)),
     secret: async ({ namespace, name }) => {
-      const { data } = await client.get(secrets, name, namespace)
-      return Object.fromEntries(
-        Object.entries(data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]),
-      )
+      const entries = secretEntries(await client.get(secrets, name, namespace))
+      return Object.fromEntries([...entries].map(([key, value]) => [key, value.toString()]))
     },
   }
 }

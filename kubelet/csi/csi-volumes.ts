@@ -193,9 +193,9 @@ export const createCsiVolumes = (deps: CsiVolumesDeps): CsiVolumes => {
   ): Promise<void> => {
     const fsGroup = pod.spec.securityContext?.fsGroup
     const capability = capabilityOf(spec, driver, fsGroup)
+    // Before the volume is in use: what is not on disk is not taken down.
+    await writeVolumeData(paths.podVolume(pod.metadata.uid, plugin, spec.name), dataOf(spec))
     const context = await publishContext(spec, object)
-    const folder = paths.podVolume(pod.metadata.uid, plugin, spec.name)
-    await writeVolumeData(folder, dataOf(spec))
     const stagingTargetPath = await stage(spec, driver, context, capability)
     const issued = await tokensFor(pod, object)
     const inSecrets = object?.spec.serviceAccountTokenInSecrets === true

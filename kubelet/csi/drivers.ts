@@ -5,6 +5,7 @@ import type { CSINode, Node } from '../../api/types.ts'
 import type { RestClient } from '../../client/rest/rest-client.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import { GrpcChannel } from '../../component-base/grpc/client.ts'
+import { orUndefined } from '../container/objects.ts'
 import type { Plugin, PluginHandler } from '../plugins/plugin-watcher.ts'
 import { csiNode, type NodeInfo, nodeCapability } from './messages.ts'
 
@@ -56,10 +57,7 @@ export const createCsiDrivers = ({ client, nodeName, node, onChange, log }: CsiD
     if (client === undefined) return
     for (let attempt = 1; ; attempt++) {
       try {
-        const present = await client.get(csiNodes, nodeName).catch((error: unknown) => {
-          if (isReason(error, 'NotFound')) return undefined
-          throw error
-        })
+        const present = await orUndefined(client.get(csiNodes, nodeName))
         if (present !== undefined) {
           const spec = { ...present.spec, drivers: change(present.spec.drivers) }
           await client.update(csiNodes, { ...present, spec })

@@ -78,24 +78,6 @@ const GetInfoResponse = message('csi.v1.NodeGetInfoResponse', {
 })
 export type NodeInfo = OutputOf<typeof GetInfoResponse>
 
-const StatsRequest = message('csi.v1.NodeGetVolumeStatsRequest', {
-  volumeId: [1, 'string'],
-  volumePath: [2, 'string'],
-  stagingTargetPath: [3, 'string'],
-})
-/** `unit`: 1 is bytes, 2 is inodes. */
-const VolumeUsage = message('csi.v1.VolumeUsage', {
-  available: [1, 'int64'],
-  total: [2, 'int64'],
-  used: [3, 'int64'],
-  unit: [4, 'int32'],
-})
-const VolumeCondition = message('csi.v1.VolumeCondition', { abnormal: [1, 'bool'], message: [2, 'string'] })
-const StatsResponse = message('csi.v1.NodeGetVolumeStatsResponse', {
-  usage: [1, VolumeUsage, 'repeated'],
-  volumeCondition: [2, VolumeCondition],
-})
-
 const CapacityRange = message('csi.v1.CapacityRange', { requiredBytes: [1, 'int64'], limitBytes: [2, 'int64'] })
 const ExpandRequest = message('csi.v1.NodeExpandVolumeRequest', {
   volumeId: [1, 'string'],
@@ -112,7 +94,6 @@ export const csiNode = {
   unstage: unary('/csi.v1.Node/NodeUnstageVolume', UnstageRequest, Empty),
   publish: unary('/csi.v1.Node/NodePublishVolume', PublishRequest, Empty),
   unpublish: unary('/csi.v1.Node/NodeUnpublishVolume', UnpublishRequest, Empty),
-  stats: unary('/csi.v1.Node/NodeGetVolumeStats', StatsRequest, StatsResponse),
   expand: unary('/csi.v1.Node/NodeExpandVolume', ExpandRequest, ExpandResponse),
   capabilities: unary('/csi.v1.Node/NodeGetCapabilities', Empty, GetCapabilitiesResponse),
   info: unary('/csi.v1.Node/NodeGetInfo', Empty, GetInfoResponse),

@@ -1,7 +1,7 @@
 /** What devices were given to whom, on disk: a kubelet that starts anew takes them from nobody. */
 import { readFileSync } from 'node:fs'
-import { rename, writeFile } from 'node:fs/promises'
 import type { Logger } from '../../component-base/logging/logger.ts'
+import { replaceFile } from '../replace-file.ts'
 import type { AllocatedParts } from './messages.ts'
 
 export interface DeviceAllocation {
@@ -35,7 +35,5 @@ export const loadCheckpoint = (path: string, log: Logger): DeviceCheckpoint => {
   }
 }
 
-export const saveCheckpoint = async (path: string, checkpoint: DeviceCheckpoint): Promise<void> => {
-  await writeFile(`${path}.tmp`, JSON.stringify(checkpoint), { mode: 0o600 })
-  await rename(`${path}.tmp`, path)
-}
+export const saveCheckpoint = (path: string, checkpoint: DeviceCheckpoint): Promise<void> =>
+  replaceFile(path, JSON.stringify(checkpoint))

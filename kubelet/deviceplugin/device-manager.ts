@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import { quantityValue } from '../../api/meta/quantity.ts'
 import type { Container } from '../../api/types.ts'
+import { createInTurn } from '../../component-base/async/in-turn.ts'
 import { GrpcError } from '../../component-base/grpc/status.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import { ConfigError } from '../container/objects.ts'
@@ -62,13 +63,8 @@ export const createDeviceManager = (deps: DeviceManagerDeps): DeviceManager => {
   const allocations: DeviceAllocation[] = [...before.allocations]
   const plugins = createDevicePlugins({ ...deps, folder, known: before.resources })
 
-  let turn: Promise<unknown> = Promise.resolve()
   /** One Pod after the other: none gets what another is being given. */
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = turn.then(work, work)
-    turn = mine.catch(() => undefined)
-    return mine
-  }
+  const inTurn = createInTurn()
 
   const save = (): Promise<void> =>
     saveCheckpoint(checkpoint, { allocations, resources: [...plugins.resources().keys()] })

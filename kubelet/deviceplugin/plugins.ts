@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { whenAborted } from '../../component-base/async/aborted.ts'
 import { GrpcChannel } from '../../component-base/grpc/client.ts'
 import { listen } from '../../component-base/grpc/listener.ts'
 import { createGrpcServer, implementUnary } from '../../component-base/grpc/server.ts'
@@ -96,7 +97,7 @@ export const createDevicePlugins = (deps: DevicePluginsDeps): DevicePlugins => {
     lost(name, channel)
   }
 
-  const add = (name: string, socket: string, options: PluginOptions): void => {
+  const add = (name: string, socket: string, options: PluginOptions): GrpcChannel => {
     if (!existsSync(socket)) throw new Error(`endpoint ${socket} of the device plugin ${name} does not exist`)
     clearTimeout(forgetting.get(name))
     const before = resources.get(name)
@@ -106,6 +107,7 @@ export const createDevicePlugins = (deps: DevicePluginsDeps): DevicePlugins => {
     log.info({ resource: name, socket }, 'device plugin registered')
     deps.onRegistered(name)
     follow(name, channel).catch((error: unknown) => log.error({ err: error }, 'a device plugin cannot be followed'))
+    return channel
   }
 
   const check = (name: string, version: string): void => {
@@ -141,6 +143,9 @@ export const createDevicePlugins = (deps: DevicePluginsDeps): DevicePlugins => {
     }
   }
 
+  /** Those of the plugin watcher, by the socket that they serve. */
+  const watched = new Map<string, GrpcChannel>()
+
   return {
     resources: () => resources,
     handler: {
@@ -149,13 +154,16 @@ export const createDevicePlugins = (deps: DevicePluginsDeps): DevicePlugins => {
         check(name, pluginVersion)
         const channel = new GrpcChannel({ endpoints: [`unix://${endpoint}`] })
         try {
-          add(name, endpoint, await channel.unary(devicePlugin.getOptions, {}, { timeoutMs: 10_000 }))
+          const options = await channel.unary(devicePlugin.getOptions, {}, { timeoutMs: 10_000 })
+          watched.set(endpoint, add(name, endpoint, options))
         } finally {
           channel.close()
         }
       },
-      deregister: ({ name }) => {
-        const channel = resources.get(name)?.channel
+      deregister: ({ name, endpoint }) => {
+        const channel = watched.get(endpoint)
+        watched.delete(endpoint)
+        // Its successor by another socket stays.
         if (channel !== undefined) lost(name, channel)
       },
     },
@@ -164,10 +172,7 @@ export const createDevicePlugins = (deps: DevicePluginsDeps): DevicePlugins => {
       const path = join(folder, 'kubelet.sock')
       const listener = await listen({ path, http2: server, http1: (_request, response) => response.end() })
       await chmod(path, 0o600)
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve()
-        else signal.addEventListener('abort', () => resolve(), { once: true })
-      })
+      await whenAborted(signal)
       for (const { channel } of resources.values()) channel?.close()
       await listener.close(0)
     },

@@ -3,11 +3,13 @@
  * disk, in the order *noted, prepared, noted as prepared*: whatever was begun is ended, after any restart.
  * Upstream: pkg/kubelet/cm/dra.
  */
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import type { Container, ResourceClaim } from '../../api/types.ts'
+import { createInTurn } from '../../component-base/async/in-turn.ts'
 import { GrpcError } from '../../component-base/grpc/status.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
 import type { BoundPod } from '../pod.ts'
+import { replaceFile } from '../replace-file.ts'
 import type { DraDrivers } from './drivers.ts'
 import type { PreparedDevice } from './messages.ts'
 import { cdiDevicesOf, checkClaim, claimNames, driversOf, type PreparedClaim } from './pod-claims.ts'
@@ -51,18 +53,10 @@ export const createClaimManager = async (deps: ClaimManagerDeps): Promise<ClaimM
   const keyOf = (namespace: string, name: string): string => `${namespace}/${name}`
   for (const claim of await load(checkpoint, log)) claims.set(keyOf(claim.namespace, claim.name), claim)
 
-  let turn: Promise<unknown> = Promise.resolve()
   /** One Pod after the other: claims are shared. */
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = turn.then(work, work)
-    turn = mine.catch(() => undefined)
-    return mine
-  }
+  const inTurn = createInTurn()
 
-  const save = async (): Promise<void> => {
-    await writeFile(`${checkpoint}.tmp`, JSON.stringify([...claims.values()]), { mode: 0o600 })
-    await rename(`${checkpoint}.tmp`, checkpoint)
-  }
+  const save = (): Promise<void> => replaceFile(checkpoint, JSON.stringify([...claims.values()]))
 
   /** Notes that the Pod uses the claim. */
   const note = async (pod: BoundPod, name: string): Promise<PreparedClaim> => {

@@ -6,6 +6,7 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { whenAborted } from '../../component-base/async/aborted.ts'
 import { Backoff } from '../../component-base/backoff.ts'
 import { GrpcChannel } from '../../component-base/grpc/client.ts'
 import type { Logger } from '../../component-base/logging/logger.ts'
@@ -178,10 +179,7 @@ export const createPluginWatcher = ({ folder, handlers, log }: PluginWatcherDeps
       }
 
       await rescan()
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve()
-        signal.addEventListener('abort', () => resolve(), { once: true })
-      })
+      await whenAborted(signal)
       for (const watcher of watchers.values()) watcher.close()
       for (const { retry } of known.values()) clearTimeout(retry)
       // What is still being asked is asked no more.

@@ -1,6 +1,7 @@
 /** Who on this node has which devices, for monitoring agents: `<root>/pod-resources/kubelet.sock`. Upstream: podresources/v1. */
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { whenAborted } from '../../component-base/async/aborted.ts'
 import { listen } from '../../component-base/grpc/listener.ts'
 import { createGrpcServer, implementUnary } from '../../component-base/grpc/server.ts'
 import { GrpcError, grpcCode } from '../../component-base/grpc/status.ts'
@@ -66,9 +67,6 @@ export const runPodResources = async (deps: PodResourcesDeps, signal: AbortSigna
   await rm(path, { force: true })
   const listener = await listen({ path, http2: server, http1: (_request, response) => response.end() })
   await chmod(path, 0o600)
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
+  await whenAborted(signal)
   await listener.close(0)
 }

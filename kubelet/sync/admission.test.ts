@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { PodSpec } from '../../api/types.ts'
 import { UsageError } from '../../component-base/process/run.ts'
+import type { BoundPod } from '../pod.ts'
 import { aContainer, aPod } from '../testing.ts'
-import { admitPod, type HostPolicy } from './admission.ts'
+import { type HostPolicy, judgePod } from './admission.ts'
+import type { Decision } from './pod-syncer.ts'
 import { createSysctlAdmission } from './sysctls.ts'
 
 const host = (fields: Partial<HostPolicy> = {}): HostPolicy => ({
@@ -14,6 +16,12 @@ const host = (fields: Partial<HostPolicy> = {}): HostPolicy => ({
   shuttingDown: () => false,
   ...fields,
 })
+
+/** On a node that nobody knows more of. */
+const decisionOn = (pod: BoundPod, policy: HostPolicy): Decision | undefined => {
+  const admission = judgePod(pod, undefined, [], policy)
+  return admission.type === 'admitted' ? undefined : admission.decision
+}
 
 describe('sysctls', () => {
   const refusal = (name: string, unsafe: readonly string[] = [], spec: Partial<PodSpec> = {}): string | undefined =>
@@ -53,7 +61,7 @@ describe('sysctls', () => {
 
 describe('what the node does not have', () => {
   const decide = (spec: Partial<PodSpec>, fields?: Partial<HostPolicy>): string | undefined => {
-    const decision = admitPod(aPod(spec), undefined, [], host(fields))
+    const decision = decisionOn(aPod(spec), host(fields))
     return decision && `${decision.reason}: ${decision.message}`
   }
 
@@ -90,7 +98,7 @@ describe('a node under pressure', () => {
     tolerations: [{ key: 'node.kubernetes.io/memory-pressure', operator: 'Exists', effect: 'NoSchedule' }],
   }
   const message = (spec: Partial<PodSpec>, ...conditions: ReturnType<HostPolicy['pressure']>): string | undefined =>
-    admitPod(aPod(spec), undefined, [], host({ pressure: () => conditions }))?.message
+    decisionOn(aPod(spec), host({ pressure: () => conditions }))?.message
 
   it('of memory lets in who says what he needs, or tolerates it', () => {
     assert.equal(message({}, 'MemoryPressure'), 'Pod was rejected: The node had condition: [MemoryPressure]. ')
@@ -108,7 +116,7 @@ describe('a node under pressure', () => {
 })
 
 it('a node that is shutting down lets nobody in', () => {
-  const decision = admitPod(aPod(), undefined, [], host({ shuttingDown: () => true }))
+  const decision = decisionOn(aPod(), host({ shuttingDown: () => true }))
   assert.deepEqual(decision, {
     reason: 'NodeShutdown',
     message: 'Pod was rejected: Pod was rejected as the node is shutting down.',

@@ -5,9 +5,10 @@ import { podRequests, qosClass } from '../../api/meta/pods.ts'
 import {
   addQuantities,
   compareQuantities,
+  milliValue,
   parseQuantity,
   type Quantity,
-  quantityToNumber,
+  quantityValue,
   subQuantities,
   zeroQuantity,
 } from '../../api/meta/quantity.ts'
@@ -39,8 +40,8 @@ const conflicts = (a: PortUse, b: PortUse): boolean =>
   a.key === b.key && (a.ip === b.ip || a.ip === '0.0.0.0' || b.ip === '0.0.0.0')
 
 /** In the resource's own unit: milli for cpu, else whole. */
-const shown = (name: string, amount: Quantity): number =>
-  name === 'cpu' ? Math.ceil(quantityToNumber(amount) * 1000) : Math.ceil(quantityToNumber(amount))
+export const unitsOf = (name: string, amount: Quantity): number =>
+  name === 'cpu' ? milliValue(amount) : quantityValue(amount)
 
 export interface Shortage {
   readonly resource: string
@@ -71,9 +72,9 @@ export const shortagesOf = (pod: BoundPod, node: Node, others: readonly BoundPod
       continue
     shortages.push({
       resource: name,
-      requested: shown(name, wanted),
-      used: shown(name, taken),
-      capacity: shown(name, capacity),
+      requested: unitsOf(name, wanted),
+      used: unitsOf(name, taken),
+      capacity: unitsOf(name, capacity),
     })
   }
   return shortages
@@ -178,10 +179,4 @@ export const judgePod = (
   if (first === undefined) return other === undefined ? { type: 'admitted' } : { type: 'rejected', decision: other }
   const short = { reason: `OutOf${first.resource}`, message: `Pod was rejected: ${shortageMessage(first)}` }
   return other === undefined ? { type: 'short', decision: short, shortages } : { type: 'rejected', decision: short }
-}
-
-/** Undefined admits. */
-export const admitPod = (...args: Parameters<typeof judgePod>): Decision | undefined => {
-  const admission = judgePod(...args)
-  return admission.type === 'admitted' ? undefined : admission.decision
 }

@@ -105,7 +105,7 @@ const soonest = (...waits: readonly (number | undefined)[]): number | undefined 
   return known.length === 0 ? undefined : Math.min(...known)
 }
 
-/** Something is to be done to containers that run or are to run. */
+/** Nothing is to be stopped, started or resized. */
 const isIdle = ({ killPod, toKill, toStart, toResize }: PodActions): boolean =>
   !killPod && toKill.length === 0 && toStart.length === 0 && toResize.length === 0
 
@@ -253,14 +253,11 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
     },
   ): Promise<number | undefined> => {
     let retryMs: number | undefined
-    const sooner = (ms: number): void => {
-      retryMs = Math.min(retryMs ?? ms, ms)
-    }
     for (const entry of entries) {
       context.signal.throwIfAborted()
       const wait = crashWait(pod, entry, context.state)
       if (wait > 0) {
-        sooner(wait)
+        retryMs = soonest(retryMs, wait)
         continue
       }
       try {
@@ -269,7 +266,7 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
       } catch (error) {
         if (!(error instanceof StartError)) throw error
         failuresOf(pod.metadata.uid).set(entry.container.name, { reason: error.reason, message: error.message })
-        sooner(error.retryAfterMs)
+        retryMs = soonest(retryMs, error.retryAfterMs)
       }
     }
     return retryMs
@@ -347,10 +344,13 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
     return soonest(resizeMs, await startContainers(pod, actions.toStart, { sandbox, state, volumes: mounted, signal }))
   }
 
+  const syncProbes = (pod: BoundPod, state: PodRuntimeState): void =>
+    probes.sync(pod, state, (isHostNetwork(pod) ? facts.hostIPs[0] : podIPsOf(state)[0]) ?? '')
+
   const sync = async (pod: BoundPod, signal: AbortSignal): Promise<SyncResult> => {
     const { uid } = pod.metadata
     const state = await readState(uid)
-    probes.sync(pod, state, (isHostNetwork(pod) ? facts.hostIPs[0] : podIPsOf(state)[0]) ?? '')
+    syncProbes(pod, state)
     const before = report(pod, state, { terminal: false })
     if (before.phase === 'Succeeded' || before.phase === 'Failed') return { terminal: true }
     const left = deadlineLeft(pod, before)
@@ -382,7 +382,7 @@ export const createPodSyncer = (deps: SyncerDeps): PodSyncer => {
       // What was started shows at once; the runtime's events will only confirm it.
       if (!signal.aborted) {
         const after = await readState(uid)
-        probes.sync(pod, after, (isHostNetwork(pod) ? facts.hostIPs[0] : podIPsOf(after)[0]) ?? '')
+        syncProbes(pod, after)
         report(pod, after, { terminal: false })
         await removeOldContainers(pod, after)
       }

@@ -5,9 +5,8 @@
  * free, then Burstable ones, then BestEffort ones. Of a class, each time the Pod that comes nearest to what is missing.
  */
 import { podRequests, type QosClass, qosClass } from '../../api/meta/pods.ts'
-import { quantityToNumber } from '../../api/meta/quantity.ts'
 import { type BoundPod, isCriticalPod } from '../pod.ts'
-import type { Shortage } from './admission.ts'
+import { type Shortage, unitsOf } from './admission.ts'
 
 /** So much of a resource has to become free, in the unit of the shortage. */
 interface Requirement {
@@ -20,13 +19,11 @@ const requirementOf = ({ resource, requested, used, capacity }: Shortage): Requi
   amount: requested - (capacity - used),
 })
 
-/** Milli for cpu, one for each Pod, else whole. */
+/** One for each Pod; other resources in the unit of admission. */
 const frees = (pod: BoundPod, resource: string): number => {
   if (resource === 'pods') return 1
   const amount = podRequests(pod)[resource]
-  if (amount === undefined) return 0
-  const units = quantityToNumber(amount)
-  return Math.ceil(resource === 'cpu' ? units * 1000 : units)
+  return amount === undefined ? 0 : unitsOf(resource, amount)
 }
 
 const without = (requirements: readonly Requirement[], pods: readonly BoundPod[]): Requirement[] =>

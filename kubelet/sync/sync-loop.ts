@@ -102,30 +102,22 @@ export const createSyncLoop = (deps: SyncLoopDeps): SyncLoop => {
     const { uid } = pod.metadata
     if (!isCriticalPod(pod)) return false
     if (waiting.get(uid)?.some((victim) => !workers.isStopped(victim)) === true) return true
-    const running = new Set(workers.running().map(({ metadata }) => metadata.uid))
-    const ending = others.filter(({ metadata }) => !running.has(metadata.uid))
-    const victims = victimsOf(
-      pod,
-      others.filter(({ metadata }) => running.has(metadata.uid)),
-      shortages,
+    const runs = new Set(workers.running().map(({ metadata }) => metadata.uid))
+    const { running = [], ending = [] } = Object.groupBy(others, ({ metadata }) =>
+      runs.has(metadata.uid) ? 'running' : 'ending',
     )
-    if (victims === undefined) {
-      // Those that are ending anyway may leave enough.
-      waiting.set(
-        uid,
-        ending.map(({ metadata }) => metadata.uid),
-      )
-      if (ending.length === 0) waiting.delete(uid)
-      return ending.length > 0
+    const victims = victimsOf(pod, running, shortages)
+    // Where all of them are not enough, those that are ending anyway may leave the rest.
+    const leaving = (victims ?? ending).map(({ metadata }) => metadata.uid)
+    if (victims === undefined && ending.length === 0) {
+      waiting.delete(uid)
+      return false
     }
-    for (const victim of victims) {
+    for (const victim of victims ?? []) {
       log.info({ pod: formatPod(victim), for: formatPod(pod) }, 'preempting a pod to free resources for a critical one')
       deps.preempt(victim, shortages[0]?.resource ?? '')
     }
-    waiting.set(
-      uid,
-      victims.map(({ metadata }) => metadata.uid),
-    )
+    waiting.set(uid, leaving)
     return true
   }
 
