@@ -4,11 +4,10 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import {
   csiDrivers,
   csiNodes,
-  events as eventsRef,
   nodes as nodesRef,
   persistentVolumeClaims,
   persistentVolumes,
@@ -17,10 +16,11 @@ import {
   volumeAttachments,
 } from '../../api/resources.ts'
 import type { CSIDriver, PersistentVolume, Pod, PodSpec, Volume } from '../../api/types.ts'
-import { knownProcesses, running as runningProcess } from '../../deploy/process-table.ts'
+import type { RestClient } from '../../client/rest/rest-client.ts'
 import { startCsiDriver, type TestCsiDriver } from '../harness/csi-driver.ts'
 import { busyboxImage, ensureTestImages } from '../harness/images.ts'
-import { podWhenIn } from '../harness/pods.ts'
+import { killKubelet } from '../harness/kill.ts'
+import { podEventIn, podWhenIn } from '../harness/pods.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
 
@@ -32,6 +32,27 @@ ensureTestImages()
 const image = join(tmpdir(), `kubets-blocks-${process.pid}`)
 writeFileSync(image, 'b'.repeat(8 * 1024 * 1024))
 const loop = execFileSync('losetup', ['-f', '--show', image], { encoding: 'utf8' }).trim()
+
+/** The external attacher of this driver: whatever is to be attached is. */
+const attacher = new AbortController()
+const attach = async (client: RestClient): Promise<void> => {
+  while (!attacher.signal.aborted) {
+    const { items } = await client.list(volumeAttachments, {}).catch(() => ({ items: [] }))
+    for (const { metadata, status } of items) {
+      if (status?.attached === true) continue
+      await client
+        .patch(
+          volumeAttachments,
+          metadata?.name ?? '',
+          undefined,
+          { status: { attached: true, attachmentMetadata: { device: '/dev/folder' } } },
+          { type: 'merge', subresource: 'status' },
+        )
+        .catch(() => undefined)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
 
 let driver: TestCsiDriver
 let nodeName = ''
@@ -51,42 +72,19 @@ const running = useCluster({ nodes: 1 }, async ({ nodes, layout, client }) => {
     maxVolumes: 7,
     topology: { 'topology.folders.csi.example.com/rack': 'r1' },
   })
+  void attach(client)
 })
 const podWhen = podWhenIn(running)
+const podEvent = podEventIn(running)
 
-/** The external attacher of this driver: whatever is to be attached is. */
-const attacher = new AbortController()
-const attach = async (): Promise<void> => {
-  while (!attacher.signal.aborted) {
-    const { items } = await running()
-      .client.list(volumeAttachments, {})
-      .catch(() => ({ items: [] }))
-    for (const { metadata, status } of items) {
-      if (status?.attached === true) continue
-      await running()
-        .client.patch(
-          volumeAttachments,
-          metadata?.name ?? '',
-          undefined,
-          { status: { attached: true, attachmentMetadata: { device: '/dev/folder' } } },
-          { type: 'merge', subresource: 'status' },
-        )
-        .catch(() => undefined)
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-}
-
-before(() => {
-  waitFor(() => (kubeletRoot === '' ? undefined : true), { what: 'the cluster', timeoutMs: 170_000 })
-    .then(attach)
-    .catch(() => undefined)
-})
 after(async () => {
   attacher.abort()
-  await driver[Symbol.asyncDispose]()
-  execFileSync('losetup', ['-d', loop])
-  rmSync(image)
+  try {
+    await driver?.[Symbol.asyncDispose]()
+  } finally {
+    execFileSync('losetup', ['-d', loop])
+    rmSync(image)
+  }
 })
 
 const createClaim = async (
@@ -207,28 +205,14 @@ describe('a CSI driver', () => {
   it('that fails keeps the Pod waiting, with its words in an event', async () => {
     driver.failure = 'the folder is on fire'
     await createPod('unlucky', 'sleep 100000', { csi: { driver: driverName } })
-    await waitFor(
-      async () => {
-        const selector = { namespace, fieldSelector: 'involvedObject.name=unlucky,reason=FailedMount' }
-        const { items } = await running().client.list(eventsRef, selector)
-        return items.some(({ message }) => message?.includes('the folder is on fire'))
-      },
-      { what: 'an event' },
-    )
+    await podEvent('unlucky', 'FailedMount', 'the folder is on fire')
     driver.failure = ''
     await podWhen('unlucky', 'its start', isRunning)
   })
 
   it('that nobody knows is named', async () => {
     await createPod('stranger', 'true', { csi: { driver: 'nobody.example.com' } })
-    await waitFor(
-      async () => {
-        const selector = { namespace, fieldSelector: 'involvedObject.name=stranger,reason=FailedMount' }
-        const { items } = await running().client.list(eventsRef, selector)
-        return items.some(({ message }) => message?.includes('driver name nobody.example.com not found in the list'))
-      },
-      { what: 'an event' },
-    )
+    await podEvent('stranger', 'FailedMount', 'driver name nobody.example.com not found in the list')
   })
 
   it('grows a file system that its controller has made room for', async () => {
@@ -260,7 +244,7 @@ describe('a CSI driver', () => {
   })
 
   it('is asked for nothing twice by a kubelet that was killed, and forgotten by none', async () => {
-    const { client, layout, kubectl } = running()
+    const { client, kubectl } = running()
     await createClaim('kept')
     await createPod('steady', 'echo 1 >> /data/starts; sleep 100000', claimed('kept'))
     await podWhen('steady', 'its start', isRunning)
@@ -269,13 +253,7 @@ describe('a CSI driver', () => {
     const heartbeat = async () =>
       (await nodeStatus())?.conditions?.find(({ type }) => type === 'Ready')?.lastHeartbeatTime
     const beaten = await heartbeat()
-    const name = knownProcesses(layout.run).find((process) => process.endsWith('-kubelet')) ?? ''
-    const victim = runningProcess(layout.run, name)
-    assert.ok(victim)
-    process.kill(victim.pid, 'SIGKILL')
-    await waitFor(() => ![undefined, victim.pid].includes(runningProcess(layout.run, name)?.pid), {
-      what: 'a new kubelet',
-    })
+    await killKubelet(running(), nodeName)
     writeFileSync(join(driver.folder('vol-kept'), 'witness'), 'here')
     const read = () => kubectl('exec', 'steady', '--', 'cat', '/data/witness', '/data/starts').catch(() => undefined)
     assert.equal(await waitFor(read, { what: 'an answer from the new kubelet' }), 'here1\n')

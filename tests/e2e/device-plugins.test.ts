@@ -5,10 +5,10 @@ import { after, describe, it } from 'node:test'
 import { nodes as nodesRef, pods as podsRef } from '../../api/resources.ts'
 import type { Container, Pod } from '../../api/types.ts'
 import { GrpcChannel } from '../../component-base/grpc/client.ts'
-import { running as processOf } from '../../deploy/process-table.ts'
 import { podResources } from '../../kubelet/podresources/messages.ts'
 import { startDevicePlugin, type TestDevicePlugin } from '../harness/device-plugin.ts'
 import { busyboxImage, ensureTestImages } from '../harness/images.ts'
+import { killKubelet } from '../harness/kill.ts'
 import { podWhenIn } from '../harness/pods.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
@@ -26,7 +26,7 @@ const running = useCluster({ nodes: 1 }, async ({ nodes, layout }) => {
   plugin = await startDevicePlugin({ resource, kubeletRoot, ids: ['t1', 't2', 't3', 't4'], prefersLast: true })
   await plugin.register()
 })
-after(() => plugin[Symbol.asyncDispose]())
+after(async () => plugin?.[Symbol.asyncDispose]())
 const podWhen = podWhenIn(running)
 
 const amounts = async (name = resource): Promise<string> => {
@@ -134,12 +134,8 @@ describe('devices of a plugin', () => {
   })
 
   it('stay with their container when the kubelet starts anew, and are free when it has ended', async () => {
-    const { layout } = running()
-    const kubelet = processOf(layout.run, `${nodeName}-kubelet`)
-    assert.ok(kubelet)
     const before = (await running().client.get(podsRef, 'two', namespace)).status?.containerStatuses?.[0]?.containerID
-    process.kill(kubelet.pid, 'SIGKILL')
-    await waitFor(() => processOf(layout.run, `${nodeName}-kubelet`)?.pid !== kubelet.pid, { what: 'another kubelet' })
+    await killKubelet(running(), nodeName)
     // As plugins do it, which watch for the socket.
     await waitFor(async () => plugin.register().then(() => true), { what: 'a registration' })
     await amountsBecome('4/3')

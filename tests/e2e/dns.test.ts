@@ -10,7 +10,8 @@ import { pods as podsRef, services as servicesRef, statefulSets } from '../../ap
 import type { Pod, Service, StatefulSet } from '../../api/types.ts'
 import { dnsAddresses } from '../../deploy/components.ts'
 import { namespaceOf } from '../../deploy/network.ts'
-import { busyboxImage, ensureTestImages, webImage } from '../harness/images.ts'
+import { ensureTestImages, webImage } from '../harness/images.ts'
+import { startBox } from '../harness/pods.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
 
@@ -19,17 +20,7 @@ const execFileAsync = promisify(execFile)
 describe('names and networks of Pods', () => {
   const running = useCluster({ nodes: 2 }, async ({ kubectl }) => {
     ensureTestImages()
-    await kubectl(
-      'run',
-      'box',
-      `--image=${busyboxImage}`,
-      '--command',
-      '--',
-      'sh',
-      '-c',
-      'trap exit TERM; sleep 10000 & wait',
-    )
-    await kubectl('wait', '--for=condition=Ready', 'pod/box', '--timeout=60s')
+    await startBox(kubectl)
   })
   const domain = 'svc.cluster.local'
   /** Asks the DNS of a node, from the node, by Node's own resolver. */

@@ -1,12 +1,12 @@
 /** Devices of resource claims in real containers: prepared by a driver before the Pod, taken back after it. */
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
-import { events as eventsRef, nodes as nodesRef, pods as podsRef, resourceClaims } from '../../api/resources.ts'
+import { pods as podsRef, resourceClaims } from '../../api/resources.ts'
 import type { Container, Pod, ResourceClaim } from '../../api/types.ts'
-import { knownProcesses, running as runningProcess } from '../../deploy/process-table.ts'
 import { startDraDriver, type TestDraDriver } from '../harness/dra-driver.ts'
 import { busyboxImage, ensureTestImages } from '../harness/images.ts'
-import { podWhenIn } from '../harness/pods.ts'
+import { killKubelet } from '../harness/kill.ts'
+import { podEventIn, podWhenIn } from '../harness/pods.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
 
@@ -23,7 +23,7 @@ const running = useCluster({ nodes: 1 }, async ({ nodes, layout }) => {
     { request: 'right', device: `${claim}r` },
   ])
 })
-after(() => driver[Symbol.asyncDispose]())
+after(async () => driver?.[Symbol.asyncDispose]())
 const podWhen = podWhenIn(running)
 
 const createClaim = async (name: string): Promise<void> => {
@@ -72,15 +72,8 @@ const createPod = async (name: string, claim: string, claims: readonly object[],
 const isRunning = ({ status }: Pod): boolean => status?.containerStatuses?.[0]?.state?.running !== undefined
 const inside = async (name: string, script: string): Promise<string> =>
   (await running().kubectl('exec', name, '--', 'sh', '-c', script)).trim()
-const whenEvent = (name: string, text: string): Promise<true> =>
-  waitFor(
-    async () => {
-      const selector = { namespace, fieldSelector: `involvedObject.name=${name},reason=FailedPrepareDynamicResources` }
-      const { items } = await running().client.list(eventsRef, selector)
-      return items.some(({ message }) => message?.includes(text)) ? true : undefined
-    },
-    { what: `an event with ${text}` },
-  )
+const podEvent = podEventIn(running)
+const whenEvent = (name: string, text: string): Promise<true> => podEvent(name, 'FailedPrepareDynamicResources', text)
 
 describe('a resource claim', () => {
   it('waits until it is allocated and reserved for the Pod, then gives its devices to the container', async () => {
@@ -102,21 +95,17 @@ describe('a resource claim', () => {
   })
 
   it('is prepared once for Pods that share it, also over a kill of the kubelet, and taken back with the last', async () => {
-    const { client, layout } = running()
+    const { client } = running()
     await allocatedClaim('shared')
     await createPod('one', 'shared', [{ name: 'mine' }])
     await createPod('two', 'shared', [])
     await podWhen('one', 'its start', isRunning)
     await podWhen('two', 'its start', isRunning)
-    const name = knownProcesses(layout.run).find((process) => process.endsWith('-kubelet')) ?? ''
-    const victim = runningProcess(layout.run, name)
-    assert.ok(victim)
-    process.kill(victim.pid, 'SIGKILL')
-    await client.delete(podsRef, 'one', namespace, { gracePeriodSeconds: 0 })
-    await waitFor(
-      async () => (await client.list(nodesRef, {})).items.length === 1 && (await inside('two', 'echo up')) === 'up',
-      { what: 'the new kubelet' },
-    )
+    await Promise.all([
+      killKubelet(running(), nodeName),
+      client.delete(podsRef, 'one', namespace, { gracePeriodSeconds: 0 }),
+    ])
+    await waitFor(async () => (await inside('two', 'echo up')) === 'up', { what: 'the new kubelet' })
     const of = (): string[] => driver.calls.filter((call) => call.endsWith(' shared'))
     assert.deepEqual(of(), ['prepare shared'])
     await client.delete(podsRef, 'two', namespace, { gracePeriodSeconds: 0 })

@@ -5,7 +5,8 @@ import { describe, it } from 'node:test'
 import { endpointSlices, nodes as nodesRef, pods as podsRef, services as servicesRef } from '../../api/resources.ts'
 import type { Pod, Service } from '../../api/types.ts'
 import { namespaceOf } from '../../deploy/network.ts'
-import { busyboxImage, ensureTestImages, webImage } from '../harness/images.ts'
+import { ensureTestImages, webImage } from '../harness/images.ts'
+import { boxIn, startBox } from '../harness/pods.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
 
@@ -14,28 +15,15 @@ describe('a cluster of IPv4 and IPv6', () => {
     ensureTestImages()
     const kubectl = cluster.kubectl
     await kubectl('create', 'deployment', 'web', `--image=${webImage(1)}`, '--replicas=4')
-    await kubectl(
-      'run',
-      'box',
-      `--image=${busyboxImage}`,
-      '--command',
-      '--',
-      'sh',
-      '-c',
-      'trap exit TERM; sleep 10000 & wait',
-    )
     await kubectl('rollout', 'status', 'deployment/web', '--timeout=90s')
-    await kubectl('wait', '--for=condition=Ready', 'pod/box', '--timeout=60s')
+    await startBox(kubectl)
   })
   const familiesOf = (addresses: readonly (string | undefined)[]): string[] =>
     addresses.map((address) => (address?.includes(':') === true ? 'IPv6' : 'IPv4'))
   const both = ['IPv4', 'IPv6']
-  const inBox = (...command: readonly string[]): Promise<string> => running().kubectl('exec', 'box', '--', ...command)
+  const { run: inBox, fetch } = boxIn(running)
   const listPods = async (): Promise<Pod[]> =>
     (await running().client.list(podsRef, { namespace: 'default', labelSelector: 'app=web' })).items
-  /** A plain HTTP question by busybox's nc: its wget knows no IPv6 here. */
-  const fetch = (host: string, port = 80): Promise<string> =>
-    inBox('sh', '-c', `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 3 ${host} ${port} | tail -n 1`)
   const service = async (name: string, spec: object): Promise<Service> => {
     const ports = [{ name: 'http', port: 80, targetPort: 80, protocol: 'TCP' }]
     const object = { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'default' } }

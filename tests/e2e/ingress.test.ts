@@ -9,9 +9,9 @@ import type { Ingress } from '../../api/types.ts'
 import { createCa, issueCertificate } from '../../component-base/pki/certificates.ts'
 import { workerPid } from '../../deploy/ingress/admin-socket.ts'
 import { namespaceOf } from '../../deploy/network.ts'
-import { running as processOf } from '../../deploy/process-table.ts'
 import { runCommand, startCommand } from '../harness/command.ts'
 import { busyboxImage, ensureTestImages, webImage } from '../harness/images.ts'
+import { killProcess } from '../harness/kill.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
 
@@ -367,18 +367,9 @@ describe('Ingresses', () => {
   })
 
   it('are served again when a proxy or its controller was killed', async () => {
-    const { layout } = running()
-    const controller = processOf(layout.run, 'ingress-controller')
-    assert.ok(controller !== undefined)
-    process.kill(controller.pid, 'SIGKILL')
-    await waitFor(() => processOf(layout.run, 'ingress-controller')?.pid !== controller.pid, {
-      what: 'another controller',
-    })
+    const controller = await killProcess(running(), 'ingress-controller')
     await answers('http://all.example.com/b', 'blue')
-    const children = readFileSync(
-      `/proc/${processOf(layout.run, 'ingress-controller')?.pid}/task/${processOf(layout.run, 'ingress-controller')?.pid}/children`,
-      'utf8',
-    )
+    const children = readFileSync(`/proc/${controller}/task/${controller}/children`, 'utf8')
     const proxies = children.trim().split(' ').map(Number)
     assert.equal(proxies.length, 2)
     for (const proxy of proxies) process.kill(proxy, 'SIGKILL')
@@ -411,7 +402,7 @@ describe('Ingresses', () => {
   it('have the addresses of those nodes alone whose ports are free for them', async () => {
     const { kubectl } = running()
     const [first = '', second = ''] = addresses()
-    const listener = startCommand('nsenter', [
+    await using busy = startCommand('nsenter', [
       `--net=/run/netns/${namespaceOf(running().config(), running().nodes()[1]?.name ?? '')}`,
       '--',
       process.execPath,
@@ -420,7 +411,6 @@ describe('Ingresses', () => {
     ])
     await kubectl('delete', 'ingress', '--all', '-n', namespace)
     await answers('http://all.example.com/b', 'curl: 7')
-    await using busy = listener
     await busy.until(/ready/)
     await apply(ingress('lone', { defaultBackend: backend('red') }))
     const has = (wanted: readonly string[]): Promise<unknown> =>

@@ -4,7 +4,8 @@ import { execFileSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import { nodes as nodesRef, pods as podsRef, services as servicesRef } from '../../api/resources.ts'
 import type { Pod } from '../../api/types.ts'
-import { busyboxImage, ensureTestImages, webImage } from '../harness/images.ts'
+import { ensureTestImages, webImage } from '../harness/images.ts'
+import { boxIn, startBox } from '../harness/pods.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
 
@@ -13,14 +14,11 @@ describe('a cluster of IPv6 alone', () => {
     ensureTestImages()
     await kubectl('create', 'deployment', 'web', `--image=${webImage(1)}`, '--replicas=4')
     await kubectl('expose', 'deployment', 'web', '--port=80', '--type=NodePort')
-    await kubectl('run', 'box', `--image=${busyboxImage}`, '--command', '--', 'sh', '-c', 'echo up; sleep 100000')
     await kubectl('rollout', 'status', 'deployment/web', '--timeout=90s')
-    await kubectl('wait', '--for=condition=Ready', 'pod/box', '--timeout=60s')
+    await startBox(kubectl)
   })
   const isIPv6 = (address: string | undefined): boolean => address?.includes(':') === true
-  const inBox = (...command: readonly string[]): Promise<string> => running().kubectl('exec', 'box', '--', ...command)
-  const fetch = (host: string, port = 80): Promise<string> =>
-    inBox('sh', '-c', `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 3 ${host} ${port} | tail -n 1`)
+  const { run: inBox, fetch } = boxIn(running)
   const listPods = async (): Promise<Pod[]> =>
     (await running().client.list(podsRef, { namespace: 'default', labelSelector: 'app=web' })).items
 

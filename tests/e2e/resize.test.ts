@@ -5,8 +5,8 @@ import { describe, it } from 'node:test'
 import { events as eventsRef, nodes as nodesRef, pods as podsRef } from '../../api/resources.ts'
 import type { Container, Pod, ResourceRequirements } from '../../api/types.ts'
 import { milliValue } from '../../api/meta/quantity.ts'
-import { knownProcesses, running as runningProcess } from '../../deploy/process-table.ts'
 import { busyboxImage, ensureTestImages } from '../harness/images.ts'
+import { killKubelet } from '../harness/kill.ts'
 import { podWhenIn } from '../harness/pods.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
@@ -154,12 +154,10 @@ describe('a resize that must wait', () => {
     const deferred = await podWhen('waits', 'a postponement', isDeferred)
     assert.match(condition(deferred, 'PodResizePending')?.message ?? '', /^Node didn't have enough resource: cpu,/)
 
-    const { run: runDir } = running().layout
-    const kubelet = knownProcesses(runDir).find((name) => name.endsWith('-kubelet'))
-    const victim = kubelet === undefined ? undefined : runningProcess(runDir, kubelet)
-    assert.ok(victim)
-    process.kill(victim.pid, 'SIGKILL')
-    await client.delete(podsRef, 'hog', namespace, { gracePeriodSeconds: 0 })
+    await Promise.all([
+      killKubelet(running(), node?.metadata?.name ?? ''),
+      client.delete(podsRef, 'hog', namespace, { gracePeriodSeconds: 0 }),
+    ])
     const granted = await resized('waits', part(0.7))
     assert.equal(granted.status?.containerStatuses?.[0]?.restartCount, 0)
   })

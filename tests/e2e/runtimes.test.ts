@@ -13,6 +13,7 @@ import { containerdPaths } from '../../deploy/containerd.ts'
 import { namespaceOf } from '../../deploy/network.ts'
 import { running as runningProcess } from '../../deploy/process-table.ts'
 import { busyboxImage, ensureTestImages } from '../harness/images.ts'
+import { killKubelet } from '../harness/kill.ts'
 import { podWhenIn } from '../harness/pods.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
@@ -72,9 +73,7 @@ for (const runtime of ['docker', 'containerd'] as const) {
       const { metadata } = await podWhen(name, 'running', ({ status }) => status?.phase !== 'Pending')
       const uid = metadata?.uid ?? ''
       await waitFor(async () => (await linesOf(podLogs(), name, uid)).length >= 300, { what: 'the first lines' })
-      const before = kubelet()
-      process.kill(before, 'SIGKILL')
-      await waitFor(() => kubelet() !== 0 && kubelet() !== before, { what: 'a new kubelet' })
+      await killKubelet(cluster(), node())
       await podWhen(name, 'its end', hasEnded)
       const expected = Array.from({ length: 1500 }, (_, index) => `line ${index + 1}`)
       const all = await waitFor(

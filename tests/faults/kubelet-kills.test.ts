@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { it } from 'node:test'
 import { pods as podsRef } from '../../api/resources.ts'
 import type { Pod } from '../../api/types.ts'
-import { running as processOf } from '../../deploy/process-table.ts'
 import { busyboxImage, ensureTestImages } from '../harness/images.ts'
+import { killKubelet } from '../harness/kill.ts'
 import { runSeed, seededRandom } from '../harness/seeded-random.ts'
 import { useCluster } from '../harness/use-cluster.ts'
 import { waitFor } from '../harness/wait.ts'
@@ -53,20 +53,6 @@ const create = async (name: string, starts: string): Promise<void> => {
   await running().client.create(podsRef, { metadata: { name, namespace, labels: { round: '0' } }, spec } as Pod)
 }
 
-const kill = async (): Promise<void> => {
-  const { layout } = running()
-  const name = `${nodeName()}-kubelet`
-  const before = await waitFor(() => processOf(layout.run, name), { what: 'a kubelet to kill' })
-  process.kill(before.pid, 'SIGKILL')
-  await waitFor(
-    () => {
-      const now = processOf(layout.run, name)
-      return now !== undefined && now.pid !== before.pid
-    },
-    { what: 'another kubelet' },
-  )
-}
-
 /** What the engine has of this node's Pods: `<pod>/<container>` of each container, sandboxes as `POD`. */
 const onEngine = (): string[] => {
   const root = running().layout.node(nodeName()).kubeletRoot
@@ -110,7 +96,7 @@ it('leaves every Pod as it is to be', { timeout: 300_000 }, async (test) => {
       )
     }
     await new Promise((resolve) => setTimeout(resolve, random.below(1500)))
-    await kill()
+    await killKubelet(cluster, nodeName())
   }
   for (const name of live) {
     await waitFor(

@@ -78,8 +78,8 @@ describe('Services while things break', () => {
     await answers(caller, address, ['pod-a', 'pod-b'])
     const stop = new AbortController()
     const flapping = flap(stop.signal)
-    const samples = await world.net.rate(caller, { ip: address, port: 80, seconds: 12, hz: 50, timeout: 2 })
-    stop.abort()
+    const asking = world.net.rate(caller, { ip: address, port: 80, seconds: 12, hz: 50, timeout: 2 })
+    const samples = await asking.finally(() => stop.abort())
     const flaps = await flapping
     assert.ok(flaps > 60, `only ${flaps} flaps`)
     assert.equal(samples.length, 600)
@@ -94,18 +94,22 @@ describe('Services while things break', () => {
     const stop = new AbortController()
     const flapping = flap(stop.signal)
     const asking = world.net.rate(caller, { ip: address, port: 80, seconds: 20, hz: 25, timeout: 2 })
-    for (let turn = 0; turn < 3; turn++) {
-      const [proxy] = proxies
-      assert.ok(proxy !== undefined)
-      // Any moment of its start or its work.
-      await delay(200 + turn * 370)
-      proxy.child.kill('SIGKILL')
-      await proxy.ended
-      proxies[0] = await world.startProxy(nodes[0])
+    try {
+      for (let turn = 0; turn < 3; turn++) {
+        const [proxy] = proxies
+        assert.ok(proxy !== undefined)
+        // Any moment of its start or its work.
+        await delay(200 + turn * 370)
+        proxy.child.kill('SIGKILL')
+        await proxy.ended
+        proxies[0] = await world.startProxy(nodes[0])
+      }
+      await asking
+    } finally {
+      stop.abort()
+      await flapping
     }
     const samples = await asking
-    stop.abort()
-    await flapping
     assert.ok(longestSilence(samples, ['pod-a', 'pod-b', 'pod-c']) < 1_000)
     const lost = samples.filter(({ answer }) => !answer.startsWith('pod-'))
     assert.ok(lost.length <= 3, JSON.stringify(lost.slice(0, 10)))

@@ -113,21 +113,24 @@ export const startCluster = async (options: TestClusterOptions = {}): Promise<Te
   }
   const dispose = async (): Promise<void> => {
     if (process.env['KUBETS_KEEP'] !== undefined) return
-    await cli('reset')
-    await store?.[Symbol.asyncDispose]()
+    try {
+      await cli('reset')
+    } finally {
+      await store?.[Symbol.asyncDispose]()
+    }
     rmSync(root, { recursive: true, force: true })
   }
   const logOf = (process: string): string => readFileSync(join(layout.logs, `${process}.log`), 'utf8')
+  const config = (): ClusterConfig => loadClusterConfig(layout.clusterFile)
+  const nodes = (): NodeConfig[] => nodesOf(config(), knownAddresses(layout))
   let startScreen: string
   try {
     startScreen = await cli('start', `--config=${file}`)
+    if (runtime !== 'docker') await loadImages({ config, layout, nodes }, testImages)
   } catch (error) {
     await dispose()
     throw error
   }
-  const config = (): ClusterConfig => loadClusterConfig(layout.clusterFile)
-  const nodes = (): NodeConfig[] => nodesOf(config(), knownAddresses(layout))
-  if (runtime !== 'docker') await loadImages({ config, layout, nodes }, testImages)
   return {
     layout,
     config,

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { dump, load } from 'js-yaml'
 import { running as processOf } from '../../deploy/process-table.ts'
 import type { TestCluster } from './cluster.ts'
+import { whenFollowed } from './kill.ts'
 import { waitFor } from './wait.ts'
 
 interface ClusterFile {
@@ -27,12 +28,6 @@ export const configureKubelets = async (
   for (const { name, config, pid } of before) {
     await waitFor(() => configOf(name) !== config, { what: `the new configuration of ${name}` })
     if (pid !== undefined && processOf(layout.run, `${name}-kubelet`)?.pid === pid) process.kill(pid, 'SIGTERM')
-    await waitFor(
-      () => {
-        const now = processOf(layout.run, `${name}-kubelet`)?.pid
-        return now !== undefined && now !== pid
-      },
-      { what: `another kubelet on ${name}` },
-    )
+    await whenFollowed(cluster, `${name}-kubelet`, pid)
   }
 }

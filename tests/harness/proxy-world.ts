@@ -12,7 +12,7 @@ import type { RunningCommand } from './command.ts'
 import { createPacketNet, type Host, type PacketNet, podRange4, podRange6 } from './packet-net.ts'
 import { waitFor } from './wait.ts'
 
-export const clusterCIDR = '10.210.0.0/16,fd00:210::/32'
+const clusterCIDR = '10.210.0.0/16,fd00:210::/32'
 export const podPort = 8080
 const triggerAnnotation = 'endpoints.kubernetes.io/last-change-trigger-time'
 const proxyMain = join(projectRoot, 'proxy/main.ts')
@@ -34,7 +34,6 @@ export interface World extends AsyncDisposable {
 interface SliceOptions {
   readonly family?: 'IPv4' | 'IPv6'
   readonly protocol?: 'TCP' | 'UDP' | 'SCTP'
-  readonly portName?: string
 }
 
 type SliceEndpoint = NonNullable<EndpointSlice['endpoints']>[number]
@@ -76,6 +75,15 @@ const fill = async (net: PacketNet): Promise<Made> => {
       'kube-apiserver': { 'bind-address': '0.0.0.0', 'service-cluster-ip-range': '10.212.0.0/16,fd00:212::/112' },
     },
   })
+  try {
+    return await fillPlane(net, plane)
+  } catch (error) {
+    await plane.stop()
+    throw error
+  }
+}
+
+const fillPlane = async (net: PacketNet, plane: ControlPlane): Promise<Made> => {
   const client = createRestClient(loadKubeconfig(plane.kubeconfig), { userAgent: 'kubets-tests' })
   const nodes: [Host, Host] = [await net.addNode('node-1', 1), await net.addNode('node-2', 2)]
   const port = new URL(plane.server).port
@@ -139,7 +147,7 @@ const fill = async (net: PacketNet): Promise<Made> => {
         if (present === undefined) return client.create(servicesRef, object as Service)
         return client.patch(servicesRef, name, 'default', { spec }, { type: 'merge' })
       },
-      endpoints: async (service, endpoints, { family = 'IPv4', protocol = 'TCP', portName = '' } = {}) => {
+      endpoints: async (service, endpoints, { family = 'IPv4', protocol = 'TCP' } = {}) => {
         const name = `${service}-${family.toLowerCase()}-${protocol.toLowerCase()}`
         const slice = {
           apiVersion: 'discovery.k8s.io/v1',
@@ -151,7 +159,7 @@ const fill = async (net: PacketNet): Promise<Made> => {
             annotations: { [triggerAnnotation]: new Date().toISOString() },
           },
           addressType: family,
-          ports: [{ name: portName, port: podPort, protocol }],
+          ports: [{ name: '', port: podPort, protocol }],
           endpoints: endpoints ?? [],
         } as EndpointSlice
         const present = await client.get(slicesRef, name, 'default').catch(() => undefined)

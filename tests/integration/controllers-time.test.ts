@@ -55,8 +55,11 @@ before(
 )
 after(async () => {
   stop.abort()
-  await controllers
-  await plane[Symbol.asyncDispose]()
+  try {
+    await controllers
+  } finally {
+    await plane?.[Symbol.asyncDispose]()
+  }
 })
 
 /** The client as the controllers get it: watches are left out, since they never end. */

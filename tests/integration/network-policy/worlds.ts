@@ -11,7 +11,7 @@ type Port = NonNullable<Rule['ports']>[number]
 type Selector = NonNullable<Spec['podSelector']>
 type IpBlock = NonNullable<Peer['ipBlock']>
 
-export const namespaceNames = ['red', 'blue'] as const
+const namespaceNames = ['red', 'blue'] as const
 export const podsPerNode = 3
 export const servedPorts = [8001, 8002, 8003] as const
 
@@ -69,7 +69,7 @@ const rule = fc.record({
   ports: fc.oneof(fc.constant<Port[]>([]), fc.array(port, { minLength: 1, maxLength: 2 })),
 })
 
-export const policyArbitrary = fc
+const policyArbitrary = fc
   .record({
     namespace: fc.constantFrom(...namespaceNames),
     podSelector: selector,
